@@ -1,0 +1,122 @@
+"""A generation: a hasher and the codes it made, tied together by one manifest (no torch here).
+
+A generation is a folder; `generation.json` names every other file of it by its sha256, and its `id` is a
+hash of the manifest itself. Codes at rest, queries and answers carry that id, so that codes of two
+hashers, which look alike, can never be mixed.
+"""
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from taxohash.errors import TaxohashError
+from taxohash.images import Preprocessing
+from taxohash.taxonomy import Taxonomy
+
+MANIFEST = "generation.json"
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Generation:
+    """The manifest of a generation.
+
+    Attributes:
+        bits: length of the code.
+        objective: name and configuration of the method that trained the hasher.
+        network: name of the network.
+        preprocessing: what an image goes through before the network.
+        taxonomy_sha256: identity of the label tree.
+        dataset_md5: DVC directory md5 of the data it was trained on.
+        code_revision: commit and command that made it.
+        evaluation: the evaluation report's metrics, with the name of their protocol.
+        bit_health: of the database codes.
+        reference: distributions of the database that drift is measured against.
+        files: sha256 of every file of the folder, by name.
+    """
+
+    bits: int
+    objective: dict[str, Any]
+    network: str
+    preprocessing: Preprocessing
+    taxonomy_sha256: str
+    dataset_md5: str
+    code_revision: dict[str, str]
+    evaluation: dict[str, Any]
+    bit_health: dict[str, Any]
+    reference: dict[str, Any]
+    files: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        """First 16 hex digits of the sha256 of everything above."""
+        return hashlib.sha256(_canonical(asdict(self))).hexdigest()[:16]
+
+    # -- folder --------------------------------------------------------------------------------
+
+    def write(self, folder: Path) -> "Generation":
+        """Seal the files that lie in `folder` and write the manifest last; the sealed manifest.
+
+        A folder without a manifest is no generation, so a crash before the last step leaves nothing
+        that could be taken for one.
+        """
+        names = sorted(p.name for p in folder.iterdir() if p.is_file() and p.name != MANIFEST)
+        sealed = Generation(**{**self.__dict__, "files": {name: file_sha256(folder / name) for name in names}})
+        data = {"format": FORMAT, "id": sealed.id, **asdict(sealed)}
+        draft = folder / (MANIFEST + ".part")
+        with draft.open("w", encoding="utf-8") as out:
+            out.write(json.dumps(data, indent=1, sort_keys=True) + "\n")
+            out.flush()
+            os.fsync(out.fileno())
+        os.replace(draft, folder / MANIFEST)
+        return sealed
+
+    @classmethod
+    def load(cls, folder: str | Path) -> "Generation":
+        """Read a generation and check its id, every file's sha256 and its taxonomy.
+
+        Raises:
+            TaxohashError: no manifest, an unknown format, or bytes that do not match the manifest.
+        """
+        folder = Path(folder)
+        file = folder / MANIFEST
+        try:
+            data = json.loads(file.read_text(encoding="utf-8"))
+            claimed, version = data.pop("id"), data.pop("format")
+            data["preprocessing"] = Preprocessing.from_dict(data["preprocessing"])
+            generation = cls(**data)
+        except OSError as error:
+            raise TaxohashError(f"generation {folder} has no readable {MANIFEST} ({error.strerror}): export one") from None
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise TaxohashError(f"{file} is not a generation's manifest ({error}): export it again") from None
+        if version != FORMAT:
+            raise TaxohashError(f"{file} has format {version}; this version reads {FORMAT}: export it again")
+        if claimed != generation.id:
+            raise TaxohashError(f"{file} says id {claimed} but its content is {generation.id}: it was edited, export it again")
+        for name, expected in generation.files.items():
+            if Path(name).name != name:
+                raise TaxohashError(f"{file} names the file {name!r} outside its folder: export it again")
+            try:
+                found = file_sha256(folder / name)
+            except OSError as error:
+                raise TaxohashError(f"generation {claimed} lacks {name} ({error.strerror}): export it again") from None
+            if found != expected:
+                raise TaxohashError(f"{folder / name} has sha256 {found}, generation {claimed} says {expected}: export it again")
+        if (sha256 := Taxonomy.load(folder).sha256) != generation.taxonomy_sha256:
+            raise TaxohashError(
+                f"{folder / 'taxonomy.json'} is taxonomy {sha256}, generation {claimed} says {generation.taxonomy_sha256}: export it again"
+            )
+        return generation
+
+
+def file_sha256(path: Path) -> str:
+    """sha256 of a file's bytes, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _canonical(data: dict[str, Any]) -> bytes:
+    return json.dumps(data, sort_keys=True, separators=(",", ":")).encode()

@@ -1,0 +1,213 @@
+"""The label tree: levels, paths, nearest common ancestors and the similarity they define.
+
+Levels run coarse -> fine: level 0 is the coarsest, level K-1 the finest; the root is not a level.
+A label is an index into `paths`, a leaf. Paths may be ragged: a short path is completed downwards,
+its last name standing for its own only child, so that every label has a class at every level.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from taxohash.errors import TaxohashError
+
+Labels = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Taxonomy:
+    """A label tree.
+
+    Attributes:
+        name: of the data set it belongs to.
+        paths: for each label the names from the coarsest level to its own.
+        level_names: one name a level, or empty when the levels have none.
+        source: where images and labels come from.
+        licence: under which they may be used.
+
+    Raises:
+        TaxohashError: no paths, an empty or repeated path, a leaf that is also an inner node,
+            or level names that do not fit the depth.
+    """
+
+    name: str
+    paths: tuple[tuple[str, ...], ...]
+    level_names: tuple[str, ...] = ()
+    source: str = ""
+    licence: str = ""
+    _index: dict[tuple[str, ...], int] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if not self.paths:
+            raise TaxohashError(f"taxonomy {self.name!r} has no paths: list at least one label")
+        for path in self.paths:
+            if not path or not all(isinstance(name, str) and name and "/" not in name for name in path):
+                raise TaxohashError(
+                    f"taxonomy {self.name!r} has the path {list(path)!r}: every name must be a non-empty string without '/'"
+                )
+        index = {path: label for label, path in enumerate(self.paths)}
+        if len(index) != len(self.paths):
+            twice = next(path for label, path in enumerate(self.paths) if index[path] != label)
+            raise TaxohashError(f"taxonomy {self.name!r} lists {'/'.join(twice)} twice: remove one")
+        inner = {path[:depth] for path in self.paths for depth in range(1, len(path))}
+        if both := inner.intersection(index):
+            raise TaxohashError(
+                f"taxonomy {self.name!r} has {'/'.join(min(both))} both as a label and as a parent: give the label a name of its own"
+            )
+        if self.level_names and len(self.level_names) != self.depth:
+            raise TaxohashError(
+                f"taxonomy {self.name!r} names {len(self.level_names)} levels but its paths have {self.depth}: fix 'levels'"
+            )
+        object.__setattr__(self, "_index", index)
+
+    # -- shape ---------------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        """Number of labels (leaves)."""
+        return len(self.paths)
+
+    @property
+    def depth(self) -> int:
+        """Number of levels, K."""
+        return max(len(path) for path in self.paths)
+
+    @property
+    def levels(self) -> tuple[str, ...]:
+        """Names of the levels, coarse -> fine; `level1` ... when the file gives none."""
+        return self.level_names or tuple(f"level{level + 1}" for level in range(self.depth))
+
+    @cached_property
+    def _nodes(self) -> list[list[tuple[str, ...]]]:
+        completed = [path + (path[-1],) * (self.depth - len(path)) for path in self.paths]
+        return [list(dict.fromkeys(path[: level + 1] for path in completed)) for level in range(self.depth)]
+
+    def class_count(self, level: int) -> int:
+        """Number of classes at a level."""
+        return len(self._nodes[level])
+
+    def class_paths(self, level: int) -> list[tuple[str, ...]]:
+        """Path of every class of a level, in the order of their class indices."""
+        return list(self._nodes[level])
+
+    @cached_property
+    def ancestors(self) -> Labels:
+        """int32[labels, K]: the class index of every label at every level, coarse -> fine."""
+        table = np.empty((len(self), self.depth), np.int32)
+        for level, nodes in enumerate(self._nodes):
+            index = {node: i for i, node in enumerate(nodes)}
+            for label, path in enumerate(self.paths):
+                completed = path + (path[-1],) * (self.depth - len(path))
+                table[label, level] = index[completed[: level + 1]]
+        return table
+
+    def parents(self, level: int) -> Labels:
+        """int32[classes of `level`]: index at level - 1 of every class's parent; level >= 1."""
+        table = np.empty(self.class_count(level), np.int32)
+        table[self.ancestors[:, level]] = self.ancestors[:, level - 1]
+        return table
+
+    # -- relations -----------------------------------------------------------------------------
+
+    @cached_property
+    def agreement(self) -> Labels:
+        """int32[labels, labels]: number of levels at which two labels have the same class, 0 ... K."""
+        same = self.ancestors[:, None, :] == self.ancestors[None, :, :]
+        agreed: Labels = same.sum(axis=2, dtype=np.int32)
+        return agreed
+
+    @property
+    def similarity(self) -> npt.NDArray[np.float64]:
+        """float64[labels, labels]: agreement / K (SHPDH, section 4: mAHP's s)."""
+        return self.agreement / self.depth
+
+    def subtree(self, node: str) -> Labels:
+        """Labels under a node given as 'coarse/.../name'; a leaf is its own subtree.
+
+        Raises:
+            TaxohashError: no such node.
+        """
+        prefix = tuple(part for part in node.split("/") if part)
+        found = [label for label, path in enumerate(self.paths) if prefix and path[: len(prefix)] == prefix]
+        if not found:
+            known = ", ".join("/".join(path) for path in self._nodes[0][:8])
+            raise TaxohashError(f"taxonomy {self.name!r} has no node {node!r}: give a path such as one below {known}")
+        return np.array(found, np.int32)
+
+    def label(self, path: Iterable[str]) -> int:
+        """The label with this path.
+
+        Raises:
+            TaxohashError: no such label.
+        """
+        key = tuple(path)
+        if key not in self._index:
+            raise TaxohashError(f"taxonomy {self.name!r} has no label {'/'.join(key)}: use one of its paths")
+        return self._index[key]
+
+    # -- file ----------------------------------------------------------------------------------
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Taxonomy":
+        """Read a taxonomy.json, or the one in a data set folder.
+
+        Raises:
+            TaxohashError: the file is absent, not JSON, or does not describe a tree.
+        """
+        file = Path(path)
+        if file.is_dir():
+            file = file / "taxonomy.json"
+        try:
+            text = file.read_text(encoding="utf-8")
+        except OSError as error:
+            raise TaxohashError(f"taxonomy {file} cannot be read ({error.strerror}): give a taxonomy.json") from None
+        except UnicodeDecodeError:
+            raise TaxohashError(f"taxonomy {file} is not UTF-8 text: give a taxonomy.json") from None
+        return cls.from_json(text, str(file))
+
+    @classmethod
+    def from_json(cls, text: str, where: str = "taxonomy.json") -> "Taxonomy":
+        """Parse the text of a taxonomy.json; `where` names it in errors."""
+        try:
+            data = json.loads(text)
+            return cls(
+                name=data["name"],
+                paths=tuple(tuple(path) for path in data["paths"]),
+                level_names=tuple(data.get("levels") or ()),
+                source=data.get("source", ""),
+                licence=data.get("licence", ""),
+            )
+        except json.JSONDecodeError as error:
+            raise TaxohashError(f"taxonomy {where} is not JSON (line {error.lineno}: {error.msg}): repair it") from None
+        except TaxohashError:
+            raise
+        except (KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise TaxohashError(
+                f"taxonomy {where} does not have the form {{name, levels, paths}} ({type(error).__name__}: {error}): repair it"
+            ) from None
+
+    def to_json(self) -> str:
+        """Canonical text: the same tree gives the same bytes everywhere."""
+        data = {
+            "name": self.name,
+            "levels": list(self.level_names) or None,
+            "paths": [list(path) for path in self.paths],
+            "source": self.source,
+            "licence": self.licence,
+        }
+        return json.dumps(data, indent=1, ensure_ascii=False) + "\n"
+
+    def save(self, path: str | Path) -> None:
+        """Write the canonical taxonomy.json."""
+        Path(path).write_text(self.to_json(), encoding="utf-8")
+
+    @property
+    def sha256(self) -> str:
+        """Identity of names, levels and order of labels; source and licence do not count."""
+        identity = json.dumps([self.levels, self.paths], ensure_ascii=False, separators=(",", ":"))
+        return hashlib.sha256(identity.encode()).hexdigest()
