@@ -1,0 +1,38 @@
+# Everything a newcomer types. `make` alone lists it.
+PYTHON_IN := .venv/bin/python
+SOURCES := taxohash pipelines services benchmarks tests
+JOBS ?= 2
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help install data demo test lint format clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
+
+install: ## make .venv with everything a developer needs
+	@sh scripts/install
+
+data: install ## put the data set named by data.dvc into data/
+	@$(PYTHON_IN) -m taxohash.datasets.obtain
+
+demo: install ## train, gate, publish and serve on real images (ONCE=1: answer one search and stop)
+	@$(PYTHON_IN) -m pipelines.demo $(if $(ONCE),--once)
+
+test: install ## the whole test suite (ARGS="-k name" for a part, JOBS=1 for one process)
+	@sh scripts/browser
+	@OMP_NUM_THREADS=1 $(PYTHON_IN) -m pytest -n $(JOBS) --dist loadfile $(ARGS)
+
+lint: install ## ruff, its formatter, and mypy --strict
+	@$(PYTHON_IN) -m ruff check .
+	@$(PYTHON_IN) -m ruff format --check .
+	@$(PYTHON_IN) -m mypy --strict $(SOURCES)
+
+format: install ## let ruff put the sources in order
+	@$(PYTHON_IN) -m ruff check --fix .
+	@$(PYTHON_IN) -m ruff format .
+
+clean: ## remove what was made, environment and data included
+	rm -rf .venv .cache .demo data runs generations local_outputs build dist *.egg-info
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
