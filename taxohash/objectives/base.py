@@ -1,0 +1,84 @@
+"""What an objective is: a loss over network outputs, the state it owns, and what it tells about itself.
+
+The training loop knows no method by name. A new method is one new file in this package with one
+subclass of `Objective`; it is found by its `name`.
+"""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, Literal, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from taxohash.taxonomy import Taxonomy
+
+Supervision = Literal["labels per level", "labels", "pairs", "triplets", "multi-label", "none"]
+ConfigT = TypeVar("ConfigT")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What an objective is built for.
+
+    Attributes:
+        bits: outputs of the network, one a bit.
+        taxonomy: the label tree.
+        labels: int64[N], the label of every training image.
+    """
+
+    bits: int
+    taxonomy: Taxonomy
+    labels: Tensor
+
+    @property
+    def ancestors(self) -> Tensor:
+        """int64[labels, K], coarse -> fine."""
+        return torch.from_numpy(self.taxonomy.ancestors).long()
+
+
+class Objective(nn.Module, Generic[ConfigT]):
+    """A published way to learn codes.
+
+    Learnable state is a Parameter, other state a buffer, so that a checkpoint holds all of it.
+
+    Class attributes:
+        name: as given to `--objective`.
+        title, year: of the paper.
+        supervision: what it learns from.
+        keeps: what its codes keep, in a few words.
+        config_type: its hyper-parameters, a frozen dataclass with the paper's values as defaults.
+        wants_outputs: whether `end_epoch` is to be called with the outputs of the whole training set.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    year: ClassVar[int]
+    supervision: ClassVar[Supervision]
+    keeps: ClassVar[str]
+    config_type: ClassVar[type[Any]]
+    wants_outputs: ClassVar[bool] = False
+
+    def __init__(self, setting: Setting, config: ConfigT) -> None:
+        super().__init__()
+        self.setting = setting
+        self.config = config
+
+    def start_epoch(self, epoch: int, epochs: int) -> None:
+        """Called before epoch `epoch` of `epochs`, counted from 0: schedules go here."""
+
+    def loss(self, outputs: Tensor, labels: Tensor, rows: Tensor) -> dict[str, Tensor]:
+        """Weighted terms of the loss, to be added up.
+
+        Args:
+            outputs: float[n, bits] of the network, before any activation.
+            labels: int64[n].
+            rows: int64[n], the images' rows in the training set.
+        """
+        raise TypeError(f"objective {self.name!r} defines no loss")
+
+    def end_epoch(self, outputs: Tensor, labels: Tensor) -> None:
+        """Called after each epoch with float[N, bits], int64[N] of all training rows, in their order."""
+
+    def class_codes(self) -> Tensor | None:
+        """Learned centres of the finest classes, float[C, bits], where the method has them."""
+        return None
