@@ -1,0 +1,6 @@
+"""Exact Hamming search over binary codes: top-k or radius, smallest distance first, ties by row."""
+
+from taxohash.hamming.index import HammingIndex
+from taxohash.hamming.selection import Selection
+
+__all__ = ["HammingIndex", "Selection"]

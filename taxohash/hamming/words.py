@@ -1,0 +1,65 @@
+"""Codes as machine words: packed bytes in, uint64 words inside, and the checks of what users pass."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from taxohash.errors import TaxohashError
+
+Words = npt.NDArray[np.uint64]
+Rows = npt.NDArray[np.int64]
+
+MIN_BITS, MAX_BITS = 8, 1024
+
+
+def check_bits(bits: int) -> int:
+    """`bits` if the index can hold codes of that length."""
+    if not MIN_BITS <= bits <= MAX_BITS:
+        raise TaxohashError(f"bits is {bits}: pass a code length from {MIN_BITS} to {MAX_BITS}")
+    return int(bits)
+
+
+def to_words(codes: npt.ArrayLike, bits: int, what: str = "codes") -> Words:
+    """Packed codes uint8[N, ceil(bits/8)] as uint64[N, ceil(bits/64)]; missing bytes are zero.
+
+    The order of bits inside a word does not matter to a Hamming distance, so bytes are copied as they lie.
+
+    Raises:
+        TaxohashError: wrong dtype or shape, or a set bit beyond `bits` (it would count in every distance).
+    """
+    array = np.asarray(codes)
+    width = (bits + 7) // 8
+    if array.dtype != np.uint8:
+        raise TaxohashError(f"{what} have dtype {array.dtype}: pass packed uint8 codes (numpy.packbits)")
+    if array.ndim != 2 or array.shape[1] != width:
+        raise TaxohashError(f"{what} have shape {array.shape}: {bits} bits need [N, {width}]")
+    if bits % 8 and len(array) and int(np.bitwise_or.reduce(array[:, -1])) & ((1 << (8 - bits % 8)) - 1):
+        raise TaxohashError(f"{what} have bits set beyond the first {bits}: pad with zeros or pass the right bits")
+    if width % 8 == 0:
+        return np.ascontiguousarray(array).view(np.uint64)
+    padded = np.zeros((len(array), (width + 7) // 8 * 8), dtype=np.uint8)
+    padded[:, :width] = array
+    return padded.view(np.uint64)
+
+
+def from_words(words: Words, bits: int) -> npt.NDArray[np.uint8]:
+    """The packed codes uint8[N, ceil(bits/8)] that `to_words` made `words` from."""
+    return np.ascontiguousarray(words.view(np.uint8)[:, : (bits + 7) // 8])
+
+
+def check_rows(rows: npt.ArrayLike, end: int, what: str = "rows") -> Rows:
+    """Row numbers as int64[n], each from 0 to `end` - 1.
+
+    Raises:
+        TaxohashError: not integers, not one-dimensional, or out of range.
+    """
+    array: npt.NDArray[Any] = np.asarray(rows)
+    if array.size == 0:
+        return np.empty(0, dtype=np.int64)
+    if array.ndim != 1 or array.dtype.kind not in "iu":
+        raise TaxohashError(f"{what} are {array.dtype}{list(array.shape)}: pass a one-dimensional array of integers")
+    low, high = int(array.min()), int(array.max())
+    if low < 0 or high >= end:
+        raise TaxohashError(f"{what} hold {low if low < 0 else high}: the index has rows 0 to {end - 1}")
+    return array.astype(np.int64, copy=False)
