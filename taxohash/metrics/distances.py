@@ -1,0 +1,152 @@
+"""Rankings from codes or vectors, block by block of queries, in bounded memory.
+
+A ranker maps a slice of queries to their `Ranking`. With `alone`, query i is item i of the database
+and is left out of its own ranking.
+"""
+
+from collections.abc import Callable
+from typing import Any, Literal, Protocol
+
+import numba
+import numpy as np
+import numpy.typing as npt
+from numba.core import types
+from numba.extending import intrinsic
+
+from taxohash.metrics.grades import Grades
+from taxohash.metrics.ranking import Ranking
+
+Codes = npt.NDArray[np.uint8]
+Distances = Callable[[slice], npt.NDArray[np.float32]]
+Vectors = npt.NDArray[np.floating]
+BLOCK_CELLS = 4_000_000
+"""Upper bound on the cells of a block's counts int32[q, B, G]."""
+
+
+class Ranker(Protocol):
+    """Ranks a slice of the queries; `block` is how many fit in memory at once."""
+
+    block: int
+
+    def __call__(self, queries: slice) -> Ranking: ...
+
+
+class HistogramRanker:
+    """Expected ranking of packed codes: one pass counts distances and grades, and nothing is sorted.
+
+    The database is grouped by class, so that inside a group the grade is constant.
+    """
+
+    def __init__(self, query: Codes, database: Codes, bits: int, grades: Grades, alone: bool = False) -> None:
+        order = np.argsort(grades.database, kind="stable")
+        self._query, self._database = _words(query), _words(database[order])
+        self._starts = np.searchsorted(grades.database[order], np.arange(grades.table.shape[1] + 1))
+        self._bits, self._grades, self._alone = bits, grades, alone
+        self.block = max(1, BLOCK_CELLS // ((bits + 1) * grades.levels))
+
+    def __call__(self, queries: slice) -> Ranking:
+        table = self._grades.table[self._grades.query[queries]]
+        counts = np.zeros((len(table), self._bits + 1, self._grades.levels), np.int32)
+        _count(self._query[queries], self._database, self._starts, table, counts)
+        if self._alone:
+            own = table[np.arange(len(table)), self._grades.database[queries]]
+            counts[np.arange(len(table)), 0, own] -= 1
+        return Ranking(counts)
+
+
+class SortingRanker:
+    """Ranking by sorted distances: for vectors, and for codes whose ties are to be broken.
+
+    Args:
+        distances: maps a slice of queries to distances float32[q, N].
+        order: the order of the database, int[N], in which ties are broken; None keeps equal
+            distances together as ties.
+    """
+
+    def __init__(
+        self, distances: Distances, grades: Grades, order: npt.NDArray[np.integer] | None, alone: bool = False
+    ) -> None:
+        self._distances, self._grades, self._order, self._alone = distances, grades, order, alone
+        self.block = max(1, BLOCK_CELLS // (len(grades.database) * grades.levels))
+
+    def __call__(self, queries: slice) -> Ranking:
+        distances, grades = self._distances(queries), self._grades.rows(queries)
+        rows = np.arange(len(distances))[:, None]
+        if self._alone:
+            distances[rows[:, 0], np.arange(queries.start, queries.start + len(rows))] = np.inf
+        if self._order is not None:
+            distances, grades = distances[:, self._order], grades[:, self._order]
+        order = np.argsort(distances, axis=1, kind="stable")
+        if self._alone:
+            order = order[:, :-1]
+        length = order.shape[1]
+        block = np.broadcast_to(np.arange(length), order.shape)
+        if self._order is None:
+            ranked = distances[rows, order]
+            block = np.pad(np.cumsum(ranked[:, 1:] != ranked[:, :-1], axis=1), ((0, 0), (1, 0)))
+        cell = (rows * length + block) * self._grades.levels + grades[rows, order]
+        counts = np.bincount(cell.reshape(-1), minlength=len(rows) * length * self._grades.levels)
+        return Ranking(counts.reshape(len(rows), length, self._grades.levels))
+
+
+def hamming(query: Codes, database: Codes) -> Distances:
+    """Hamming distances between packed codes."""
+    queries, items = _words(query), _words(database)
+
+    def distances(rows: slice) -> npt.NDArray[np.float32]:
+        total = np.zeros((len(queries[rows]), len(items)), np.float32)
+        for word in range(items.shape[1]):
+            total += np.bitwise_count(queries[rows, word, None] ^ items[None, :, word])
+        return total
+
+    return distances
+
+
+def real_valued(query: Vectors, database: Vectors, metric: Literal["cosine", "l2"]) -> Distances:
+    """Cosine (1 - cosine) or squared Euclidean distances between vectors.
+
+    Computed in double precision and rounded to single, so that equal vectors tie.
+    """
+    queries, items = query.astype(np.float64), database.astype(np.float64)
+    if metric == "cosine":
+        queries, items = (
+            x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12) for x in (queries, items)
+        )
+    norms = (items**2).sum(axis=1)
+
+    def distances(rows: slice) -> npt.NDArray[np.float32]:
+        block = queries[rows]
+        between: npt.NDArray[np.float32] = (
+            (block**2).sum(axis=1)[:, None] + norms - 2 * (block @ items.T)
+        ).astype(np.float32)
+        return between
+
+    return distances
+
+
+def _words(codes: Codes) -> npt.NDArray[np.uint64]:
+    """uint64[N, W]: packed codes in whole words, the padding zero."""
+    missing = -codes.shape[1] % 8
+    return np.ascontiguousarray(np.pad(codes, ((0, 0), (0, missing)))).view(np.uint64)
+
+
+@intrinsic
+def _popcount(context: Any, word: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.ctpop(args[0])
+
+    return types.uint64(types.uint64), generate
+
+
+@numba.njit(nogil=True)
+def _count(queries: Any, database: Any, starts: Any, table: Any, counts: Any) -> None:
+    """Add every pair to counts[q, distance, grade]; class c of the database is rows starts[c] ... starts[c + 1]."""
+    words = database.shape[1]
+    for q in range(len(queries)):
+        for c in range(len(starts) - 1):
+            grade = table[q, c]
+            for i in range(starts[c], starts[c + 1]):
+                distance = np.uint64(0)
+                for word in range(words):
+                    distance += _popcount(queries[q, word] ^ database[i, word])  # type: ignore[call-arg]
+                counts[q, distance, grade] += 1

@@ -1,0 +1,180 @@
+"""evaluate(): rank the database for every query and measure, block by block, on all cores."""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from taxohash import metrics as m
+from taxohash.errors import TaxohashError
+from taxohash.metrics.ranking import Floats
+from taxohash.protocols.definitions import PROTOCOLS, Protocol
+from taxohash.protocols.inputs import check_items, check_labels
+from taxohash.protocols.measures import Labels, View
+from taxohash.protocols.result import Report
+from taxohash.taxonomy import Taxonomy
+
+Items = npt.NDArray[Any]
+Ties = Literal["expected", "stable", "random"]
+RECALLS: Floats = np.linspace(0.01, 1.0, 100)
+LARGEST_BLOCK = 512
+
+
+def evaluate(
+    protocol: str,
+    query_codes: Items,
+    query_labels: Labels,
+    database_codes: Items,
+    database_labels: Labels,
+    taxonomy: Taxonomy,
+    *,
+    bits: int | None = None,
+    ties: Ties = "expected",
+    seed: int = 0,
+    metric: Literal["cosine", "l2"] = "cosine",
+) -> Report:
+    """Rank the database for every query and measure under a named protocol.
+
+    Args:
+        protocol: a name in PROTOCOLS.
+        query_codes: packed codes uint8[Q, ceil(bits/8)], or real vectors float[Q, D] with bits=None.
+        query_labels: int[Q] into the taxonomy, or multi-hot [Q, labels] (`multilabel`, `flat`).
+        database_codes, database_labels: the same for the N items ranked. Under a protocol that ranks
+            the queries among themselves (`barz`) they must be the queries, in the same order.
+        taxonomy: the tree that the labels index.
+        bits: bits of a code; None for real vectors.
+        ties: `expected` takes the expected value over all orders of tied items; `stable` keeps the
+            order of the database; `random` shuffles the database once by `seed`, then keeps its order.
+        metric: distance of real vectors; equal distances are ties.
+
+    Raises:
+        TaxohashError: an unknown protocol or tie policy, or arrays that do not fit.
+    """
+    if protocol not in PROTOCOLS:
+        raise TaxohashError(f"there is no protocol {protocol!r}: use one of {', '.join(PROTOCOLS)}")
+    if ties not in ("expected", "stable", "random"):
+        raise TaxohashError(f"there is no tie policy {ties!r}: use expected, stable or random")
+    chosen = PROTOCOLS[protocol]
+    _check(chosen, query_codes, query_labels, database_codes, database_labels, taxonomy, bits)
+    order = np.arange(len(query_codes))
+    if query_labels.ndim == 1 and not chosen.alone:  # queries of one class share their ideal rankings
+        order = np.argsort(query_labels, kind="stable")
+    query_codes, query_labels = query_codes[order], query_labels[order]
+    tied = None if ties == "expected" else np.arange(len(database_codes))
+    if ties == "random":
+        tied = np.random.default_rng(seed).permutation(len(database_codes))
+    counted = bits is not None and tied is None
+
+    values: dict[str, Floats] = {}
+    curves: dict[str, Floats] = {}
+    for view in chosen.views(query_labels, database_labels, taxonomy):
+        ranker: m.Ranker
+        if bits is not None and tied is None:
+            ranker = m.HistogramRanker(query_codes, database_codes, bits, view.grades, chosen.alone)
+        else:
+            near = m.hamming if bits is not None else _vectors(metric)
+            ranker = m.SortingRanker(near(query_codes, database_codes), view.grades, tied, chosen.alone)
+        found, drawn = _measure(ranker, view, len(order), counted)
+        values |= found
+        curves |= drawn
+    fine = values["mAP"]
+    return Report(
+        protocol=protocol,
+        metrics={name: float(value.mean()) for name, value in values.items()},
+        counts={
+            "queries": len(query_codes),
+            "database": len(database_codes) - chosen.alone,
+            "dimensions" if bits is None else "bits": bits or query_codes.shape[1],
+        },
+        ties=f"random (seed {seed})" if ties == "random" else ties,
+        notes=tuple(
+            _notes(chosen, len(query_codes), len(database_codes), taxonomy, query_labels, database_labels)
+        ),
+        curves={
+            name: {"recall": RECALLS.tolist(), "precision": points.mean(axis=0).tolist()}
+            for name, points in curves.items()
+        },
+        classes=_by_class(fine, query_labels, taxonomy),
+    )
+
+
+def _vectors(metric: Literal["cosine", "l2"]) -> Any:
+    return lambda query, database: m.real_valued(query, database, metric)
+
+
+def _measure(
+    ranker: m.Ranker, view: View, queries: int, counted: bool
+) -> tuple[dict[str, Floats], dict[str, Floats]]:
+    """Values float64[Q] of every measure, and precisions float64[Q, recalls] of every curve."""
+    measures = view.measures | (view.by_radius if counted else {})
+    block = min(ranker.block, LARGEST_BLOCK)
+
+    def one(start: int) -> tuple[list[Floats], list[Floats]]:
+        ranking = ranker(slice(start, min(start + block, queries)))
+        points = [m.precision_recall(ranking, grade, RECALLS) for grade in view.curves.values()]
+        return [measure(ranking) for measure in measures.values()], points
+
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        blocks = list(pool.map(one, range(0, queries, block)))
+    values = {name: np.concatenate([found[i] for found, _ in blocks]) for i, name in enumerate(measures)}
+    curves = {name: np.concatenate([drawn[i] for _, drawn in blocks]) for i, name in enumerate(view.curves)}
+    return values, curves
+
+
+def _by_class(scores: Floats, labels: Labels, taxonomy: Taxonomy) -> dict[str, float]:
+    if labels.ndim == 2:
+        return {}
+    return {
+        "/".join(taxonomy.paths[label]): float(scores[labels == label].mean()) for label in np.unique(labels)
+    }
+
+
+def _check(
+    protocol: Protocol,
+    query_codes: Items,
+    query_labels: Labels,
+    database_codes: Items,
+    database_labels: Labels,
+    taxonomy: Taxonomy,
+    bits: int | None,
+) -> None:
+    check_items("query codes", query_codes, bits)
+    check_items("database codes", database_codes, bits)
+    if query_codes.shape[1] != database_codes.shape[1]:
+        raise TaxohashError(
+            f"query vectors have {query_codes.shape[1]} dimensions, the database {database_codes.shape[1]}: use one network for both"
+        )
+    many = protocol.many or (protocol.name == "flat" and query_labels.ndim == 2)
+    check_labels("query labels", query_labels, len(query_codes), taxonomy, many)
+    check_labels("database labels", database_labels, len(database_codes), taxonomy, many)
+    if protocol.alone:
+        same = np.array_equal(query_codes, database_codes) and np.array_equal(query_labels, database_labels)
+        if not same or len(query_codes) < 2:
+            raise TaxohashError(
+                f"protocol {protocol.name!r} ranks the queries among themselves: pass the same two or more items as queries and database"
+            )
+
+
+def _notes(
+    protocol: Protocol,
+    queries: int,
+    database: int,
+    taxonomy: Taxonomy,
+    query_labels: Labels,
+    database_labels: Labels,
+) -> list[str]:
+    notes = []
+    if protocol.queries not in (None, queries):
+        notes.append(f"{queries:,} queries where the protocol has {protocol.queries:,}")
+    if protocol.database not in (None, database):
+        notes.append(f"{database:,} database items where the protocol has {protocol.database:,}")
+    classes = tuple(taxonomy.class_count(level) for level in range(taxonomy.depth))
+    if protocol.classes not in (None, classes):
+        notes.append(f"levels of {classes} classes where the protocol has {protocol.classes}")
+    if query_labels.ndim == 1:
+        unanswered = int((~np.isin(query_labels, database_labels)).sum())
+        if unanswered:
+            notes.append(f"{unanswered:,} queries of classes that the database lacks score 0 in mAP")
+    return notes
