@@ -1,0 +1,1 @@
+"""What runs beside the method: the code store and the servers."""

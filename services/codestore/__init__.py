@@ -1,0 +1,17 @@
+"""The code store (Redis): catalog, generations, packed codes, and an embedded server to keep them in."""
+
+from services.codestore.connection import StoreUnavailableError
+from services.codestore.embedded import EmbeddedServer
+from services.codestore.store import CodeStore
+from services.codestore.values import GenerationRef, GenerationState, Item, Position, Snapshot
+
+__all__ = [
+    "CodeStore",
+    "EmbeddedServer",
+    "GenerationRef",
+    "GenerationState",
+    "Item",
+    "Position",
+    "Snapshot",
+    "StoreUnavailableError",
+]

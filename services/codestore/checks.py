@@ -1,0 +1,93 @@
+"""Checks of values before anything is written."""
+
+import re
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from services.codestore.values import Item
+from taxohash.codes import code_bytes
+from taxohash.errors import TaxohashError
+
+MAX_ID = 200
+MAX_URI = 2_000
+MAX_TAGS = 64
+MAX_TAG = 64
+MAX_THUMBNAIL = 256 * 1024
+
+# Control characters, line separators and lone surrogates: ids and tags are kept in lines of UTF-8.
+_FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+def _check_text(what: str, text: str, longest: int, shortest: int = 0) -> None:
+    if not isinstance(text, str):
+        raise TaxohashError(f"{what} {text!r} is not a string: convert it")
+    if not shortest <= len(text) <= longest:
+        raise TaxohashError(
+            f"{what} {text[:60]!r} has {len(text)} characters: keep it between {shortest} and {longest}"
+        )
+    if bad := _FORBIDDEN.search(text):
+        raise TaxohashError(f"{what} {text[:60]!r} contains the control character {bad[0]!r}: remove it")
+
+
+def check_ids(ids: Iterable[str]) -> list[str]:
+    """The ids as a list.
+
+    Raises:
+        TaxohashError: one is no string, empty, too long, or contains control characters; or is given twice.
+    """
+    listed = list(ids)
+    for item_id in listed:
+        _check_text("item id", item_id, MAX_ID, shortest=1)
+    if len(set(listed)) < len(listed):
+        seen: set[str] = set()
+        twice = next(item_id for item_id in listed if item_id in seen or seen.add(item_id))  # type: ignore[func-returns-value]
+        raise TaxohashError(f"item id {twice!r} is given twice in one call: give one code an item")
+    return listed
+
+
+def check_item(item: Item, labels: int) -> Item:
+    """The item itself.
+
+    Raises:
+        TaxohashError: a value is out of its bounds, or the label is not one of `labels`.
+    """
+    _check_text("item id", item.id, MAX_ID, shortest=1)
+    if (
+        isinstance(item.label, bool)
+        or not isinstance(item.label, int | np.integer)
+        or not 0 <= item.label < labels
+    ):
+        raise TaxohashError(
+            f"item {item.id!r} has label {item.label!r}: the taxonomy has labels 0 to {labels - 1}"
+        )
+    _check_text(f"uri of item {item.id!r}", item.uri, MAX_URI)
+    if len(item.tags) > MAX_TAGS:
+        raise TaxohashError(f"item {item.id!r} has {len(item.tags)} tags: keep it to {MAX_TAGS}")
+    for tag in item.tags:
+        _check_text(f"tag of item {item.id!r}", tag, MAX_TAG, shortest=1)
+    if not isinstance(item.thumbnail, bytes) or len(item.thumbnail) > MAX_THUMBNAIL:
+        raise TaxohashError(
+            f"thumbnail of item {item.id!r} is not bytes, at most {MAX_THUMBNAIL}: make it smaller"
+        )
+    return item
+
+
+def check_codes(ids: Sequence[str], codes: npt.NDArray[np.uint8], bits: int) -> npt.NDArray[np.uint8]:
+    """The codes, contiguous.
+
+    Raises:
+        TaxohashError: they are not uint8[len(ids), ceil(bits/8)], or a padding bit is set.
+    """
+    shape = (len(ids), code_bytes(bits))
+    if not isinstance(codes, np.ndarray) or codes.dtype != np.uint8 or codes.shape != shape:
+        found = f"{codes.dtype}{list(codes.shape)}" if isinstance(codes, np.ndarray) else type(codes).__name__
+        raise TaxohashError(
+            f"codes are {found}; {shape[0]} ids of {bits} bits need uint8{list(shape)}: pack them so"
+        )
+    if bits % 8 and np.any(codes[:, -1] & ((1 << (8 - bits % 8)) - 1)):
+        raise TaxohashError(
+            f"codes have bits set beyond the {bits} of the generation: padding bits must be zero"
+        )
+    return np.ascontiguousarray(codes)
