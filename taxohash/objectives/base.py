@@ -47,6 +47,7 @@ class Objective(nn.Module, Generic[ConfigT]):
         supervision: what it learns from.
         keeps: what its codes keep, in a few words.
         config_type: its hyper-parameters, a frozen dataclass with the paper's values as defaults.
+        binary: whether it is searched by the signs of its outputs; else by real vectors.
         wants_outputs: whether `end_epoch` is to be called with the outputs of the whole training set.
     """
 
@@ -56,12 +57,18 @@ class Objective(nn.Module, Generic[ConfigT]):
     supervision: ClassVar[Supervision]
     keeps: ClassVar[str]
     config_type: ClassVar[type[Any]]
+    binary: ClassVar[bool] = True
     wants_outputs: ClassVar[bool] = False
 
     def __init__(self, setting: Setting, config: ConfigT) -> None:
         super().__init__()
         self.setting = setting
         self.config = config
+
+    @property
+    def width(self) -> int:
+        """Outputs of the network: one a bit, unless the method learns real vectors."""
+        return self.setting.bits
 
     def start_epoch(self, epoch: int, epochs: int) -> None:
         """Called before epoch `epoch` of `epochs`, counted from 0: schedules go here."""
@@ -79,6 +86,22 @@ class Objective(nn.Module, Generic[ConfigT]):
     def end_epoch(self, outputs: Tensor, labels: Tensor) -> None:
         """Called after each epoch with float[N, bits], int64[N] of all training rows, in their order."""
 
+    def search_form(self, outputs: Tensor, query: bool = False) -> Tensor:
+        """What is compared in search, from float[n, width] outputs: float[n, any].
+
+        Of a binary method the signs count, by Hamming distance; of another the values, by Euclidean
+        distance, where queries may take another form than the database.
+        """
+        return outputs
+
     def class_codes(self) -> Tensor | None:
         """Learned centres of the finest classes, float[C, bits], where the method has them."""
         return None
+
+
+class Projection(Objective[ConfigT]):
+    """A method without a network of its own: its hash layer on given features is solved, not descended to."""
+
+    def solve(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """The hash layer, weight float[bits, D] and bias float[bits], from features float[N, D]."""
+        raise NotImplementedError

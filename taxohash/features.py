@@ -1,0 +1,126 @@
+"""Frozen features: a backbone's output for a data set, computed once and kept on disk.
+
+A cache folder holds one folder for each (weights, preprocessing, data set), in it one NumPy file for
+each block of rows. A block is written whole or not at all, so an interrupted run goes on where it was.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from taxohash import efficientnet
+from taxohash.datasets import Dataset
+from taxohash.errors import TaxohashError
+from taxohash.files import replacing, write_json
+from taxohash.images import Preprocessing, decode, to_array
+from taxohash.progress import bars
+
+Features = npt.NDArray[np.float16]
+CACHE = Path(".cache/features")
+BLOCK = 2000
+BATCH = 50
+
+
+@dataclass(frozen=True)
+class Extractor:
+    """A frozen backbone.
+
+    Attributes:
+        name: of the backbone.
+        weights_sha256: identity of its weights.
+        preprocessing: of the images it takes.
+        module: normalised float[n, C, H, W] -> float[n, width].
+    """
+
+    name: str
+    weights_sha256: str
+    preprocessing: Preprocessing
+    module: nn.Module
+
+    def key(self, data_md5: str) -> dict[str, object]:
+        """What the features of a data set depend on."""
+        return {
+            "backbone": self.name,
+            "weights_sha256": self.weights_sha256,
+            "preprocessing": self.preprocessing.as_dict(),
+            "data_md5": data_md5,
+        }
+
+    @torch.inference_mode()
+    def __call__(self, images: npt.NDArray[np.uint8]) -> Features:
+        """uint8[n, C, H, W] -> float16[n, width]."""
+        shape = (1, -1, 1, 1)
+        mean = torch.tensor(self.preprocessing.mean).reshape(shape)
+        std = torch.tensor(self.preprocessing.std).reshape(shape)
+        inputs: Tensor = (torch.from_numpy(images).float() - mean) / std
+        outputs: Tensor = self.module(inputs.contiguous(memory_format=torch.channels_last))
+        features: Features = outputs.numpy().astype(np.float16)
+        return features
+
+
+def efficientnet_lite0(size: int = 96) -> Extractor:
+    """EfficientNet-Lite0 with ImageNet weights at `size` px: 1280 features an image."""
+    module = efficientnet.EfficientNetLite0(size).eval()
+    module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return Extractor(
+        "efficientnet_lite0", efficientnet.WEIGHTS_SHA256, efficientnet.preprocessing(size), module
+    )
+
+
+def features(
+    dataset: Dataset, split: str, extractor: Extractor, cache: str | Path = CACHE, block: int = BLOCK
+) -> Features:
+    """float16[N, width] of a split, in the order of its rows; computed where the cache lacks it.
+
+    Raises:
+        TaxohashError: an image that cannot be decoded, or a cache file that is damaged.
+    """
+    folder = _folder(Path(cache), extractor.key(dataset.md5()))
+    count = dataset.count(split)
+    starts = range(0, count, block)
+    files = [folder / f"{split}-{start:07d}-of-{count:07d}-by-{block}.npy" for start in starts]
+    with bars() as progress:
+        task = progress.add_task(f"features of {split}", total=count, note="")
+        for start, file in zip(starts, files, strict=True):
+            rows = range(start, min(start + block, count))
+            if not file.exists():
+                values = np.concatenate(list(_extract(dataset, split, rows, extractor)))
+                with replacing(file) as draft, draft.open("wb") as stream:
+                    np.save(stream, values, allow_pickle=False)
+            progress.update(task, advance=len(rows))
+    return np.concatenate([_load(file) for file in files])
+
+
+def _folder(cache: Path, key: dict[str, object]) -> Path:
+    text = json.dumps(key, sort_keys=True)
+    folder = cache / hashlib.sha256(text.encode()).hexdigest()[:16]
+    write_json(folder / "key.json", key)
+    return folder
+
+
+def _extract(dataset: Dataset, split: str, rows: range, extractor: Extractor) -> Iterator[Features]:
+    preprocessing = extractor.preprocessing
+    batch: list[npt.NDArray[np.uint8]] = []
+    for row, data in zip(rows, dataset.images(split, rows), strict=True):
+        try:
+            batch.append(to_array(decode(data), preprocessing))
+        except TaxohashError as error:
+            raise TaxohashError(f"row {row} of {split} in {dataset.folder}: {error}") from None
+        if len(batch) == BATCH or row == rows[-1]:
+            yield extractor(np.stack(batch))
+            batch = []
+
+
+def _load(file: Path) -> Features:
+    try:
+        values: Features = np.load(file, allow_pickle=False)
+    except (ValueError, EOFError, OSError):
+        raise TaxohashError(f"features {file} are damaged: delete the file, it is computed again") from None
+    return values

@@ -1,0 +1,75 @@
+"""DCDH: learnable class centres that push each other apart, and discrete codes of all training images.
+
+Zhang, Zhe, Chen and Yan, "Deep Center-Based Dual-Constrained Hashing for Discriminative Face Image Retrieval",
+Pattern Recognition 2021.
+"""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from taxohash.objectives.base import Objective, Setting, Supervision
+from taxohash.objectives.centres import push_apart
+from taxohash.objectives.classwise import class_means, gaussian_logits
+from taxohash.objectives.pairs import signs
+
+
+@dataclass(frozen=True)
+class DCDHConfig:
+    """Hyper-parameters of DCDH.
+
+    Attributes:
+        inverse_variance: 1 / sigma^2 of every class.
+        push: weight of the centre similarity term.
+        quantisation: eta, weight of ||f - B||^2, also in the update of B.
+    """
+
+    inverse_variance: float = 0.25
+    push: float = 0.1
+    quantisation: float = 0.01
+
+
+class DCDH(Objective[DCDHConfig]):
+    """L = CE(-s/2 ||f - mu||^2, y) + 0.1 mean_ij log(1 + e^(q/2 cos(mu_i, mu_j))) + eta ||f - B||^2.
+
+    After each epoch B = sign(Y W + eta f) with W = (Y'Y)^+ Y' sign(f), the mean signs of each class.
+    """
+
+    name: ClassVar[str] = "dcdh"
+    title: ClassVar[str] = (
+        "Deep Center-Based Dual-Constrained Hashing for Discriminative Face Image Retrieval"
+    )
+    year: ClassVar[int] = 2021
+    supervision: ClassVar[Supervision] = "labels"
+    keeps: ClassVar[str] = "the finest classes"
+    config_type: ClassVar[type[Any]] = DCDHConfig
+    wants_outputs: ClassVar[bool] = True
+
+    def __init__(self, setting: Setting, config: DCDHConfig) -> None:
+        super().__init__(setting, config)
+        self.centres = nn.Parameter(torch.randn(len(setting.taxonomy), setting.bits))
+        self.register_buffer("codes", torch.zeros(len(setting.labels), setting.bits))
+
+    def loss(self, outputs: Tensor, labels: Tensor, rows: Tensor) -> dict[str, Tensor]:
+        codes = self.get_buffer("codes")[rows]
+        codes = torch.where(codes == 0, signs(outputs), codes)  # none before the first update
+        quantisation = (outputs - codes).square().sum(dim=1).mean()
+        return {
+            "class": cross_entropy(
+                gaussian_logits(outputs, self.centres, self.config.inverse_variance), labels
+            ),
+            "push": self.config.push * push_apart(self.centres),
+            "quantisation": self.config.quantisation * quantisation,
+        }
+
+    def end_epoch(self, outputs: Tensor, labels: Tensor) -> None:
+        count, bits = self.centres.shape
+        none = torch.zeros(count, bits, device=outputs.device)
+        mean_signs = class_means(signs(outputs), labels, count, none)
+        self.get_buffer("codes").copy_(signs(mean_signs[labels] + self.config.quantisation * outputs))
+
+    def class_codes(self) -> Tensor:
+        return self.centres.detach()

@@ -1,0 +1,45 @@
+"""DPSH: pair likelihood on real outputs, pulled to their signs.
+
+Li, Wang and Kang, "Feature Learning based Deep Supervised Hashing with Pairwise Labels", IJCAI 2016.
+"""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from torch import Tensor
+
+from taxohash.objectives.base import Objective, Supervision
+from taxohash.objectives.classwise import vertex_constraint
+from taxohash.objectives.pairs import distinct, negative_log_likelihood, same_label
+
+
+@dataclass(frozen=True)
+class DPSHConfig:
+    """Hyper-parameters of DPSH.
+
+    Attributes:
+        quantisation: eta, weight of ||u - sign(u)||^2 per bit.
+    """
+
+    quantisation: float = 0.1
+
+
+class DPSH(Objective[DPSHConfig]):
+    """L = mean over pairs of log(1 + e^t) - s t, t = u_i.u_j / 2, + eta ||u - sign(u)||^2 / q.
+
+    Pairs are those of a batch, and both terms are means, so that eta means the same at any batch size.
+    """
+
+    name: ClassVar[str] = "dpsh"
+    title: ClassVar[str] = "Feature Learning based Deep Supervised Hashing with Pairwise Labels"
+    year: ClassVar[int] = 2016
+    supervision: ClassVar[Supervision] = "pairs"
+    keeps: ClassVar[str] = "same or different finest class"
+    config_type: ClassVar[type[Any]] = DPSHConfig
+
+    def loss(self, outputs: Tensor, labels: Tensor, rows: Tensor) -> dict[str, Tensor]:
+        pairs = distinct(labels)
+        similar = same_label(labels)[pairs].float()
+        likelihood = negative_log_likelihood(0.5 * (outputs @ outputs.T)[pairs], similar).mean()
+        quantisation = self.config.quantisation * vertex_constraint(outputs) / self.setting.bits
+        return {"pairs": likelihood, "quantisation": quantisation}

@@ -1,0 +1,55 @@
+"""DTSH: triplet likelihood on real outputs, pulled to their signs.
+
+Wang, Shi and Kitani, "Deep Supervised Hashing with Triplet Labels", ACCV 2016.
+"""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from torch import Tensor
+from torch.nn.functional import softplus
+
+from taxohash.objectives.base import Objective, Supervision
+from taxohash.objectives.classwise import vertex_constraint
+from taxohash.objectives.pairs import distinct, same_label
+
+
+@dataclass(frozen=True)
+class DTSHConfig:
+    """Hyper-parameters of DTSH.
+
+    Attributes:
+        margin: alpha; None for half the number of bits, as in the paper (a re-implementation has 5).
+        scale: of the inner product: 1/2 in the paper (1 in the re-implementation).
+        quantisation: lambda, weight of ||u - sign(u)||^2 per bit.
+    """
+
+    margin: float | None = None
+    scale: float = 0.5
+    quantisation: float = 1.0
+
+
+class DTSH(Objective[DTSHConfig]):
+    """L = mean over triplets of -log sigmoid(t_qp - t_qn - alpha), t = scale u.u', + lambda ||u - sign(u)||^2 / q.
+
+    Every triplet of the batch counts.
+    """
+
+    name: ClassVar[str] = "dtsh"
+    title: ClassVar[str] = "Deep Supervised Hashing with Triplet Labels"
+    year: ClassVar[int] = 2016
+    supervision: ClassVar[Supervision] = "triplets"
+    keeps: ClassVar[str] = "the same class nearer than another"
+    config_type: ClassVar[type[Any]] = DTSHConfig
+
+    def loss(self, outputs: Tensor, labels: Tensor, rows: Tensor) -> dict[str, Tensor]:
+        margin = self.setting.bits / 2 if self.config.margin is None else self.config.margin
+        similarity = self.config.scale * outputs @ outputs.T
+        same = same_label(labels)
+        anchor, positive = (same & distinct(labels)).nonzero(as_tuple=True)
+        # One row for every (anchor, positive), one column for every image of the batch.
+        gaps = similarity[anchor, positive].unsqueeze(1) - similarity[anchor] - margin
+        negative = ~same[anchor]
+        triplets = (softplus(-gaps) * negative).sum() / negative.sum().clamp_min(1)
+        quantisation = self.config.quantisation * vertex_constraint(outputs) / self.setting.bits
+        return {"triplets": triplets, "quantisation": quantisation}

@@ -1,0 +1,25 @@
+"""Parts shared by the methods that learn from pairs of a batch."""
+
+import torch
+from torch import Tensor
+from torch.nn.functional import softplus
+
+
+def signs(outputs: Tensor) -> Tensor:
+    """+1 where f >= 0, else -1, as constants."""
+    return torch.where(outputs.detach() >= 0, 1.0, -1.0)
+
+
+def distinct(labels: Tensor) -> Tensor:
+    """bool[n, n]: the pairs of different images of a batch."""
+    return ~torch.eye(len(labels), dtype=torch.bool, device=labels.device)
+
+
+def same_label(labels: Tensor) -> Tensor:
+    """bool[n, n]: the pairs with one label."""
+    return labels[:, None] == labels[None, :]
+
+
+def negative_log_likelihood(logits: Tensor, similar: Tensor) -> Tensor:
+    """log(1 + e^t) - s t of each pair, with P(s = 1) = sigmoid(t)."""
+    return softplus(logits) - similar * logits

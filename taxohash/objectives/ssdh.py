@@ -1,0 +1,49 @@
+"""SSDH: a classifier reads sigmoid codes that are pushed to 0 and 1 and to half ones.
+
+Yang, Lin and Chen, "Supervised Learning of Semantics-Preserving Hash via Deep Convolutional Neural Networks",
+TPAMI 2018.
+"""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from taxohash.objectives.base import Objective, Setting, Supervision
+
+
+@dataclass(frozen=True)
+class SSDHConfig:
+    """Weights of the three terms of SSDH."""
+
+    classification: float = 1.0
+    binary: float = 1.0
+    balance: float = 1.0
+
+
+class SSDH(Objective[SSDHConfig]):
+    """L = CE(classifier(a), y) - mean (a - 1/2)^2 / 2 + mean over images of (mean_j a_j - 1/2)^2 / 2, a = sigmoid(f)."""
+
+    name: ClassVar[str] = "ssdh"
+    title: ClassVar[str] = (
+        "Supervised Learning of Semantics-Preserving Hash via Deep Convolutional Neural Networks"
+    )
+    year: ClassVar[int] = 2018
+    supervision: ClassVar[Supervision] = "labels"
+    keeps: ClassVar[str] = "what separates the finest classes linearly"
+    config_type: ClassVar[type[Any]] = SSDHConfig
+
+    def __init__(self, setting: Setting, config: SSDHConfig) -> None:
+        super().__init__(setting, config)
+        self.classifier = nn.Linear(setting.bits, len(setting.taxonomy))
+
+    def loss(self, outputs: Tensor, labels: Tensor, rows: Tensor) -> dict[str, Tensor]:
+        activations = torch.sigmoid(outputs)
+        config = self.config
+        return {
+            "class": config.classification * cross_entropy(self.classifier(activations), labels),
+            "binary": -0.5 * config.binary * (activations - 0.5).square().mean(),
+            "balance": 0.5 * config.balance * (activations.mean(dim=1) - 0.5).square().mean(),
+        }

@@ -1,0 +1,47 @@
+"""SSQ, sub-selective quantisation: the rotation of ITQ from a small random share of the rows.
+
+Li, Chen, Liu and Huang, "Sub-Selective Quantization for Large-Scale Image Search", AAAI 2014.
+"""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from taxohash.objectives.base import Projection, Supervision
+from taxohash.objectives.itq import principal_components, rotate_to_cube
+
+
+@dataclass(frozen=True)
+class SSQConfig:
+    """Hyper-parameters of sub-selective quantisation.
+
+    Attributes:
+        rows: drawn to learn from, out of all.
+        iterations: of the alternation between codes and rotation.
+        seed: of the rows and the rotation it starts from.
+    """
+
+    rows: int = 2000
+    iterations: int = 50
+    seed: int = 0
+
+
+class SSQ(Projection[SSQConfig]):
+    """Components and rotation as in ITQ, on a random sub-matrix, then applied to all rows."""
+
+    name: ClassVar[str] = "ssq"
+    title: ClassVar[str] = "Sub-Selective Quantization for Large-Scale Image Search"
+    year: ClassVar[int] = 2014
+    supervision: ClassVar[Supervision] = "none"
+    keeps: ClassVar[str] = "the features' variance, learned fast"
+    config_type: ClassVar[type[Any]] = SSQConfig
+
+    def solve(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        generator = torch.Generator().manual_seed(self.config.seed)
+        drawn = features[torch.randperm(len(features), generator=generator)[: self.config.rows]]
+        mean, components = principal_components(drawn, self.setting.bits)
+        rotation = rotate_to_cube((drawn - mean) @ components, self.config.iterations, generator)
+        weight = (components @ rotation).T
+        return weight, -(weight @ mean)
