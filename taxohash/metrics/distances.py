@@ -17,7 +17,7 @@ from taxohash.metrics.grades import Grades
 from taxohash.metrics.ranking import Ranking
 
 Codes = npt.NDArray[np.uint8]
-Distances = Callable[[slice], npt.NDArray[np.float32]]
+Distances = Callable[[slice], npt.NDArray[Any]]
 Vectors = npt.NDArray[np.floating]
 BLOCK_CELLS = 4_000_000
 """Upper bound on the cells of a block's counts int32[q, B, G]."""
@@ -58,7 +58,7 @@ class SortingRanker:
     """Ranking by sorted distances: for vectors, and for codes whose ties are to be broken.
 
     Args:
-        distances: maps a slice of queries to distances float32[q, N].
+        distances: maps a slice of queries to distances [q, N].
         order: the order of the database, int[N], in which ties are broken; None keeps equal
             distances together as ties.
     """
@@ -71,30 +71,31 @@ class SortingRanker:
 
     def __call__(self, queries: slice) -> Ranking:
         distances, grades = self._distances(queries), self._grades.rows(queries)
-        rows = np.arange(len(distances))[:, None]
         if self._alone:
-            distances[rows[:, 0], np.arange(queries.start, queries.start + len(rows))] = np.inf
+            own = np.arange(queries.start, queries.start + len(distances))
+            distances[own - queries.start, own] = _farthest(distances)
         if self._order is not None:
             distances, grades = distances[:, self._order], grades[:, self._order]
         order = np.argsort(distances, axis=1, kind="stable")
         if self._alone:
             order = order[:, :-1]
-        length = order.shape[1]
-        block = np.broadcast_to(np.arange(length), order.shape)
-        if self._order is None:
-            ranked = distances[rows, order]
-            block = np.pad(np.cumsum(ranked[:, 1:] != ranked[:, :-1], axis=1), ((0, 0), (1, 0)))
-        cell = (rows * length + block) * self._grades.levels + grades[rows, order]
-        counts = np.bincount(cell.reshape(-1), minlength=len(rows) * length * self._grades.levels)
-        return Ranking(counts.reshape(len(rows), length, self._grades.levels))
+        distances, grades = np.take_along_axis(distances, order, 1), np.take_along_axis(grades, order, 1)
+        counts = np.zeros((*order.shape, self._grades.levels), np.int32)
+        blocks = _blocks(distances, grades, self._order is None, counts)
+        return Ranking(counts[:, :blocks].copy())
+
+
+def _farthest(distances: npt.NDArray[Any]) -> float:
+    """A value beyond all distances of this type."""
+    return np.inf if distances.dtype.kind == "f" else np.iinfo(distances.dtype).max
 
 
 def hamming(query: Codes, database: Codes) -> Distances:
-    """Hamming distances between packed codes."""
+    """Hamming distances between packed codes, uint16."""
     queries, items = _words(query), _words(database)
 
-    def distances(rows: slice) -> npt.NDArray[np.float32]:
-        total = np.zeros((len(queries[rows]), len(items)), np.float32)
+    def distances(rows: slice) -> npt.NDArray[np.uint16]:
+        total = np.zeros((len(queries[rows]), len(items)), np.uint16)
         for word in range(items.shape[1]):
             total += np.bitwise_count(queries[rows, word, None] ^ items[None, :, word])
         return total
@@ -103,23 +104,23 @@ def hamming(query: Codes, database: Codes) -> Distances:
 
 
 def real_valued(query: Vectors, database: Vectors, metric: Literal["cosine", "l2"]) -> Distances:
-    """Cosine (1 - cosine) or squared Euclidean distances between vectors.
+    """Cosine or squared Euclidean distances between vectors, in units of the largest possible.
 
-    Computed in double precision and rounded to single, so that equal vectors tie.
+    Rounded to 12 digits, so that equal vectors tie whatever the order of additions was.
     """
     queries, items = query.astype(np.float64), database.astype(np.float64)
     if metric == "cosine":
         queries, items = (
-            x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12) for x in (queries, items)
+            x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-300) for x in (queries, items)
         )
-    norms = (items**2).sum(axis=1)
+    lengths = (items**2).sum(axis=1)
+    longest = max(float(lengths.max()), float((queries**2).sum(axis=1).max()), 1e-300)
 
-    def distances(rows: slice) -> npt.NDArray[np.float32]:
+    def distances(rows: slice) -> npt.NDArray[np.float64]:
         block = queries[rows]
-        between: npt.NDArray[np.float32] = (
-            (block**2).sum(axis=1)[:, None] + norms - 2 * (block @ items.T)
-        ).astype(np.float32)
-        return between
+        squared = (block**2).sum(axis=1)[:, None] + lengths - 2 * (block @ items.T)
+        rounded: npt.NDArray[np.float64] = np.round(squared / (4 * longest), 12)
+        return rounded
 
     return distances
 
@@ -150,3 +151,31 @@ def _count(queries: Any, database: Any, starts: Any, table: Any, counts: Any) ->
                 for word in range(words):
                     distance += _popcount(queries[q, word] ^ database[i, word])  # type: ignore[call-arg]
                 counts[q, distance, grade] += 1
+
+
+@numba.njit(nogil=True)
+def _blocks(distances: Any, grades: Any, tied: bool, counts: Any) -> int:
+    """Fill counts[q, block, grade] from ranked distances and grades; the most blocks that a query has.
+
+    Equal distances make a block where `tied`, else every item is one. Neighbouring blocks of one and
+    the same grade are merged: their order decides nothing, and rankings become several times shorter.
+    """
+    queries, length = grades.shape
+    most = 0
+    for q in range(queries):
+        last, block, start = -1, -1, 0  # grade of the last block where it has only one, else -1
+        while start < length:
+            end = start + 1
+            pure = grades[q, start]
+            single = True
+            while tied and end < length and distances[q, end] == distances[q, start]:
+                single &= grades[q, end] == pure
+                end += 1
+            if not (single and last == pure):
+                block += 1
+                last = pure if single else -1
+            for i in range(start, end):
+                counts[q, block, grades[q, i]] += 1
+            start = end
+        most = max(most, block + 1)
+    return most

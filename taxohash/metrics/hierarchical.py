@@ -36,8 +36,8 @@ def average_hierarchical_precision(
     totals, which = ranking.ideal()
     shares = np.full(rank, 1.0 / rank)
     if rule == "trapezoid":
-        shares[0] /= 2
-        shares[-1] /= 2
+        shares[0] -= 0.5 / rank
+        shares[-1] -= 0.5 / rank
     best = ideal_values(totals, similarity, rank).cumsum(axis=1)
     return ranking.expected_sum(similarity, tail_sums(shares * inverse(best)), which)
 

@@ -57,13 +57,16 @@ def precision_recall(ranking: Ranking, grade: int, recalls: Floats) -> Floats:
     """
     hits = ranking.hits(grade)
     reached = hits.cumsum(axis=1)
-    points = np.zeros((len(ranking), len(recalls)))
-    for query in np.flatnonzero(reached[:, -1]):
-        wanted = recalls * reached[query, -1]
-        block = np.minimum(np.searchsorted(reached[query], wanted - 1e-9), reached.shape[1] - 1)
-        inside = hits[query, block]
-        part = (wanted - (reached[query, block] - inside)) / inside
-        points[query] = wanted / (ranking.starts[query, block] + part * ranking.sizes[query, block])
+    total = reached[:, -1:]
+    row = np.arange(len(ranking))[:, None]
+    # Shares of relevant items grow along a row; shifted by the row's number they grow along all of them.
+    shares = (reached / np.maximum(total, 1) + row).reshape(-1)
+    cell = np.minimum(np.searchsorted(shares, recalls - 1e-9 + row), len(shares) - 1)
+    inside = np.maximum(hits.reshape(-1)[cell], 1)
+    wanted = recalls * total
+    part = 1 - (reached.reshape(-1)[cell] - wanted) / inside
+    ranks = ranking.starts.reshape(-1)[cell] + part * ranking.sizes.reshape(-1)[cell]
+    points: Floats = np.where(total > 0, wanted / np.maximum(ranks, 1e-9), 0.0)
     return points
 
 

@@ -12,7 +12,7 @@ from taxohash.errors import TaxohashError
 from taxohash.metrics.ranking import Floats
 from taxohash.protocols.definitions import PROTOCOLS, Protocol
 from taxohash.protocols.inputs import check_items, check_labels
-from taxohash.protocols.measures import Labels, View
+from taxohash.protocols.measures import Labels, Measures, View
 from taxohash.protocols.result import Report
 from taxohash.taxonomy import Taxonomy
 
@@ -57,6 +57,8 @@ def evaluate(
     if ties not in ("expected", "stable", "random"):
         raise TaxohashError(f"there is no tie policy {ties!r}: use expected, stable or random")
     chosen = PROTOCOLS[protocol]
+    query_codes, query_labels = np.asarray(query_codes), np.asarray(query_labels)
+    database_codes, database_labels = np.asarray(database_codes), np.asarray(database_labels)
     _check(chosen, query_codes, query_labels, database_codes, database_labels, taxonomy, bits)
     order = np.arange(len(query_codes))
     if query_labels.ndim == 1 and not chosen.alone:  # queries of one class share their ideal rankings
@@ -65,21 +67,19 @@ def evaluate(
     tied = None if ties == "expected" else np.arange(len(database_codes))
     if ties == "random":
         tied = np.random.default_rng(seed).permutation(len(database_codes))
-    counted = bits is not None and tied is None
 
     values: dict[str, Floats] = {}
     curves: dict[str, Floats] = {}
     for view in chosen.views(query_labels, database_labels, taxonomy):
-        ranker: m.Ranker
-        if bits is not None and tied is None:
-            ranker = m.HistogramRanker(query_codes, database_codes, bits, view.grades, chosen.alone)
-        else:
-            near = m.hamming if bits is not None else _vectors(metric)
-            ranker = m.SortingRanker(near(query_codes, database_codes), view.grades, tied, chosen.alone)
-        found, drawn = _measure(ranker, view, len(order), counted)
+        measures, ranker = (
+            view.measures,
+            _ranker(query_codes, database_codes, bits, metric, view, tied, chosen.alone),
+        )
+        if isinstance(ranker, m.HistogramRanker):
+            measures = measures | view.by_radius
+        found, drawn = _measure(ranker, measures, view.curves, len(order))
         values |= found
         curves |= drawn
-    fine = values["mAP"]
     return Report(
         protocol=protocol,
         metrics={name: float(value.mean()) for name, value in values.items()},
@@ -96,31 +96,43 @@ def evaluate(
             name: {"recall": RECALLS.tolist(), "precision": points.mean(axis=0).tolist()}
             for name, points in curves.items()
         },
-        classes=_by_class(fine, query_labels, taxonomy),
+        classes=_by_class(values["mAP"], query_labels, taxonomy),
     )
 
 
-def _vectors(metric: Literal["cosine", "l2"]) -> Any:
-    return lambda query, database: m.real_valued(query, database, metric)
+def _ranker(
+    query: Items,
+    database: Items,
+    bits: int | None,
+    metric: Literal["cosine", "l2"],
+    view: View,
+    order: npt.NDArray[np.integer] | None,
+    alone: bool,
+) -> m.Ranker:
+    """Histograms where codes tie, else sorting."""
+    if bits is None:
+        return m.SortingRanker(m.real_valued(query, database, metric), view.grades, order, alone)
+    if order is None:
+        return m.HistogramRanker(query, database, bits, view.grades, alone)
+    return m.SortingRanker(m.hamming(query, database), view.grades, order, alone)
 
 
 def _measure(
-    ranker: m.Ranker, view: View, queries: int, counted: bool
+    ranker: m.Ranker, measures: Measures, curves: dict[str, int], queries: int
 ) -> tuple[dict[str, Floats], dict[str, Floats]]:
     """Values float64[Q] of every measure, and precisions float64[Q, recalls] of every curve."""
-    measures = view.measures | (view.by_radius if counted else {})
     block = min(ranker.block, LARGEST_BLOCK)
 
     def one(start: int) -> tuple[list[Floats], list[Floats]]:
         ranking = ranker(slice(start, min(start + block, queries)))
-        points = [m.precision_recall(ranking, grade, RECALLS) for grade in view.curves.values()]
+        points = [m.precision_recall(ranking, grade, RECALLS) for grade in curves.values()]
         return [measure(ranking) for measure in measures.values()], points
 
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         blocks = list(pool.map(one, range(0, queries, block)))
     values = {name: np.concatenate([found[i] for found, _ in blocks]) for i, name in enumerate(measures)}
-    curves = {name: np.concatenate([drawn[i] for _, drawn in blocks]) for i, name in enumerate(view.curves)}
-    return values, curves
+    points = {name: np.concatenate([drawn[i] for _, drawn in blocks]) for i, name in enumerate(curves)}
+    return values, points
 
 
 def _by_class(scores: Floats, labels: Labels, taxonomy: Taxonomy) -> dict[str, float]:

@@ -1,0 +1,92 @@
+"""Rankers against loops over pairs."""
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from taxohash import metrics as m
+
+Codes = npt.NDArray[np.uint8]
+
+
+def problem(seed: int, queries: int, items: int, bits: int) -> tuple[Codes, Codes, m.Grades]:
+    rng = np.random.default_rng(seed)
+    codes = np.packbits(rng.random((queries + items, bits)) < 0.5, axis=1)
+    table = rng.integers(0, 3, (4, 4))
+    table.flat[0] = 2
+    grades = m.Grades.of_labels(table, rng.integers(0, 4, queries), rng.integers(0, 4, items))
+    return codes[:queries], codes[queries:], grades
+
+
+def distance(a: Codes, b: Codes) -> int:
+    return int(np.unpackbits(a ^ b).sum())
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 10**6), queries=st.integers(1, 5), items=st.integers(1, 30), bits=st.integers(1, 200)
+)
+def test_histogram_counts_every_pair(seed: int, queries: int, items: int, bits: int) -> None:
+    query, database, grades = problem(seed, queries, items, bits)
+    expected = np.zeros((queries, bits + 1, 3), int)
+    for q in range(queries):
+        for i in range(items):
+            expected[
+                q, distance(query[q], database[i]), grades.table[grades.query[q], grades.database[i]]
+            ] += 1
+    counts = m.HistogramRanker(query, database, bits, grades)(slice(0, queries)).counts
+    np.testing.assert_array_equal(counts, expected)
+
+
+@pytest.mark.parametrize("bits", [8, 64, 100])
+def test_kept_order_is_the_stable_sort(bits: int) -> None:
+    query, database, grades = problem(3, 4, 60, bits)
+    order = np.random.default_rng(0).permutation(60)
+    ranking = m.SortingRanker(m.hamming(query, database), grades, order)(slice(1, 4))
+    for row, q in enumerate(range(1, 4)):
+        by_distance = sorted(order, key=lambda i: distance(query[q], database[i]))
+        wanted = [int(grades.table[grades.query[q], grades.database[i]]) for i in by_distance]
+        got = [g for block in ranking.counts[row] for g, n in enumerate(block) for _ in range(n)]
+        assert got == wanted
+        assert (np.count_nonzero(ranking.counts[row], axis=1) <= 1).all()  # no ties are left
+
+
+@pytest.mark.parametrize("metric", ["cosine", "l2"])
+def test_signs_as_vectors_rank_as_codes(metric: str) -> None:
+    query, database, grades = problem(4, 5, 80, 16)
+    vectors = [np.unpackbits(codes, axis=1) * 2.0 - 1 for codes in (query, database)]
+    near = m.real_valued(vectors[0], vectors[1], "cosine" if metric == "cosine" else "l2")
+    tied = m.SortingRanker(near, grades, None)(slice(0, 5))
+    counted = m.HistogramRanker(query, database, 16, grades)(slice(0, 5))
+    for measure in (m.average_precision, m.average_set_intersection):
+        np.testing.assert_allclose(measure(tied), measure(counted), atol=1e-12)
+
+
+def test_a_query_is_left_out_of_its_own_ranking() -> None:
+    codes, _, _ = problem(6, 12, 1, 8)
+    labels = np.arange(12) % 4
+    grades = m.Grades.of_labels(np.eye(4, dtype=int), labels, labels)
+    counted = m.HistogramRanker(codes, codes, 8, grades, alone=True)(slice(3, 9))
+    signs = np.unpackbits(codes, axis=1) * 2.0 - 1
+    tied = m.SortingRanker(m.real_valued(signs, signs, "l2"), grades, None, alone=True)(slice(3, 9))
+    assert counted.length == tied.length == 11
+    np.testing.assert_array_equal(counted.totals, np.tile([9, 2], (6, 1)))
+    np.testing.assert_allclose(m.average_precision(tied), m.average_precision(counted), atol=1e-12)
+    kept = m.SortingRanker(m.hamming(codes, codes), grades, np.arange(12), alone=True)(slice(0, 12))
+    for row in range(12):
+        others = [i for i in range(12) if i != row]
+        wanted = [
+            int(labels[i] == labels[row])
+            for i in sorted(others, key=lambda i: distance(codes[row], codes[i]))
+        ]
+        assert [g for block in kept.counts[row] for g, n in enumerate(block) for _ in range(n)] == wanted
+
+
+def test_label_sets_are_graded_by_labels_shared() -> None:
+    query = np.array([[1, 1, 0], [0, 0, 1]], bool)
+    database = np.array([[1, 1, 1], [0, 1, 0], [0, 0, 0], [1, 1, 1]], bool)
+    grades = m.Grades.of_label_sets(query, database)
+    assert grades.rows(slice(0, 2)).tolist() == [[2, 1, 0, 2], [1, 0, 0, 1]]
+    assert grades.levels == 3

@@ -1,0 +1,220 @@
+"""evaluate(): known scores, indifference to order, agreement with shuffled sorting, and refusals."""
+
+import json
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from taxohash.errors import TaxohashError
+from taxohash.protocols import PROTOCOLS, evaluate
+from taxohash.protocols.measures import height_similarity
+from taxohash.taxonomy import Taxonomy
+
+Codes = npt.NDArray[np.uint8]
+CIFAR = Taxonomy("cifar", tuple((f"s{c // 5}", f"c{c}") for c in range(100)), ("superclass", "class"))
+SMALL = Taxonomy(
+    "small", tuple((f"a{c // 4}", f"b{c // 2}", f"c{c}") for c in range(8)), ("top", "middle", "leaf")
+)
+
+
+def one_hot(classes: npt.NDArray[np.integer], count: int) -> Codes:
+    return np.packbits(np.eye(count, dtype=np.uint8)[classes], axis=1)
+
+
+def clustered(labels: npt.NDArray[np.integer], bits: int, seed: int) -> Codes:
+    """Codes around a centre for each label; short enough to tie often."""
+    rng = np.random.default_rng(seed)
+    centres = np.random.default_rng(0).random((labels.max() + 1, bits)) < 0.5
+    return np.packbits(centres[labels] ^ (rng.random((len(labels), bits)) < 0.2), axis=1)
+
+
+def sample(queries: int = 30, items: int = 200, bits: int = 12) -> dict[str, Any]:
+    rng = np.random.default_rng(7)
+    query, database = rng.integers(0, 8, queries), rng.integers(0, 8, items)
+    return {
+        "query_codes": clustered(query, bits, 1),
+        "query_labels": query,
+        "database_codes": clustered(database, bits, 2),
+        "database_labels": database,
+        "taxonomy": SMALL,
+        "bits": bits,
+    }
+
+
+@pytest.mark.parametrize(
+    ("bits", "codes_of", "scores"),
+    [
+        (8, lambda labels: np.zeros((len(labels), 1), np.uint8), (0.0102, 0.0408, 0.030)),
+        (100, lambda labels: one_hot(labels, 100), (1, 0.654, 1)),
+        (20, lambda labels: one_hot(labels // 5, 20), (0.202, 0.816, 0.600)),
+    ],
+    ids=["random", "fine-perfect", "superclass-perfect"],
+)
+def test_closed_form_scores_on_the_counts_of_cifar100(
+    bits: int, codes_of: Any, scores: tuple[float, float, float]
+) -> None:
+    query, database = np.arange(100), np.repeat(np.arange(100), 500)
+    report = evaluate("hpdh-cifar100", codes_of(query), query, codes_of(database), database, CIFAR, bits=bits)
+    fine, mahp, ndcg = scores
+    assert report.metrics["mAP"] == pytest.approx(fine, abs=5e-4 if fine > 0.1 else 5e-5)
+    assert report.metrics["mAHP@2500"] == pytest.approx(mahp, abs=5e-4 if mahp > 0.1 else 5e-5)
+    assert report.metrics["nDCG@100"] == pytest.approx(ndcg, abs=1e-9)
+    assert report.headline == {name: report.value(name) for name in ("mAP", "mAHP", "nDCG")}
+    assert report.counts == {"queries": 100, "database": 50_000, "bits": bits}
+    assert report.notes == ("100 queries where the protocol has 10,000",)
+
+
+def test_a_perfect_hierarchy_scores_one() -> None:
+    def codes(labels: npt.NDArray[np.integer]) -> Codes:
+        return np.packbits(
+            np.hstack([np.repeat(np.eye(20)[labels // 5], 2, 1), np.eye(100)[labels]]) > 0, axis=1
+        )
+
+    query, database = np.arange(100), np.repeat(np.arange(100), 500)
+    report = evaluate("hpdh-cifar100", codes(query), query, codes(database), database, CIFAR, bits=140)
+    for name in (
+        "mAP",
+        "mAP/superclass",
+        "mAHP@2500",
+        "nDCG@100",
+        "nDCG@100/hpdh",
+        "nDCG@all/exp",
+        "H-AP",
+        "ASI",
+    ):
+        assert report.metrics[name] == pytest.approx(1, abs=1e-9), name
+    assert all(
+        precision == pytest.approx(1) for curve in report.curves.values() for precision in curve["precision"]
+    )
+
+
+def test_a_perfect_ranking_scores_0_996_under_barz() -> None:
+    paths = [
+        tuple(f"{depth}.{leaf >> max(0, 4 - depth)}" for depth in range(1, 3 + leaf % 6))
+        for leaf in range(20)
+    ]
+    tree = Taxonomy("ragged", tuple((*path[:-1], f"leaf{leaf}") for leaf, path in enumerate(paths)))
+    values, directions = np.linalg.eigh(height_similarity(tree))
+    embedding = directions * np.sqrt(np.maximum(values, 0))  # its inner products are the similarities
+    labels = np.repeat(np.arange(20), 20)
+    vectors = embedding[labels]
+    report = evaluate("barz", vectors, labels, vectors, labels, tree)
+    assert report.metrics["mAHP@250"] == pytest.approx(0.996, abs=1e-9)
+    assert report.metrics["HP@100"] == pytest.approx(1, abs=1e-9)
+    assert report.counts == {"queries": 400, "database": 399, "dimensions": 20}
+
+
+@pytest.mark.parametrize("protocol", ["hierarchical", "hpdh-nabirds", "flat", "fine-grained"])
+def test_the_order_of_the_database_changes_nothing(protocol: str) -> None:
+    data = sample()
+    order = np.random.default_rng(3).permutation(200)
+    shuffled = data | {name: data[name][order] for name in ("database_codes", "database_labels")}
+    a, b = evaluate(protocol, **data), evaluate(protocol, **shuffled)
+    assert a.metrics == pytest.approx(b.metrics, abs=1e-12)
+    assert a.classes == pytest.approx(b.classes, abs=1e-12)
+    kept, moved = evaluate(protocol, **data, ties="stable"), evaluate(protocol, **shuffled, ties="stable")
+    assert kept.metrics["mAP"] != moved.metrics["mAP"]  # which is what expectations are for
+
+
+def test_expected_is_the_mean_of_random() -> None:
+    data = sample()
+    expected = evaluate("hierarchical", **data).metrics
+    draws = [evaluate("hierarchical", **data, ties="random", seed=seed).metrics for seed in range(120)]
+    for name in draws[0]:
+        values = [draw[name] for draw in draws]
+        assert expected[name] == pytest.approx(np.mean(values), abs=4.5 * np.std(values) / 120**0.5 + 1e-9), (
+            name
+        )
+
+
+def test_random_is_repeated_by_its_seed() -> None:
+    data = sample()
+    first, again, other = (evaluate("flat", **data, ties="random", seed=seed) for seed in (4, 4, 5))
+    assert first == again
+    assert first.metrics["mAP"] != other.metrics["mAP"]
+    assert first.ties == "random (seed 4)"
+
+
+def test_the_order_of_the_queries_changes_nothing() -> None:
+    data = sample()
+    back = data | {name: data[name][::-1] for name in ("query_codes", "query_labels")}
+    assert evaluate("hierarchical", **data).metrics == pytest.approx(evaluate("hierarchical", **back).metrics)
+
+
+def test_class_scores_average_to_map() -> None:
+    data = sample()
+    report = evaluate("hierarchical", **data)
+    counts = {"/".join(SMALL.paths[label]): n for label, n in enumerate(np.bincount(data["query_labels"]))}
+    mean = sum(report.classes[name] * n for name, n in counts.items()) / 30
+    assert mean == pytest.approx(report.metrics["mAP"])
+
+
+def test_label_sets() -> None:
+    tree = Taxonomy("objects", (("cat",), ("dog",), ("car",)))
+    query = np.array([[1, 1, 0]])
+    database = np.array([[0, 0, 1], [1, 1, 0], [1, 0, 0]])
+    codes = np.array([[0b00000000], [0b10000000], [0b11000000]], np.uint8)  # at distances 0, 1 and 2
+    report = evaluate("multilabel", codes[:1], query, codes, database, tree, bits=8)
+    dcg, ideal = 3 / np.log2(3) + 1 / 2, 3 + 1 / np.log2(3)
+    assert report.metrics["nDCG@100"] == pytest.approx(dcg / ideal)
+    assert report.metrics["ACG@100"] == pytest.approx(1)
+    assert report.metrics["wmAP@5000"] == pytest.approx((2 / 2 + 3 / 3) / 2)
+    assert report.metrics["mAP"] == pytest.approx((1 / 2 + 2 / 3) / 2)
+    flat = evaluate("flat", codes[:1], query, codes, database, tree, bits=8)
+    assert flat.metrics["mAP"] == report.metrics["mAP"]
+
+
+def test_reports_are_plain_data() -> None:
+    report = evaluate("hierarchical", **sample())
+    assert json.loads(json.dumps(report.as_dict()))["protocol"] == "hierarchical"
+    assert {"mAP", "mAP/middle", "mAP/top", "P@r2", "P@r2/top", "H-AP", "ASI"} <= set(report.metrics)
+    assert set(report.curves) == {"top", "middle", "leaf"}
+
+
+def test_vectors_have_no_radius() -> None:
+    data = sample()
+    for name in ("query_codes", "database_codes"):
+        data[name] = np.unpackbits(data[name], axis=1, count=12) - 0.5
+    vectors = evaluate("hierarchical", **(data | {"bits": None})).metrics
+    codes = evaluate("hierarchical", **sample()).metrics
+    assert vectors == pytest.approx({k: v for k, v in codes.items() if not k.startswith("P@r2")}, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"protocol": "p1"}, "there is no protocol 'p1'"),
+        ({"ties": "none"}, "there is no tie policy 'none'"),
+        ({"bits": 20}, "query codes have 2 bytes a row, 20 bits need 3"),
+        ({"bits": 9}, "query codes have padding bits set after bit 9"),
+        ({"bits": None}, "query codes are uint8: give real vectors"),
+        ({"query_codes": np.zeros((0, 2), np.uint8)}, r"query codes have shape \(0, 2\)"),
+        ({"database_codes": np.zeros((200, 2))}, "database codes are float64"),
+        ({"database_codes": np.zeros(200, np.uint8)}, r"database codes have shape \(200,\)"),
+        ({"query_labels": np.zeros(3, int)}, "query labels are 3 for 30 items"),
+        ({"query_labels": np.zeros(30)}, "query labels have shape .* float64"),
+        ({"database_labels": np.full(200, 8)}, "database labels contain 8: .* labels 0 to 7"),
+        ({"database_labels": np.full(200, -1)}, "database labels contain -1"),
+        ({"protocol": "barz"}, "'barz' ranks the queries among themselves"),
+        ({"protocol": "multilabel"}, "give multi-hot labels"),
+    ],
+)
+def test_bad_input_is_refused(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(TaxohashError, match=message) as error:
+        evaluate(**({"protocol": "hierarchical", **sample()} | change))
+    assert "\n" not in str(error.value)
+
+
+def test_bad_vectors_are_refused() -> None:
+    labels = np.zeros(3, int)
+    good, bad = np.ones((3, 4)), np.full((3, 4), np.nan)
+    with pytest.raises(TaxohashError, match="query codes contain NaN"):
+        evaluate("flat", bad, labels, good, labels, SMALL)
+    with pytest.raises(TaxohashError, match="3 dimensions, the database 4"):
+        evaluate("flat", good[:, :3], labels, good, labels, SMALL)
+
+
+def test_every_protocol_names_itself() -> None:
+    assert all(name == protocol.name and protocol.summary for name, protocol in PROTOCOLS.items())
