@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from taxohash.datasets import fashion_mnist
+from taxohash.datasets import fashion_mnist, folder
 from taxohash.datasets.dataset import Dataset
 from taxohash.errors import TaxohashError
 
@@ -12,6 +12,7 @@ __all__ = ["NAMED", "Dataset", "prepare"]
 # A named set is one file with a function that writes the folder, from a source or from where it is published.
 NAMED: dict[str, Callable[[Path, str | None], None]] = {
     "fashion-mnist": fashion_mnist.prepare,
+    "folder": folder.prepare,
 }
 
 

@@ -1,10 +1,9 @@
 """A data set is a folder: taxonomy.json and one Parquet table, or several shards, a split."""
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,13 +12,34 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from taxohash.datasets.identity import directory_md5
+from taxohash.datasets.layout import image_bytes, open_table, plain_errors, read_column, split_files
+from taxohash.datasets.png import decode_grey
 from taxohash.datasets.progress import track
 from taxohash.errors import TaxohashError
 from taxohash.images import Pixels, Preprocessing, decode, to_array
 from taxohash.taxonomy import Labels, Taxonomy
 
-_FILE = re.compile(r"(?P<split>\w[\w.-]*?)(-(?P<shard>\d{5})-of-(?P<shards>\d{5}))?\.parquet")
-_USUAL_ORDER = ("train", "val", "validation", "test")
+_ABSENT = pa.scalar(-1, pa.int32())
+
+
+class RowGroup(NamedTuple):
+    """A piece of a split: the group of that number in a file, the split's row it begins with, its length."""
+
+    file: Path
+    number: int
+    first_row: int
+    rows: int
+
+    def images(self) -> list[bytes]:
+        """The encoded images of the group.
+
+        Raises:
+            TaxohashError: the file is damaged.
+        """
+        with plain_errors(self.file):
+            return image_bytes(
+                pq.ParquetFile(self.file).read_row_group(self.number, columns=["image"]).column(0)
+            )
 
 
 @dataclass(frozen=True)
@@ -46,7 +66,7 @@ class Dataset:
         path = Path(folder)
         if not path.is_dir():
             raise TaxohashError(f"data set {path} is not a folder: make it with `taxohash data prepare`")
-        return cls(path, Taxonomy.load(path), _split_files(path))
+        return cls(path, Taxonomy.load(path), split_files(path))
 
     @property
     def splits(self) -> tuple[str, ...]:
@@ -57,40 +77,57 @@ class Dataset:
         """The data set's identity: the directory md5 of its bytes, as DVC computes it."""
         return directory_md5(self.folder)
 
+    def row_groups(self, split: str) -> list[RowGroup]:
+        """The pieces in which a split can be read, in order.
+
+        Raises:
+            TaxohashError: no such split, or a file that is not Parquet or has other columns.
+        """
+        groups: list[RowGroup] = []
+        first_row = 0
+        for file in self._files(split):
+            metadata = open_table(file).metadata
+            for group in range(metadata.num_row_groups):
+                rows = metadata.row_group(group).num_rows
+                groups.append(RowGroup(file, group, first_row, rows))
+                first_row += rows
+        return groups
+
     def count(self, split: str) -> int:
         """Number of images of a split."""
-        return sum(table.metadata.num_rows for table in self._tables(split))
+        return sum(group.rows for group in self.row_groups(split))
 
     @property
     def multi_label(self) -> bool:
         """Whether an image has a set of labels rather than one."""
-        return "labels" in self._tables(self.splits[0])[0].schema_arrow.names
+        return "labels" in open_table(self._files(self.splits[0])[0]).schema_arrow.names
 
     def labels(self, split: str) -> Labels:
         """int32[N]: the label of every image.
 
         Raises:
-            TaxohashError: no such split, a multi-label set, or a label outside the taxonomy.
+            TaxohashError: no such split, a multi-label set, or a label that is absent or outside the taxonomy.
         """
         if self.multi_label:
-            raise TaxohashError(f"data set {self.folder} has several labels an image: ask for label_sets")
-        column = self._column(split, "label")
-        labels: Labels = column.to_numpy().astype(np.int32)
-        self._check_labels(split, labels)
+            raise TaxohashError(
+                f"data set {self.folder} has several labels an image: it needs a method for such"
+            )
+        labels: Labels = self._column(split, "label").fill_null(_ABSENT).to_numpy()
+        self._check_labels(split, labels, np.arange(len(labels)))
         return labels
 
     def label_sets(self, split: str) -> list[Labels]:
         """The labels of every image as one int32 array each; works on single-label sets as well.
 
         Raises:
-            TaxohashError: no such split, or a label outside the taxonomy.
+            TaxohashError: no such split, or a label that is absent or outside the taxonomy.
         """
         if not self.multi_label:
             return list(self.labels(split)[:, None])
-        column = self._column(split, "labels").combine_chunks()
-        flat: Labels = pc.list_flatten(column).to_numpy(zero_copy_only=False).astype(np.int32)
-        self._check_labels(split, flat)
-        lengths = pc.list_value_length(column).to_numpy(zero_copy_only=False)
+        sets = self._column(split, "labels")
+        lengths = pc.list_value_length(sets).fill_null(pa.scalar(0, pa.int32())).to_numpy()
+        flat: Labels = pc.list_flatten(sets).fill_null(_ABSENT).to_numpy()
+        self._check_labels(split, flat, np.repeat(np.arange(len(lengths)), lengths))
         return np.split(flat, np.cumsum(lengths)[:-1])
 
     def names(self, split: str) -> list[str]:
@@ -103,15 +140,15 @@ class Dataset:
     ) -> Iterator[bytes]:
         """The encoded bytes of every image of a split, or of some rows in the order asked for.
 
-        Only the row groups needed are held in memory.
+        Only the row groups needed are read.
 
         Raises:
-            TaxohashError: no such split, no such row, or a table without images.
+            TaxohashError: no such split, no such row, or a damaged file.
         """
-        tables = self._tables(split)
+        groups = self.row_groups(split)
         if rows is None:
-            return (data for table in tables for data in _all_bytes(table))
-        return iter(self._some_bytes(split, tables, np.asarray(rows, np.int64)))
+            return (data for group in groups for data in group.images())
+        return iter(self._some_images(split, groups, np.asarray(rows, np.int64)))
 
     def pixels(self, split: str, preprocessing: Preprocessing, *, progress: bool = True) -> Pixels:
         """uint8[N, C, H, W]: every image of a split, decoded and preprocessed.
@@ -123,87 +160,46 @@ class Dataset:
         images = track(self.images(split), len(array), f"decoding {split}", shown=progress)
         for row, data in enumerate(images):
             try:
-                array[row] = to_array(decode(data), preprocessing)
+                array[row] = _pixels(data, preprocessing)
             except TaxohashError as error:
                 raise TaxohashError(f"row {row} of {split} in {self.folder}: {error}") from None
         return array
 
-    # -- reading -------------------------------------------------------------------------------
-
-    def _tables(self, split: str) -> list[pq.ParquetFile]:
-        if split not in self.files:
+    def _check_labels(self, split: str, labels: Labels, rows: npt.NDArray[np.intp]) -> None:
+        wrong = np.flatnonzero((labels < 0) | (labels >= len(self.taxonomy)))
+        if wrong.size:
             raise TaxohashError(
-                f"data set {self.folder} has no split {split!r}: choose one of {', '.join(self.splits)}"
-            )
-        return [_open_table(file) for file in self.files[split]]
-
-    def _column(self, split: str, name: str) -> "pa.ChunkedArray[Any]":
-        columns = []
-        for table in self._tables(split):
-            if name not in table.schema_arrow.names:
-                raise TaxohashError(
-                    f"split {split} of {self.folder} has no column {name!r}: see `taxohash data check`"
-                )
-            columns += table.read(columns=[name]).column(name).chunks
-        return pa.chunked_array(columns)
-
-    def _check_labels(self, split: str, labels: Labels) -> None:
-        outside = labels[(labels < 0) | (labels >= len(self.taxonomy))]
-        if outside.size:
-            raise TaxohashError(
-                f"split {split} of {self.folder} has the label {outside[0]} but its taxonomy only 0 to {len(self.taxonomy) - 1}: repair one"
+                f"row {rows[wrong[0]]} of {split} in {self.folder} has the label {labels[wrong[0]]} "
+                f"({wrong.size} such), the taxonomy 0 to {len(self.taxonomy) - 1}: repair one of them"
             )
 
-    def _some_bytes(
-        self, split: str, tables: list[pq.ParquetFile], rows: npt.NDArray[np.int64]
-    ) -> list[bytes]:
-        groups = [(table, group) for table in tables for group in range(table.metadata.num_row_groups)]
-        starts = np.cumsum([0] + [table.metadata.row_group(group).num_rows for table, group in groups])
-        outside = rows[(rows < 0) | (rows >= starts[-1])]
-        if outside.size:
-            raise TaxohashError(
-                f"split {split} of {self.folder} has no row {outside[0]}: it has {starts[-1]}"
-            )
+    def _some_images(self, split: str, groups: list[RowGroup], rows: npt.NDArray[np.int64]) -> list[bytes]:
+        ends = np.cumsum([group.rows for group in groups])
+        total = int(ends[-1]) if groups else 0
+        if rows.size and not 0 <= rows.min() <= rows.max() < total:
+            raise TaxohashError(f"split {split} of {self.folder} has {total} rows: ask for rows of these")
         found = [b""] * len(rows)
-        group_of_row = np.searchsorted(starts, rows, side="right") - 1
-        for index in np.unique(group_of_row):
-            table, group = groups[index]
-            column = pc.struct_field(table.read_row_group(group, columns=["image"]).column("image"), "bytes")
-            for position in np.flatnonzero(group_of_row == index):
-                found[position] = column[int(rows[position] - starts[index])].as_py()
+        group_of = np.searchsorted(ends, rows, side="right")
+        for index in np.unique(group_of):
+            images = groups[index].images()
+            for position in np.flatnonzero(group_of == index):
+                found[position] = images[rows[position] - groups[index].first_row]
         return found
 
+    def _files(self, split: str) -> tuple[Path, ...]:
+        if split not in self.files:
+            known = ", ".join(self.splits)
+            raise TaxohashError(f"data set {self.folder} has no split {split!r}: choose one of {known}")
+        return self.files[split]
 
-def _all_bytes(table: pq.ParquetFile) -> Iterator[bytes]:
-    for batch in table.iter_batches(batch_size=1024, columns=["image"]):
-        yield from pc.struct_field(batch.column(0), "bytes").to_pylist()
-
-
-def _open_table(file: Path) -> pq.ParquetFile:
-    try:
-        return pq.ParquetFile(file)
-    except (pa.ArrowInvalid, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise TaxohashError(
-            f"{file} cannot be read as Parquet ({reason}): fetch or prepare the data set again"
-        ) from None
+    def _column(self, split: str, name: str) -> "pa.ChunkedArray[Any]":
+        return pa.chunked_array(
+            [chunk for file in self._files(split) for chunk in read_column(file, name).chunks]
+        )
 
 
-def _split_files(folder: Path) -> dict[str, tuple[Path, ...]]:
-    found: dict[str, list[re.Match[str]]] = {}
-    for file in sorted(folder.glob("*.parquet")):
-        if match := _FILE.fullmatch(file.name):
-            found.setdefault(match["split"], []).append(match)
-    if not found:
-        raise TaxohashError(f"data set {folder} has no split: put at least one NAME.parquet into it")
-    for split, matches in found.items():
-        expected = [f"{i:05d}" for i in range(int(matches[0]["shards"] or 1))]
-        if [match["shard"] or "00000" for match in matches] != expected:
-            names = ", ".join(match.string for match in matches)
-            raise TaxohashError(
-                f"split {split!r} of {folder} has not each of its shards once ({names}): fetch it again"
-            )
-    order = sorted(
-        found, key=lambda s: (_USUAL_ORDER.index(s) if s in _USUAL_ORDER else len(_USUAL_ORDER), s)
-    )
-    return {split: tuple(folder / match.string for match in found[split]) for split in order}
+def _pixels(data: bytes, preprocessing: Preprocessing) -> Pixels:
+    grey = decode_grey(data)
+    if grey is not None and (1, *grey.shape) == preprocessing.shape:
+        return grey[None]
+    return to_array(decode(data), preprocessing)

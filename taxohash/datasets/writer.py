@@ -1,6 +1,5 @@
 """Write a data set folder (contract: taxonomy.json and one Parquet table a split), byte for byte the same everywhere."""
 
-import json
 from collections.abc import Iterable, Sequence
 from itertools import islice
 from pathlib import Path
@@ -10,13 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from taxohash.datasets.folders import new_folder
+from taxohash.datasets.layout import IMAGE, schema
 from taxohash.errors import TaxohashError
 from taxohash.taxonomy import Taxonomy
 
 ROWS_A_GROUP = 2_000
-# What the Hugging Face `datasets` library reads to give the column its Image feature.
-_FEATURES = json.dumps({"info": {"features": {"image": {"_type": "Image"}}}})
-_IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
 
 class Row(NamedTuple):
@@ -25,12 +22,6 @@ class Row(NamedTuple):
     image: bytes
     name: str
     label: int | Sequence[int]
-
-
-def schema(multi_label: bool) -> pa.Schema:
-    """The columns of a split."""
-    label = pa.field("labels", pa.list_(pa.int32())) if multi_label else pa.field("label", pa.int32())
-    return pa.schema([pa.field("image", _IMAGE), label], metadata={"huggingface": _FEATURES})
 
 
 def write_split(file: Path, rows: Iterable[Row], multi_label: bool = False) -> int:
@@ -52,7 +43,7 @@ def write_split(file: Path, rows: Iterable[Row], multi_label: bool = False) -> i
         store_schema=True,
     ) as writer:
         while group := list(islice(remaining, ROWS_A_GROUP)):
-            images = pa.array([{"bytes": row.image, "path": row.name} for row in group], _IMAGE)
+            images = pa.array([{"bytes": row.image, "path": row.name} for row in group], IMAGE)
             labels = pa.array([row.label for row in group], columns.field(1).type)
             writer.write_table(
                 pa.Table.from_arrays([images, labels], schema=columns), row_group_size=ROWS_A_GROUP

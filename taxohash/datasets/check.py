@@ -1,0 +1,150 @@
+"""Open every row of a data set folder and tell what is wrong with it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from taxohash.datasets.dataset import Dataset
+from taxohash.datasets.digests import pixel_digests
+from taxohash.errors import TaxohashError
+from taxohash.taxonomy import Labels, Taxonomy
+
+Counts = npt.NDArray[np.int64]
+_SHOWN = 3  # how many examples a finding names
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line: an error makes the set unfit for training, a warning is worth knowing."""
+
+    severity: Literal["error", "warning"]
+    text: str
+
+
+@dataclass(frozen=True)
+class Check:
+    """What a check found.
+
+    Attributes:
+        dataset: that was checked.
+        md5: its identity.
+        images: for each readable split its number of images.
+        counts: for each split with sound labels the images of every label, int64[labels].
+        findings: errors first.
+    """
+
+    dataset: Dataset
+    md5: str
+    images: dict[str, int]
+    counts: dict[str, Counts]
+    findings: list[Finding]
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is no error."""
+        return all(finding.severity != "error" for finding in self.findings)
+
+
+def check(folder: str | Path, *, progress: bool = True) -> Check:
+    """Check the columns, labels, images, duplicates and class counts of a data set folder.
+
+    Raises:
+        TaxohashError: the folder or its taxonomy cannot be opened at all.
+    """
+    dataset = Dataset.open(folder)
+    findings: list[Finding] = []
+    labels: dict[str, list[Labels]] = {}
+    digests: dict[str, list[bytes]] = {}
+    for split in dataset.splits:
+        try:
+            digests[split], failures = pixel_digests(dataset, split, progress=progress)
+            findings += [Finding("error", f"row {row} of {split}: {reason}") for row, reason in failures]
+            labels[split] = dataset.label_sets(split)
+        except TaxohashError as error:
+            findings.append(Finding("error", str(error)))
+    images = {split: len(rows) for split, rows in digests.items()}
+    counts = {split: _count(sets, len(dataset.taxonomy)) for split, sets in labels.items()}
+    findings += _empty_splits(images)
+    findings += _label_sets(labels)
+    findings += _classes(dataset.taxonomy, counts)
+    findings += _duplicates(digests, labels)
+    findings.sort(key=lambda finding: finding.severity)
+    return Check(dataset, dataset.md5(), images, counts, findings)
+
+
+def _count(sets: list[Labels], classes: int) -> Counts:
+    flat = np.concatenate(sets) if sets else np.empty(0, np.int32)
+    return np.bincount(flat, minlength=classes)
+
+
+def _empty_splits(images: dict[str, int]) -> Iterator[Finding]:
+    for split, count in images.items():
+        if count == 0:
+            yield Finding("error", f"split {split} has no rows")
+
+
+def _label_sets(labels: dict[str, list[Labels]]) -> Iterator[Finding]:
+    for split, sets in labels.items():
+        if repeated := [row for row, own in enumerate(sets) if len(set(own.tolist())) < len(own)]:
+            yield Finding(
+                "error", f"{len(repeated)} images of {split} list a label twice: rows {_some(repeated)}"
+            )
+        if empty := [row for row, own in enumerate(sets) if len(own) == 0]:
+            yield Finding("warning", f"{len(empty)} images of {split} have no label: rows {_some(empty)}")
+
+
+def _classes(taxonomy: Taxonomy, counts: dict[str, Counts]) -> Iterator[Finding]:
+    if not counts:
+        return
+    names = ["/".join(path) for path in taxonomy.paths]
+    if unused := [names[label] for label in np.flatnonzero(sum(counts.values()) == 0)]:
+        yield Finding("warning", f"{len(unused)} of {len(names)} labels have no image: {_some(unused)}")
+    for split in counts:
+        if split != "train" and "train" in counts:
+            unseen = np.flatnonzero((counts[split] > 0) & (counts["train"] == 0))
+            if unseen.size:
+                some = _some([names[label] for label in unseen])
+                yield Finding("warning", f"{unseen.size} labels of {split} have no image in train: {some}")
+
+
+def _duplicates(digests: dict[str, list[bytes]], labels: dict[str, list[Labels]]) -> Iterator[Finding]:
+    """Equal pixels within a split and across two, and how many of the pairs disagree on the label."""
+    first_rows = {split: _first_rows(rows) for split, rows in digests.items()}
+    splits = list(digests)
+    for position, split in enumerate(splits):
+        repeated = [
+            row for row, digest in enumerate(digests[split]) if digest and first_rows[split][digest] != row
+        ]
+        pairs = [(first_rows[split][digests[split][row]], row) for row in repeated]
+        if pairs:
+            text = f"{len(pairs)} images of {split} repeat an earlier one of it"
+            yield Finding("warning", text + _disagreement(pairs, labels.get(split), labels.get(split)))
+        for other in splits[:position]:
+            pairs = [
+                (first_rows[other][digest], row)
+                for row, digest in enumerate(digests[split])
+                if digest in first_rows[other]
+            ]
+            if pairs:
+                text = f"{len(pairs)} images of {split} are also in {other}"
+                yield Finding("warning", text + _disagreement(pairs, labels.get(other), labels.get(split)))
+
+
+def _first_rows(digests: list[bytes]) -> dict[bytes, int]:
+    return {digest: row for row, digest in reversed(list(enumerate(digests))) if digest}
+
+
+def _disagreement(pairs: list[tuple[int, int]], left: list[Labels] | None, right: list[Labels] | None) -> str:
+    example = f", row {pairs[0][1]} = row {pairs[0][0]}"
+    if left is None or right is None:
+        return example
+    disagreeing = sum(set(left[a].tolist()) != set(right[b].tolist()) for a, b in pairs)
+    return f"{example}; {disagreeing} with another label"
+
+
+def _some(values: list[int] | list[str]) -> str:
+    return ", ".join(map(str, values[:_SHOWN])) + (", ..." if len(values) > _SHOWN else "")

@@ -1,0 +1,69 @@
+"""The bodies of `taxohash data prepare` and `taxohash data check`: they print, the functions they call do not."""
+
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from taxohash import datasets
+from taxohash.contact_sheet import contact_sheets
+from taxohash.datasets.check import Check
+from taxohash.datasets.check import check as check_dataset
+
+_MOST_LABELS = 24  # rows of the table; a larger tree is counted by its top-level classes
+
+
+def prepare(name: str, out: str | Path, source: str | None = None) -> None:
+    """Write a named data set and say what it is.
+
+    Raises:
+        TaxohashError: see `datasets.prepare`.
+    """
+    dataset = datasets.prepare(name, out, source)
+    sizes = ", ".join(f"{dataset.count(split):,} {split}" for split in dataset.splits)
+    print(f"{out}: {dataset.taxonomy.name}, {len(dataset.taxonomy)} labels, {sizes}, md5 {dataset.md5()}")
+
+
+def check(folder: str | Path, sheets: str | Path | None = None) -> bool:
+    """Check a data set folder, print the table and the findings, write contact sheets into `sheets`.
+
+    Returns:
+        whether no error was found.
+
+    Raises:
+        TaxohashError: the folder cannot be opened, or `sheets` cannot be written.
+    """
+    console = Console()
+    result = check_dataset(folder)
+    console.print(_table(result))
+    for finding in result.findings:
+        console.print(f"{finding.severity}: {finding.text}", highlight=False, markup=False, soft_wrap=True)
+    if sheets is not None and result.counts:
+        files = contact_sheets(result.dataset, sheets, split=next(iter(result.counts)))
+        console.print(f"{len(files)} contact sheets in {sheets}", highlight=False, markup=False)
+    errors = sum(finding.severity == "error" for finding in result.findings)
+    verdict = f"{errors} errors" if errors else "sound"
+    console.print(
+        f"{folder}: {verdict}, {len(result.findings) - errors} warnings", highlight=False, markup=False
+    )
+    return result.ok
+
+
+def _table(result: Check) -> Table:
+    taxonomy = result.dataset.taxonomy
+    level = taxonomy.depth - 1 if len(taxonomy) <= _MOST_LABELS else 0
+    table = Table(title=taxonomy.name, title_justify="left", show_footer=True)
+    if result.dataset.multi_label:
+        table.caption = "an image counts once for each of its labels"
+    table.add_column(taxonomy.levels[level], "images")
+    for split, count in result.images.items():
+        table.add_column(split, f"{count:,}", justify="right")
+    shares = {
+        split: np.bincount(taxonomy.ancestors[:, level], counts, taxonomy.class_count(level)).astype(int)
+        for split, counts in result.counts.items()
+    }
+    for index, path in enumerate(taxonomy.class_paths(level)):
+        cells = [f"{shares[split][index]:,}" if split in shares else "?" for split in result.images]
+        table.add_row("/".join(dict.fromkeys(path)), *cells)
+    return table

@@ -1,0 +1,104 @@
+"""How a split is laid out on disk: names of files, columns of tables, and reading them with plain errors."""
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from taxohash.errors import TaxohashError
+
+# What the Hugging Face `datasets` library reads to give the column its Image feature.
+FEATURES = json.dumps({"info": {"features": {"image": {"_type": "Image"}}}})
+IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+_LABEL = pa.field("label", pa.int32())
+_LABELS = pa.field("labels", pa.list_(pa.int32()))
+_FILE = re.compile(r"(?P<split>\w[\w.-]*?)(-(?P<shard>\d{5})-of-(?P<shards>\d{5}))?\.parquet")
+_USUAL_ORDER = ("train", "val", "validation", "test")
+
+
+def schema(multi_label: bool) -> pa.Schema:
+    """The columns of a split: `image`, and `label` or, where an image has a set of them, `labels`."""
+    label = _LABELS if multi_label else _LABEL
+    return pa.schema([pa.field("image", IMAGE), label], metadata={"huggingface": FEATURES})
+
+
+def split_files(folder: Path) -> dict[str, tuple[Path, ...]]:
+    """The files of each split, in the order of their shards; train, val and test come first.
+
+    Raises:
+        TaxohashError: no split, or a split that does not have each of its shards once.
+    """
+    found: dict[str, list[re.Match[str]]] = {}
+    for file in sorted(folder.glob("*.parquet")):
+        if match := _FILE.fullmatch(file.name):
+            found.setdefault(match["split"], []).append(match)
+    if not found:
+        raise TaxohashError(f"data set {folder} has no split: put at least one NAME.parquet into it")
+    for split, matches in found.items():
+        expected = [f"{shard:05d}" for shard in range(int(matches[0]["shards"] or 1))]
+        if [match["shard"] or "00000" for match in matches] != expected:
+            names = ", ".join(match.string for match in matches)
+            raise TaxohashError(
+                f"split {split} of {folder} lacks a shard or mixes two ({names}): fetch it again"
+            )
+    usual = {split: position for position, split in enumerate(_USUAL_ORDER)}
+    order = sorted(found, key=lambda split: (usual.get(split, len(usual)), split))
+    return {split: tuple(folder / match.string for match in found[split]) for split in order}
+
+
+def open_table(file: Path) -> pq.ParquetFile:
+    """Open one file and make sure of its columns.
+
+    Raises:
+        TaxohashError: not Parquet, or other columns than `schema` gives.
+    """
+    with plain_errors(file):
+        table = pq.ParquetFile(file)
+    found = table.schema_arrow
+    for field in schema(multi_label="labels" in found.names):
+        kind = found.field(field.name).type if field.name in found.names else "absent"
+        if not _fits(kind, field.type):
+            raise TaxohashError(f"{file} has the column {field.name} as {kind}: write it as {field.type}")
+    return table
+
+
+def read_column(file: Path, name: str) -> "pa.ChunkedArray[Any]":
+    """One column of a file.
+
+    Raises:
+        TaxohashError: not Parquet, other columns than `schema` gives, or damaged.
+    """
+    table = open_table(file)
+    if name not in table.schema_arrow.names:
+        raise TaxohashError(f"{file} has no column {name!r}, unlike the split beside it: write both alike")
+    with plain_errors(file):
+        return table.read(columns=[name]).column(0)
+
+
+def image_bytes(column: "pa.ChunkedArray[Any] | pa.Array[Any]") -> list[bytes]:
+    """The encoded images of an `image` column; empty where there is none."""
+    return [data or b"" for data in pc.struct_field(column, "bytes").to_pylist()]
+
+
+@contextmanager
+def plain_errors(file: Path) -> Iterator[None]:
+    """Turn what pyarrow raises on a damaged file into one line."""
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise TaxohashError(f"{file} cannot be read as Parquet ({reason}): fetch it again") from None
+
+
+def _fits(found: Any, wanted: Any) -> bool:
+    if pa.types.is_struct(wanted):  # other fields beside the bytes, and their order, do no harm
+        return isinstance(found, pa.StructType) and found.get_field_index("bytes") >= 0
+    if pa.types.is_list(wanted):  # the name of a list's items differs between writers
+        return isinstance(found, pa.ListType) and found.value_type == wanted.value_type
+    return bool(found == wanted)
