@@ -1,0 +1,1 @@
+"""The retrieval service: one generation, searched by picture over HTTP."""

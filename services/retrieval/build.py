@@ -1,0 +1,114 @@
+"""Pack a generation as a Bento: `python -m services.retrieval.build GENERATION_DIR [--bento-home DIR]`.
+
+The Bento holds the generation as a model, the sources of `taxohash` and `services`, and the pinned
+requirements of the serving extra. Its version names the generation and what was packed with it, so the same
+content is built once. The last line printed is its tag.
+"""
+
+import argparse
+import contextlib
+import hashlib
+import os
+import shutil
+import sys
+import tomllib
+from pathlib import Path
+
+from taxohash.errors import TaxohashError
+from taxohash.generation import Generation
+
+ROOT = Path(__file__).resolve().parents[2]
+SERVICE = "services.retrieval.service:Retrieval"
+BENTO = "taxohash-retrieval"
+MODEL = "taxohash-generation"
+PACKAGES = ("taxohash", "services")
+_SUFFIXES = {".py", ".html", ".css", ".js", ".svg", ".lua", ".j2"}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m services.retrieval.build", description=__doc__)
+    parser.add_argument("generation", type=Path, help="folder of the generation")
+    parser.add_argument("--bento-home", type=Path, help="where Bentos and models are kept (BENTOML_HOME)")
+    chosen = parser.parse_args(arguments)
+    if chosen.bento_home:
+        os.environ["BENTOML_HOME"] = str(chosen.bento_home.resolve())
+    os.environ["BENTOML_DO_NOT_TRACK"] = "true"
+    try:
+        tag = build(chosen.generation)
+    except TaxohashError as error:
+        print(f"build: {error}", file=sys.stderr)
+        return 2
+    print(tag)
+    return 0
+
+
+def build(folder: Path) -> str:
+    """The tag of the Bento of the generation in `folder`, built unless it is there already.
+
+    Raises:
+        TaxohashError: the folder is no sound generation.
+    """
+    import bentoml  # reads BENTOML_HOME when it is imported
+    from bentoml.exceptions import NotFound
+
+    generation = Generation.load(folder)
+    required = requirements(ROOT / "pyproject.toml")
+    sources = packed_files(ROOT)
+    version = f"{generation.id}-{_fingerprint(sources, required)}"
+    with contextlib.suppress(NotFound):
+        return str(bentoml.bentos.get(f"{BENTO}:{version}").tag)
+    with contextlib.redirect_stdout(sys.stderr):  # stdout is the tag alone
+        bento = bentoml.bentos.build(
+            SERVICE,
+            name=BENTO,
+            version=version,
+            build_ctx=str(ROOT),
+            include=sources,
+            models=[_pack_model(folder, generation)],
+            labels={"generation": generation.id},
+            description=f"Image retrieval with the codes of generation {generation.id}.",
+            python={"packages": required, "lock_packages": False},
+            docker={"python_version": f"{sys.version_info.major}.{sys.version_info.minor}"},
+        )
+    return str(bento.tag)
+
+
+def requirements(pyproject: Path) -> list[str]:
+    """The pinned requirements of the project and of its extra `serve`."""
+    project = tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"]
+    return sorted({*project["dependencies"], *project["optional-dependencies"]["serve"]})
+
+
+def packed_files(root: Path) -> list[str]:
+    """Sources that go into the Bento, relative to `root`."""
+    return sorted(
+        str(path.relative_to(root))
+        for package in PACKAGES
+        for path in (root / package).rglob("*")
+        if path.suffix in _SUFFIXES and path.is_file()
+    )
+
+
+def _fingerprint(sources: list[str], required: list[str]) -> str:
+    digest = hashlib.sha256("\n".join(required).encode())
+    for name in sources:
+        digest.update(name.encode() + b"\0" + hashlib.sha256((ROOT / name).read_bytes()).digest())
+    return digest.hexdigest()[:8]
+
+
+def _pack_model(folder: Path, generation: Generation) -> str:
+    """The tag of the model that holds the generation's files, as they are."""
+    import bentoml
+    from bentoml.exceptions import NotFound
+
+    tag = f"{MODEL}:{generation.id}"
+    with contextlib.suppress(NotFound):
+        return str(bentoml.models.get(tag).tag)
+    with bentoml.models.create(tag, labels={"bits": str(generation.bits)}) as model:
+        for name in ["generation.json", *generation.files]:
+            shutil.copy(folder / name, model.path_of(name))
+    return tag
+
+
+if __name__ == "__main__":
+    sys.exit(main())

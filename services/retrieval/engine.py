@@ -1,0 +1,181 @@
+"""One generation, loaded: from the bytes of a picture to its nearest items."""
+
+import io
+import time
+from collections import Counter
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import quote
+
+import numpy as np
+from PIL import Image
+
+from services.codestore import CodeStore, GenerationRef, Snapshot
+from services.retrieval import metrics
+from services.retrieval.agreement import agreed_levels, majority_path
+from services.retrieval.refusal import RefusedError
+from services.retrieval.settings import Settings
+from services.retrieval.uploads import Search
+from taxohash.errors import TaxohashError
+from taxohash.generation import Generation
+from taxohash.hamming import HammingIndex, Selection
+from taxohash.images import decode, to_array
+from taxohash.inference import Hasher
+
+_PREPARED = 256  # selections of taxonomy nodes kept, a byte an item each
+
+
+class Engine:
+    """Hasher and codes of one generation. Safe to call from several threads."""
+
+    def __init__(self, hasher: Hasher, snapshot: Snapshot, max_pixels: int) -> None:
+        """Join a hasher and the codes it made.
+
+        Raises:
+            TaxohashError: the codes are of another generation.
+        """
+        refuse_mismatch(hasher.generation, snapshot.generation, "the snapshot")
+        self.generation = hasher.generation
+        self.taxonomy = hasher.taxonomy
+        self.items_by_label = np.bincount(snapshot.labels, minlength=len(self.taxonomy))
+        self._hasher = hasher
+        self._ids = snapshot.ids
+        self._labels = snapshot.labels
+        self._index = HammingIndex.build(snapshot.codes, bits=self.generation.bits)
+        self._max_pixels = max_pixels
+        self._selection = lru_cache(_PREPARED)(self._select)
+
+    @classmethod
+    def open(cls, folder: Path, store: CodeStore, settings: Settings) -> Self:
+        """Load the generation in `folder` and the codes of the published one, which must be the same.
+
+        Raises:
+            TaxohashError: see Hasher.load and CodeStore; or the two are not of one generation.
+        """
+        hasher = Hasher.load(folder)
+        refuse_mismatch(
+            hasher.generation, store.published(settings.collection), f"collection {settings.collection!r}"
+        )
+        engine = cls(
+            hasher, store.snapshot(settings.collection, hasher.generation.id), settings.limits.pixels
+        )
+        engine.warm_up()
+        return engine
+
+    def __len__(self) -> int:
+        """Number of codes searched."""
+        return len(self._ids)
+
+    def search(self, asked: Search) -> dict[str, Any]:
+        """The answer to one search, as it goes to the client.
+
+        Raises:
+            RefusedError: 422 for bytes that are no picture, 400 for an unknown taxonomy node.
+        """
+        started = time.perf_counter()
+        allowed = self._allowed(asked.within)
+        with metrics.STAGE_SECONDS.labels("decode").time():
+            try:
+                pixels = to_array(decode(asked.image, self._max_pixels), self.generation.preprocessing)
+            except TaxohashError as error:
+                raise RefusedError(422, "image", str(error)) from None
+        with metrics.STAGE_SECONDS.labels("encode").time():
+            code = self._hasher.encode(pixels[None])
+        with metrics.STAGE_SECONDS.labels("search").time():
+            distances, rows = self._index.search(code, k=asked.k, allowed=allowed)
+        results = [
+            self._item(row) | {"distance": distance}
+            for row, distance in zip(rows[0].tolist(), distances[0].tolist(), strict=True)
+        ]
+        majority = majority_path([result["label_path"] for result in results])
+        return {
+            "generation": self.generation.id,
+            "bits": self.generation.bits,
+            "code": code[0].tobytes().hex(),
+            "within": asked.within,
+            "majority": [{"name": name, "items": items} for name, items in majority],
+            "results": [
+                result | {"levels_agreed": agreed_levels(result["label_path"], majority)}
+                for result in results
+            ],
+            "took_ms": round(1000 * (time.perf_counter() - started), 3),
+        }
+
+    def describe_taxonomy(self) -> dict[str, Any]:
+        """The label tree with the number of items under every node, parents before children."""
+        items: Counter[tuple[str, ...]] = Counter()
+        for path, count in zip(self.taxonomy.paths, self.items_by_label.tolist(), strict=True):
+            for depth in range(1, len(path) + 1):
+                items[path[:depth]] += count
+        return {
+            "name": self.taxonomy.name,
+            "levels": list(self.taxonomy.levels),
+            "source": self.taxonomy.source,
+            "licence": self.taxonomy.licence,
+            "nodes": [{"path": list(path), "items": count} for path, count in sorted(items.items())],
+        }
+
+    def examples(self) -> dict[str, Any]:
+        """One item of every label, at most 24, to start from."""
+        rows = np.unique(self._labels, return_index=True)[1]
+        chosen = rows[np.linspace(0, len(rows) - 1, min(len(rows), 24)).astype(int)]
+        return {"items": [self._item(row) for row in chosen.tolist()]}
+
+    def describe_generation(self) -> dict[str, Any]:
+        """What is served."""
+        generation = self.generation
+        return {
+            "id": generation.id,
+            "bits": generation.bits,
+            "codes": len(self),
+            "objective": generation.objective,
+            "network": generation.network,
+            "taxonomy_sha256": generation.taxonomy_sha256,
+            "dataset_md5": generation.dataset_md5,
+            "evaluation": generation.evaluation,
+            "bit_health": generation.bit_health,
+        }
+
+    def _item(self, row: int) -> dict[str, Any]:
+        item = self._ids[row]
+        return {
+            "id": item,
+            "label_path": list(self.taxonomy.paths[self._labels[row]]),
+            "thumbnail": f"/v1/items/{quote(item, safe='')}/thumbnail",
+        }
+
+    def _allowed(self, within: str | None) -> Selection | None:
+        if within is None:
+            return None
+        try:
+            return self._selection("/".join(part for part in within.split("/") if part))
+        except TaxohashError as error:
+            raise RefusedError(400, "parameter", str(error)) from None
+
+    def _select(self, node: str) -> Selection:
+        return self._index.select(np.isin(self._labels, self.taxonomy.subtree(node)))
+
+    def warm_up(self) -> None:
+        """Pay for first calls (codecs, kernels, memory) before the first request does."""
+        blank = io.BytesIO()
+        Image.new("RGB", (16, 16)).save(blank, "PNG")
+        code = self._hasher.encode_images([decode(blank.getvalue())])
+        self._index.search(code, k=10)
+
+
+def refuse_mismatch(generation: Generation, published: GenerationRef | None, where: str) -> None:
+    """Compare the model's generation with the one in the store.
+
+    Raises:
+        TaxohashError: they differ, or there is none in the store; names both.
+    """
+    if published is None:
+        raise TaxohashError(
+            f"model is of generation {generation.id} but {where} has none published: publish it first"
+        )
+    if published.id != generation.id:
+        raise TaxohashError(
+            f"model is of generation {generation.id} but {where} has generation {published.id}: "
+            "serve the generation that is published, or publish this one"
+        )

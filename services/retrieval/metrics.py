@@ -1,0 +1,44 @@
+"""What Prometheus is told.
+
+Counters and histograms at module level, so that several worker processes sum rightly; labels come from
+fixed sets only, never from a request's path. BentoML's own request metrics are off for that reason: they
+keep a series for every path anybody ever asked for.
+"""
+
+import os
+
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+    multiprocess,
+)
+
+_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+REQUESTS = Counter("taxohash_requests_total", "Requests answered.", ["route", "status", "generation"])
+REQUEST_SECONDS = Histogram(
+    "taxohash_request_seconds", "Time to answer, upload included.", ["route"], buckets=_BUCKETS
+)
+STAGE_SECONDS = Histogram(
+    "taxohash_stage_seconds", "Time of one stage of a search.", ["stage"], buckets=_BUCKETS
+)
+REJECTED = Counter("taxohash_upload_rejected_total", "Searches refused.", ["reason"])
+CODES_LOADED = Gauge(
+    "taxohash_codes_loaded", "Codes a process searches.", ["generation"], multiprocess_mode="livemax"
+)
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+
+
+def exposition() -> bytes:
+    """All metrics in Prometheus' text format, summed over the worker processes where there are several."""
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        return generate_latest(REGISTRY)
+    registry = CollectorRegistry()
+    multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return generate_latest(registry)

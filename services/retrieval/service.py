@@ -1,0 +1,82 @@
+"""The BentoML service: one process, one generation."""
+
+import gc
+from pathlib import Path
+
+import bentoml
+
+from services.codestore import CodeStore
+from services.retrieval.app import Loaded, Routes
+from services.retrieval.engine import refuse_mismatch
+from services.retrieval.settings import Settings
+from taxohash.errors import TaxohashError
+from taxohash.generation import Generation
+
+routes = Routes()
+
+
+@bentoml.asgi_app(routes.asgi(), path="/")
+@bentoml.service(
+    name="taxohash-retrieval",
+    workers=1,  # each would hold all codes: scale by replicas
+    http={"host": "127.0.0.1", "port": 3000},
+    metrics={"enabled": False},  # ours, see metrics.py
+    logging={"access": {"enabled": False}},
+    envs=[{"name": "OTEL_SDK_DISABLED", "value": "true"}, {"name": "BENTOML_DO_NOT_TRACK", "value": "true"}],
+)
+class Retrieval:
+    """Search by picture in the codes of one generation."""
+
+    @bentoml.on_deployment  # type: ignore[untyped-decorator]
+    @staticmethod
+    def refuse_what_cannot_serve() -> None:
+        """Before any worker starts: the published generation must be the model's.
+
+        Raises:
+            SystemExit: with one line that says what is wrong.
+        """
+        try:
+            settings = Settings.from_environment()
+            generation = Generation.load(generation_folder(settings))
+            with CodeStore.connect(settings.redis_url) as store:
+                where = f"collection {settings.collection!r}"
+                refuse_mismatch(generation, store.published(settings.collection), where)
+        except TaxohashError as error:
+            raise SystemExit(f"taxohash: {error}") from None
+
+    def __init__(self) -> None:
+        settings = Settings.from_environment()
+        routes.loaded = Loaded.open(settings, generation_folder(settings))
+        # What is loaded stays: the collector need not walk it again and again while requests wait.
+        gc.collect()
+        gc.freeze()
+
+    def __is_alive__(self) -> bool:
+        return True
+
+    def __is_ready__(self) -> bool:
+        return routes.loaded is not None
+
+    @bentoml.on_shutdown  # type: ignore[untyped-decorator]
+    def close(self) -> None:
+        """Let go of threads and connections."""
+        if routes.loaded is not None:
+            routes.loaded.close()
+            routes.loaded = None
+
+
+def generation_folder(settings: Settings) -> Path:
+    """The folder that the settings name, else the model packed in the Bento.
+
+    Raises:
+        TaxohashError: neither is there.
+    """
+    if settings.generation is not None:
+        return Path(settings.generation)
+    bento = Retrieval.bento  # type: ignore[attr-defined]  # the decorator made it a Service
+    if bento is None:
+        raise TaxohashError(
+            "TAXOHASH_GENERATION is not set: set it to the folder of a generation, or serve a Bento"
+        )
+    (model,) = bento.info.all_models
+    return Path(model.to_model().resolve().path)

@@ -1,0 +1,87 @@
+"""Searching a running service by picture, from Python or the command line."""
+
+from pathlib import Path
+from typing import Any
+
+import httpx
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from taxohash.errors import TaxohashError
+
+_SECONDS = 60.0
+
+
+def search(
+    url: str, picture_path: str | Path, k: int = 10, within: str | None = None, token: str | None = None
+) -> dict[str, Any]:
+    """The service's answer to one picture: generation, bits, code, majority, results and took_ms.
+
+    Args:
+        url: of the service, such as http://127.0.0.1:3000.
+        picture_path: file with the picture.
+        k: number of answers.
+        within: path of a taxonomy node, to search only the items below it.
+        token: bearer token, if the service wants one.
+
+    Raises:
+        TaxohashError: no such file, no service there, or the service refuses, in its own words.
+    """
+    try:
+        picture = Path(picture_path).read_bytes()
+    except OSError as error:
+        raise TaxohashError(
+            f"picture {picture_path} cannot be read ({error.strerror}): give an image file"
+        ) from None
+    fields = {"k": str(k)} | ({"within": within} if within else {})
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    try:
+        answer = httpx.post(
+            f"{url.rstrip('/')}/v1/search",
+            files={"image": ("picture", picture)},
+            data=fields,
+            headers=headers,
+            timeout=_SECONDS,
+        )
+    except (httpx.InvalidURL, httpx.UnsupportedProtocol):
+        raise TaxohashError(
+            f"{url!r} is no address of a service: give one such as http://127.0.0.1:3000"
+        ) from None
+    except UnicodeEncodeError:
+        raise TaxohashError("the token is not ASCII text: give the service's token") from None
+    except httpx.HTTPError as error:
+        reason = str(error) or type(error).__name__
+        raise TaxohashError(f"no answer from {url} ({reason}): start the service, or correct --url") from None
+    try:
+        told = answer.json()
+        if answer.status_code == 200 and "results" in told:
+            return dict(told)
+        sentence = str(told["error"])
+    except (ValueError, KeyError, TypeError):
+        raise TaxohashError(
+            f"{url} answered {answer.status_code}, but not as a taxohash service does: correct --url"
+        ) from None
+    raise TaxohashError(f"{url} refused the search ({answer.status_code}): {sentence}")
+
+
+def print_table(answer: dict[str, Any], console: Console | None = None) -> None:
+    """Print an answer as a table; levels at which an item agrees with most answers are bold."""
+    bits, results = answer["bits"], answer["results"]
+    title = f"{len(results)} answers, generation {answer['generation']}, code {answer['code']}"
+    table = Table(title=title, title_justify="left", title_style="")
+    table.add_column("", justify="right")
+    table.add_column("item", overflow="fold")
+    table.add_column("label", overflow="fold")
+    table.add_column(f"distance of {bits}", justify="right")
+    for rank, result in enumerate(results, 1):
+        path = Text()
+        for level, name in enumerate(result["label_path"]):
+            path.append(" / " if level else "").append(
+                name, "bold" if level < result["levels_agreed"] else "dim"
+            )
+        table.add_row(str(rank), Text(result["id"]), path, str(result["distance"]))
+    out = console or Console()
+    out.print(table)
+    majority = " / ".join(f"{node['name']} ({node['items']})" for node in answer["majority"])
+    out.print(Text(f"most agree on {majority}" if majority else "nothing found"))
