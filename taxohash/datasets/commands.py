@@ -34,19 +34,16 @@ def check(folder: str | Path, sheets: str | Path | None = None) -> bool:
     Raises:
         TaxohashError: the folder cannot be opened, or `sheets` cannot be written.
     """
-    console = Console()
     result = check_dataset(folder)
-    console.print(_table(result))
+    Console().print(_table(result))
     for finding in result.findings:
-        console.print(f"{finding.severity}: {finding.text}", highlight=False, markup=False, soft_wrap=True)
+        print(f"{finding.severity}: {finding.text}")
     if sheets is not None and result.counts:
         files = contact_sheets(result.dataset, sheets, split=next(iter(result.counts)))
-        console.print(f"{len(files)} contact sheets in {sheets}", highlight=False, markup=False)
+        print(f"{len(files)} contact sheets in {sheets}")
     errors = sum(finding.severity == "error" for finding in result.findings)
     verdict = f"{errors} errors" if errors else "sound"
-    console.print(
-        f"{folder}: {verdict}, {len(result.findings) - errors} warnings", highlight=False, markup=False
-    )
+    print(f"{folder}: {verdict}, {len(result.findings) - errors} warnings, md5 {result.md5}")
     return result.ok
 
 

@@ -100,7 +100,7 @@ class Dataset:
     @property
     def multi_label(self) -> bool:
         """Whether an image has a set of labels rather than one."""
-        return "labels" in open_table(self._files(self.splits[0])[0]).schema_arrow.names
+        return self._has_sets(self.splits[0])
 
     def labels(self, split: str) -> Labels:
         """int32[N]: the label of every image.
@@ -108,7 +108,7 @@ class Dataset:
         Raises:
             TaxohashError: no such split, a multi-label set, or a label that is absent or outside the taxonomy.
         """
-        if self.multi_label:
+        if self._has_sets(split):
             raise TaxohashError(
                 f"data set {self.folder} has several labels an image: it needs a method for such"
             )
@@ -122,7 +122,7 @@ class Dataset:
         Raises:
             TaxohashError: no such split, or a label that is absent or outside the taxonomy.
         """
-        if not self.multi_label:
+        if not self._has_sets(split):
             return list(self.labels(split)[:, None])
         sets = self._column(split, "labels")
         lengths = pc.list_value_length(sets).fill_null(pa.scalar(0, pa.int32())).to_numpy()
@@ -164,6 +164,9 @@ class Dataset:
             except TaxohashError as error:
                 raise TaxohashError(f"row {row} of {split} in {self.folder}: {error}") from None
         return array
+
+    def _has_sets(self, split: str) -> bool:
+        return "labels" in open_table(self._files(split)[0]).schema_arrow.names
 
     def _check_labels(self, split: str, labels: Labels, rows: npt.NDArray[np.intp]) -> None:
         wrong = np.flatnonzero((labels < 0) | (labels >= len(self.taxonomy)))

@@ -1,0 +1,28 @@
+"""A tiny data set whose every part a test can spoil."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from taxohash.datasets.png import encode_grey
+from taxohash.datasets.writer import Row, write_dataset
+from taxohash.taxonomy import Taxonomy
+
+TAXONOMY = Taxonomy(
+    "tiny", (("animal", "cat"), ("animal", "dog"), ("plant", "tree", "oak")), source="here", licence="ours"
+)
+COUNTS = {"train": 30, "test": 6}
+
+
+def tiny_rows(split: str) -> list[Row]:
+    generator = np.random.default_rng(len(split))
+    images = generator.integers(0, 256, (COUNTS[split], 5, 7), np.uint8)
+    return [Row(encode_grey(image), f"{split}/{row}.png", row % 3) for row, image in enumerate(images)]
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Path:
+    folder = tmp_path / "tiny"
+    write_dataset(folder, TAXONOMY, ((split, tiny_rows(split)) for split in COUNTS))
+    return folder

@@ -1,0 +1,143 @@
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from taxohash.contact_sheet import contact_sheets
+from taxohash.datasets import Dataset, commands
+from taxohash.datasets.check import check
+from taxohash.datasets.layout import schema
+from taxohash.datasets.writer import Row, write_split
+from taxohash.errors import TaxohashError
+from tests.code.taxohash.datasets.conftest import COUNTS, tiny_rows
+
+
+def findings(folder: Path) -> list[str]:
+    return [f"{finding.severity}: {finding.text}" for finding in check(folder, progress=False).findings]
+
+
+def height(file: Path) -> int:
+    with Image.open(file) as image:
+        return image.height
+
+
+def test_a_sound_set(tiny: Path) -> None:
+    result = check(tiny)
+    assert result.ok
+    assert result.findings == []
+    assert result.images == COUNTS
+    assert result.counts["train"].tolist() == [10, 10, 10]
+    assert result.md5 == Dataset.open(tiny).md5()
+
+
+def test_every_bad_image_is_named(tiny: Path) -> None:
+    rows = tiny_rows("test")
+    rows[2] = Row(b"no image", "", 0)
+    rows[5] = Row(rows[5].image[:-30], "", 0)
+    write_split(tiny / "test.parquet", rows)
+    found = findings(tiny)
+    assert [text.split(" in ")[0].split(": ")[:2] for text in found] == [
+        ["error", "row 2 of test"],
+        ["error", "row 5 of test"],
+    ]
+    assert not check(tiny).ok
+
+
+def test_copies_within_and_across_splits(tiny: Path) -> None:
+    train, test = tiny_rows("train"), tiny_rows("test")
+    train[7] = train[4]  # same label
+    test[0] = Row(train[4].image, "", 0)  # another label
+    test[1] = train[9]
+    write_split(tiny / "train.parquet", train)
+    write_split(tiny / "test.parquet", test)
+    assert findings(tiny) == [
+        "warning: 1 images of train repeat an earlier one of it, row 7 = row 4; 0 with another label",
+        "warning: 2 images of test are also in train, row 0 = row 4; 1 with another label",
+    ]
+    assert check(tiny).ok
+
+
+def test_the_same_pixels_in_another_format_are_a_copy(tiny: Path, tmp_path: Path) -> None:
+    test = tiny_rows("test")
+    dataset = Dataset.open(tiny)
+    (tmp_path / "x.png").write_bytes(next(dataset.images("train", [3])))
+    Image.open(tmp_path / "x.png").save(tmp_path / "x.bmp")
+    test[0] = Row((tmp_path / "x.bmp").read_bytes(), "", 0)
+    write_split(tiny / "test.parquet", test)
+    assert any("1 images of test are also in train, row 0 = row 3" in text for text in findings(tiny))
+
+
+def test_labels_outside_the_taxonomy_and_unused_ones(tiny: Path) -> None:
+    write_split(tiny / "train.parquet", [Row(row.image, "", 0) for row in tiny_rows("train")])
+    found = findings(tiny)
+    assert found == ["warning: 2 labels of test have no image in train: animal/dog, plant/tree/oak"]
+    write_split(tiny / "test.parquet", [row._replace(label=7) for row in tiny_rows("test")])
+    found = findings(tiny)
+    assert found[0].startswith("error: row 0 of test")
+    assert "label 7 (6 such), the taxonomy 0 to 2" in found[0]
+    assert found[1] == "warning: 2 of 3 labels have no image: animal/dog, plant/tree/oak"
+
+
+def test_a_spoilt_split_does_not_hide_the_other(tiny: Path) -> None:
+    (tiny / "train.parquet").write_bytes(b"PAR1")
+    write_split(tiny / "test.parquet", [Row(b"", "", 9)])
+    found = findings(tiny)
+    assert len(found) == 3
+    assert "train.parquet cannot be read as Parquet" in found[0]
+    assert "row 0 of test" in found[1]
+    assert "label 9" in found[2], found
+
+
+def test_an_empty_split(tiny: Path) -> None:
+    pq.write_table(schema(multi_label=False).empty_table(), tiny / "test.parquet")
+    assert findings(tiny) == ["error: split test has no rows"]
+
+
+def test_sets_of_labels(tiny: Path) -> None:
+    for split in COUNTS:
+        (tiny / f"{split}.parquet").unlink()
+    labels: list[list[int]] = [[0, 1], [], [2, 2]]
+    rows = [row._replace(label=own) for row, own in zip(tiny_rows("train"), labels, strict=False)]
+    write_split(tiny / "train.parquet", rows, multi_label=True)
+    assert findings(tiny) == [
+        "error: 1 images of train list a label twice: rows 2",
+        "warning: 1 images of train have no label: rows 1",
+    ]
+
+
+def test_the_command_prints_a_line_each(
+    tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert commands.check(tiny, sheets=tmp_path / "sheets")
+    printed = capsys.readouterr().out
+    assert "plant/tree/oak" in printed
+    assert "sound, 0 warnings, md5 " in printed
+    sheets = {file.name: height(file) for file in (tmp_path / "sheets").iterdir()}
+    assert sheets.keys() == {"animal.png", "plant.png"}
+    assert sheets["animal.png"] > sheets["plant.png"]  # two labels are two lines
+    write_split(tiny / "test.parquet", [Row(b"", "[bold]", 0)])
+    assert not commands.check(tiny)
+    assert "1 errors" in capsys.readouterr().out
+
+
+def test_a_taxonomy_that_cannot_be_read_is_raised(tiny: Path) -> None:
+    (tiny / "taxonomy.json").write_text(json.dumps({"name": "x"}))
+    with pytest.raises(TaxohashError, match="taxonomy"):
+        check(tiny)
+
+
+def test_contact_sheets_of_a_large_class_are_thinned_out(tmp_path: Path) -> None:
+    paths = [["top", f"label {number}"] for number in range(60)]
+    (tmp_path / "taxonomy.json").write_text(json.dumps({"name": "wide", "paths": paths}))
+    table = pa.table(
+        {"image": [{"bytes": b"broken", "path": ""}], "label": [0]}, schema=schema(multi_label=False)
+    )
+    pq.write_table(table, tmp_path / "train.parquet")
+    (sheet,) = contact_sheets(Dataset.open(tmp_path), tmp_path / "sheets")
+    assert height(sheet) == 44 + 40 * 72
+    (tmp_path / "file").touch()
+    with pytest.raises(TaxohashError, match="cannot be written"):
+        contact_sheets(Dataset.open(tmp_path), tmp_path / "file")

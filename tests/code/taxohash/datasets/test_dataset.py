@@ -1,0 +1,162 @@
+import io
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from taxohash.datasets import Dataset
+from taxohash.datasets.layout import schema
+from taxohash.datasets.png import encode_grey
+from taxohash.datasets.writer import Row, write_split
+from taxohash.errors import TaxohashError
+from taxohash.images import Preprocessing, decode, to_array
+from tests.code.taxohash.datasets.conftest import COUNTS, TAXONOMY, tiny_rows
+
+
+def test_opens_what_was_written(tiny: Path) -> None:
+    dataset = Dataset.open(tiny)
+    assert dataset.taxonomy == TAXONOMY
+    assert dataset.splits == ("train", "test")
+    for split, count in COUNTS.items():
+        rows = tiny_rows(split)
+        assert dataset.count(split) == count
+        assert dataset.labels(split).dtype == np.int32
+        assert dataset.labels(split).tolist() == [row.label for row in rows]
+        assert [own.tolist() for own in dataset.label_sets(split)] == [[row.label] for row in rows]
+        assert list(dataset.images(split)) == [row.image for row in rows]
+        assert dataset.names(split) == [row.name for row in rows]
+
+
+@pytest.mark.parametrize("rows", [[], [29], [3, 3, 0, 17, 29]])
+def test_some_rows_come_in_the_order_asked_for(tiny: Path, rows: list[int]) -> None:
+    wanted = [tiny_rows("train")[row].image for row in rows]
+    assert list(Dataset.open(tiny).images("train", rows)) == wanted
+    shard(tiny, "train", groups_of=4)
+    assert list(Dataset.open(tiny).images("train", np.array(rows, np.int32))) == wanted
+
+
+@pytest.mark.parametrize("row", [-1, 30])
+def test_a_row_outside_is_named(tiny: Path, row: int) -> None:
+    with pytest.raises(TaxohashError, match="30 rows"):
+        Dataset.open(tiny).images("train", [row])
+
+
+@pytest.mark.parametrize(
+    "preprocessing",
+    [
+        Preprocessing(8, 1, "pad", (0.0,), (1.0,)),
+        Preprocessing(6, 3, "crop", (0.0,) * 3, (1.0,) * 3),
+    ],
+)
+def test_pixels_are_decoded_and_preprocessed(tiny: Path, preprocessing: Preprocessing) -> None:
+    dataset = Dataset.open(tiny)
+    pixels = dataset.pixels("test", preprocessing, progress=False)
+    expected = [to_array(decode(data), preprocessing) for data in dataset.images("test")]
+    assert np.array_equal(pixels, np.stack(expected))
+
+
+def test_the_quick_way_for_grey_images_gives_the_same_pixels(tiny: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (4, 9, 9), np.uint8)
+    write_split(tiny / "extra.parquet", [Row(encode_grey(image), "", 0) for image in images])
+    dataset, preprocessing = Dataset.open(tiny), Preprocessing(9, 1, "pad", (0.0,), (1.0,))
+    assert np.array_equal(dataset.pixels("extra", preprocessing), images[:, None])
+    assert np.array_equal(to_array(decode(next(dataset.images("extra"))), preprocessing), images[:1])
+    assert dataset.names("extra")[1] == "extra/00001"
+
+
+def test_shards_are_one_split(tiny: Path) -> None:
+    whole = Dataset.open(tiny)
+    labels, images = whole.labels("train"), list(whole.images("train"))
+    shard(tiny, "train", groups_of=7)
+    sharded = Dataset.open(tiny)
+    assert len(sharded.files["train"]) == 3
+    assert np.array_equal(sharded.labels("train"), labels)
+    assert list(sharded.images("train")) == images
+    (tiny / "train-00001-of-00003.parquet").unlink()
+    with pytest.raises(TaxohashError, match="lacks a shard"):
+        Dataset.open(tiny)
+
+
+def test_sets_of_labels(tiny: Path) -> None:
+    for split in COUNTS:
+        (tiny / f"{split}.parquet").unlink()
+    sets = [[0, 2], [], [1]]
+    write_split(tiny / "train.parquet", [Row(b"x", "", labels) for labels in sets], multi_label=True)
+    dataset = Dataset.open(tiny)
+    assert dataset.multi_label
+    assert [own.tolist() for own in dataset.label_sets("train")] == sets
+    with pytest.raises(TaxohashError, match="several labels"):
+        dataset.labels("train")
+
+
+def test_foreign_tables_are_read_as_well(tiny: Path) -> None:
+    """Other writers leave out paths, write dictionaries, and name the items of lists otherwise."""
+    images = pa.array(
+        [{"bytes": b"x", "extra": 1}, None], pa.struct([("extra", pa.int8()), ("bytes", pa.binary())])
+    )
+    labels = pa.array([[1], [2, 0]], pa.list_(pa.field("item", pa.int32())))
+    (tiny / "test.parquet").unlink()
+    pq.write_table(pa.table({"image": images, "labels": labels}), tiny / "train.parquet")
+    dataset = Dataset.open(tiny)
+    assert list(dataset.images("train")) == [b"x", b""]
+    assert [own.tolist() for own in dataset.label_sets("train")] == [[1], [2, 0]]
+
+
+def test_errors_name_the_thing(tiny: Path, tmp_path: Path) -> None:
+    for folder, message in ((tmp_path / "none", "not a folder"), (tmp_path, "taxonomy")):
+        with pytest.raises(TaxohashError, match=message):
+            Dataset.open(folder)
+    dataset = Dataset.open(tiny)
+    with pytest.raises(TaxohashError, match="no split 'dev': choose one of train, test"):
+        dataset.labels("dev")
+    for label in (3, -1, None):
+        columns = schema(multi_label=False)
+        table = pa.table({"image": [{"bytes": b"", "path": ""}] * 2, "label": [0, label]}, schema=columns)
+        pq.write_table(table, tiny / "test.parquet")
+        with pytest.raises(TaxohashError, match="row 1 of test"):
+            dataset.labels("test")
+    with pytest.raises(TaxohashError, match="row 0 of test"):
+        dataset.pixels("test", Preprocessing(8, 1, "pad", (0.0,), (1.0,)))
+
+
+def test_files_that_are_no_tables_of_the_layout(tiny: Path) -> None:
+    shutil.copy(tiny / "taxonomy.json", tiny / "test.parquet")
+    with pytest.raises(TaxohashError, match=r"test\.parquet cannot be read as Parquet"):
+        Dataset.open(tiny).count("test")
+    pq.write_table(pa.table({"image": [b"x"], "label": [0]}), tiny / "test.parquet")
+    with pytest.raises(TaxohashError, match="column image as binary"):
+        Dataset.open(tiny).count("test")
+    for file in tiny.glob("*.parquet"):
+        file.unlink()
+    with pytest.raises(TaxohashError, match="no split"):
+        Dataset.open(tiny)
+
+
+def test_a_damaged_file_is_one_line(tiny: Path) -> None:
+    file = tiny / "train.parquet"
+    data = bytearray(file.read_bytes())
+    data[4 : len(data) // 2] = bytes(len(data) // 2 - 4)
+    file.write_bytes(data)
+    with pytest.raises(TaxohashError, match=r"train\.parquet cannot be read as Parquet") as caught:
+        list(Dataset.open(tiny).images("train"))
+    assert "\n" not in str(caught.value)
+
+
+def test_the_hugging_face_feature_is_declared(tiny: Path) -> None:
+    metadata = pq.read_schema(tiny / "train.parquet").metadata
+    assert metadata[b"huggingface"] == b'{"info": {"features": {"image": {"_type": "Image"}}}}'
+    assert Image.open(io.BytesIO(next(Dataset.open(tiny).images("train")))).size == (7, 5)
+
+
+def shard(folder: Path, split: str, groups_of: int) -> None:
+    """Write a split anew as three shards with several row groups each."""
+    table = pq.read_table(folder / f"{split}.parquet")
+    (folder / f"{split}.parquet").unlink()
+    size = -(-len(table) // 3)
+    for index in range(3):
+        file = folder / f"{split}-{index:05d}-of-00003.parquet"
+        pq.write_table(table.slice(index * size, size), file, row_group_size=groups_of)

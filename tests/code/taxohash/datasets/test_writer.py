@@ -1,0 +1,53 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from taxohash.datasets.folders import cached, new_folder
+from taxohash.datasets.identity import directory_md5
+from taxohash.datasets.writer import Row, write_dataset
+from taxohash.errors import TaxohashError
+from tests.code.taxohash.datasets.conftest import COUNTS, TAXONOMY, tiny_rows
+
+
+def test_the_same_rows_give_these_bytes_everywhere(tiny: Path) -> None:
+    """A new pin of pyarrow, or a changed setting, changes the identity of every prepared set: data.dvc too."""
+    assert directory_md5(tiny) == "41af8b957debb19477ea6a69414d5457.dir"
+
+
+def test_nothing_is_left_when_writing_stops(tmp_path: Path) -> None:
+    def rows() -> Iterator[Row]:
+        yield from tiny_rows("train")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_dataset(tmp_path / "out", TAXONOMY, [("train", rows())])
+    with pytest.raises(TaxohashError, match="split 'test' of 'tiny' has no rows"):
+        write_dataset(tmp_path / "out", TAXONOMY, [("train", tiny_rows("train")), ("test", [])])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_existing_folder_is_kept(tiny: Path) -> None:
+    before = directory_md5(tiny)
+    with pytest.raises(TaxohashError, match="exists already"):
+        write_dataset(tiny, TAXONOMY, ((split, tiny_rows(split)) for split in COUNTS))
+    assert directory_md5(tiny) == before
+
+
+def test_a_place_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(TaxohashError, match="cannot be written"), new_folder(tmp_path / "file" / "out"):
+        pass
+
+
+def test_the_cache_is_filled_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TAXOHASH_CACHE", str(tmp_path / "cache"))
+    calls: list[Path] = []
+
+    def fill(folder: Path) -> None:
+        calls.append(folder)
+        (folder / "file").touch()
+
+    for _ in range(2):
+        assert (cached("name", fill) / "file").exists()
+    assert len(calls) == 1
