@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from taxohash.errors import TaxohashError
 
@@ -60,15 +60,19 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
             image = Image.open(io.BytesIO(data), formats=FORMATS)
             width, height = image.size
             if width * height > max_pixels:
-                raise TaxohashError(f"image has {width} x {height} pixels, more than {max_pixels}: send a smaller one")
+                raise TaxohashError(
+                    f"image has {width} x {height} pixels, more than {max_pixels}: send a smaller one"
+                )
             # A JPEG can be decoded at a fraction of its size: enough for any network here, and much cheaper.
             image.draft(None, (1024, 1024))
             image.load()
     except TaxohashError:
         raise
     except Exception as error:  # Pillow raises whatever its decoders meet
-        reason = "unknown format" if isinstance(error, Image.UnidentifiedImageError) else "damaged or truncated"
-        raise TaxohashError(f"image of {len(data)} bytes cannot be decoded ({reason}): send {formats}") from None
+        reason = "unknown format" if isinstance(error, UnidentifiedImageError) else "damaged or truncated"
+        raise TaxohashError(
+            f"image of {len(data)} bytes cannot be decoded ({reason}): send {formats}"
+        ) from None
     return image
 
 
@@ -102,7 +106,9 @@ def _cropped(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     width, height = image.size
     side = min(width, height)
     left, top = (width - side) / 2, (height - side) / 2
-    return image.resize(size, Image.Resampling.BILINEAR, (left, top, left + side, top + side), reducing_gap=3.0)
+    return image.resize(
+        size, Image.Resampling.BILINEAR, (left, top, left + side, top + side), reducing_gap=3.0
+    )
 
 
 def _padded(image: Image.Image, size: tuple[int, int]) -> Image.Image:

@@ -4,25 +4,74 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import onnxruntime
 from PIL import Image
 
-from taxohash.codes import Codes, pack
+from taxohash.codes import Codes, code_bytes, pack
 from taxohash.errors import TaxohashError
 from taxohash.generation import Generation
 from taxohash.images import Pixels, to_array
 from taxohash.taxonomy import Taxonomy
 
+# Files of a generation beside its manifest.
 MODEL = "hasher.onnx"
+CODES = "codes.npy"
+CENTRES = "centres.npy"
+
+
+class Model:
+    """An exported network. Safe to call from several threads.
+
+    Attributes:
+        shape: of one input, (C, H, W).
+        bits: outputs of the network.
+    """
+
+    def __init__(self, file: Path, threads: int = 1) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        self._session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+        self.shape = tuple(self._session.get_inputs()[0].shape[1:])
+        self.bits: int = self._session.get_outputs()[0].shape[1]
+
+    def outputs(self, pixels: Pixels) -> npt.NDArray[np.float32]:
+        """Real-valued outputs float32[N, bits] of uint8[N, C, H, W]."""
+        (result,) = self._session.run(["outputs"], {"images": pixels})
+        return result  # type: ignore[no-any-return]
+
+    def encode(self, pixels: Pixels, batch: int = 256) -> Codes:
+        """Packed codes uint8[N, ceil(bits/8)] of uint8[N, C, H, W]."""
+        codes = np.empty((len(pixels), code_bytes(self.bits)), np.uint8)
+        for start in range(0, len(pixels), batch):
+            codes[start : start + batch] = pack(self.outputs(pixels[start : start + batch]))
+        return codes
 
 
 class Hasher:
-    """The hasher of one generation. Safe to call from several threads."""
+    """The hasher of one generation. Safe to call from several threads.
 
-    def __init__(self, generation: Generation, taxonomy: Taxonomy, session: onnxruntime.InferenceSession) -> None:
-        self.generation = generation
-        self.taxonomy = taxonomy
-        self._session = session
+    Attributes:
+        generation: the manifest, checked against every byte of the folder.
+        taxonomy: the label tree.
+        centres: uint8[C, B], codes of the finest classes' centres, or None.
+    """
+
+    def __init__(self, folder: str | Path, threads: int = 1) -> None:
+        folder = Path(folder)
+        self.generation = Generation.load(folder)
+        self.taxonomy = Taxonomy.load(folder)
+        self.centres: Codes | None = None
+        if CENTRES in self.generation.files:
+            self.centres = np.load(folder / CENTRES, allow_pickle=False)
+        self._model = Model(folder / MODEL, threads)
+        preprocessing = self.generation.preprocessing
+        if self._model.shape != preprocessing.shape or self._model.bits != self.generation.bits:
+            raise TaxohashError(
+                f"{folder / MODEL} maps {self._model.shape} to {self._model.bits} bits, generation "
+                f"{self.generation.id} says {preprocessing.shape} to {self.generation.bits}: export it again"
+            )
 
     @classmethod
     def load(cls, folder: str | Path, threads: int = 1) -> "Hasher":
@@ -31,36 +80,14 @@ class Hasher:
         Raises:
             TaxohashError: see Generation.load; or the model is not the one the manifest describes.
         """
-        folder = Path(folder)
-        generation = Generation.load(folder)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        session = onnxruntime.InferenceSession(str(folder / MODEL), options, providers=["CPUExecutionProvider"])
-        takes, gives = session.get_inputs()[0], session.get_outputs()[0]
-        if takes.shape[1:] != list(generation.preprocessing.shape) or gives.shape[1] != generation.bits:
-            raise TaxohashError(
-                f"{folder / MODEL} maps {takes.shape[1:]} to {gives.shape[1:]}, generation {generation.id} says "
-                f"{list(generation.preprocessing.shape)} to {generation.bits} bits: export it again"
-            )
-        return cls(generation, Taxonomy.load(folder), session)
+        return cls(folder, threads)
 
-    def outputs(self, pixels: Pixels) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
-        """Real-valued outputs float32[N, bits] of uint8[N, C, H, W]."""
-        (result,) = self._session.run(["outputs"], {"images": pixels})
-        return result  # type: ignore[no-any-return]
-
-    def encode(self, pixels: Pixels, batch: int = 256) -> Codes:
+    def encode(self, pixels: Pixels) -> Codes:
         """Packed codes uint8[N, ceil(bits/8)] of preprocessed images uint8[N, C, H, W]."""
-        width = (self.generation.bits + 7) // 8
-        codes = np.empty((len(pixels), width), np.uint8)
-        for start in range(0, len(pixels), batch):
-            codes[start : start + batch] = pack(self.outputs(pixels[start : start + batch]))
-        return codes
+        return self._model.encode(pixels)
 
     def encode_images(self, images: Iterable[Image.Image]) -> Codes:
         """Packed codes of decoded images."""
-        pixels = [to_array(image, self.generation.preprocessing) for image in images]
-        if not pixels:
-            return np.empty((0, (self.generation.bits + 7) // 8), np.uint8)
-        return self.encode(np.stack(pixels))
+        preprocessing = self.generation.preprocessing
+        pixels = [to_array(image, preprocessing) for image in images]
+        return self.encode(np.stack(pixels) if pixels else np.empty((0, *preprocessing.shape), np.uint8))

@@ -1,0 +1,89 @@
+"""The components of the retraining pipeline: typed edges around one call each.
+
+A component's body is shipped as source and runs in its own process, so it imports what it calls.
+"""
+
+from kfp import dsl
+from kfp.dsl import HTML, Input, Metrics, Model, Output
+
+# The project's image; a run names its own by the pipeline's `image` parameter.
+IMAGE = "taxohash/python-train:0.1.0"
+
+
+@dsl.component(base_image=IMAGE, install_kfp_package=False)
+def check_data(data: str, dataset_md5: str) -> None:
+    from pipelines import steps
+
+    steps.check_data(data, dataset_md5)
+
+
+@dsl.component(base_image=IMAGE, install_kfp_package=False)
+def train(
+    data: str,
+    dataset_md5: str,
+    work: str,
+    objective: str,
+    bits: int,
+    epochs: int,
+    seed: int,
+    run: Output[Model],
+) -> None:
+    from pipelines import steps
+
+    steps.train_hasher(data, work, objective, bits, epochs, seed, run.path)
+
+
+@dsl.component(base_image=IMAGE, install_kfp_package=False)
+def evaluate(
+    run: Input[Model],
+    data: str,
+    dataset_md5: str,
+    evaluated: Output[Model],
+    metrics: Output[Metrics],
+    report: Output[HTML],
+) -> None:
+    from pipelines import steps
+
+    for name, value in steps.evaluate_hasher(run.path, data, evaluated.path, report.path).items():
+        metrics.log_metric(name, value)
+
+
+@dsl.component(base_image=IMAGE, install_kfp_package=False)
+def gate(
+    run: Input[Model], data: str, collection: str, generations: str, reason: dsl.OutputPath(str)
+) -> bool:
+    from pathlib import Path
+
+    from pipelines import steps
+
+    verdict = steps.gate_hasher(run.path, data, collection, generations)
+    Path(reason).write_text(verdict.reason)
+    return verdict.passed
+
+
+@dsl.component(base_image=IMAGE, install_kfp_package=False)
+def export(run: Input[Model], data: str, generations: str) -> str:
+    from pipelines import steps
+
+    return steps.export_hasher(run.path, data, generations)
+
+
+@dsl.component(base_image=IMAGE, install_kfp_package=False)
+def index(generation_id: str, data: str, collection: str, generations: str) -> int:
+    from pipelines import steps
+
+    return steps.index_codes(generation_id, data, collection, generations)
+
+
+@dsl.component(base_image=IMAGE, install_kfp_package=False)
+def publish(generation_id: str, collection: str, codes: int) -> str:
+    from pipelines import steps
+
+    return steps.publish_generation(generation_id, collection)
+
+
+@dsl.component(base_image=IMAGE, install_kfp_package=False)
+def refuse(reason: str) -> None:
+    from pipelines import steps
+
+    steps.report_refusal(reason)

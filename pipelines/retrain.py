@@ -1,0 +1,85 @@
+"""The retraining pipeline: check data, train, evaluate, gate, export, index, publish.
+
+python -m pipelines.retrain        renews pipelines/compiled/retrain.yaml
+"""
+
+from pathlib import Path
+
+from kfp import compiler, dsl, kubernetes
+
+from pipelines import components
+
+COMPILED = Path(__file__).parent / "compiled" / "retrain.yaml"
+# In a cluster: one claim for data, work and generations, one secret for the store's address.
+CLAIM, MOUNT = "taxohash-work", "/work"
+SECRET, SECRET_KEY = "taxohash-codestore", "redis-url"
+
+
+@dsl.pipeline(
+    name="taxohash-retrain",
+    description="Train a hasher; publish it with its codes if it is not worse than the one being served.",
+)
+def retrain(
+    dataset_md5: str,
+    seed: int = 0,
+    image: str = components.IMAGE,
+    data: str = f"{MOUNT}/data",
+    work: str = f"{MOUNT}/runs",
+    generations: str = f"{MOUNT}/generations",
+    collection: str = "catalog",
+    objective: str = "shpdh",
+    bits: int = 48,
+    epochs: int = 8,
+) -> None:
+    """Kubeflow's cache key sees parameters, not volumes: the data's md5, the image and the seed are parameters."""
+
+    def placed(task: dsl.PipelineTask, cached: bool = False) -> dsl.PipelineTask:
+        task.set_container_image(image)
+        # A step that reads or changes what lies outside its parameters must never be answered from the cache.
+        task.set_caching_options(cached)
+        kubernetes.mount_pvc(task, pvc_name=CLAIM, mount_path=MOUNT)
+        kubernetes.use_secret_as_env(
+            task, secret_name=SECRET, secret_key_to_env={SECRET_KEY: "TAXOHASH_REDIS_URL"}
+        )
+        return task
+
+    checked = placed(components.check_data(data=data, dataset_md5=dataset_md5))
+    trained = placed(
+        components.train(
+            data=data,
+            dataset_md5=dataset_md5,
+            work=work,
+            objective=objective,
+            bits=bits,
+            epochs=epochs,
+            seed=seed,
+        ).after(checked),
+        cached=True,
+    )
+    trained.set_cpu_request("2").set_memory_request("4G").set_memory_limit("8G")
+    evaluated = placed(
+        components.evaluate(run=trained.outputs["run"], data=data, dataset_md5=dataset_md5), cached=True
+    )
+    run = evaluated.outputs["evaluated"]
+    verdict = placed(components.gate(run=run, data=data, collection=collection, generations=generations))
+    with dsl.If(verdict.outputs["Output"] == True, name="passed"):  # noqa: E712 (builds a condition)
+        exported = placed(components.export(run=run, data=data, generations=generations))
+        indexed = placed(
+            components.index(
+                generation_id=exported.output, data=data, collection=collection, generations=generations
+            )
+        )
+        placed(components.publish(generation_id=exported.output, collection=collection, codes=indexed.output))
+    with dsl.Else(name="refused"):
+        placed(components.refuse(reason=verdict.outputs["reason"]))
+
+
+def compile_to(file: Path = COMPILED) -> Path:
+    """Write the pipeline's intermediate representation."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    compiler.Compiler().compile(retrain, str(file))
+    return file
+
+
+if __name__ == "__main__":
+    print(compile_to())

@@ -1,0 +1,157 @@
+"""What each step of the retraining pipeline does: paths and parameters in, one call each, plain results out.
+
+Components call exactly one of these. The address of the code store, which may hold a password, comes from
+the environment (TAXOHASH_REDIS_URL), never from a parameter that a run would keep.
+"""
+
+import functools
+import hashlib
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+import numpy as np
+
+from services.codestore import CodeStore, GenerationRef
+from taxohash.datasets import Dataset
+from taxohash.datasets.check import check
+from taxohash.errors import TaxohashError
+from taxohash.evaluation import evaluate_generation, evaluate_run, read_report
+from taxohash.export import export
+from taxohash.gate import Verdict, judge
+from taxohash.generation import Generation
+from taxohash.inference import CODES
+from taxohash.progress import console
+from taxohash.runs import train
+from taxohash.training import TrainingConfig
+
+P = ParamSpec("P")
+R = TypeVar("R")
+DATABASE, QUERIES = "train", "test"
+
+
+def step(function: Callable[P, R]) -> Callable[P, R]:
+    """End the step's process with one line where the user can put something right."""
+
+    @functools.wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        except TaxohashError as error:
+            print(f"error: {error}", flush=True)
+            sys.exit(2)
+
+    return run
+
+
+@step
+def check_data(data: str, dataset_md5: str) -> None:
+    """Refuse data that are not the ones named, or not sound."""
+    dataset = Dataset.open(data)
+    if (found := dataset.md5()) != dataset_md5:
+        raise TaxohashError(
+            f"data set {data} has md5 {found}, not {dataset_md5}: mount or pull the right version"
+        )
+    result = check(data)
+    if not result.ok:
+        first = next(finding.text for finding in result.findings if finding.severity == "error")
+        raise TaxohashError(f"data set {data} is not sound: {first}")
+    console.print(f"{sum(result.images.values()):,} images sound, {len(result.findings)} warnings")
+
+
+@step
+def train_hasher(data: str, work: str, objective: str, bits: int, epochs: int, seed: int, out: str) -> None:
+    """Train below `work`, where an interrupted attempt is continued, and copy the finished run to `out`."""
+    key = json.dumps([Dataset.open(data).md5(), objective, bits, epochs, seed])
+    folder = Path(work) / "runs" / f"{objective}-{bits}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
+    run = train(
+        data, folder, objective=objective, bits=bits, training=TrainingConfig(epochs=epochs, seed=seed)
+    )
+    shutil.copytree(run.folder, out, dirs_exist_ok=True)
+
+
+@step
+def evaluate_hasher(run: str, data: str, out: str, page: str) -> dict[str, float]:
+    """Evaluate a copy of the run; its report goes to `page` as well. The headline metrics."""
+    shutil.copytree(run, out, dirs_exist_ok=True)
+    report = evaluate_run(out, data, queries=QUERIES)
+    shutil.copyfile(Path(out) / "report.html", page)
+    return report.headline
+
+
+@step
+def gate_hasher(run: str, data: str, collection: str, generations: str) -> Verdict:
+    """Compare the run with the generation now published, on the same queries."""
+    report = read_report(run)
+    with _store() as store:
+        published = store.published(collection)
+    champion = None
+    if published is not None:
+        champion = _champion(Path(generations) / published.id, data, report["protocol"])
+    verdict = judge(report["headline"], champion)
+    console.print(("passed: " if verdict.passed else "refused: ") + verdict.reason)
+    return verdict
+
+
+@step
+def export_hasher(run: str, data: str, generations: str) -> str:
+    """Make a generation below `generations`; its id."""
+    return export(run, generations, data, queries=QUERIES).name
+
+
+@step
+def index_codes(generation_id: str, data: str, collection: str, generations: str) -> int:
+    """Put the catalog and the generation's codes into the code store; the number of codes.
+
+    Repeating it changes nothing.
+    """
+    from pipelines.catalog import items
+
+    folder = Path(generations) / generation_id
+    generation, dataset = Generation.load(folder), Dataset.open(data)
+    codes = np.load(folder / CODES, allow_pickle=False)
+    with _store() as store:
+        store.create(collection, dataset.taxonomy)
+        store.begin(collection, GenerationRef(generation.id, generation.bits, generation.taxonomy_sha256))
+        if store.count(collection, generation.id) != len(codes):
+            catalog = items(dataset, DATABASE)
+            store.put_items(collection, catalog)
+            store.put_codes(collection, generation.id, [item.id for item in catalog], codes)
+        return store.count(collection, generation.id)
+
+
+@step
+def publish_generation(generation_id: str, collection: str) -> str:
+    """Make the generation the one that is served; the id it replaces, or nothing."""
+    with _store() as store:
+        current = store.published(collection)
+        if current is not None and current.id == generation_id:
+            return generation_id
+        return store.publish(collection, generation_id) or ""
+
+
+@step
+def report_refusal(reason: str) -> None:
+    """Say in the run's own log that nothing was published, and why."""
+    console.print(f"not published: {reason}")
+
+
+def _champion(folder: Path, data: str, protocol: str) -> dict[str, float]:
+    generation = Generation.load(folder)
+    evaluated = generation.evaluation
+    if generation.dataset_md5 == Dataset.open(data).md5() and evaluated["protocol"] == protocol:
+        return dict(evaluated["headline"])  # the same queries and database: measured already
+    return evaluate_generation(folder, data, protocol, DATABASE, QUERIES).headline
+
+
+def _store() -> CodeStore:
+    url = os.environ.get("TAXOHASH_REDIS_URL")
+    if not url:
+        raise TaxohashError(
+            "TAXOHASH_REDIS_URL is not set: give the address of the code store in the environment"
+        )
+    return CodeStore.connect(url)

@@ -1,0 +1,200 @@
+"""The command `taxohash`."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from taxohash.errors import TaxohashError
+
+app = typer.Typer(
+    name="taxohash",
+    help="Image retrieval with binary codes that keep a label hierarchy.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+data_app = typer.Typer(help="Data sets: prepare and check.", no_args_is_help=True)
+app.add_typer(data_app, name="data")
+
+# Each command imports what it needs when it runs: `taxohash search` does not load torch.
+
+
+@data_app.command("prepare")
+def prepare(
+    name: Annotated[str, typer.Argument(help="fashion-mnist, or folder for an image tree")],
+    out: Annotated[Path, typer.Argument(help="directory to write")],
+    source: Annotated[str | None, typer.Option(help="folder or URL of the original files")] = None,
+) -> None:
+    """Write a named data set as a folder."""
+    from taxohash.datasets import commands
+
+    commands.prepare(name, out, source)
+
+
+@data_app.command("check")
+def check(
+    folder: Annotated[Path, typer.Argument(help="data set folder")],
+    sheets: Annotated[Path | None, typer.Option(help="directory for contact sheets")] = None,
+) -> None:
+    """Open every row of a data set; a table of what was found."""
+    from taxohash.datasets import commands
+
+    if not commands.check(folder, sheets):
+        raise typer.Exit(1)
+
+
+@app.command()
+def train(
+    data: Annotated[Path, typer.Option(help="data set folder")],
+    out: Annotated[Path, typer.Option(help="directory of the run; repeated, an interrupted run goes on")],
+    objective: Annotated[str, typer.Option(help="see `taxohash methods`")] = "shpdh",
+    bits: Annotated[int, typer.Option(help="length of the code, 16 to 256")] = 48,
+    network: Annotated[str, typer.Option(help="backbone")] = "small-resnet",
+    size: Annotated[
+        int | None, typer.Option(help="input size in pixels; that of the images if left out")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(help="passes over the training set")] = None,
+    batch: Annotated[int | None, typer.Option(help="images a step")] = None,
+    optimiser: Annotated[str | None, typer.Option(help="adam or sgd")] = None,
+    lr: Annotated[float | None, typer.Option(help="highest learning rate")] = None,
+    seed: Annotated[int, typer.Option(help="of weights, order and augmentation")] = 0,
+    option: Annotated[
+        list[str] | None, typer.Option(help="hyper-parameter of the objective, name=value")
+    ] = None,
+) -> None:
+    """Train a hasher."""
+    from taxohash import runs
+    from taxohash.training import TrainingConfig
+
+    given = {"epochs": epochs, "batch": batch, "optimiser": optimiser, "lr": lr, "seed": seed}
+    config = TrainingConfig(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+    run = runs.train(
+        data,
+        out,
+        objective=objective,
+        options=parse_options(option or []),
+        bits=bits,
+        backbone=network,
+        size=size,
+        training=config,
+    )
+    print(f"{run.folder}: {objective}, {bits} bits, {config.epochs} epochs")
+
+
+@app.command()
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="directory of a finished run")],
+    data: Annotated[Path | None, typer.Option(help="data set folder, if it moved")] = None,
+    protocol: Annotated[str, typer.Option(help="evaluation protocol")] = "hierarchical",
+    queries: Annotated[str, typer.Option(help="split whose images are the queries")] = "test",
+    as_json: Annotated[bool, typer.Option("--json", help="print the report as JSON")] = False,
+) -> None:
+    """Rank the training set for every query; report.json and report.html in the run."""
+    from taxohash.evaluation import evaluate_run
+
+    report = evaluate_run(run, data, protocol, queries)
+    if as_json:
+        print(json.dumps(report.as_dict()))
+        return
+    table = Table("metric", "value", title=f"{report.protocol}, ties {report.ties}", title_justify="left")
+    for name, value in report.metrics.items():
+        table.add_row(name, f"{value:.4f}")
+    Console().print(table)
+    print(f"{run / 'report.html'}")
+
+
+@app.command()
+def encode(
+    source: Annotated[Path, typer.Argument(help="directory of a run or of a generation")],
+    images: Annotated[list[Path], typer.Argument(help="pictures")],
+) -> None:
+    """Print the code of each picture, in hex."""
+    from taxohash.encoding import encode_files
+
+    for file, code in zip(images, encode_files(source, images), strict=True):
+        print(f"{code.tobytes().hex()}  {file}")
+
+
+@app.command()
+def export(
+    run: Annotated[Path, typer.Argument(help="directory of an evaluated run")],
+    out: Annotated[Path, typer.Option(help="where generations lie")] = Path("generations"),
+    data: Annotated[Path | None, typer.Option(help="data set folder, if it moved")] = None,
+) -> None:
+    """Make a generation of a run: ONNX, codes and manifest; prints its directory."""
+    from taxohash.export import export as make
+
+    print(make(run, out, data))
+
+
+@app.command()
+def methods() -> None:
+    """List the objectives: paper, year, supervision, what their codes keep."""
+    from taxohash.objectives import objectives
+
+    table = Table("name", "paper", "year", "learns from", "keeps")
+    for name, kind in objectives().items():
+        table.add_row(name, kind.title, str(kind.year), kind.supervision, kind.keeps)
+    Console().print(table)
+
+
+@app.command()
+def search(
+    picture: Annotated[Path, typer.Argument(help="image file")],
+    url: Annotated[str, typer.Option(help="address of the service")] = "http://127.0.0.1:3000",
+    k: Annotated[int, typer.Option(help="number of answers")] = 10,
+    within: Annotated[
+        str | None, typer.Option(help="only below this taxonomy node, such as apparel/tops")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print the answer as JSON")] = False,
+) -> None:
+    """Search by picture; the token, if one is needed, comes from TAXOHASH_API_TOKEN."""
+    from taxohash import client
+
+    answer = client.search(url, picture, k, within, os.environ.get("TAXOHASH_API_TOKEN"))
+    if as_json:
+        print(json.dumps(answer))
+    else:
+        client.print_table(answer)
+
+
+def parse_options(pairs: list[str]) -> dict[str, Any]:
+    """`name=value` pairs, values read as JSON where they are JSON.
+
+    Raises:
+        TaxohashError: a pair without '='.
+    """
+    options: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not equals or not name:
+            raise TaxohashError(f"option {pair!r}: write name=value, such as vertex=0.1")
+        try:
+            options[name] = json.loads(text)
+        except ValueError:
+            options[name] = text
+    return options
+
+
+def main() -> None:
+    """Run the command; what the user can put right is one line on standard error and exit code 2."""
+    try:
+        app()
+    except TaxohashError as error:
+        print(f"taxohash: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("taxohash: interrupted", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:  # `taxohash ... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,149 @@
+"""From an evaluated run to a generation: the hasher as ONNX, the codes it makes, and the manifest."""
+
+import os
+import shutil
+import tempfile
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+
+from taxohash.codes import Codes, bit_health, pack
+from taxohash.datasets import Dataset
+from taxohash.errors import TaxohashError
+from taxohash.evaluation import REPORT, read_report
+from taxohash.generation import Generation
+from taxohash.hamming import HammingIndex
+from taxohash.images import Pixels
+from taxohash.inference import CENTRES, CODES, MODEL, Model
+from taxohash.networks import HashingNetwork
+from taxohash.objectives import config_of
+from taxohash.progress import bars
+from taxohash.runs import WEIGHTS, Run, revision
+
+CHECKED_IMAGES = 1000
+# An output this close to zero may round to either side in another engine; its bit carries no meaning.
+UNDECIDED = 1e-5
+
+
+def export(
+    folder: str | Path, out: str | Path, data: str | Path | None = None, queries: str = "test"
+) -> Path:
+    """Make a generation of an evaluated run below `out`; its directory, named by its id.
+
+    The exported hasher itself encodes the database, so that codes at rest and codes of queries come
+    from one engine.
+
+    Raises:
+        TaxohashError: no finished or evaluated run, other data, or an exported model that disagrees.
+    """
+    run = Run.open(folder)
+    dataset = run.dataset(data)
+    evaluation = read_report(folder)
+    network = run.network()
+    root = Path(out)
+    root.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=root))
+    try:
+        shutil.copyfile(run.folder / WEIGHTS, draft / WEIGHTS)
+        shutil.copyfile(run.folder / REPORT, draft / REPORT)
+        dataset.taxonomy.save(draft / "taxonomy.json")
+        write_onnx(network, draft / MODEL)
+        hasher = Model(draft / MODEL, threads=os.cpu_count() or 1)
+        asked = dataset.pixels(queries, network.preprocessing)
+        check_equal(network, hasher, asked[:CHECKED_IMAGES])
+        database = _encode(hasher, dataset.pixels(run.config.split, network.preprocessing))
+        np.save(draft / CODES, database, allow_pickle=False)
+        centres = run.objective(dataset).class_codes()
+        if centres is not None:
+            np.save(draft / CENTRES, pack(centres.numpy()), allow_pickle=False)
+        generation = Generation(
+            bits=run.config.bits,
+            objective={"name": run.config.objective, **_plain_config(run, dataset)},
+            network=run.config.network,
+            preprocessing=network.preprocessing,
+            taxonomy_sha256=dataset.taxonomy.sha256,
+            dataset_md5=run.config.dataset_md5,
+            code_revision=run.provenance | {"export": revision()["commit"]},
+            evaluation={
+                key: evaluation[key] for key in ("protocol", "headline", "metrics", "counts", "ties")
+            },
+            bit_health=bit_health(database, run.config.bits).as_dict(),
+            reference=_reference(hasher.encode(asked[:CHECKED_IMAGES]), database, dataset, run),
+        ).write(draft)
+        final = root / generation.id
+        if final.exists():
+            Generation.load(final)
+            shutil.rmtree(draft)
+        else:
+            draft.chmod(0o755)
+            draft.rename(final)
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
+    return final
+
+
+def write_onnx(network: HashingNetwork, file: Path) -> None:
+    """`images` uint8[n, C, H, W] -> `outputs` float32[n, bits], normalisation inside, any n."""
+    example = torch.zeros((2, *network.preprocessing.shape), dtype=torch.uint8)
+    network = network.eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter's own deprecations
+        program = torch.onnx.export(
+            network,
+            (example,),
+            input_names=["images"],
+            output_names=["outputs"],
+            dynamic_shapes=({0: torch.export.Dim("n")},),
+            dynamo=True,
+            verbose=False,
+        )
+    if program is None:
+        raise TaxohashError(f"network {type(network.backbone).__name__} has no ONNX form: choose another")
+    program.save(str(file), external_data=False)
+    onnx.checker.check_model(str(file))
+
+
+def check_equal(network: HashingNetwork, hasher: Model, pixels: Pixels) -> None:
+    """Codes of the exported hasher equal those of the network bit for bit.
+
+    Raises:
+        TaxohashError: a bit differs whose output is not within rounding of zero.
+    """
+    with torch.inference_mode():
+        ours = network(torch.from_numpy(pixels)).numpy()
+    theirs = hasher.outputs(pixels)
+    differing = ((ours >= 0) != (theirs >= 0)) & (np.abs(ours) > UNDECIDED)
+    if differing.any():
+        raise TaxohashError(
+            f"exported hasher differs in {int(differing.sum())} of {ours.size} bits on {len(pixels)} images: "
+            "the export is wrong, report it"
+        )
+
+
+def _encode(hasher: Model, pixels: Pixels, batch: int = 2000) -> Codes:
+    parts = []
+    with bars() as progress:
+        task = progress.add_task("encoding the database", total=len(pixels), note="")
+        for start in range(0, len(pixels), batch):
+            parts.append(hasher.encode(pixels[start : start + batch]))
+            progress.update(task, advance=len(parts[-1]))
+    return np.concatenate(parts)
+
+
+def _plain_config(run: Run, dataset: Dataset) -> dict[str, Any]:
+    return {"config": config_of(run.objective(dataset))}
+
+
+def _reference(queries: Codes, database: Codes, dataset: Dataset, run: Run) -> dict[str, Any]:
+    """What drift is measured against: how far real queries lie from the database, and its classes' shares."""
+    distances, _ = HammingIndex.build(database, bits=run.config.bits).search(queries, k=1)
+    counts = np.bincount(dataset.labels(run.config.split), minlength=len(dataset.taxonomy))
+    return {
+        "nearest_distance": np.bincount(distances[:, 0], minlength=run.config.bits + 1).tolist(),
+        "class_share": (counts / counts.sum()).round(6).tolist(),
+    }

@@ -1,0 +1,128 @@
+"""Hashing networks: a backbone by name, its preprocessing and augmentation, and one linear hash layer."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import pad, relu
+
+from taxohash.errors import TaxohashError
+from taxohash.images import Preprocessing
+
+
+class HashingNetwork(nn.Module):
+    """uint8[n, C, H, W] -> float[n, bits]: normalisation, backbone, hash layer; the code is the sign.
+
+    No activation follows the hash layer (SHPDH, section 3.1). Normalisation is part of the graph, so
+    that an exported network takes raw pixels.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, backbone: nn.Module, width: int, bits: int, preprocessing: Preprocessing) -> None:
+        super().__init__()
+        self.preprocessing = preprocessing
+        shape = (1, preprocessing.channels, 1, 1)
+        self.register_buffer("mean", torch.tensor(preprocessing.mean).reshape(shape), persistent=False)
+        self.register_buffer("std", torch.tensor(preprocessing.std).reshape(shape), persistent=False)
+        self.backbone = backbone
+        self.hash = nn.Linear(width, bits)
+
+    def forward(self, images: Tensor) -> Tensor:
+        normalised = (images.float() - self.mean) / self.std
+        outputs: Tensor = self.hash(self.backbone(normalised))
+        return outputs
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions around a shortcut (He et al., 2016)."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False),
+            nn.BatchNorm2d(outputs),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False),
+            nn.BatchNorm2d(outputs),
+        )
+        self.shortcut: nn.Module = nn.Identity()
+        if stride != 1 or inputs != outputs:
+            self.shortcut = nn.Sequential(
+                nn.AvgPool2d(stride, ceil_mode=True) if stride > 1 else nn.Identity(),
+                nn.Conv2d(inputs, outputs, 1, bias=False),
+                nn.BatchNorm2d(outputs),
+            )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return relu(self.body(x) + self.shortcut(x))
+
+
+class SmallResNet(nn.Sequential):
+    """A residual network for 28 to 64 px, shaped for two CPU cores: it leaves full resolution at once."""
+
+    def __init__(self, channels: int, widths: tuple[int, ...] = (32, 64, 128)) -> None:
+        stem = [
+            nn.Conv2d(channels, widths[0], 5, 2, 2, bias=False),
+            nn.BatchNorm2d(widths[0]),
+            nn.ReLU(inplace=True),
+        ]
+        stages = [ResidualBlock(widths[0], widths[0], 1)]
+        stages += [ResidualBlock(a, b, 2) for a, b in pairwise(widths)]
+        super().__init__(*stem, *stages, nn.AdaptiveAvgPool2d(1), nn.Flatten())
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """How to make a backbone.
+
+    Attributes:
+        make: from the number of input channels; the module and the width of its output.
+        sizes: input sizes it is made for, in pixels.
+    """
+
+    make: Callable[[int], tuple[nn.Module, int]]
+    sizes: tuple[int, int]
+
+
+BACKBONES: dict[str, Backbone] = {
+    "small-resnet": Backbone(lambda channels: (SmallResNet(channels), 128), (16, 64)),
+}
+
+
+def network(name: str, bits: int, size: int, channels: int) -> HashingNetwork:
+    """A new network.
+
+    Raises:
+        TaxohashError: unknown name, or a size or code length it is not made for.
+    """
+    if name not in BACKBONES:
+        raise TaxohashError(f"network {name!r} is not known: use one of {', '.join(BACKBONES)}")
+    low, high = BACKBONES[name].sizes
+    if not low <= size <= high:
+        raise TaxohashError(
+            f"network {name!r} takes images of {low} to {high} px, not {size}: choose --size in that range"
+        )
+    if not 16 <= bits <= 256:
+        raise TaxohashError(f"bits = {bits}: choose 16 to 256")
+    if channels not in (1, 3):
+        raise TaxohashError(f"channels = {channels}: images are grey (1) or RGB (3)")
+    backbone, width = BACKBONES[name].make(channels)
+    preprocessing = Preprocessing(size, channels, "pad", (127.5,) * channels, (64.0,) * channels)  # type: ignore[arg-type]
+    return HashingNetwork(backbone, width, bits, preprocessing)
+
+
+def shift_and_flip(images: Tensor, shift: int = 2) -> Tensor:
+    """Augment uint8[n, C, H, W]: each image moved by up to `shift` pixels and half of them mirrored."""
+    n, _, height, width = images.shape
+    padded = pad(images, (shift,) * 4)
+    top, left = (torch.randint(0, 2 * shift + 1, (n,)) for _ in range(2))
+    across = torch.arange(width).expand(n, width)
+    mirrored = torch.rand(n) < 0.5
+    columns = left[:, None] + torch.where(mirrored[:, None], across.flip(1), across)
+    rows = top[:, None] + torch.arange(height)
+    image = torch.arange(n)[:, None, None]
+    return padded.permute(0, 2, 3, 1)[image, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)

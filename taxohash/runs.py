@@ -1,0 +1,231 @@
+"""A run: one training of one network by one objective on one data set, in one directory.
+
+config.json             everything that decides the result
+checkpoint.safetensors  after each epoch; gone once training is complete
+log.jsonl, curves.png   losses by epoch
+weights.safetensors     `network.*` and `objective.*`
+report.json, report.html  written by the evaluation
+"""
+
+import contextlib
+import shlex
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from taxohash import __version__, objectives
+from taxohash.datasets import Dataset
+from taxohash.errors import TaxohashError
+from taxohash.files import read_json, replacing, write_json
+from taxohash.images import decode
+from taxohash.networks import BACKBONES, HashingNetwork, network, shift_and_flip
+from taxohash.objectives import Objective, Setting
+from taxohash.training import CHECKPOINT, TrainingConfig, fit, load_weights, save_weights
+
+CONFIG = "config.json"
+WEIGHTS = "weights.safetensors"
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """What decides the result of a run; two runs with the same are the same run."""
+
+    dataset: str
+    dataset_md5: str
+    split: str
+    taxonomy_sha256: str
+    objective: str
+    options: dict[str, Any]
+    bits: int
+    network: str
+    size: int
+    channels: int
+    training: TrainingConfig
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> "RunConfig":
+        return cls(**{**data, "training": TrainingConfig(**data["training"])})
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run.
+
+    Attributes:
+        folder: where it lies.
+        config: what decided it.
+        provenance: command, commit and version that made it.
+    """
+
+    folder: Path
+    config: RunConfig
+    provenance: dict[str, str]
+
+    @classmethod
+    def open(cls, folder: str | Path) -> "Run":
+        """Open a finished run.
+
+        Raises:
+            TaxohashError: no run there, or one that was interrupted.
+        """
+        path = Path(folder)
+        data = read_json(path / CONFIG, "give the directory that `taxohash train --out` wrote")
+        if not (path / WEIGHTS).is_file():
+            raise TaxohashError(f"run {path} was not finished: repeat its `taxohash train` to continue it")
+        try:
+            return cls(path, RunConfig.from_dict(data["config"]), data["provenance"])
+        except (KeyError, TypeError) as error:
+            raise TaxohashError(
+                f"{path / CONFIG} is not a run's configuration ({error}): train again"
+            ) from None
+
+    def dataset(self, folder: str | Path | None = None) -> Dataset:
+        """The data set it was trained on, whose bytes are checked against the run's md5.
+
+        Raises:
+            TaxohashError: the folder is absent or holds other data.
+        """
+        dataset = Dataset.open(folder or self.config.dataset)
+        if (md5 := dataset.md5()) != self.config.dataset_md5:
+            raise TaxohashError(
+                f"data set {dataset.folder} has md5 {md5}, run {self.folder} was trained on "
+                f"{self.config.dataset_md5}: give the folder with that data"
+            )
+        return dataset
+
+    def network(self) -> HashingNetwork:
+        """The trained network, in evaluation mode."""
+        made = _network(self.config)
+        load_weights(self.folder / WEIGHTS, made)
+        return made.eval()
+
+    def objective(self, dataset: Dataset) -> Objective[Any]:
+        """The objective with its learned state."""
+        made = _objective(self.config, dataset)
+        load_weights(self.folder / WEIGHTS, _network(self.config), made)
+        return made
+
+
+def train(
+    data: str | Path,
+    out: str | Path,
+    *,
+    objective: str = "shpdh",
+    options: Mapping[str, Any] | None = None,
+    bits: int = 48,
+    backbone: str = "small-resnet",
+    size: int | None = None,
+    training: TrainingConfig | None = None,
+    split: str = "train",
+) -> Run:
+    """Train a hasher into the directory `out`; repeated, it continues where it was interrupted.
+
+    Raises:
+        TaxohashError: bad configuration or data, or `out` holds a run with another configuration.
+    """
+    dataset = Dataset.open(data)
+    folder = Path(out)
+    side, channels = _input_shape(dataset, split, backbone)
+    config = RunConfig(
+        dataset=str(data),
+        dataset_md5=dataset.md5(),
+        split=split,
+        taxonomy_sha256=dataset.taxonomy.sha256,
+        objective=objective,
+        options=dict(options or {}),
+        bits=bits,
+        network=backbone,
+        size=size or side,
+        channels=channels,
+        training=training or TrainingConfig(),
+    )
+    torch.manual_seed(config.training.seed)
+    made, loss = _network(config), _objective(config, dataset)
+    _claim(folder, config)
+    if not (folder / WEIGHTS).is_file():
+        pixels = torch.from_numpy(dataset.pixels(split, made.preprocessing))
+        labels = torch.from_numpy(dataset.labels(split).copy()).long()
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        log = fit(made, loss, pixels, labels, config.training, folder, shift_and_flip, device)
+        _plot(log, folder / "curves.png")
+        save_weights(folder / WEIGHTS, made, loss)
+        (folder / CHECKPOINT).unlink(missing_ok=True)
+    return Run.open(folder)
+
+
+def revision() -> dict[str, str]:
+    """Version, commit and command of this process, for whatever it writes."""
+    commit = "unknown"
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        commit = subprocess.run(
+            ["git", "describe", "--always", "--abbrev=40", "--dirty"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        ).stdout.strip()
+    return {
+        "version": __version__,
+        "commit": commit,
+        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+    }
+
+
+def _network(config: RunConfig) -> HashingNetwork:
+    return network(config.network, config.bits, config.size, config.channels)
+
+
+def _objective(config: RunConfig, dataset: Dataset) -> Objective[Any]:
+    labels = torch.from_numpy(dataset.labels(config.split).copy()).long()
+    return objectives.build(config.objective, Setting(config.bits, dataset.taxonomy, labels), config.options)
+
+
+def _claim(folder: Path, config: RunConfig) -> None:
+    file = folder / CONFIG
+    wanted = {"config": asdict(config), "provenance": revision()}
+    if not file.exists():
+        write_json(file, wanted)
+        return
+    found = RunConfig.from_dict(read_json(file, "choose another --out")["config"])
+    ours, theirs = asdict(config), asdict(found)
+    different = [name for name in ours if name != "dataset" and _plain(ours[name]) != _plain(theirs[name])]
+    if different:
+        name = different[0]
+        raise TaxohashError(
+            f"{folder} holds a run with {name} = {theirs[name]}, not {ours[name]}: choose another --out or remove it"
+        )
+
+
+def _plain(value: Any) -> Any:
+    """As JSON would give it back."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def _input_shape(dataset: Dataset, split: str, backbone: str) -> tuple[int, int]:
+    """Input size and channels that suit the first image: its longer side, within what the backbone takes."""
+    image = decode(next(dataset.images(split, [0])))
+    low, high = BACKBONES[backbone].sizes if backbone in BACKBONES else (1, 1024)
+    return min(max(*image.size, low), high), 1 if image.mode in ("1", "L") else 3
+
+
+def _plot(log: Sequence[Mapping[str, Any]], file: Path) -> None:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.subplots()
+    names = [name for name in log[0] if name not in ("epoch", "seconds", "lr")]
+    for name in names:
+        axes.plot([r["epoch"] for r in log], [r[name] for r in log], marker="o", ms=3, label=name)
+    axes.set(xlabel="epoch", ylabel="mean over the training set", yscale="log", title="Loss and its terms")
+    axes.grid(alpha=0.3)
+    axes.legend(frameon=False, fontsize=8)
+    with replacing(file) as draft:
+        figure.savefig(draft, dpi=120)

@@ -1,0 +1,233 @@
+"""fit(): the only training loop. It knows networks and objectives by their interface alone."""
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from taxohash.errors import TaxohashError
+from taxohash.files import replacing
+from taxohash.objectives.base import Objective
+from taxohash.progress import bars, console
+
+CHECKPOINT = "checkpoint.safetensors"
+LOG = "log.jsonl"
+Augment = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How an objective is minimised.
+
+    Attributes:
+        epochs: passes over the training set.
+        batch: images a step.
+        optimiser: `adam` (decoupled weight decay) or `sgd` (Nesterov momentum 0.9).
+        lr: the highest learning rate; it rises over the first `warmup` share of the steps and falls
+            linearly to zero.
+        weight_decay: of every weight but biases and batch-norm scales.
+        seed: of weights, order and augmentation.
+    """
+
+    epochs: int = 8
+    batch: int = 128
+    optimiser: Literal["adam", "sgd"] = "adam"
+    lr: float = 3e-3
+    warmup: float = 0.2
+    weight_decay: float = 0.05
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch", "lr"):
+            if not getattr(self, name) > 0:
+                raise TaxohashError(f"{name} = {getattr(self, name)}: give a positive number")
+        if self.optimiser not in ("adam", "sgd"):
+            raise TaxohashError(f"optimiser = {self.optimiser!r}: use adam or sgd")
+
+
+def fit(
+    network: nn.Module,
+    objective: Objective[Any],
+    inputs: Tensor,
+    labels: Tensor,
+    config: TrainingConfig,
+    out: Path,
+    augment: Augment | None = None,
+    device: str = "cpu",
+) -> list[dict[str, Any]]:
+    """Train `network` in place, writing a checkpoint and the log after each epoch.
+
+    Found in `out`, a checkpoint is continued from, with the result an uninterrupted run would have had.
+
+    Args:
+        network: from a batch of `inputs` to float[n, bits].
+        objective: the loss and its state.
+        inputs: uint8[N, C, H, W] images or float[N, D] features, in memory.
+        labels: int64[N].
+        out: directory of the checkpoint and the log.
+        augment: applied to each training batch, on the CPU.
+
+    Returns:
+        One record an epoch: epoch, seconds, lr, loss and its terms.
+
+    Raises:
+        TaxohashError: the loss is not finite, or the checkpoint is not of this network and objective.
+    """
+    network.to(device)
+    objective.to(device)
+    if inputs.ndim == 4:
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimiser = _optimiser(network, objective, config)
+    log = _restore(out / CHECKPOINT, network, objective, optimiser)
+    steps = math.ceil(len(inputs) / config.batch)
+    with bars() as progress, torch.random.fork_rng():
+        task = progress.add_task("training", total=config.epochs * steps, completed=len(log) * steps, note="")
+        for epoch in range(len(log), config.epochs):
+            started = time.perf_counter()
+            # Seeding each epoch by itself makes a continued run equal to an uninterrupted one.
+            torch.manual_seed(config.seed * 1_000_003 + epoch)
+            objective.start_epoch(epoch, config.epochs)
+            sums: dict[str, float] = {}
+            network.train()
+            for step, rows in enumerate(torch.randperm(len(inputs)).split(config.batch)):
+                rate = config.lr * _schedule((epoch * steps + step) / (config.epochs * steps), config.warmup)
+                for group in optimiser.param_groups:
+                    group["lr"] = rate
+                batch = inputs[rows]
+                if augment is not None:
+                    batch = augment(batch)
+                terms = objective.loss(network(batch.to(device)), labels[rows].to(device), rows.to(device))
+                loss = torch.stack(list(terms.values())).sum()
+                optimiser.zero_grad(set_to_none=True)
+                loss.backward()
+                optimiser.step()
+                for name, value in (("loss", loss), *terms.items()):
+                    sums[name] = sums.get(name, 0.0) + value.item() * len(rows)
+                progress.update(
+                    task, advance=1, note=f"loss {sums['loss'] / (step * config.batch + len(rows)):.3f}"
+                )
+            if not math.isfinite(sums["loss"]):
+                raise TaxohashError(f"loss of epoch {epoch + 1} is {sums['loss']}: lower lr = {config.lr}")
+            if objective.wants_outputs:
+                objective.end_epoch(embed(network, inputs, device), labels.to(device))
+            record = {"epoch": epoch + 1, "seconds": round(time.perf_counter() - started, 2), "lr": rate}
+            log.append(record | {name: value / len(inputs) for name, value in sums.items()})
+            _save(out / CHECKPOINT, network, objective, optimiser, log)
+            with replacing(out / LOG) as draft:
+                draft.write_text("".join(json.dumps(line) + "\n" for line in log), encoding="utf-8")
+            if not console.is_terminal:
+                console.print(
+                    f"epoch {epoch + 1}/{config.epochs}: loss {log[-1]['loss']:.4f}, {record['seconds']} s"
+                )
+    network.eval()
+    return log
+
+
+@torch.no_grad()
+def embed(network: nn.Module, inputs: Tensor, device: str = "cpu", batch: int = 500) -> Tensor:
+    """Outputs float[N, bits] of the network in evaluation mode, without augmentation."""
+    network.eval()
+    return torch.cat([network(part.to(device)) for part in inputs.split(batch)])
+
+
+def _schedule(done: float, warmup: float) -> float:
+    return done / warmup if done < warmup else (1 - done) / (1 - warmup)
+
+
+def _optimiser(network: nn.Module, objective: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
+    parameters = [p for module in (network, objective) for p in module.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": config.weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    if config.optimiser == "sgd":
+        return torch.optim.SGD(groups, config.lr, momentum=0.9, nesterov=True)
+    return torch.optim.AdamW(groups, config.lr)
+
+
+# -- checkpoints: one safetensors file, so that no pickle is written or read -----------------------
+
+
+def _tensors(network: nn.Module, objective: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    for prefix, module in (("network", network), ("objective", objective)):
+        for name, tensor in module.state_dict().items():
+            yield f"{prefix}.{name}", tensor
+
+
+def save_weights(path: Path, network: nn.Module, objective: nn.Module) -> None:
+    """Write the state of network and objective as safetensors, `network.*` and `objective.*`."""
+    with replacing(path) as draft:
+        save_file({name: tensor.contiguous() for name, tensor in _tensors(network, objective)}, draft)
+
+
+def load_weights(path: Path, network: nn.Module, objective: nn.Module | None = None) -> None:
+    """Read what `save_weights` wrote; without an objective only the network's part.
+
+    Raises:
+        TaxohashError: absent, damaged, or of another network or objective.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    except (OSError, SafetensorError) as error:
+        raise TaxohashError(f"weights {path} cannot be read ({error}): train again") from None
+    _load_modules(path, stored, network, objective)
+
+
+def _load_modules(
+    path: Path, stored: dict[str, Tensor], network: nn.Module, objective: nn.Module | None
+) -> None:
+    modules = {"network": network} | ({"objective": objective} if objective is not None else {})
+    for prefix, module in modules.items():
+        state = {
+            name.removeprefix(prefix + "."): t for name, t in stored.items() if name.startswith(prefix + ".")
+        }
+        try:
+            module.load_state_dict(state)
+        except RuntimeError as error:
+            reason = str(error).splitlines()[-1].strip()
+            raise TaxohashError(f"{path} is of another {prefix} ({reason}): choose another folder") from None
+
+
+def _save(
+    path: Path,
+    network: nn.Module,
+    objective: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    log: list[dict[str, Any]],
+) -> None:
+    tensors = {name: tensor.contiguous() for name, tensor in _tensors(network, objective)}
+    for index, state in optimiser.state_dict()["state"].items():
+        for key, value in state.items():
+            tensors[f"optimiser.{index}.{key}"] = torch.as_tensor(value).contiguous()
+    with replacing(path) as draft:
+        save_file(tensors, draft, metadata={"log": json.dumps(log)})
+
+
+def _restore(
+    path: Path, network: nn.Module, objective: nn.Module, optimiser: torch.optim.Optimizer
+) -> list[dict[str, Any]]:
+    if not path.exists():
+        return []
+    try:
+        with safe_open(path, "pt") as file:
+            log: list[dict[str, Any]] = json.loads(file.metadata()["log"])
+            stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise TaxohashError(f"checkpoint {path} cannot be read ({error}): delete it to start again") from None
+    _load_modules(path, stored, network, objective)
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in stored.items():
+        if name.startswith("optimiser."):
+            _, index, key = name.split(".", 2)
+            state.setdefault(int(index), {})[key] = tensor
+    optimiser.load_state_dict(optimiser.state_dict() | {"state": state})
+    return log
