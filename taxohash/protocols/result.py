@@ -39,4 +39,4 @@ class Report:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data, ready for JSON."""
-        return {"headline": self.headline, **asdict(self)}
+        return {"headline": self.headline, **asdict(self), "notes": list(self.notes)}

@@ -1,27 +1,154 @@
-"""report.json."""
+"""report.json and report.html."""
 
+import base64
+import io
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from taxohash.protocols import Report
+import jinja2
+
+from taxohash.images import decode
+from taxohash.protocols import PROTOCOLS, Report
+from taxohash.report import figures
+from taxohash.report.evidence import Evidence, first_answers
+from taxohash.taxonomy import Taxonomy
+
+QUERIES, ANSWERS, THUMBNAIL = 12, 10, 96
 
 
 def write_json(out_dir: str | Path, report: Report, provenance: Mapping[str, Any] | None = None) -> Path:
     """Write report.json: the report and, under `provenance`, where it comes from. Replaces the file in one step."""
-    path = Path(out_dir) / "report.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps({**report.as_dict(), "provenance": dict(provenance or {})}, indent=2) + "\n"
-    _replace(path, text.encode())
-    return path
+    return _replace(Path(out_dir) / "report.json", text)
 
 
-def _replace(path: Path, data: bytes) -> None:
+def write_report(
+    out_dir: str | Path,
+    report: Report,
+    *,
+    taxonomy: Taxonomy,
+    evidence: Evidence | None = None,
+    provenance: Mapping[str, Any] | None = None,
+    title: str = "Retrieval report",
+) -> Path:
+    """Write report.json and a self-contained report.html, and return the path of the latter.
+
+    Args:
+        evidence: codes and images for the map of codes, the bit balance and the grid of answers;
+            without it (multi-label sets, real vectors) the page has tables and curves only.
+        provenance: shown as it is: dataset md5, seed, commit, command.
+
+    Raises:
+        TaxohashError: an image of the grid cannot be decoded.
+    """
+    write_json(out_dir, report, provenance)
+    plots = {}
+    if report.curves:
+        plots["Precision and recall"] = (
+            "Mean over queries, one curve a level.",
+            figures.precision_recall(report),
+        )
+    if evidence is not None:
+        caption = "Share of ones of each bit in the database, vermilion below 10 % and above 90 %."
+        plots["Bit balance"] = (caption, figures.bit_balance(evidence))
+    if report.classes:
+        caption = "Mean fine average precision of each class's queries, coloured by coarsest class."
+        plots["Classes"] = (caption, figures.class_scores(report, taxonomy))
+    by_level, others = _tables(report, taxonomy)
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("taxohash.report", ""), autoescape=True, trim_blocks=True, lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )  # fmt: skip
+    page = environment.get_template("report.html.j2").render(
+        title=title,
+        report=report,
+        summary=PROTOCOLS[report.protocol].summary,
+        headline=_headline(report),
+        by_level=by_level,
+        others=others,
+        levels=list(reversed(taxonomy.levels)),
+        plots=[(name, caption, _data_uri(png)) for name, (caption, png) in plots.items()],
+        code_map=_data_uri(figures.code_map(evidence)) if evidence is not None else None,
+        grid=_grid(evidence) if evidence is not None else [],
+        key=list(zip(figures.level_colours(taxonomy.depth), ["nothing", *taxonomy.levels], strict=True)),
+        provenance=dict(provenance or {}),
+    )
+    return _replace(Path(out_dir) / "report.html", page)
+
+
+def _headline(report: Report) -> list[tuple[str, float]]:
+    """The full names and values of fine mAP, mAHP and nDCG."""
+    names = [name for name in report.metrics if "/" not in name and name.split("@")[0] in report.headline]
+    return [
+        (name, report.metrics[name]) for name in dict.fromkeys(names) if name == "mAP" or "mAP@" not in name
+    ]
+
+
+def _tables(report: Report, taxonomy: Taxonomy) -> tuple[list[tuple[str, list[float]]], dict[str, float]]:
+    """Metrics that exist for every level, as rows of values, finest first; and all others."""
+    suffixes = ["", *(f"/{level}" for level in reversed(taxonomy.levels[:-1]))]
+    values = report.metrics
+    names = [
+        name for name in values if all(name + suffix in values for suffix in suffixes) and len(suffixes) > 1
+    ]
+    by_level = [(name, [values[name + suffix] for suffix in suffixes]) for name in names]
+    shown = {name + suffix for name in names for suffix in suffixes}
+    return by_level, {name: value for name, value in values.items() if name not in shown}
+
+
+def _grid(evidence: Evidence) -> list[dict[str, Any]]:
+    """Queries and their first answers as thumbnails, each with its colour, name and distance."""
+    if evidence.query_images is None or evidence.database_images is None:
+        return []
+    found = first_answers(evidence, QUERIES, ANSWERS)
+    colours = figures.level_colours(evidence.taxonomy.depth)
+    paths = evidence.taxonomy.paths
+    queries = _thumbnails(evidence.query_images(found.queries))
+    answers = iter(_thumbnails(evidence.database_images(found.rows.reshape(-1))))
+    return [
+        {
+            "image": image,
+            "path": paths[evidence.query_labels[query]],
+            "answers": [
+                {
+                    "image": next(answers),
+                    "path": paths[evidence.database_labels[row]],
+                    "distance": int(distance),
+                    "colour": colours[agreement],
+                }
+                for row, distance, agreement in zip(*columns, strict=True)
+            ],
+        }
+        for image, query, *columns in zip(
+            queries, found.queries, found.rows, found.distances, found.agreement, strict=True
+        )
+    ]
+
+
+def _thumbnails(images: Iterable[bytes]) -> list[str]:
+    thumbnails = []
+    for data in images:
+        image = decode(data)
+        image.thumbnail((THUMBNAIL, THUMBNAIL))
+        encoded = io.BytesIO()
+        image.save(encoded, "PNG")
+        thumbnails.append(_data_uri(encoded.getvalue()))
+    return thumbnails
+
+
+def _data_uri(png: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(png).decode()
+
+
+def _replace(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        temporary.write_bytes(data)
+        temporary.write_text(text, encoding="utf-8")
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+    return path

@@ -120,5 +120,5 @@ def test_precision_within_radius() -> None:
 def test_precision_at_recalls() -> None:
     ranking = m.Ranking(np.array([[[0, 2], [4, 2]], [[6, 0], [2, 0]], [[3, 1], [4, 0]]]))
     recalls = np.array([0.25, 0.5, 0.75, 1.0])
-    expected = [[1, 1, 3 / 5, 4 / 8], [0, 0, 0, 0], [1 / 4] * 4]
+    expected = np.array([[1, 1, 3 / 5, 4 / 8], [0, 0, 0, 0], [1 / 4] * 4], np.float64)
     np.testing.assert_allclose(m.precision_recall(ranking, 1, recalls), expected, atol=1e-8)

@@ -1,0 +1,70 @@
+"""What the pictures of a report are drawn from."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from taxohash.codes import Codes
+from taxohash.taxonomy import Taxonomy
+
+Rows = npt.NDArray[np.int64]
+ImagesOf = Callable[[Rows], Iterable[bytes]]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The codes that were evaluated, and their images.
+
+    Attributes:
+        taxonomy: the tree that the labels index.
+        bits: bits of a code.
+        query_codes, database_codes: packed codes uint8[*, ceil(bits/8)].
+        query_labels, database_labels: int[*] into the taxonomy.
+        query_images, database_images: encoded images (PNG, JPEG, WebP) of given rows, in their order,
+            such as `lambda rows: dataset.images("test", rows)`; without them there is no grid.
+    """
+
+    taxonomy: Taxonomy
+    bits: int
+    query_codes: Codes
+    query_labels: npt.NDArray[np.integer]
+    database_codes: Codes
+    database_labels: npt.NDArray[np.integer]
+    query_images: ImagesOf | None = None
+    database_images: ImagesOf | None = None
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Some queries and their first answers.
+
+    Attributes:
+        queries: int64[n], rows of the queries.
+        rows: int64[n, k], rows of the database, nearest first, ties by row.
+        distances: int64[n, k], Hamming distances.
+        agreement: int[n, k], levels on which answer and query agree, 0 ... K.
+    """
+
+    queries: Rows
+    rows: Rows
+    distances: Rows
+    agreement: npt.NDArray[Any]
+
+
+def first_answers(evidence: Evidence, queries: int, answers: int) -> Answers:
+    """The first answers to a few queries, spread evenly over the classes in the order of the tree."""
+    ancestors = evidence.taxonomy.ancestors[evidence.query_labels]
+    by_class = np.lexsort(ancestors.T[::-1])
+    picked = by_class[
+        np.linspace(0, len(by_class) - 1, min(queries, len(by_class)) + 2).astype(np.int64)[1:-1]
+    ]
+    codes = evidence.query_codes[picked][:, None] ^ evidence.database_codes[None]
+    distances = np.bitwise_count(codes).sum(axis=2, dtype=np.int64)
+    rows = np.argsort(distances, axis=1, kind="stable")[:, :answers]
+    agreement = evidence.taxonomy.agreement[
+        evidence.query_labels[picked][:, None], evidence.database_labels[rows]
+    ]
+    return Answers(picked, rows, np.take_along_axis(distances, rows, 1), agreement)

@@ -1,0 +1,85 @@
+"""The written report: what it holds, and that it stands alone."""
+
+import io
+import json
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from PIL import Image
+
+from taxohash.errors import TaxohashError
+from taxohash.protocols import Report, evaluate
+from taxohash.report import Evidence, write_report
+from taxohash.report.evidence import first_answers
+from taxohash.taxonomy import Taxonomy
+
+TREE = Taxonomy("t", tuple((f"top{c // 3}", f"<leaf {c}>") for c in range(6)), ("top", "leaf"))
+RNG = np.random.default_rng(0)
+LABELS = np.arange(60) % 6
+CODES = np.packbits(RNG.random((60, 16)) < 0.5, axis=1)
+
+
+def pictures(rows: npt.NDArray[np.int64]) -> Iterable[bytes]:
+    for row in rows:
+        data = io.BytesIO()
+        Image.new("RGB", (200, 100), (int(row), 0, 0)).save(data, "PNG")
+        yield data.getvalue()
+
+
+def evidence(damaged: bool = False) -> Evidence:
+    answers = (lambda rows: [b"none"] * len(rows)) if damaged else pictures
+    return Evidence(TREE, 16, CODES[:20], LABELS[:20], CODES, LABELS, pictures, answers)
+
+
+def report() -> Report:
+    return evaluate("hierarchical", CODES[:20], LABELS[:20], CODES, LABELS, TREE, bits=16)
+
+
+def test_report_stands_alone(tmp_path: Path) -> None:
+    found = report()
+    where = {"dataset md5": "0123.dir", "seed": 3, "commit": "abc", "command": "taxohash evaluate <run>"}
+    page = write_report(
+        tmp_path / "out", found, taxonomy=TREE, evidence=evidence(), provenance=where
+    ).read_text()
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"report.html", "report.json"}
+    assert json.loads((tmp_path / "out/report.json").read_text()) == {**found.as_dict(), "provenance": where}
+    assert not re.search(r"(?:src|href)=\"(?!data:)", page)
+    assert page.count("data:image/png;base64,") == 4 + 12 * 11
+    for text in (
+        "hierarchical",
+        "0123.dir",
+        "abc",
+        "taxohash evaluate &lt;run&gt;",
+        f"{found.metrics['H-AP']:.4f}",
+    ):
+        assert text in page
+    assert "<leaf" not in page  # names are text, never markup
+
+
+def test_report_without_codes(tmp_path: Path) -> None:
+    vectors = RNG.standard_normal((60, 4))
+    found = evaluate("fine-grained", vectors[:20], LABELS[:20], vectors, LABELS, TREE)
+    page = write_report(tmp_path, found, taxonomy=TREE).read_text()
+    assert page.count("data:image/png;base64,") == 2  # precision-recall and classes
+
+
+def test_a_damaged_image_leaves_no_page(tmp_path: Path) -> None:
+    with pytest.raises(TaxohashError):
+        write_report(tmp_path, report(), taxonomy=TREE, evidence=evidence(damaged=True))
+    assert "report.html" not in {path.name for path in tmp_path.iterdir()}
+
+
+def test_first_answers_are_the_nearest() -> None:
+    found = first_answers(evidence(), 5, 10)
+    bits = np.unpackbits(CODES, axis=1)
+    for query, rows, distances, agreement in zip(
+        found.queries, found.rows, found.distances, found.agreement, strict=True
+    ):
+        far = (bits[query] != bits).sum(axis=1)
+        assert rows.tolist() == sorted(range(60), key=lambda row: (far[row], row))[:10]
+        assert distances.tolist() == far[rows].tolist()
+        assert agreement.tolist() == TREE.agreement[LABELS[query], LABELS[rows]].tolist()
