@@ -80,8 +80,13 @@ def print_table(answer: dict[str, Any], console: Console | None = None) -> None:
             path.append(" / " if level else "").append(
                 name, "bold" if level < result["levels_agreed"] else "dim"
             )
-        table.add_row(str(rank), Text(result["id"]), path, str(result["distance"]))
+        table.add_row(str(rank), Text(_printable(result["id"])), path, str(result["distance"]))
     out = console or Console()
     out.print(table)
-    majority = " / ".join(f"{node['name']} ({node['items']})" for node in answer["majority"])
+    majority = " / ".join(f"{_printable(node['name'])} ({node['items']})" for node in answer["majority"])
     out.print(Text(f"most agree on {majority}" if majority else "nothing found"))
+
+
+def _printable(text: str) -> str:
+    """The text without what a terminal would obey."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)

@@ -5,6 +5,7 @@ and nothing left behind when it ends. Settings come from the environment, see se
 """
 
 import argparse
+import ctypes
 import os
 import signal
 import socket
@@ -18,6 +19,7 @@ from pathlib import Path
 from types import FrameType
 
 import httpx
+import psutil  # type: ignore[import-untyped]
 
 from services.retrieval.build import ROOT, SERVICE
 from services.retrieval.settings import Settings
@@ -25,6 +27,7 @@ from taxohash.errors import TaxohashError
 
 HOST = "127.0.0.1"
 _START_SECONDS = 120.0
+_GRACE_SECONDS = 5
 _STOP_SECONDS = 15.0
 
 
@@ -71,10 +74,15 @@ def _serve(target: str, port: int, home: Path) -> int:
     if (Path(target) / "generation.json").is_file():
         environment["TAXOHASH_GENERATION"] = str(Path(target).resolve())
         target = SERVICE
+    elif Path(target).is_dir():
+        target = str(Path(target).resolve())
     Settings.from_environment(environment)
     command = [sys.executable, "-m", "bentoml", "serve", target, "--host", HOST, "--port", str(port)]
-    # A session of its own, so that Ctrl-C reaches us alone and we end every process of it.
-    process = subprocess.Popen(command, env=environment, cwd=ROOT, start_new_session=True)
+    command += ["--timeout-graceful-shutdown", str(_GRACE_SECONDS)]
+    # A session of its own, so that Ctrl-C reaches us alone.
+    process = subprocess.Popen(
+        command, env=environment, cwd=ROOT, start_new_session=True, preexec_fn=_end_with_parent
+    )
     try:
         url = f"http://{HOST}:{port}"
         if not _ready(process, url):
@@ -82,7 +90,8 @@ def _serve(target: str, port: int, home: Path) -> int:
         print(f"serving {url}", flush=True)
         return process.wait()
     finally:
-        _stop(process)
+        if process.poll() is None:
+            _stop(process)
 
 
 def _ready(process: "subprocess.Popen[bytes]", url: str) -> bool:
@@ -90,22 +99,22 @@ def _ready(process: "subprocess.Popen[bytes]", url: str) -> bool:
     deadline = time.monotonic() + _START_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
         with suppress(httpx.HTTPError):
-            if httpx.get(f"{url}/readyz", timeout=2.0).status_code == 200:
+            if httpx.get(f"{url}/readyz", timeout=2.0, trust_env=False).status_code == 200:
                 return True
         time.sleep(0.1)
     return False
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:
-    """End the server and whatever it started."""
-    for ask in (signal.SIGTERM, signal.SIGKILL):
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, ask)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(_STOP_SECONDS)
-            break
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
+    """End the server and whatever it started; its workers are in sessions of their own."""
+    for again in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(again, signal.SIG_IGN)
+    family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+    process.terminate()  # it ends its workers, which finish what they are at
+    for straggler in psutil.wait_procs(family, _STOP_SECONDS)[1]:
+        with suppress(psutil.NoSuchProcess):
+            straggler.kill()
+    process.wait()
 
 
 @contextmanager
@@ -120,6 +129,13 @@ def _home(chosen: Path | None) -> Iterator[Path]:
             (real / store).mkdir(parents=True, exist_ok=True)
             (Path(folder) / store).symlink_to((real / store).resolve())
         yield Path(folder)
+
+
+def _end_with_parent() -> None:
+    """Have Linux end the server should we be killed without a chance to do so."""
+    if sys.platform == "linux":
+        pr_set_pdeathsig = 1
+        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:

@@ -5,10 +5,11 @@ passed that count, and nothing of the picture is looked at here.
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
-from starlette.datastructures import FormData, UploadFile
+from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
@@ -19,6 +20,9 @@ IMAGE = "image"
 PARAMETERS = ("k", "within")
 DEFAULT_K = 10
 _FIELD_BYTES = 4096
+
+# It would write a line for every malformed body that anybody cares to send.
+logging.getLogger("python_multipart").setLevel(logging.ERROR)
 
 
 @dataclass(frozen=True)
@@ -42,10 +46,32 @@ async def read_search(request: Request, limits: Limits) -> Search:
     Raises:
         RefusedError: 400, 408, 413 or 415, with what is wrong.
     """
-    form = await _read_form(request, limits)
+    parser = _parser(request, limits)
+    try:
+        async with asyncio.timeout(limits.upload_seconds):
+            form = await parser.parse()
+        return await _check([*request.query_params.multi_items(), *form.multi_items()], limits.k)
+    except TimeoutError:
+        raise RefusedError(
+            408,
+            "slow",
+            f"body did not arrive within {limits.upload_seconds:g} seconds: send a smaller picture or use a faster connection",
+            {"Connection": "close"},
+        ) from None
+    except MultiPartException as error:
+        reason = error.message.rstrip(".")
+        raise RefusedError(
+            400, "form", f"form cannot be read ({reason}): send multipart/form-data with one file in 'image'"
+        ) from None
+    finally:
+        for file in parser._files_to_close_on_error:  # of a part that never ended only the parser knows
+            file.close()
+
+
+async def _check(fields: list[tuple[str, str | UploadFile]], most: int) -> Search:
     texts: dict[str, str] = {}
     images: list[bytes] = []
-    for name, value in [*request.query_params.multi_items(), *form.multi_items()]:
+    for name, value in fields:
         if name == IMAGE and isinstance(value, UploadFile):
             images.append(await value.read())
         elif name == IMAGE:
@@ -66,7 +92,7 @@ async def read_search(request: Request, limits: Limits) -> Search:
         )
     if not images[0]:
         raise RefusedError(400, "form", "file in the field 'image' is empty: send a picture")
-    return Search(images[0], parse_k(texts.get("k"), limits.k), texts.get("within") or None)
+    return Search(images[0], parse_k(texts.get("k"), most), texts.get("within") or None)
 
 
 def parse_k(text: str | None, most: int) -> int:
@@ -82,7 +108,7 @@ def parse_k(text: str | None, most: int) -> int:
     raise RefusedError(400, "parameter", f"k is {_short(text)}: give a whole number from 1 to {most}")
 
 
-async def _read_form(request: Request, limits: Limits) -> FormData:
+def _parser(request: Request, limits: Limits) -> MultiPartParser:
     content_type = request.headers.get("content-type", "")
     if content_type.split(";")[0].strip().lower() != "multipart/form-data":
         raise RefusedError(
@@ -98,21 +124,7 @@ async def _read_form(request: Request, limits: Limits) -> FormData:
         max_part_size=_FIELD_BYTES,
     )
     parser.spool_max_size = limits.body_bytes  # never on disk
-    try:
-        async with asyncio.timeout(limits.upload_seconds):
-            return await parser.parse()
-    except TimeoutError:
-        raise RefusedError(
-            408,
-            "slow",
-            f"body did not arrive within {limits.upload_seconds:g} seconds: send a smaller picture or use a faster connection",
-            {"Connection": "close"},
-        ) from None
-    except MultiPartException as error:
-        reason = error.message.rstrip(".")
-        raise RefusedError(
-            400, "form", f"form cannot be read ({reason}): send multipart/form-data with one file in 'image'"
-        ) from None
+    return parser
 
 
 async def _bounded(request: Request, most: int) -> AsyncGenerator[bytes, None]:

@@ -1,0 +1,260 @@
+"""Routes and guard, with the application in this process."""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from services.codestore import Snapshot
+from services.retrieval.engine import Engine
+from services.retrieval.settings import Limits
+from taxohash.codes import unpack
+from taxohash.errors import TaxohashError
+from taxohash.images import decode
+from taxohash.inference import Hasher
+from tests.application import Client
+from tests.generations import BITS, TAXONOMY, pictures
+
+PICTURE = pictures(1, seed=7)[0]
+
+
+def oracle(
+    hasher: Hasher, snapshot: Snapshot, picture: bytes, k: int, node: tuple[str, ...] = ()
+) -> list[tuple[str, int]]:
+    """Ids and distances by the definition: bits compared one by one, sorted by distance, then row."""
+    query = unpack(hasher.encode_images([decode(picture)]), BITS)[0]
+    found = []
+    for row, code in enumerate(unpack(snapshot.codes, BITS)):
+        if TAXONOMY.paths[snapshot.labels[row]][: len(node)] == node:
+            found.append((int((code != query).sum()), row))
+    return [(str(snapshot.ids[row]), distance) for distance, row in sorted(found)[:k]]
+
+
+@pytest.mark.parametrize("k", [1, 7, 300, 1000])
+@pytest.mark.parametrize("node", ["", "warm", "warm/yellow", "cold/blue", "cold/blue/sky", "grey <b>&amp;"])
+def test_answers_are_the_oracles(
+    client: Client, hasher: Hasher, snapshot: Snapshot, k: int, node: str
+) -> None:
+    answer = client.search(PICTURE, k=str(k), within=node)
+    assert answer.status_code == 200
+    told = answer.json()
+    expected = oracle(hasher, snapshot, PICTURE, k, tuple(node.split("/")) if node else ())
+    assert [(result["id"], result["distance"]) for result in told["results"]] == expected
+    assert told["generation"] == hasher.generation.id
+    assert told["bits"] == BITS
+    assert bytes.fromhex(told["code"]) == hasher.encode_images([decode(PICTURE)]).tobytes()
+    labels = dict(zip(snapshot.ids, snapshot.labels, strict=True))
+    assert all(tuple(r["label_path"]) == TAXONOMY.paths[labels[r["id"]]] for r in told["results"])
+
+
+def test_parameters_may_stand_in_the_query(client: Client) -> None:
+    files = {"image": ("picture", PICTURE)}
+    told = client("POST", "/v1/search?k=2&within=cold", files=files).json()
+    assert len(told["results"]) == 2
+    assert told["within"] == "cold"
+
+
+def test_a_generation_that_is_not_the_codes_is_refused(hasher: Hasher, snapshot: Snapshot) -> None:
+    other = replace(snapshot, generation=replace(snapshot.generation, id="0123456789abcdef"))
+    with pytest.raises(TaxohashError) as refused:
+        Engine(hasher, other, 100)
+    assert hasher.generation.id in str(refused.value)
+    assert "0123456789abcdef" in str(refused.value)
+
+
+def test_before_loading_every_route_says_so() -> None:
+    empty = Client(None)
+    for method, path in [("POST", "/v1/search"), ("GET", "/v1/taxonomy"), ("GET", "/v1/items/x/thumbnail")]:
+        answer = empty(method, path)
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+    empty.close()
+
+
+def test_the_taxonomy_counts_items_under_every_node(client: Client, snapshot: Snapshot) -> None:
+    told = client("GET", "/v1/taxonomy").json()
+    nodes = {tuple(node["path"]): node["items"] for node in told["nodes"]}
+    assert told["levels"] == list(TAXONOMY.levels)
+    assert nodes[("grey <b>&amp;",)] == 0
+    for node, items in nodes.items():
+        assert items == sum(TAXONOMY.paths[label][: len(node)] == node for label in snapshot.labels)
+    assert len(nodes) == len({path[:depth] for path in TAXONOMY.paths for depth in range(1, len(path) + 1)})
+
+
+def test_examples_show_every_label_once(client: Client, snapshot: Snapshot) -> None:
+    items = client("GET", "/v1/examples").json()["items"]
+    assert [tuple(item["label_path"]) for item in items] == [
+        TAXONOMY.paths[i] for i in np.unique(snapshot.labels)
+    ]
+
+
+@pytest.mark.parametrize("path", ["/v1/generation", "/v1/taxonomy", "/v1/examples", "/v1/items/x/thumbnail"])
+@pytest.mark.parametrize(
+    "given_token", ["", "Bearer", "Bearer wrong", "Basic s3cret", "s3cret", "Bearer s3cre", "Bearer \xe9"]
+)
+def test_without_the_token_nothing_is_told(
+    make_client: Callable[..., Client], path: str, given_token: str
+) -> None:
+    guarded = make_client(token="s3cret")
+    headers = {"Authorization": given_token.encode("latin-1")} if given_token else {}
+    answer = guarded("GET", path, headers=headers)
+    assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
+    assert "Authorization" in answer.json()["error"]
+
+
+def test_with_the_token_or_where_none_is_needed_all_is_told(make_client: Callable[..., Client]) -> None:
+    guarded = make_client(token="s3cret")
+    assert guarded("GET", "/v1/generation", headers={"Authorization": "Bearer s3cret"}).status_code == 200
+    assert guarded("POST", "/v1/search").status_code == 401
+    for path in ["/", "/page/page.js", "/page/page.css", "/page/icon.svg", "/metrics"]:
+        assert guarded("GET", path).status_code == 200
+
+
+def test_every_answer_carries_the_headers_that_protect_the_page(client: Client) -> None:
+    for path in ["/", "/page/page.js", "/v1/taxonomy", "/nothing"]:
+        headers = client("GET", path).headers
+        assert "default-src 'none'" in headers["content-security-policy"]
+        assert "unsafe" not in headers["content-security-policy"]
+        assert headers["x-content-type-options"] == "nosniff"
+
+
+def test_the_page_needs_nothing_from_elsewhere(client: Client) -> None:
+    for path in ["/", "/page/page.js", "/page/page.css"]:
+        text = client("GET", path).text
+        assert "http://" not in text
+        assert "https://" not in text
+        assert "style=" not in text
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/page/app.py",
+        "/page/../app.py",
+        "/page/%2e%2e/app.py",
+        "/page/..%2fapp.py",
+        "/v1",
+        "/docs.json",
+        "/v1/search/",
+    ],
+)
+def test_other_paths_are_not_found_in_one_sentence(client: Client, path: str) -> None:
+    answer = client("GET", path)
+    assert answer.status_code == 404
+    assert "nothing at" in answer.json()["error"]
+
+
+def test_other_methods_are_named(client: Client) -> None:
+    answer = client("GET", "/v1/search")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+    assert "use POST" in answer.json()["error"]
+
+
+def test_a_store_that_is_away_is_503_for_thumbnails_only(client: Client) -> None:
+    answer = client("GET", "/v1/items/x/thumbnail")
+    assert answer.status_code == 503
+    assert "code store" in answer.json()["error"]
+    assert "retry-after" in answer.headers
+    assert client.search(PICTURE).status_code == 200
+
+
+CONTENT_TYPES = st.one_of(
+    st.sampled_from(
+        [
+            "multipart/form-data; boundary=b",
+            "multipart/form-data",
+            "Multipart/Form-Data;boundary=b;charset=utf-7",
+            "",
+        ]
+    ),
+    st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=40),
+)
+PIECES = st.lists(
+    st.one_of(
+        st.binary(max_size=30),
+        st.sampled_from(
+            [
+                b"--b\r\n",
+                b"--b--\r\n",
+                b"\r\n",
+                b'Content-Disposition: form-data; name="image"; filename="x"\r\n\r\n',
+                b'Content-Disposition: form-data; name="k"\r\n\r\n',
+                b'Content-Disposition: form-data; name="k"; filename=""\r\n\r\n',
+                b"Content-Disposition: form-data\r\n\r\n",
+                b"Content-Transfer-Encoding: base64\r\n",
+                PICTURE,
+                PICTURE[:40],
+                b"5",
+            ]
+        ),
+    ),
+    max_size=14,
+).map(b"".join)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(CONTENT_TYPES, PIECES, st.text(max_size=20))
+def test_no_body_whatsoever_is_a_server_error(
+    client: Client, content_type: str, body: bytes, query: str
+) -> None:
+    answer = client(
+        "POST", "/v1/search", content=body, headers={"Content-Type": content_type}, params={"within": query}
+    )
+    assert answer.status_code in (200, 400, 413, 415, 422)
+    if answer.status_code != 200:
+        sentence = answer.json()["error"]
+        assert ": " in sentence
+        assert "\n" not in sentence
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_no_damaged_picture_is_a_server_error(client: Client, data: st.DataObject) -> None:
+    damaged = bytearray(PICTURE)
+    for _ in range(data.draw(st.integers(1, 4))):
+        damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
+    cut = data.draw(st.integers(1, len(damaged)))
+    answer = client.search(bytes(damaged[:cut]))
+    assert answer.status_code in (200, 422)
+
+
+@given(st.text(max_size=12))
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_k_is_a_plain_number_in_its_bounds_or_refused(client: Client, text: str) -> None:
+    answer = client.search(PICTURE, k=text)
+    plain = (
+        text != ""
+        and all(letter in "0123456789" for letter in text)
+        and len(text) < 10
+        and 1 <= int(text) <= 1000
+    )
+    assert answer.status_code == (200 if plain or text == "" else 400)
+
+
+def test_a_body_is_bounded_even_when_it_does_not_say_how_long_it_is(
+    make_client: Callable[..., Client],
+) -> None:
+    small = make_client(limits=Limits(body_bytes=1000))
+    sent = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal sent
+        while True:
+            sent += 100
+            yield b"-" * 100
+
+    headers = {"Content-Type": "multipart/form-data; boundary=b"}
+    answer = small("POST", "/v1/search", content=endless(), headers=headers)
+    assert answer.status_code in (400, 413)
+    assert sent <= 1100
+
+
+def test_a_busy_server_says_when_to_come_back(make_client: Callable[..., Client]) -> None:
+    crowded = make_client(limits=Limits(requests=1))
+    assert crowded.loaded is not None
+    with crowded.loaded.workers:
+        answer = crowded.search(PICTURE)
+    assert (answer.status_code, answer.headers["retry-after"]) == (429, "1")
+    assert crowded.search(PICTURE).status_code == 200

@@ -1,0 +1,95 @@
+"""The client's errors and its table; a real service answers it in tests/system."""
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from taxohash.client import print_table, search
+from taxohash.errors import TaxohashError
+
+ANSWER = {
+    "generation": "0123456789abcdef",
+    "bits": 8,
+    "code": "ff",
+    "majority": [{"name": "warm", "items": 1}],
+    "results": [
+        {"id": "[red]\x1b[2Jit", "label_path": ["warm", "[bold]"], "distance": 3, "levels_agreed": 1}
+    ],
+}
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    file = tmp_path / "picture.png"
+    file.write_bytes(b"bytes")
+    return file
+
+
+@pytest.fixture(scope="module")
+def elsewhere() -> Iterator[str]:
+    """Address of a server that is no taxohash service."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"<html>hello</html>")
+
+        def log_message(self, format: str, *arguments: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://127.0.0.1:1", "nonsense", "ftp://x", "http://", "http://[", "http://a b/", "http://x:99999"],
+)
+def test_addresses_without_a_service_are_one_line(picture: Path, url: str) -> None:
+    with pytest.raises(TaxohashError) as refused:
+        search(url, picture)
+    assert "\n" not in str(refused.value)
+
+
+def test_another_server_is_told_apart(picture: Path, elsewhere: str) -> None:
+    with pytest.raises(TaxohashError, match="not as a taxohash service does"):
+        search(elsewhere, picture)
+
+
+def test_a_token_that_cannot_be_sent_is_one_line(picture: Path, elsewhere: str) -> None:
+    with pytest.raises(TaxohashError, match="token"):
+        search(elsewhere, picture, token="\N{SNOWMAN}")
+
+
+def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    for file in (tmp_path / "absent.png", tmp_path):
+        with pytest.raises(TaxohashError, match=str(file)):
+            search("http://127.0.0.1:1", file)
+
+
+def test_the_table_shows_ids_as_they_are_and_nothing_of_the_terminals() -> None:
+    out = StringIO()
+    print_table(ANSWER, Console(file=out, width=80))
+    text = out.getvalue()
+    assert "[red]" in text
+    assert "\x1b" not in text
+    assert "warm / [bold]" in text
+    assert "0123456789abcdef" in text
+    assert "most agree on warm (1)" in text
+
+
+def test_an_empty_answer_is_said() -> None:
+    out = StringIO()
+    print_table(ANSWER | {"results": [], "majority": []}, Console(file=out, width=80))
+    assert "nothing found" in out.getvalue()
