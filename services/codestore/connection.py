@@ -37,8 +37,8 @@ class Call:
 
 
 def redacted(url: str) -> str:
-    """The URL without its password."""
-    return re.sub(r"(?<=:)[^:/@]*(?=@)|(?<=password=)[^&]*", "***", url)
+    """The URL without user and password."""
+    return re.sub(r"(?<=password=)[^&]*", "***", re.sub(r"//.*@", "//***@", url))
 
 
 class Connection:
@@ -66,9 +66,9 @@ class Connection:
                 return client
             client.close()
             return RedisCluster.from_url(url, **options)
-        except ValueError as error:
+        except ValueError:  # its text may hold the password
             raise TaxohashError(
-                f"{self.url!r} is no store address ({error}): use redis://, rediss:// or unix://"
+                f"{self.url!r} is no store address: use redis://, rediss:// or unix://"
             ) from None
         except redis.RedisError as error:
             raise self._unavailable(error) from None

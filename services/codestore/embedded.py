@@ -9,6 +9,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -34,7 +35,7 @@ exec 3<&0
 { read -r _ <&3; kill -TERM $server; } & guard=$!
 exec 3<&-
 wait $server; status=$?
-kill $guard
+kill $guard 2>/dev/null
 rm -f "$SOCKET"
 exit $status
 """
@@ -70,6 +71,7 @@ class EmbeddedServer:
             the server alone nothing it has acknowledged, unless the disk was too slow to take it), "always" before each answer.
         port: also listen on this TCP port of loopback, where every local user reaches it without a password.
         binary: server to run instead of the one `find_server` finds.
+        options: further configuration of the server, such as {"maxmemory": "2gb"}.
         start_seconds: how long it may take to load its data.
 
     The server ends when the process that started it ends.
@@ -85,12 +87,14 @@ class EmbeddedServer:
         fsync: Literal["everysec", "always"] = "everysec",
         port: int | None = None,
         binary: str | Path | None = None,
+        options: Mapping[str, str | int] | None = None,
         start_seconds: float = 60.0,
     ) -> None:
         self.data = Path(data).absolute()
         self._fsync = fsync
         self._port = port
         self._binary = binary
+        self._options = dict(options or {})
         self._start_seconds = start_seconds
         self._process: subprocess.Popen[bytes] | None = None
         self._temporary: Path | None = None
@@ -104,8 +108,7 @@ class EmbeddedServer:
     @property
     def pid(self) -> int:
         """Process id of the running server."""
-        with redis.Redis(unix_socket_path=str(self._socket)) as client:
-            return int(client.info("server")["process_id"])
+        return int((self._socket.parent / "redis.pid").read_text())
 
     @property
     def running(self) -> bool:
@@ -160,7 +163,9 @@ class EmbeddedServer:
     def _lock(self) -> int:
         try:
             self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-            lock = os.open(self.data / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+            opened = os.open(self.data / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+            lock = fcntl.fcntl(opened, fcntl.F_DUPFD_CLOEXEC, 10)  # the guard uses the one-digit ones
+            os.close(opened)
         except OSError as error:
             raise TaxohashError(
                 f"data directory {self.data} cannot be used ({error.strerror}): choose another"
@@ -202,11 +207,13 @@ class EmbeddedServer:
             "bind": "127.0.0.1",
             "unixsocket": self._socket,
             "unixsocketperm": "700",
+            "pidfile": self._socket.parent / "redis.pid",
             "dir": self.data,
             "appendonly": "yes",
             "appendfsync": self._fsync,
             "save": "",
             "daemonize": "no",
+            **self._options,
         }
         command = [
             str(binary),
@@ -234,6 +241,8 @@ class EmbeddedServer:
             while True:
                 try:
                     client.ping()
+                    return
+                except redis.AuthenticationError:
                     return
                 except redis.RedisError:  # no socket yet, or still loading
                     if not self.running:

