@@ -144,13 +144,18 @@ def _count(queries: Any, database: Any, starts: Any, table: Any, counts: Any) ->
     """Add every pair to counts[q, distance, grade]; class c of the database is rows starts[c] ... starts[c + 1]."""
     words = database.shape[1]
     for q in range(len(queries)):
+        first = queries[q, 0]
         for c in range(len(starts) - 1):
-            grade = table[q, c]
-            for i in range(starts[c], starts[c + 1]):
-                distance = np.uint64(0)
-                for word in range(words):
-                    distance += _popcount(queries[q, word] ^ database[i, word])  # type: ignore[call-arg]
-                counts[q, distance, grade] += 1
+            histogram = counts[q, :, table[q, c]]
+            if words == 1:  # twice as fast without the inner loop
+                for i in range(starts[c], starts[c + 1]):
+                    histogram[_popcount(first ^ database[i, 0])] += 1  # type: ignore[call-arg]
+            else:
+                for i in range(starts[c], starts[c + 1]):
+                    distance = np.uint64(0)
+                    for word in range(words):
+                        distance += _popcount(queries[q, word] ^ database[i, word])  # type: ignore[call-arg]
+                    histogram[distance] += 1
 
 
 @numba.njit(nogil=True)

@@ -13,13 +13,13 @@ class Grades:
     """Grade of every database item for every query, by classes of items that share all their grades.
 
     Attributes:
-        table: uint8[P, C]: grade of database class c for query class p.
+        table: unsigned[P, C]: grade of database class c for query class p.
         query: int64[Q], classes of the queries.
         database: int64[N], classes of the database.
         levels: number of different grades, G; grades are 0 ... G - 1.
     """
 
-    table: npt.NDArray[np.uint8]
+    table: npt.NDArray[np.unsignedinteger]
     query: Ints
     database: Ints
     levels: int
@@ -27,7 +27,8 @@ class Grades:
     @classmethod
     def of_labels(cls, table: npt.NDArray[np.integer], query: Ints, database: Ints) -> "Grades":
         """Grades of single labels, from a table int[labels, labels] of grades."""
-        return cls(table.astype(np.uint8), query, database, int(table.max()) + 1)
+        highest = int(table.max())
+        return cls(table.astype(np.min_scalar_type(highest)), query, database, highest + 1)
 
     @classmethod
     def of_label_sets(cls, query: npt.NDArray[np.bool_], database: npt.NDArray[np.bool_]) -> "Grades":
@@ -37,6 +38,6 @@ class Grades:
         shared = query_sets.astype(np.float32) @ database_sets.astype(np.float32).T
         return cls.of_labels(shared.astype(np.int64), query_class.reshape(-1), database_class.reshape(-1))
 
-    def rows(self, queries: slice) -> npt.NDArray[np.uint8]:
-        """uint8[q, N]: grades of every database item for some queries."""
+    def rows(self, queries: slice) -> npt.NDArray[np.unsignedinteger]:
+        """unsigned[q, N]: grades of every database item for some queries."""
         return self.table[self.query[queries]][:, self.database]

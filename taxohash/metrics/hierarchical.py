@@ -74,7 +74,7 @@ def average_set_intersection(ranking: Ranking) -> Floats:
     """
     counts = np.ascontiguousarray(ranking.counts, np.int64)
     result = np.zeros(len(ranking))
-    _intersections(counts, log_factorial(ranking.length), result)
+    _intersections(counts, ranking.sizes, ranking.totals, log_factorial(ranking.length), result)
     return result
 
 
@@ -89,7 +89,7 @@ def _chance(size: int, good: int, drawn: int, y: int, log: Any) -> float:
 
 
 @numba.njit(nogil=True)
-def _intersections(counts: Any, log: Any, result: Any) -> None:
+def _intersections(counts: Any, sizes: Any, totals: Any, log: Any, result: Any) -> None:
     """Fill result[Q] with the expected ASI of counts[Q, B, G].
 
     For the grade that the ideal is filling at rank t, with c ideal items so far, p seen before the
@@ -100,17 +100,15 @@ def _intersections(counts: Any, log: Any, result: Any) -> None:
     queries, blocks, grades = counts.shape
     before = np.zeros(grades, np.int64)
     for query in range(queries):
-        relevant = counts[query, :, 1:].sum()
-        if relevant == 0:
-            continue
-        before[:] = 0
+        relevant = 0
+        for g in range(grades):
+            before[g] = 0
+            relevant += totals[query, g] if g else 0
         grade = grades - 1
-        left = counts[query, :, grade].sum()
+        left = totals[query, grade]
         ideal, t, total = 0, 0, 0.0
         for block in range(blocks):
-            size = counts[query, block].sum()
-            if size == 0:
-                continue
+            size = sizes[query, block]
             good = counts[query, block, grade]
             gap = ideal - before[grade]
             u, f = float(max(gap, 0)), 1.0 if gap >= 0 else 0.0
@@ -119,7 +117,7 @@ def _intersections(counts: Any, log: Any, result: Any) -> None:
                     break
                 while left == 0:  # this grade of the ideal is whole: fill the next
                     grade -= 1
-                    left = counts[query, :, grade].sum()
+                    left = totals[query, grade]
                     ideal, good, gap, u = 0, counts[query, block, grade], -before[grade], 0.0
                     f = _chance(size, good, j, 0, log) if gap == 0 else 0.0
                 next_f = f + _chance(size, good, j, gap + 1, log) * (1.0 - (good - gap - 1) / (size - j))
@@ -137,4 +135,4 @@ def _intersections(counts: Any, log: Any, result: Any) -> None:
                 before[g] += counts[query, block, g]
             if t == relevant:
                 break
-        result[query] = total / relevant
+        result[query] = total / max(relevant, 1)

@@ -60,6 +60,10 @@ class Ranking:
         """int64[Q, G]: items of each grade in the database."""
         return _sum(self.counts, 1)
 
+    @cached_property
+    def _weights(self) -> Floats:
+        return self.counts.astype(np.float64)
+
     @property
     def length(self) -> int:
         """Number of items ranked."""
@@ -95,7 +99,7 @@ class Ranking:
             share = prefix[ends] - prefix[starts]
         else:
             share = prefix[which[:, None], ends] - prefix[which[:, None], starts]
-        mean = (self.counts @ values) / np.maximum(self.sizes, 1)
+        mean = (self._weights @ values) / np.maximum(self.sizes, 1)
         result: Floats = (mean * share).sum(axis=1)
         return result
 

@@ -27,8 +27,9 @@ class Protocol:
     Attributes:
         views: from query labels, database labels and taxonomy; the first one gives the curves.
         alone: the queries are the database, and each is left out of its own ranking.
-        many: labels are multi-hot sets, or may be ("either").
-        expects: counts of the data set that the protocol names; a report notes where they differ.
+        many: labels are multi-hot sets; under `flat` they may be.
+        queries, database, classes: counts of the data set that the protocol names, classes of each level
+            coarse -> fine; a report notes where they differ.
     """
 
     name: str

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from taxohash import metrics as m
 from taxohash.errors import TaxohashError
 from taxohash.metrics.ranking import Floats
+from taxohash.progress import bars
 from taxohash.protocols.definitions import PROTOCOLS, Protocol
 from taxohash.protocols.inputs import check_items, check_labels
 from taxohash.protocols.measures import Labels, Measures, View
@@ -48,6 +49,9 @@ def evaluate(
         ties: `expected` takes the expected value over all orders of tied items; `stable` keeps the
             order of the database; `random` shuffles the database once by `seed`, then keeps its order.
         metric: distance of real vectors; equal distances are ties.
+
+    Precision within radius 2 is reported for codes with expected ties alone. Ten thousand queries against
+    50,000 codes take about a second on two cores; sorting, for vectors and other tie policies, a minute.
 
     Raises:
         TaxohashError: an unknown protocol or tie policy, or arrays that do not fit.
@@ -128,8 +132,12 @@ def _measure(
         points = [m.precision_recall(ranking, grade, RECALLS) for grade in curves.values()]
         return [measure(ranking) for measure in measures.values()], points
 
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        blocks = list(pool.map(one, range(0, queries, block)))
+    blocks = []
+    with bars() as progress, ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        task = progress.add_task("ranking", total=queries, note="")
+        for found in pool.map(one, range(0, queries, block)):
+            blocks.append(found)
+            progress.update(task, advance=block)
     values = {name: np.concatenate([found[i] for found, _ in blocks]) for i, name in enumerate(measures)}
     points = {name: np.concatenate([drawn[i] for _, drawn in blocks]) for i, name in enumerate(curves)}
     return values, points

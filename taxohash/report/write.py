@@ -2,14 +2,13 @@
 
 import base64
 import io
-import json
-import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import jinja2
 
+from taxohash.files import replacing, write_json
 from taxohash.images import decode
 from taxohash.protocols import PROTOCOLS, Report
 from taxohash.report import figures
@@ -17,12 +16,6 @@ from taxohash.report.evidence import Evidence, first_answers
 from taxohash.taxonomy import Taxonomy
 
 QUERIES, ANSWERS, THUMBNAIL = 12, 10, 96
-
-
-def write_json(out_dir: str | Path, report: Report, provenance: Mapping[str, Any] | None = None) -> Path:
-    """Write report.json: the report and, under `provenance`, where it comes from. Replaces the file in one step."""
-    text = json.dumps({**report.as_dict(), "provenance": dict(provenance or {})}, indent=2) + "\n"
-    return _replace(Path(out_dir) / "report.json", text)
 
 
 def write_report(
@@ -44,7 +37,7 @@ def write_report(
     Raises:
         TaxohashError: an image of the grid cannot be decoded.
     """
-    write_json(out_dir, report, provenance)
+    folder = Path(out_dir)
     plots = {}
     if report.curves:
         plots["Precision and recall"] = (
@@ -76,7 +69,10 @@ def write_report(
         key=list(zip(figures.level_colours(taxonomy.depth), ["nothing", *taxonomy.levels], strict=True)),
         provenance=dict(provenance or {}),
     )
-    return _replace(Path(out_dir) / "report.html", page)
+    with replacing(folder / "report.html") as draft:
+        draft.write_text(page, encoding="utf-8")
+    write_json(folder / "report.json", {**report.as_dict(), "provenance": dict(provenance or {})})
+    return folder / "report.html"
 
 
 def _headline(report: Report) -> list[tuple[str, float]]:
@@ -141,14 +137,3 @@ def _thumbnails(images: Iterable[bytes]) -> list[str]:
 
 def _data_uri(png: bytes) -> str:
     return "data:image/png;base64," + base64.b64encode(png).decode()
-
-
-def _replace(path: Path, text: str) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return path
