@@ -80,7 +80,8 @@ def unpack_segment(
     names = unlines(ids)
     label_column = np.frombuffer(labels, "<i4")
     code_column = np.frombuffer(codes, np.uint8).reshape(rows, width)
-    bits = np.unpackbits(np.frombuffer(bitmap, np.uint8), count=rows).astype(bool)
+    padded = bitmap.ljust((rows + 7) // 8, b"\0")  # the server keeps it up to the last bit set
+    bits = np.unpackbits(np.frombuffer(padded, np.uint8), count=rows).astype(bool)
     if bits.all():
         return names, label_column, code_column
     return [names[row] for row in np.flatnonzero(bits)], label_column[bits], code_column[bits]

@@ -15,11 +15,17 @@ from services.codestore import EmbeddedServer
 SLOTS = 16_384
 
 
-def free_port() -> int:
+def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A TCP port of loopback that nobody listens on."""
+    return _free_port()
 
 
 @pytest.fixture(scope="session")
@@ -43,11 +49,15 @@ def redis8_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def cluster_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of a cluster of three primaries on loopback."""
-    ports = [free_port() for _ in range(6)]
+    ports = [_free_port() for _ in range(6)]
     with ExitStack() as stack:
         clients = []
         for port, bus in zip(ports[:3], ports[3:], strict=True):
-            options = {"cluster-enabled": "yes", "cluster-port": bus, "cluster-announce-ip": "127.0.0.1"}
+            options: dict[str, str | int] = {
+                "cluster-enabled": "yes",
+                "cluster-port": bus,
+                "cluster-announce-ip": "127.0.0.1",
+            }
             stack.enter_context(EmbeddedServer(tmp_path_factory.mktemp("node"), port=port, options=options))
             clients.append(stack.enter_context(redis.Redis(port=port)))
         for number, client in enumerate(clients):
@@ -64,6 +74,5 @@ def cluster_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def _ready(client: redis.Redis) -> bool:
-    info = client.execute_command("CLUSTER", "INFO")
-    known = info if isinstance(info, dict) else dict(line.split(":") for line in info.decode().split())
-    return known["cluster_state"] == "ok" and known["cluster_known_nodes"] == "3"
+    info: dict[str, str] = client.cluster("info")
+    return info["cluster_state"] == "ok" and info["cluster_known_nodes"] == "3"

@@ -126,7 +126,7 @@ def test_a_snapshot_holds_what_was_written_over_chunks_and_in_any_order(store: C
 def test_codes_of_unknown_items_are_refused_and_nothing_is_written(store: CodeStore, name: str) -> None:
     ids = filled(store, name)
     store.begin(name, ref("g"))
-    with pytest.raises(TaxohashError, match="2 of the ids are not in the catalog.*put the items first"):
+    with pytest.raises(TaxohashError, match=r"2 of the ids are not in the catalog.*put the items first"):
         store.put_codes(name, "g", [*ids, "x", "y"], random_codes(len(ids) + 2))
     with pytest.raises(TaxohashError, match="1 of the ids are not in the catalog, the first is x"):
         store.put_codes(name, "g", ["x"], random_codes(1))
@@ -141,7 +141,7 @@ def test_only_what_belongs_to_a_generation_is_taken(store: CodeStore, name: str)
         store.begin(name, ref("g", 16))
     with pytest.raises(TaxohashError, match=f"taxonomy {'0' * 64}.*taxonomy {TAXONOMY.sha256}"):
         store.begin(name, GenerationRef("h", 12, "0" * 64))
-    with pytest.raises(TaxohashError, match="no generation 'h' .it has: g.: begin it first"):
+    with pytest.raises(TaxohashError, match=r"no generation 'h' .it has: g.: begin it first"):
         store.put_codes(name, "h", ids, random_codes(len(ids)))
     with pytest.raises(TaxohashError, match=r"uint8\[40, 3\]; 40 ids of 12 bits need uint8\[40, 2\]"):
         store.put_codes(name, "g", ids, random_codes(len(ids), 24))

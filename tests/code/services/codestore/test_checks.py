@@ -1,0 +1,105 @@
+"""What may not be written."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.codestore.checks import MAX_THUMBNAIL, check_codes, check_ids, check_item
+from services.codestore.values import Item
+from taxohash.errors import TaxohashError
+
+
+@given(st.text(min_size=1, max_size=30))
+def test_an_id_that_is_taken_is_one_line_of_utf8(item_id: str) -> None:
+    try:
+        check_ids([item_id])
+    except TaxohashError:
+        return
+    assert item_id.encode().decode() == item_id
+    assert item_id.splitlines() == [item_id]
+    assert "\t" not in item_id
+
+
+@pytest.mark.parametrize("item_id", ["a", "ü/1.png", "日本", "a" * 200, "with space", "{tag}"])
+def test_ordinary_ids_are_taken(item_id: str) -> None:
+    assert check_ids([item_id]) == [item_id]
+
+
+@pytest.mark.parametrize(
+    "item_id", ["", "a" * 201, "a\nb", "a\0", "\x7f", "\x85", "\u2028", "\ud800", 7, None, b"a"]
+)
+def test_other_ids_are_refused(item_id: Any) -> None:
+    with pytest.raises(TaxohashError, match="item id"):
+        check_ids([item_id])
+
+
+def test_an_id_given_twice_is_named() -> None:
+    with pytest.raises(TaxohashError, match="'b' is given twice"):
+        check_ids(["a", "b", "c", "b", "a"])
+
+
+ITEM = Item("a", 1, b"x", "file:///a", ("new",))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"id": ""}, "between 1 and 200"),
+        ({"label": 3}, "label 3: the taxonomy has labels 0 to 2"),
+        ({"label": -1}, "label -1"),
+        ({"label": True}, "label True"),
+        ({"label": 1.0}, "label 1.0"),
+        ({"uri": "a" * 2001}, "uri of item 'a'"),
+        ({"uri": "a\nb"}, "control character"),
+        ({"tags": ("",)}, "tag of item 'a'"),
+        ({"tags": ("a\tb",)}, "control character"),
+        ({"tags": ("a",) * 65}, "65 tags"),
+        ({"thumbnail": "text"}, "thumbnail of item 'a'"),
+        ({"thumbnail": bytes(MAX_THUMBNAIL + 1)}, "make it smaller"),
+    ],
+)
+def test_an_item_out_of_bounds_is_refused(changes: dict[str, Any], message: str) -> None:
+    assert check_item(ITEM, 3) == ITEM
+    with pytest.raises(TaxohashError, match=message):
+        check_item(replace(ITEM, **changes), 3)
+
+
+def test_a_numpy_label_is_a_label() -> None:
+    assert check_item(Item("a", np.int32(2)), 3).label == 2  # type: ignore[arg-type]
+
+
+@given(st.integers(1, 40), st.integers(0, 5), st.randoms())
+def test_codes_are_taken_if_and_only_if_their_padding_is_zero(bits: int, count: int, random: Any) -> None:
+    codes = np.packbits(
+        np.random.default_rng(random.getrandbits(32)).integers(0, 2, (count, bits), np.uint8), axis=1
+    )
+    ids = [str(number) for number in range(count)]
+    assert np.array_equal(check_codes(ids, codes, bits), codes)
+    if bits % 8 and count:
+        codes[-1, -1] |= 1
+        with pytest.raises(TaxohashError, match="padding bits must be zero"):
+            check_codes(ids, codes, bits)
+
+
+@pytest.mark.parametrize(
+    "codes",
+    [
+        np.zeros((2, 2), np.uint8),
+        np.zeros((1, 1), np.uint8),
+        np.zeros((2, 1), np.int8),
+        np.zeros(2, np.uint8),
+        [[0], [0]],
+    ],
+)
+def test_codes_of_another_shape_are_refused(codes: Any) -> None:
+    with pytest.raises(TaxohashError, match=r"need uint8\[2, 1\]: pack them so"):
+        check_codes(["a", "b"], codes, 8)
+
+
+def test_codes_become_contiguous() -> None:
+    codes = np.arange(20, dtype=np.uint8).reshape(10, 2)[::2]
+    assert check_codes(list("abcde"), codes, 16).flags.c_contiguous

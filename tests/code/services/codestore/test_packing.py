@@ -1,0 +1,83 @@
+"""Batches against what they say, by hand."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.codestore import packing
+from services.codestore.packing import (
+    batches,
+    by_segment,
+    lines,
+    pack_items,
+    unlines,
+    unpack_item,
+    unpack_segment,
+)
+from services.codestore.values import Item
+
+texts = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Zl", "Zp"]), max_size=20)
+
+
+@given(st.lists(texts))
+def test_lines_round_trip(values: list[str]) -> None:
+    assert unlines(lines(values)) == values
+
+
+@given(st.lists(st.integers(0, 5), max_size=60), st.integers(1, 7))
+def test_by_segment_is_a_partition_in_order(values: list[int], most: int) -> None:
+    segments = np.array(values, np.int64)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(packing, "BATCH_ITEMS", most)
+        parts = [(segment, indices.tolist()) for segment, indices in by_segment(segments)]
+    assert all(0 < len(indices) <= most for _, indices in parts)
+    joined: dict[int, list[int]] = {}
+    for segment, indices in parts:
+        joined.setdefault(segment, []).extend(indices)
+    assert joined == {s: [i for i, value in enumerate(values) if value == s] for s in set(values)}
+
+
+@given(st.lists(st.integers(0, 30), max_size=40), st.integers(1, 9), st.integers(1, 60))
+def test_batches_keep_the_order_and_their_bounds(sizes: list[int], most: int, most_bytes: int) -> None:
+    items = [Item(str(number), 0, bytes(size)) for number, size in enumerate(sizes)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(packing, "BATCH_ITEMS", most)
+        patch.setattr(packing, "BATCH_BYTES", most_bytes)
+        found = list(batches(items))
+    assert [item for batch in found for item in batch] == items
+    assert all(0 < len(batch) <= most for batch in found)
+    assert all(sum(len(item.thumbnail) for item in batch[:-1]) < most_bytes for batch in found)
+
+
+def test_empty_columns_are_left_out() -> None:
+    assert pack_items([Item("a", 1), Item("b", 258)]) == (b"a\nb\n", b"\1\0\0\0\2\1\0\0", b"", b"", b"", b"")
+    assert pack_items([Item("a", 0, b"xy", "u", ("s", "t")), Item("b", 0)])[2:] == (
+        b"u\n\n",
+        b"s\tt\n\n",
+        b"\2\0\0\0\0\0\0\0",
+        b"xy",
+    )
+
+
+def test_an_item_comes_back() -> None:
+    item = Item("a", 258, b"xy", "ü", ("s", "t u"))
+    assert unpack_item("a", [b"\2\1\0\0", bytes(4), "ü".encode(), b"s\tt u", b"xy"]) == item
+
+
+@given(st.data(), st.integers(1, 5))
+def test_a_segment_holds_the_rows_that_are_marked(data: st.DataObject, width: int) -> None:
+    marks = data.draw(st.lists(st.booleans(), max_size=40))
+    rows = len(marks)
+    rng = np.random.default_rng(rows)
+    codes = rng.integers(0, 256, (rows, width), np.uint8)
+    labels = rng.integers(0, 1000, rows).astype("<i4")
+    bitmap = np.packbits(np.array(marks, bool)).tobytes().rstrip(b"\0")
+    names = [f"id {row}" for row in range(rows)]
+    ids, found_labels, found = unpack_segment(
+        width, rows, bitmap, lines(names), labels.tobytes(), codes.tobytes()
+    )
+    kept = [row for row in range(rows) if marks[row]]
+    assert ids == [names[row] for row in kept]
+    assert found_labels.tolist() == [int(labels[row]) for row in kept]
+    assert found.tolist() == [codes[row].tolist() for row in kept]
