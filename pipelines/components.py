@@ -50,7 +50,11 @@ def evaluate(
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
 def gate(
-    run: Input[Model], data: str, collection: str, generations: str, reason: dsl.OutputPath(str)
+    run: Input[Model],
+    data: str,
+    collection: str,
+    generations: str,
+    reason: dsl.OutputPath(str),  # type: ignore[valid-type]
 ) -> bool:
     from pathlib import Path
 

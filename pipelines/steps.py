@@ -25,7 +25,7 @@ from taxohash.export import export
 from taxohash.gate import Verdict, judge
 from taxohash.generation import Generation
 from taxohash.inference import CODES
-from taxohash.progress import console
+from taxohash.progress import announce
 from taxohash.runs import train
 from taxohash.training import TrainingConfig
 
@@ -60,7 +60,7 @@ def check_data(data: str, dataset_md5: str) -> None:
     if not result.ok:
         first = next(finding.text for finding in result.findings if finding.severity == "error")
         raise TaxohashError(f"data set {data} is not sound: {first}")
-    console.print(f"{sum(result.images.values()):,} images sound, {len(result.findings)} warnings")
+    announce(f"{sum(result.images.values()):,} images sound, {len(result.findings)} warnings")
 
 
 @step
@@ -93,7 +93,7 @@ def gate_hasher(run: str, data: str, collection: str, generations: str) -> Verdi
     if published is not None:
         champion = _champion(Path(generations) / published.id, data, report["protocol"])
     verdict = judge(report["headline"], champion)
-    console.print(("passed: " if verdict.passed else "refused: ") + verdict.reason)
+    announce(("passed: " if verdict.passed else "refused: ") + verdict.reason)
     return verdict
 
 
@@ -137,7 +137,7 @@ def publish_generation(generation_id: str, collection: str) -> str:
 @step
 def report_refusal(reason: str) -> None:
     """Say in the run's own log that nothing was published, and why."""
-    console.print(f"not published: {reason}")
+    announce(f"not published: {reason}")
 
 
 def _champion(folder: Path, data: str, protocol: str) -> dict[str, float]:

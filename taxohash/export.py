@@ -1,5 +1,6 @@
 """From an evaluated run to a generation: the hasher as ONNX, the codes it makes, and the manifest."""
 
+import logging
 import os
 import shutil
 import tempfile
@@ -91,8 +92,11 @@ def write_onnx(network: HashingNetwork, file: Path) -> None:
     """`images` uint8[n, C, H, W] -> `outputs` float32[n, bits], normalisation inside, any n."""
     example = torch.zeros((2, *network.preprocessing.shape), dtype=torch.uint8)
     network = network.eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    exporter = logging.getLogger("torch.onnx")
+    level = exporter.level
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter's own deprecations
+        exporter.setLevel(logging.ERROR)  # it mourns an absent torchvision
         program = torch.onnx.export(
             network,
             (example,),
@@ -102,6 +106,7 @@ def write_onnx(network: HashingNetwork, file: Path) -> None:
             dynamo=True,
             verbose=False,
         )
+        exporter.setLevel(level)
     if program is None:
         raise TaxohashError(f"network {type(network.backbone).__name__} has no ONNX form: choose another")
     program.save(str(file), external_data=False)

@@ -1,5 +1,6 @@
-"""Progress bars for work of more than a few seconds; on a pipe they are silent."""
+"""Progress bars for work of more than a few seconds; where nobody watches they are silent."""
 
+import os
 import sys
 
 from rich.console import Console
@@ -12,11 +13,24 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-console = Console(file=sys.stderr)
+MARK = "·"
+
+
+def _console() -> Console:
+    """Standard error, or the terminal that TAXOHASH_TTY names: a pipeline's steps have their output piped."""
+    if terminal := os.environ.get("TAXOHASH_TTY"):
+        try:
+            return Console(file=open(terminal, "w"), force_terminal=True)
+        except OSError:
+            pass
+    return Console(file=sys.stderr)
+
+
+console = _console()
 
 
 def bars() -> Progress:
-    """A progress display on standard error: description, bar, count, elapsed and remaining time."""
+    """A progress display: description, bar, count, elapsed and remaining time, a note."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -25,5 +39,11 @@ def bars() -> Progress:
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
         console=console,
+        transient=True,
         disable=not console.is_terminal,
     )
+
+
+def announce(text: str) -> None:
+    """One line of news on standard error, marked so that whoever started us can tell it from other output."""
+    console.print(f"{MARK} {text}", highlight=False, markup=False, soft_wrap=True)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from taxohash.errors import TaxohashError
 from taxohash.files import replacing
 from taxohash.objectives.base import Objective
-from taxohash.progress import bars, console
+from taxohash.progress import announce, bars, console
 
 CHECKPOINT = "checkpoint.safetensors"
 LOG = "log.jsonl"
@@ -124,7 +124,7 @@ def fit(
             with replacing(out / LOG) as draft:
                 draft.write_text("".join(json.dumps(line) + "\n" for line in log), encoding="utf-8")
             if not console.is_terminal:
-                console.print(
+                announce(
                     f"epoch {epoch + 1}/{config.epochs}: loss {log[-1]['loss']:.4f}, {record['seconds']} s"
                 )
     network.eval()

@@ -1,0 +1,217 @@
+"""The main job on one machine: data, code store, retraining pipeline, Bento, service, one search.
+
+Everything it makes lies in one directory and is used again by the next run where it is still valid.
+"""
+
+import argparse
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from pipelines.processes import running
+from services.codestore import CodeStore, EmbeddedServer
+from taxohash import client
+from taxohash.datasets import Dataset
+from taxohash.datasets.obtain import obtain
+from taxohash.errors import TaxohashError
+from taxohash.files import replacing
+from taxohash.generation import Generation
+from taxohash.progress import MARK, console
+
+COLLECTION = "demo"
+ANSWERS = 10
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_STARTED = re.compile(r"Executing task '([\w-]+)'")
+_ENDED = re.compile(r"Task '([\w-]+)' finished with status SUCCESS")
+_CACHED = re.compile(r"Task '?([\w-]+)'? cache hit")
+
+
+class Stopwatch:
+    """Seconds of each step, told as each one ends."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        say(f"{name} ...")
+        started = time.perf_counter()
+        yield
+        self.ended(name, time.perf_counter() - started)
+
+    def ended(self, name: str, seconds: float, note: str = "") -> None:
+        self.seconds[name] = round(seconds, 2)
+        say(f"{name}: {seconds:.1f} s{note}")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m pipelines.demo", description=__doc__)
+    parser.add_argument("--once", action="store_true", help="answer one search, stop, print one JSON object")
+    parser.add_argument("--port", type=int, help="of the service; 3000, or a free one with --once")
+    parser.add_argument("--data", type=Path, help="data set folder; the one that data.dvc names if left out")
+    parser.add_argument("--home", type=Path, default=Path(".demo"), help="where everything it makes lies")
+    parser.add_argument("--epochs", type=int, help="of training")
+    chosen = parser.parse_args(arguments)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    watch = Stopwatch()
+    begun = time.perf_counter()
+    try:
+        with ExitStack() as stack:
+            with watch.step("data"):
+                dataset = Dataset.open(chosen.data) if chosen.data else obtain()
+            with watch.step("code store"):
+                store = stack.enter_context(EmbeddedServer(chosen.home / "redis"))
+            demo = Demo(chosen.home, dataset, store.url, watch)
+            demo.retrain(chosen.epochs)
+            port = chosen.port if chosen.port is not None else 0 if chosen.once else 3000
+            url, service = demo.serve(stack, port)
+            answer = demo.search(url)
+            watch.ended("total", time.perf_counter() - begun)
+            if not chosen.once:
+                say(f"open {url} : {demo.codes:,} images, generation {demo.generation.id}; Ctrl-C stops")
+                for line in service:
+                    say(line.rstrip())
+                raise TaxohashError("the service ended by itself: see the lines above")
+        print(json.dumps(demo.result(answer)), flush=True)
+    except TaxohashError as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        say("stopped; the next run goes on from here")
+        return 130 if chosen.once else 0
+    return 0
+
+
+class Demo:
+    """The steps after data and code store are there."""
+
+    generation: Generation
+    codes: int
+
+    def __init__(self, home: Path, dataset: Dataset, store_url: str, watch: Stopwatch) -> None:
+        self.home = home
+        self._dataset = dataset
+        self._store_url = store_url
+        self._watch = watch
+        self._environment = {
+            **os.environ,
+            "TAXOHASH_REDIS_URL": store_url,
+            "TAXOHASH_COLLECTION": COLLECTION,
+            # The steps' output is piped through us; their progress bars go straight to the terminal.
+            "TAXOHASH_TTY": os.ttyname(2) if sys.stderr.isatty() else "",
+            "PYTHONWARNINGS": "ignore",
+        }
+
+    def retrain(self, epochs: int | None) -> None:
+        """Run the pipeline; afterwards `generation` is the published one.
+
+        Raises:
+            TaxohashError: a step failed, or the gate refused and nothing is published.
+        """
+        options = ["--data", str(self._dataset.folder), "--home", str(self.home), "--collection", COLLECTION]
+        options += ["--epochs", str(epochs)] if epochs else []
+        say("pipeline ...")
+        begun = started = time.perf_counter()
+        log = self.home / "pipeline.log"
+        problem = f"a step failed: see {log}"
+        with self._running("pipelines.local", *options) as process, log.open("w") as out:
+            for line in _lines(process):
+                out.write(line)
+                told = line.strip()
+                if match := _STARTED.search(line):
+                    started = time.perf_counter()
+                elif match := _ENDED.search(line):
+                    self._watch.ended(match[1], time.perf_counter() - started)
+                elif match := _CACHED.search(line):
+                    self._watch.ended(match[1], 0.0, " (cached)")
+                elif told.startswith(MARK):
+                    say(f"  {told}")
+                elif told.startswith("error: "):
+                    problem = told.removeprefix("error: ")
+            if process.wait():
+                raise TaxohashError(problem)
+        self._watch.ended("pipeline", time.perf_counter() - begun)
+        with CodeStore.connect(self._store_url) as store:
+            published = store.published(COLLECTION)
+            if published is None:
+                raise TaxohashError(f"the gate refused the first generation: see {log}, train longer")
+            self.codes = store.count(COLLECTION, published.id)
+        self.generation = Generation.load(self.home / "generations" / published.id)
+
+    def serve(self, stack: ExitStack, port: int) -> tuple[str, Iterator[str]]:
+        """Build the Bento and serve it until `stack` closes; its address, and the lines it goes on to print."""
+        bentos = ("--bento-home", str(self.home / "bento"))
+        with self._watch.step("bento"):
+            folder = self.home / "generations" / self.generation.id
+            with self._running("services.retrieval.build", str(folder), *bentos) as process:
+                said = list(_lines(process))
+                if process.wait():
+                    raise TaxohashError(f"the Bento was not built: {_last(said)}")
+            tag = _last(said)
+        with self._watch.step("serve"):
+            process = stack.enter_context(
+                self._running("services.retrieval.serve", tag, "--port", str(port), *bentos)
+            )
+            lines, said = _lines(process), []
+            for line in lines:
+                said.append(line)
+                if match := re.match(r"serving (http\S+)", line):
+                    return match[1], lines
+        raise TaxohashError(f"the service did not start: {_last(said)}")
+
+    def search(self, url: str) -> dict[str, Any]:
+        """The service's answer to the first test image."""
+        with self._watch.step("search"):
+            picture = self.home / "query.png"
+            with replacing(picture) as draft:
+                draft.write_bytes(next(self._dataset.images("test", [0])))
+            return client.search(url, picture, k=ANSWERS)
+
+    def result(self, answer: dict[str, Any]) -> dict[str, Any]:
+        """What `--once` prints."""
+        headline = self.generation.evaluation["headline"]
+        return {
+            "seconds": self._watch.seconds,
+            "dataset_md5": self.generation.dataset_md5,
+            "generation": self.generation.id,
+            **{name: round(value, 4) for name, value in headline.items()},
+            "codes": self.codes,
+            "answer": answer,
+        }
+
+    @contextmanager
+    def _running(self, module: str, *arguments: str) -> "Iterator[subprocess.Popen[str]]":
+        with running([sys.executable, "-m", module, *arguments], self._environment) as process:
+            yield process
+
+
+def _lines(process: "subprocess.Popen[str]") -> Iterator[str]:
+    assert process.stdout is not None
+    return (_COLOUR.sub("", line) for line in process.stdout)
+
+
+def _last(lines: Sequence[str]) -> str:
+    return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
+
+
+def say(text: str) -> None:
+    """A line for the person who watches, on standard error."""
+    console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,70 @@
+"""Run the retraining pipeline on this machine with kfp.local: `python -m pipelines.local --help`."""
+
+import argparse
+import hashlib
+import sys
+from pathlib import Path
+
+from kfp import local
+
+import taxohash
+from pipelines.retrain import retrain
+from taxohash.datasets.identity import directory_md5
+from taxohash.errors import TaxohashError
+from taxohash.training import TrainingConfig
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m pipelines.local", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="data set folder")
+    parser.add_argument(
+        "--home", type=Path, default=Path(".demo"), help="where runs, generations and outputs go"
+    )
+    parser.add_argument("--collection", default="catalog")
+    parser.add_argument("--objective", default="shpdh")
+    parser.add_argument("--bits", type=int, default=48)
+    parser.add_argument("--epochs", type=int, default=TrainingConfig.epochs)
+    parser.add_argument("--seed", type=int, default=0)
+    chosen = parser.parse_args(arguments)
+    home = chosen.home.resolve()
+    local.init(
+        runner=local.SubprocessRunner(use_venv=False),
+        pipeline_root=str(home / "pipeline"),
+        cache_root=str(home / "cache"),
+        enable_caching=True,
+    )
+    try:
+        retrain(
+            dataset_md5=directory_md5(chosen.data),
+            seed=chosen.seed,
+            image=f"local/python:{sources_sha256()[:12]}",
+            data=str(chosen.data.resolve()),
+            work=str(home),
+            generations=str(home / "generations"),
+            collection=chosen.collection,
+            objective=chosen.objective,
+            bits=chosen.bits,
+            epochs=chosen.epochs,
+        )
+    except TaxohashError as error:
+        print(f"error: {error}")
+        return 2
+    except RuntimeError as error:  # the step that failed has said why
+        print(f"pipeline stopped: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def sources_sha256() -> str:
+    """Identity of the code that the steps run: what an image's digest is in a cluster."""
+    digest = hashlib.sha256()
+    for package in (Path(taxohash.__file__).parent, Path(__file__).parent):
+        for file in sorted(package.rglob("*.py")):
+            digest.update(
+                file.relative_to(package.parent).as_posix().encode() + b"\0" + file.read_bytes() + b"\0"
+            )
+    return digest.hexdigest()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
