@@ -18,6 +18,7 @@ from taxohash.taxonomy import Taxonomy
 
 INK, PALE, ACCENT = "#1f2933", "#d5dae1", "#2563a8"
 MAP_POINTS = 6000
+NAMES = 30
 BARS = 40
 
 
@@ -71,7 +72,7 @@ def class_scores(report: Report, taxonomy: Taxonomy) -> bytes:
 
 
 def code_map(evidence: Evidence) -> bytes:
-    """Codes as points of +-1 on their first two principal components, coloured by coarsest class."""
+    """Codes as points of +-1 on their first two principal components, coloured by coarsest class; the largest are named."""
     labels = evidence.database_labels
     rows = np.unique(np.linspace(0, len(labels) - 1, min(MAP_POINTS, len(labels))).astype(np.int64))
     signs = unpack(evidence.database_codes[rows], evidence.bits) * 2.0 - 1
@@ -85,7 +86,8 @@ def code_map(evidence: Evidence) -> bytes:
 
     figure, axes = _plot(10.8, 6.4)
     axes.scatter(*points.T, c=colours[classes], s=7, alpha=0.4, lw=0)
-    present = np.unique(classes)
+    sizes = np.bincount(classes, minlength=len(names))
+    present = np.argsort(-sizes, kind="stable")[: min(NAMES, np.count_nonzero(sizes))]
     centres = np.array([np.median(points[classes == c], axis=0) for c in present])
     axes.scatter(*centres.T, c=colours[present], s=60, edgecolor="white", lw=1.5, zorder=3)
     for c, centre, place in zip(present, centres, _apart(centres, points), strict=True):
