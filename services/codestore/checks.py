@@ -17,7 +17,9 @@ MAX_TAG = 64
 MAX_THUMBNAIL = 256 * 1024
 
 # Control characters, line separators and lone surrogates: ids and tags are kept in lines of UTF-8.
-_FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_CONTROL = "\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff"
+_FORBIDDEN = re.compile(f"[{_CONTROL}]")
+_ID = re.compile(f"[^{_CONTROL}]{{1,{MAX_ID}}}")
 
 
 def _check_text(what: str, text: str, longest: int, shortest: int = 0) -> None:
@@ -39,7 +41,8 @@ def check_ids(ids: Iterable[str]) -> list[str]:
     """
     listed = list(ids)
     for item_id in listed:
-        _check_text("item id", item_id, MAX_ID, shortest=1)
+        if not isinstance(item_id, str) or not _ID.fullmatch(item_id):
+            _check_text("item id", item_id, MAX_ID, shortest=1)
     if len(set(listed)) < len(listed):
         seen: set[str] = set()
         twice = next(item_id for item_id in listed if item_id in seen or seen.add(item_id))  # type: ignore[func-returns-value]

@@ -41,6 +41,10 @@ def redacted(url: str) -> str:
     return re.sub(r"(?<=password=)[^&]*", "***", re.sub(r"//.*@", "//***@", url))
 
 
+def _is_unknown_function(reply: object) -> bool:
+    return isinstance(reply, redis.ResponseError) and str(reply).lower().startswith("function not found")
+
+
 class Connection:
     """Calls functions; loads them where the server does not have them yet. Safe to share between threads.
 
@@ -98,7 +102,7 @@ class Connection:
 
     def _call_some(self, calls: Sequence[Call]) -> list[Any]:
         replies = self._execute(calls)
-        lost = [i for i, reply in enumerate(replies) if "function not found" in str(reply).lower()[:40]]
+        lost = [i for i, reply in enumerate(replies) if _is_unknown_function(reply)]
         if lost:
             self._load_functions()
             for i, reply in zip(lost, self._execute([calls[i] for i in lost]), strict=True):

@@ -106,7 +106,9 @@ local function append_ids(segment, first, ids)
     parts[#parts + 1] = id .. '\n'
     local next_chunk = math.floor((first + i) / CHUNK)
     if next_chunk > chunk or i == #ids then
-      redis.call('APPEND', segment .. ':ids:' .. chunk, table.concat(parts))
+      local key = segment .. ':ids:' .. chunk
+      redis.call('APPEND', key, table.concat(parts))
+      if next_chunk > chunk then redis.call('SET', key, redis.call('GET', key)) end  -- gives back what it grew in advance
       chunk, parts = next_chunk, {}
     end
   end

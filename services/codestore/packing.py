@@ -63,13 +63,14 @@ def pack_items(items: Sequence[Item]) -> tuple[bytes, ...]:
 
 def unpack_item(item_id: str, reply: Sequence[bytes]) -> Item:
     """The item in a reply of item."""
-    label, _time, uri, tags, thumbnail = reply
+    label, updated, uri, tags, thumbnail = reply
     return Item(
         id=item_id,
         label=int(np.frombuffer(label, "<i4")[0]),
         thumbnail=thumbnail,
         uri=uri.decode(),
         tags=tuple(tags.decode().split("\t")) if tags else (),
+        updated=int(np.frombuffer(updated, "<u4")[0]),
     )
 
 

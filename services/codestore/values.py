@@ -1,6 +1,6 @@
 """What goes into the code store and what comes out of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -20,6 +20,7 @@ class Item:
         thumbnail: bytes of a small picture, at most 256 KiB, or empty.
         uri: where the picture is, or empty.
         tags: to filter by; each 1 to 64 characters.
+        updated: Unix time of the last change in seconds, set by the store; what is put here is ignored.
     """
 
     id: str
@@ -27,6 +28,7 @@ class Item:
     thumbnail: bytes = b""
     uri: str = ""
     tags: tuple[str, ...] = ()
+    updated: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True)

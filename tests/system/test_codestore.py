@@ -1,8 +1,10 @@
 """The code store on real servers: Valkey, Redis 8 and a cluster."""
 
 import itertools
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +13,7 @@ import redis
 
 from services.codestore import CodeStore, EmbeddedServer, GenerationRef, Item, StoreUnavailableError
 from services.codestore.connection import Call
+from services.codestore.embedded import find_server
 from services.codestore.keys import collection_key, segment_key
 from taxohash.errors import TaxohashError
 from taxohash.taxonomy import Taxonomy
@@ -91,6 +94,14 @@ def test_an_item_put_again_is_replaced_whole(store: CodeStore, name: str) -> Non
     assert store.item(name, "a") == Item("a", 2, uri="last")
     assert store.item(name, "b") == Item("b", 1, b"other")
     assert store.count(name) == 2
+
+
+def test_an_item_tells_when_it_was_changed(store: CodeStore, name: str) -> None:
+    before = int(time.time())
+    store.put_items(name, [Item("a", 0, updated=1)])
+    item = store.item(name, "a")
+    assert item is not None
+    assert before - 1 <= item.updated <= time.time() + 1
 
 
 def test_a_refused_item_is_not_written(store: CodeStore, name: str) -> None:
@@ -375,3 +386,24 @@ def test_passwords_and_full_memory_are_explained(tmp_path_factory: pytest.TempPa
             items = [Item(str(number), 0, thumbnail=bytes(100_000)) for number in range(100)]
             with pytest.raises(StoreUnavailableError, match="raise maxmemory"):
                 store.put_items("c", items)
+
+
+def test_a_full_disk_is_explained_and_what_was_acknowledged_before_it_is_kept(tmp_path: Path) -> None:
+    limited = tmp_path / "limited"  # a server whose files cannot grow beyond 512 KiB
+    limited.write_text(f"#!/bin/sh\ntrap '' XFSZ\nulimit -f 1024\nexec '{find_server()}' \"$@\"\n")
+    limited.chmod(0o700)
+    written: list[str] = []
+
+    def fill(store: CodeStore) -> None:
+        for number in range(1_000):
+            store.put_items("c", [Item(str(number), 0, thumbnail=bytes(10_000))])
+            written.append(str(number))
+
+    with EmbeddedServer(tmp_path / "data", binary=limited) as server, CodeStore.connect(server.url) as store:
+        store.create("c", TAXONOMY)
+        with pytest.raises(StoreUnavailableError, match="free the disk that holds its data"):
+            fill(store)
+    assert 10 < len(written) < 200
+    with EmbeddedServer(tmp_path / "data") as server, CodeStore.connect(server.url) as store:
+        # The write that met the limit was acknowledged before it reached the disk: that is `everysec`.
+        assert len(written) - 1 <= store.count("c") <= len(written)
