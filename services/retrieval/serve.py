@@ -85,9 +85,8 @@ def _serve(target: str, port: int, home: Path) -> int:
     )
     try:
         url = f"http://{HOST}:{port}"
-        if not _ready(process, url):
-            raise TaxohashError(f"service at {url} did not get ready: see the lines above")
-        print(f"serving {url}", flush=True)
+        if _ready(process, url):
+            print(f"serving {url}", flush=True)
         return process.wait()
     finally:
         if process.poll() is None:
@@ -95,9 +94,17 @@ def _serve(target: str, port: int, home: Path) -> int:
 
 
 def _ready(process: "subprocess.Popen[bytes]", url: str) -> bool:
-    """Whether the service got ready, rather than ended or took too long."""
+    """Whether the service got ready; False if it ended, having said why.
+
+    Raises:
+        TaxohashError: it takes too long.
+    """
     deadline = time.monotonic() + _START_SECONDS
-    while process.poll() is None and time.monotonic() < deadline:
+    while process.poll() is None:
+        if time.monotonic() > deadline:
+            raise TaxohashError(
+                f"service at {url} is not ready after {_START_SECONDS:g} seconds: see the lines above"
+            )
         with suppress(httpx.HTTPError):
             if httpx.get(f"{url}/readyz", timeout=2.0, trust_env=False).status_code == 200:
                 return True

@@ -1,0 +1,437 @@
+"""The real thing: a Bento built from a generation, served by BentoML, its codes in a real store."""
+
+import http.client
+import io
+import re
+import socket
+import subprocess
+import sys
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from struct import pack
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import numpy as np
+import psutil  # type: ignore[import-untyped]
+import pytest
+from PIL import Image
+
+from services.codestore import CodeStore, EmbeddedServer
+from taxohash.client import search
+from taxohash.codes import unpack
+from taxohash.errors import TaxohashError
+from taxohash.generation import Generation
+from taxohash.images import decode
+from taxohash.inference import Hasher
+from tests.generations import BITS, TAXONOMY, make_generation
+from tests.serving import (
+    COLLECTION,
+    IDS,
+    ITEMS,
+    LABELS,
+    PICTURES,
+    ROOT,
+    START_SECONDS,
+    Service,
+    environment,
+    publish,
+    serving,
+    start,
+)
+
+pytestmark = pytest.mark.system
+
+
+@pytest.fixture(scope="module")
+def generation(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("retrieval") / "generation"
+    make_generation(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("bento-home")
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory, generation: Path) -> Iterator[EmbeddedServer]:
+    """A store of our own: one test takes it away."""
+    with EmbeddedServer(tmp_path_factory.mktemp("valkey")) as server:
+        publish(server.url, generation)
+        yield server
+
+
+@pytest.fixture(scope="module")
+def bento(home: Path, generation: Path) -> str:
+    command = [sys.executable, "-m", "services.retrieval.build", str(generation), "--bento-home", str(home)]
+    built, again = (
+        subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout for _ in range(2)
+    )
+    tag: str = built.splitlines()[-1]
+    assert again == built
+    return tag
+
+
+@pytest.fixture(scope="module")
+def service(
+    store: EmbeddedServer, bento: str, home: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Service]:
+    folder = tmp_path_factory.mktemp("service")
+    with serving(bento, environment(store.url, home), folder) as started:
+        yield started
+
+
+def oracle(generation: Path, picture: bytes, k: int, node: tuple[str, ...] = ()) -> list[int]:
+    """The k smallest distances by the definition, bit by bit."""
+    hasher = Hasher.load(generation)
+    codes = unpack(hasher.encode_images(decode(p) for p in PICTURES), BITS)
+    query = unpack(hasher.encode_images([decode(picture)]), BITS)[0]
+    distances = (codes != query).sum(axis=1).tolist()
+    return sorted(
+        d for d, label in zip(distances, LABELS, strict=True) if TAXONOMY.paths[label][: len(node)] == node
+    )[:k]
+
+
+# -- the Bento -------------------------------------------------------------------------------------
+
+
+def test_the_bento_holds_the_generation_and_pinned_requirements_without_torch(
+    bento: str, home: Path, generation: Path
+) -> None:
+    name, version = bento.split(":")
+    packed = home / "bentos" / name / version
+    required = (packed / "env/python/requirements.txt").read_text()
+    assert "onnxruntime==" in required
+    assert not re.search(r"^(torch|kfp)\b", required, re.MULTILINE)
+    assert {path.name for path in (packed / "src").iterdir()} == {"taxohash", "services", "bentofile.yaml"}
+    model = next((home / "models" / "taxohash-generation").glob("*/generation.json")).parent
+    assert Generation.load(model) == Generation.load(generation)
+    assert version.startswith(Generation.load(generation).id)
+
+
+def test_serving_loads_neither_torch_nor_kfp(service: Service) -> None:
+    for process in psutil.Process(service.pid).children(recursive=True):
+        maps = Path(f"/proc/{process.pid}/maps").read_text()
+        assert "onnxruntime" in maps
+        assert not re.search(r"/(torch|kfp|pyarrow)/", maps)
+
+
+# -- search ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("k", [1, 10, ITEMS, 1000])
+@pytest.mark.parametrize("node", ["", "warm", "warm/red/crimson", "cold"])
+def test_answers_are_the_oracles(service: Service, generation: Path, k: int, node: str) -> None:
+    told = service.post(PICTURES[5], k=str(k), within=node).raise_for_status().json()
+    expected = oracle(generation, PICTURES[5], k, tuple(node.split("/")) if node else ())
+    assert [result["distance"] for result in told["results"]] == expected
+    hasher = Hasher.load(generation)
+    query = unpack(hasher.encode_images([decode(PICTURES[5])]), BITS)[0]
+    for result in told["results"]:  # each answer is what it says it is
+        row = IDS.index(result["id"])
+        code = unpack(hasher.encode_images([decode(PICTURES[row])]), BITS)[0]
+        assert int((code != query).sum()) == result["distance"]
+        assert tuple(result["label_path"]) == TAXONOMY.paths[LABELS[row]]
+    assert len({result["id"] for result in told["results"]}) == len(expected)
+    assert told["generation"] == hasher.generation.id
+
+
+def test_a_node_without_items_has_no_answers(service: Service) -> None:
+    assert service.post(within="grey <b>&amp;").raise_for_status().json()["results"] == []
+
+
+@pytest.mark.parametrize("kind", ["BMP", "GIF", "PNG", "WEBP"])
+def test_the_same_picture_in_other_formats_is_found(service: Service, tmp_path: Path, kind: str) -> None:
+    file = tmp_path / "picture"
+    with Image.open(io.BytesIO(PICTURES[9])) as image:
+        image.save(file, kind, lossless=True)
+    assert search(service.url, file, k=1)["results"][0]["distance"] == 0
+
+
+def test_thumbnails_are_the_pictures(service: Service) -> None:
+    answer = service.post(PICTURES[-1], k="1").json()["results"][0]
+    assert answer["id"] == IDS[-1]  # an id that needs quoting
+    thumbnail = httpx.get(service.url + answer["thumbnail"])
+    assert thumbnail.content == PICTURES[-1]
+    assert thumbnail.headers["content-type"] == "image/png"
+
+
+def test_the_command_line_client_gets_the_services_own_words(service: Service, tmp_path: Path) -> None:
+    picture = tmp_path / "picture.png"
+    picture.write_bytes(PICTURES[0])
+    assert search(service.url, picture, k=3, within="warm")["results"][0]["id"] == IDS[0]
+    with pytest.raises(
+        TaxohashError, match=r"refused the search \(400\): taxonomy 'signs' has no node 'hot'"
+    ):
+        search(service.url, picture, within="hot")
+
+
+def test_what_is_served_is_told(service: Service, generation: Path) -> None:
+    told = httpx.get(f"{service.url}/v1/generation").json()
+    assert (told["id"], told["codes"], told["collection"]) == (
+        Generation.load(generation).id,
+        ITEMS,
+        COLLECTION,
+    )
+    assert (
+        httpx.get(f"{service.url}/livez").status_code == httpx.get(f"{service.url}/readyz").status_code == 200
+    )
+
+
+def test_it_listens_on_loopback_only(service: Service) -> None:
+    listening = [
+        connection.laddr
+        for process in psutil.Process(service.pid).children(recursive=True)
+        for connection in process.net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN
+    ]
+    assert {address.ip for address in listening} == {"127.0.0.1"}
+
+
+# -- bad input: always one sentence, never a 5xx ---------------------------------------------------
+
+
+def bomb(side: int) -> bytes:
+    """A PNG of side x side black pixels, one bit each: small on the wire, large when decoded."""
+    squeeze = zlib.compressobj(9)
+    row = bytes(1 + (side + 7) // 8)
+    data = b"".join(squeeze.compress(row) for _ in range(side)) + squeeze.flush()
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return pack(">I", len(content)) + kind + content + pack(">I", zlib.crc32(kind + content))
+
+    header = pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+
+
+GOOD = PICTURES[0]
+PNG = ("p.png", GOOD)
+MULTIPART = {"Content-Type": "multipart/form-data; boundary=b"}
+PART = b'--b\r\nContent-Disposition: form-data; name="image"; filename="p.png"\r\n\r\n'
+BAD: dict[str, tuple[set[int], Callable[[], dict[str, Any]]]] = {
+    "no body": ({415}, dict),
+    "empty body": ({400}, lambda: {"content": b"", "headers": MULTIPART}),
+    "empty picture": ({400}, lambda: {"files": {"image": ("p.png", b"")}}),
+    "text": ({422}, lambda: {"files": {"image": ("p.png", b"hello, this is no picture")}}),
+    "html": ({422}, lambda: {"files": {"image": ("p.html", b"<script>alert(1)</script>", "text/html")}}),
+    "svg": ({422}, lambda: {"files": {"image": ("p.svg", b'<svg xmlns="http://www.w3.org/2000/svg"/>')}}),
+    "postscript": (
+        {422},
+        lambda: {"files": {"image": ("p.eps", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n")}},
+    ),
+    "truncated PNG": ({422}, lambda: {"files": {"image": ("p.png", GOOD[:60])}}),
+    "signature only": ({422}, lambda: {"files": {"image": ("p.png", GOOD[:8])}}),
+    "damaged PNG": ({422}, lambda: {"files": {"image": ("p.png", GOOD[:50] + b"\xff" * 20 + GOOD[70:])}}),
+    "truncated JPEG": ({422}, lambda: {"files": {"image": ("p.jpg", b"\xff\xd8\xff\xe0\x00\x10JFIF\x00")}}),
+    "400 megapixels": ({422}, lambda: {"files": {"image": ("p.png", bomb(20_000))}}),
+    "a little too many pixels": ({422}, lambda: {"files": {"image": ("p.png", bomb(4_001))}}),
+    "60 MB": ({413}, lambda: {"files": {"image": ("p.png", bytes(60_000_000))}}),
+    "60 MB in chunks": (
+        {413},
+        lambda: {"content": iter([PART] + [bytes(1_000_000)] * 60), "headers": MULTIPART},
+    ),
+    "raw picture": ({415}, lambda: {"content": GOOD, "headers": {"Content-Type": "image/png"}}),
+    "pickle": (
+        {415},
+        lambda: {"content": b"\x80\x04.", "headers": {"Content-Type": "application/vnd.bentoml+pickle"}},
+    ),
+    "json": ({415}, lambda: {"json": {"image": "x"}}),
+    "odd content type": (
+        {415},
+        lambda: {"content": GOOD, "headers": {"Content-Type": "\xff\xfe;;;=".encode("latin-1")}},
+    ),
+    "no boundary": ({400}, lambda: {"content": GOOD, "headers": {"Content-Type": "multipart/form-data"}}),
+    "not multipart inside": ({400}, lambda: {"content": GOOD, "headers": MULTIPART}),
+    "body ends early": ({400}, lambda: {"content": PART + GOOD, "headers": MULTIPART}),
+    "missing field": ({400}, lambda: {"files": {"picture": PNG}}),
+    "image as text": ({400}, lambda: {"data": {"image": "x"}, "files": {"k": ("", b"1")}}),
+    "two files": ({400}, lambda: {"files": [("image", PNG), ("image", PNG)]}),
+    "many files": ({400}, lambda: {"files": [("image", PNG)] * 50}),
+    "unknown field": ({400}, lambda: {"files": {"image": PNG}, "data": {"top": "3"}}),
+    "k = 0": ({400}, lambda: {"files": {"image": PNG}, "data": {"k": "0"}}),
+    "k < 0": ({400}, lambda: {"files": {"image": PNG}, "data": {"k": "-1"}}),
+    "k is a word": ({400}, lambda: {"files": {"image": PNG}, "data": {"k": "ten"}}),
+    "k is huge": ({400}, lambda: {"files": {"image": PNG}, "params": {"k": "9" * 5000}}),
+    "k twice": ({400}, lambda: {"files": {"image": PNG}, "data": {"k": "3"}, "params": {"k": "4"}}),
+    "unknown node": ({400}, lambda: {"files": {"image": PNG}, "data": {"within": "warm/green"}}),
+    "node of separators": ({400}, lambda: {"files": {"image": PNG}, "data": {"within": "///"}}),
+    "node with control characters": (
+        {400},
+        lambda: {"files": {"image": PNG}, "data": {"within": "\x00\n\x1b[2J"}},
+    ),
+    "huge node": ({400}, lambda: {"files": {"image": PNG}, "data": {"within": "a" * 100_000}}),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_refused_in_one_sentence(service: Service, case: str) -> None:
+    statuses, request = BAD[case]
+    answer = httpx.post(f"{service.url}/v1/search", timeout=60, **request())
+    assert answer.status_code in statuses, answer.text
+    sentence = answer.json()["error"]
+    assert ": " in sentence
+    assert "\n" not in sentence
+    assert len(sentence) < 400
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        "nothing",
+        "",
+        "..",
+        "../../etc/passwd",
+        "%00",
+        "a" * 5000,
+        "item 0\n",
+        "x" * 201,
+        "{signs}:rows",
+        "\ud800",
+    ],
+)
+def test_no_trick_with_an_item_id_finds_anything(service: Service, item: str) -> None:
+    path = "/v1/items/" + quote(item, safe="%", errors="surrogatepass") + "/thumbnail"
+    connection = http.client.HTTPConnection(*service.address, timeout=30)  # which sends the path as it is
+    with closing(connection):
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        assert answer.status == 404
+        assert len(answer.read()) < 400
+
+
+def test_a_slow_body_is_given_up(service: Service) -> None:
+    before = service.metric('taxohash_upload_rejected_total{reason="slow"}')
+    with socket.create_connection(service.address, timeout=30) as connection:
+        connection.sendall(
+            b"POST /v1/search HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n"
+            b"Content-Type: multipart/form-data; boundary=b\r\n\r\n--b\r\n"
+        )
+        answer = b""
+        while piece := connection.recv(65536):  # until the server closes
+            answer += piece
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert b"did not arrive within 1.5 seconds" in answer
+    assert service.metric('taxohash_upload_rejected_total{reason="slow"}') == before + 1
+
+
+def test_a_client_that_leaves_costs_nothing(service: Service) -> None:
+    for _ in range(3):
+        with socket.create_connection(service.address, timeout=30) as connection:
+            connection.sendall(
+                b"POST /v1/search HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n"
+                b"Content-Type: multipart/form-data; boundary=b\r\n\r\n--b\r\n"
+            )
+    assert service.post().status_code == 200
+
+
+def test_requests_and_refusals_are_counted_under_names_of_a_fixed_set(
+    service: Service, generation: Path
+) -> None:
+    identity = Generation.load(generation).id
+    good = f'taxohash_requests_total{{generation="{identity}",route="search",status="200"}}'
+    bad = f'taxohash_requests_total{{generation="{identity}",route="search",status="422"}}'
+    refused = 'taxohash_upload_rejected_total{reason="image"}'
+    encoded = 'taxohash_stage_seconds_count{stage="encode"}'
+    before = [service.metric(sample) for sample in (good, bad, refused, encoded)]
+    for _ in range(3):
+        service.post()
+    service.post(b"no picture")
+    httpx.get(f"{service.url}/some/path/nobody/knows")
+    after = [service.metric(sample) for sample in (good, bad, refused, encoded)]
+    assert np.subtract(after, before).tolist() == [3, 1, 1, 3]
+    assert service.metric(f'taxohash_codes_loaded{{generation="{identity}"}}') == ITEMS
+    text = httpx.get(f"{service.url}/metrics").text
+    assert "nobody" not in text
+    routes = set(re.findall(r'route="([^"]*)"', text))
+    assert routes <= {"page", "metrics", "search", "thumbnail", "taxonomy", "examples", "generation", "none"}
+
+
+def test_nothing_of_all_this_was_a_server_error(service: Service) -> None:
+    """Comes after the bad input above, in the order of this file."""
+    assert not re.findall(
+        r'^taxohash_requests_total\{.*status="5.*$', httpx.get(f"{service.url}/metrics").text, re.MULTILINE
+    )
+    assert "Traceback" not in service.log.read_text()
+
+
+# -- what must not be served -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("way", ["folder", "bento"])
+def test_a_generation_that_is_not_published_is_refused_by_both_ids(
+    store: EmbeddedServer, home: Path, generation: Path, tmp_path: Path, way: str
+) -> None:
+    other = make_generation(tmp_path / "other", seed=1)
+    command = [sys.executable, "-m", "services.retrieval.serve", str(tmp_path / "other"), "--port", "0"]
+    variables = environment(store.url, home)
+    if way == "bento":  # as a container starts it
+        command = [
+            sys.executable,
+            "-m",
+            "bentoml",
+            "serve",
+            "services.retrieval.service:Retrieval",
+            "--port",
+            "1",
+        ]
+        variables |= {"TAXOHASH_GENERATION": str(tmp_path / "other"), "BENTOML_DO_NOT_TRACK": "true"}
+    done = subprocess.run(
+        command, cwd=ROOT, env=variables, capture_output=True, text=True, timeout=START_SECONDS, check=False
+    )
+    assert done.returncode != 0
+    assert done.stderr.count("\n") == 1
+    assert other.id in done.stderr
+    assert Generation.load(generation).id in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_without_a_published_generation_or_a_store_it_does_not_start(
+    store: EmbeddedServer, home: Path, generation: Path
+) -> None:
+    with CodeStore.connect(store.url) as codes:
+        codes.create("empty", TAXONOMY, segments=1)
+    for variables, sentence in [
+        (environment(store.url, home, TAXOHASH_COLLECTION="empty"), "has none published"),
+        (environment("redis://127.0.0.1:1", home), "start it, or correct the address"),
+    ]:
+        done = subprocess.run(
+            [sys.executable, "-m", "services.retrieval.serve", str(generation), "--port", "0"],
+            cwd=ROOT,
+            env=variables,
+            capture_output=True,
+            text=True,
+            timeout=START_SECONDS,
+            check=False,
+        )
+        assert done.returncode != 0
+        assert done.stderr.count("\n") == 1
+        assert sentence in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_a_killed_starter_leaves_no_server(
+    store: EmbeddedServer, home: Path, generation: Path, tmp_path: Path
+) -> None:
+    process, _url = start(str(generation), environment(store.url, home), tmp_path / "log")
+    family = psutil.Process(process.pid).children(recursive=True)
+    process.kill()
+    process.wait()
+    assert len(family) >= 2
+    assert not psutil.wait_procs(family, timeout=30)[1]
+
+
+# -- last: the store goes away ---------------------------------------------------------------------
+
+
+def test_search_goes_on_without_the_store(service: Service, store: EmbeddedServer) -> None:
+    store.stop()
+    assert service.post().status_code == 200
+    answer = httpx.get(f"{service.url}/v1/items/item 1/thumbnail", timeout=60)
+    assert answer.status_code == 503
+    assert "does not answer as it should" in answer.json()["error"]
+    assert httpx.get(f"{service.url}/readyz").status_code == 200

@@ -1,0 +1,251 @@
+"""The page in headless Chromium: what a visitor does, sees and is told."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.ui import Select, WebDriverWait
+
+from services.codestore import EmbeddedServer
+from taxohash.generation import Generation
+from tests.generations import TAXONOMY, make_generation
+from tests.serving import ITEMS, PICTURES, Service, environment, publish, serving
+
+CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+pytestmark = [
+    pytest.mark.system,
+    pytest.mark.skipif(
+        not (CHROMIUM and DRIVER), reason="no chromium and chromedriver here: scripts/browser gets them"
+    ),
+]
+SECONDS = 30
+SWITCHES = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--window-size=1280,1000",
+]
+
+
+@pytest.fixture(scope="module")
+def generation(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("page") / "generation"
+    make_generation(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def redis_url(tmp_path_factory: pytest.TempPathFactory, generation: Path) -> Iterator[str]:
+    with EmbeddedServer(tmp_path_factory.mktemp("valkey")) as server:
+        publish(server.url, generation)
+        yield server.url
+
+
+@pytest.fixture(scope="module")
+def service(redis_url: str, generation: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    folder = tmp_path_factory.mktemp("service")
+    with serving(str(generation), environment(redis_url, folder / "home"), folder) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    options = webdriver.ChromeOptions()
+    assert CHROMIUM
+    options.binary_location = CHROMIUM
+    for switch in [*SWITCHES, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"]:
+        options.add_argument(switch)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(executable_path=DRIVER))
+    yield driver
+    driver.quit()
+
+
+class Page:
+    """The page as a visitor meets it."""
+
+    def __init__(self, chromium: webdriver.Chrome, url: str) -> None:
+        self.chromium = chromium
+        chromium.get(url)
+
+    def wait(self) -> WebDriverWait[webdriver.Chrome]:
+        return WebDriverWait(self.chromium, SECONDS)
+
+    def find(self, name: str) -> WebElement:
+        return self.chromium.find_element(By.ID, name)
+
+    def cards(self) -> list[WebElement]:
+        return self.chromium.find_elements(By.CSS_SELECTOR, "#results .card")
+
+    def loaded(self) -> "Page":
+        self.wait().until(lambda _: self.find("served").is_displayed())
+        return self
+
+    def choose(self, picture: Path) -> None:
+        self.find("picture").send_keys(str(picture))
+
+    def answered(self, count: int) -> None:
+        self.wait().until(lambda _: len(self.cards()) == count)
+
+    def drawn(self, image: WebElement) -> None:
+        """Wait until one of the made pictures, 8 pixels wide, is there."""
+        self.wait().until(
+            lambda browser: browser.execute_script("return arguments[0].naturalWidth", image) == 8
+        )
+
+    def complaints(self) -> list[object]:
+        """What the browser's console has said since it was last asked."""
+        said: list[object] = self.chromium.get_log("browser")  # type: ignore[no-untyped-call]
+        return said
+
+    def told(self) -> str:
+        self.wait().until(lambda _: self.find("error").is_displayed())
+        return self.find("error").text
+
+
+@pytest.fixture
+def page(chromium: webdriver.Chrome, service: Service) -> Page:
+    return Page(chromium, service.url).loaded()
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    file = tmp_path / "my picture.png"
+    file.write_bytes(PICTURES[5])
+    return file
+
+
+def test_choosing_a_picture_shows_its_answers(
+    page: Page, picture: Path, generation: Path, chromium: webdriver.Chrome
+) -> None:
+    assert page.find("generation").text == Generation.load(generation).id
+    assert page.find("items").text == str(ITEMS)
+    page.choose(picture)
+    page.answered(12)
+    first = page.cards()[0]
+    assert "distance 0" in first.text
+    assert " › ".join(TAXONOMY.paths[0]) in first.text
+    assert page.find("preview").is_displayed()
+    assert "12 answers" in page.find("status").text
+    assert page.find("majority").text
+    pictures = chromium.find_elements(By.CSS_SELECTOR, "#results img, #preview")
+    assert len(pictures) == 13
+    for image in pictures:
+        chromium.execute_script("arguments[0].scrollIntoView()", image)  # they load when they come into view
+        page.drawn(image)
+
+
+def test_nothing_on_the_way_offends_the_browser(page: Page, picture: Path) -> None:
+    page.complaints()
+    page.choose(picture)
+    page.answered(12)
+    assert page.complaints() == []
+
+
+def test_the_tree_and_the_number_of_answers_can_be_chosen(page: Page, picture: Path) -> None:
+    page.choose(picture)
+    page.answered(12)
+    page.find("k").clear()
+    page.find("k").send_keys("5")
+    Select(page.find("within")).select_by_value("cold/blue")
+    page.answered(5)
+    page.wait().until(lambda _: "within cold/blue" in page.find("status").text)
+    assert all("cold › blue" in card.text for card in page.cards())
+    names = [option.get_attribute("value") for option in Select(page.find("within")).options]
+    assert len(names) == 1 + len(
+        {path[:depth] for path in TAXONOMY.paths for depth in range(1, len(path) + 1)}
+    )
+
+
+def test_an_example_is_a_search(page: Page) -> None:
+    page.wait().until(lambda _: page.find("examples").is_displayed())
+    example = page.chromium.find_element(By.CSS_SELECTOR, "#example-list .again")
+    example.click()
+    page.answered(12)
+    assert "distance 0" in page.cards()[0].text
+
+
+def test_an_answer_is_the_next_search(page: Page, picture: Path) -> None:
+    page.choose(picture)
+    page.answered(12)
+    second = page.cards()[1]
+    item = second.find_element(By.CLASS_NAME, "again").get_attribute("title") or ""
+    second.find_element(By.CLASS_NAME, "again").click()
+    page.wait().until(lambda _: page.find("name").text.startswith("item "))
+    page.wait().until(lambda _: "distance 0" in page.cards()[0].text)
+    assert page.find("name").text.removeprefix("item ") in item
+
+
+def test_what_the_service_refuses_is_shown_in_its_words(page: Page, tmp_path: Path) -> None:
+    text = tmp_path / "notes.txt"
+    text.write_text("no picture")
+    page.choose(text)
+    assert "cannot be decoded" in page.told()
+    assert page.find("go").is_enabled()
+
+
+def test_a_bad_number_is_explained(page: Page, picture: Path) -> None:
+    page.find("k").clear()
+    page.find("k").send_keys("5000")
+    page.choose(picture)
+    assert "whole number from 1 to 1000" in page.told()
+
+
+def test_searching_without_a_picture_asks_for_one(page: Page) -> None:
+    page.find("go").click()
+    assert page.told() == "Choose a picture first."
+
+
+def test_names_from_the_data_are_text_never_markup(page: Page, chromium: webdriver.Chrome) -> None:
+    options = [option.text.strip() for option in Select(page.find("within")).options]
+    assert "grey <b>&amp; (0)" in options
+    assert not chromium.find_elements(By.CSS_SELECTOR, "#within b")
+
+
+def test_everything_has_a_name_for_those_who_do_not_see_it(
+    page: Page, picture: Path, chromium: webdriver.Chrome
+) -> None:
+    page.choose(picture)
+    page.answered(12)
+    for control in chromium.find_elements(By.CSS_SELECTOR, "button, input, select"):
+        if control.is_displayed() or control.get_attribute("type") == "file":
+            assert control.accessible_name, control.get_attribute("outerHTML")
+    for image in chromium.find_elements(By.TAG_NAME, "img"):
+        assert image.get_attribute("alt"), image.get_attribute("outerHTML")
+
+
+def test_the_page_fits_a_telephone(page: Page, picture: Path, chromium: webdriver.Chrome) -> None:
+    chromium.set_window_size(500, 900)
+    try:
+        page.choose(picture)
+        page.answered(12)
+        width = chromium.execute_script("return [document.documentElement.scrollWidth, window.innerWidth]")
+        assert width[0] <= width[1]
+    finally:
+        chromium.set_window_size(1280, 1000)
+
+
+def test_a_token_is_asked_for_and_used(
+    redis_url: str, generation: Path, tmp_path: Path, chromium: webdriver.Chrome, picture: Path
+) -> None:
+    variables = environment(redis_url, tmp_path / "home", TAXOHASH_API_TOKEN="s3cret")
+    with serving(str(generation), variables, tmp_path) as guarded:
+        page = Page(chromium, guarded.url)
+        assert "token" in page.told()
+        page.find("token").send_keys("s3cret")
+        page.find("token").submit()
+        page.loaded()
+        page.choose(picture)
+        page.answered(12)
+        thumbnail = page.cards()[0].find_element(By.TAG_NAME, "img")
+        page.drawn(thumbnail)
