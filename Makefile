@@ -5,7 +5,7 @@ JOBS ?= 2
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install data demo test lint format clean
+.PHONY: help install data demo test lint format lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -31,6 +31,10 @@ lint: install ## ruff, its formatter, and mypy --strict
 format: install ## let ruff put the sources in order
 	@$(PYTHON_IN) -m ruff check --fix .
 	@$(PYTHON_IN) -m ruff format .
+
+lock: install ## write the versions in .venv to constraints.txt
+	@{ head -n 1 constraints.txt; $(PYTHON_IN) -m pip freeze --exclude-editable | sed 's/+cpu$$//'; } >constraints.new
+	@mv constraints.new constraints.txt
 
 clean: ## remove what was made, environment and data included
 	rm -rf .venv .cache .demo data runs generations local_outputs build dist *.egg-info
