@@ -1,133 +1,393 @@
-"""Exact Hamming search over packed codes."""
+"""Exact Hamming search over packed codes: build, search, change, save."""
 
+import itertools
+import os
 import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
-from typing import Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from taxohash.errors import TaxohashError
-from taxohash.hamming.selection import Selection, row_mask
+from taxohash.hamming import flat
+from taxohash.hamming.centres import NO_MASK, NO_ROWS
+from taxohash.hamming.intrinsics import CODES
+from taxohash.hamming.segments import Bitmap, Keys, Run, Segment, Sliced, bring, make_segment, restore
+from taxohash.hamming.selection import Selection
+from taxohash.hamming.state import State, append, fresh, merged, rearrange, rebase, without
 from taxohash.hamming.storage import read_arrays, write_arrays
 from taxohash.hamming.words import Rows, Words, check_bits, check_rows, to_words
 
+T = TypeVar("T")
+R = TypeVar("R")
 Distances = npt.NDArray[np.int32]
+
+LONG_K = 2048  # from here on distances are counted first and the k nearest collected and sorted
+MOST_ROWS = 2**32 - 1
+TAIL = (4096, 128)  # the tail may hold this many codes, or this fraction of the base
+DEAD = (4096, 4)  # removed codes that the base may hold, likewise
+SPLIT = 1 << 20  # codes from which several threads share one query
 
 
 class HammingIndex:
-    """Exact top-k and radius search over binary codes."""
+    """Exact top-k and radius search over binary codes of `bits` bits, by Hamming distance, ties by row.
 
-    def __init__(self, bits: int, words: Words, alive: npt.NDArray[np.bool_]) -> None:
+    Any number of threads may search while others change the index: a search sees one state, a change is visible to
+    the next search. Codes that cluster are grouped around centres and most are never looked at; other codes are
+    bit-sliced and scanned. `build` decides by what it measures.
+    """
+
+    def __init__(self, bits: int, state: State, built: int) -> None:
         self.bits = bits
-        self._state = (words, alive)
-        self._lock = threading.Lock()
+        self._state = state
+        self._built = built  # codes at the last decision about the arrangement
+        self._lock = threading.Lock()  # held by whoever changes the index
+        self._compacting = threading.Lock()  # held by whoever makes a new base
+        self._last: dict[str, int | str] = {}
 
     @classmethod
     def build(cls, codes: npt.ArrayLike, bits: int, centres: npt.ArrayLike | None = None) -> Self:
-        """An index over codes uint8[N, ceil(bits/8)]; row i is codes[i]."""
-        words = to_words(codes, check_bits(bits)).copy()
-        if centres is not None:
-            to_words(centres, bits, "centres")
-        return cls(bits, words, np.ones(len(words), dtype=np.bool_))
+        """An index over codes uint8[N, ceil(bits/8)] as numpy.packbits makes them; row i is codes[i].
+
+        Args:
+            codes: any N from 0; copied.
+            bits: 8 to 1024.
+            centres: uint8[n, ceil(bits/8)], a hasher's class codes: where the grouping starts from.
+
+        Raises:
+            TaxohashError: bits out of range, or codes or centres of the wrong dtype or shape.
+        """
+        words = to_words(codes, check_bits(bits))
+        given = None if centres is None else to_words(centres, bits, "centres")
+        if len(words) >= MOST_ROWS:
+            raise TaxohashError(f"{len(words)} codes: an index holds fewer than {MOST_ROWS}")
+        base = make_segment(bits, words.ravel(), NO_ROWS, given)
+        if isinstance(base, Run):
+            base = replace(base, codes=base.codes.copy())  # the caller's array is his
+        return cls(bits, fresh(base, len(words)), len(words))
 
     def __len__(self) -> int:
-        return int(self._state[1].sum())
+        """Rows that can be found."""
+        return self._state.live
 
     @property
     def rows(self) -> int:
-        """Rows ever given out, removed ones included: allowed masks have this length."""
-        return len(self._state[0])
+        """Rows ever given out, removed ones included: boolean masks have this length."""
+        return self._state.end
 
     def select(self, allowed: npt.ArrayLike) -> Selection:
-        """An allowed-set prepared for many searches."""
-        return Selection(row_mask(allowed, self.rows).copy())
+        """Prepare an allowed-set, a mask bool[rows] or an array of rows, for many searches.
+
+        Raises:
+            TaxohashError: a mask of another length, or rows out of range.
+        """
+        return Selection(allowed, self._state.end)
 
     def search(
-        self, queries: npt.ArrayLike, k: int = 10, allowed: "npt.ArrayLike | Selection | None" = None, threads: int = 1
+        self,
+        queries: npt.ArrayLike,
+        k: int = 10,
+        allowed: "npt.ArrayLike | Selection | None" = None,
+        threads: int = 1,
     ) -> tuple[Distances, Rows]:
-        """The k nearest rows of each query: int32[Q, k'], int64[Q, k'], ascending, ties by row."""
-        if k < 0:
-            raise TaxohashError(f"k is {k}: pass 0 or more")
-        asked, words, rows = self._resolve(queries, allowed)
-        k = min(k, len(rows))
-        distances = np.empty((len(asked), k), dtype=np.int32)
-        found = np.empty((len(asked), k), dtype=np.int64)
-        for i, query in enumerate(asked):
-            d = np.bitwise_count(words ^ query).sum(axis=1, dtype=np.int32)
-            order = np.argsort(d, kind="stable")[:k]
-            distances[i], found[i] = d[order], rows[order]
-        return distances, found
+        """The k nearest rows of each query.
+
+        Args:
+            queries: uint8[Q, ceil(bits/8)].
+            k: how many.
+            allowed: a mask bool[rows], an array of rows, or a `Selection`; None allows all.
+            threads: how many to use; the interpreter's lock is not held.
+
+        Returns:
+            distances int32[Q, k'] and rows int64[Q, k'], ascending distance, ties by row,
+            where k' = min(k, allowed rows that exist).
+
+        Raises:
+            TaxohashError: k or threads out of range, queries of the wrong dtype or shape, a wrong allowed-set.
+        """
+        asked = to_words(queries, self.bits, "queries")
+        if k < 0 or threads < 1:
+            raise TaxohashError(
+                f"k is {k} and threads {threads}: pass k of 0 or more and threads of 1 or more"
+            )
+        state = self._state
+        selection = self._selection(allowed, state)
+        most = min(k, state.live if selection is None else min(state.live, selection.count))
+        base, mask, tail_mask = _apply(state, selection)
+        if most > LONG_K:
+            return self._search_long(asked, most, base, state.tail, mask, tail_mask)
+        best: Keys = np.full((max(len(asked), 1), max(most, 1)), flat.EMPTY)
+        if len(asked) == 0 or most == 0:
+            most = min(most, _count_allowed(base, mask, state.tail, tail_mask))
+            return np.empty((len(asked), most), dtype=np.int32), np.empty((len(asked), most), dtype=np.int64)
+        touched = _search_base(base, asked, mask, best, threads)
+        if len(state.tail):
+            bring(state.tail, asked, tail_mask, best, ordered=False)
+        if selection is not None:
+            most = min(most, int(np.count_nonzero(best[0] != flat.EMPTY)))
+        distances = np.empty((len(asked), most), dtype=np.int32)
+        rows = np.empty((len(asked), most), dtype=np.int64)
+        flat.finish(best, distances, rows)
+        self._last = {
+            "path": base.layout,
+            "queries": len(asked),
+            "touched": touched + len(asked) * len(state.tail),
+        }
+        return distances, rows
 
     def range_search(
-        self, queries: npt.ArrayLike, radius: int, allowed: "npt.ArrayLike | Selection | None" = None, threads: int = 1
+        self,
+        queries: npt.ArrayLike,
+        radius: int,
+        allowed: "npt.ArrayLike | Selection | None" = None,
+        threads: int = 1,
     ) -> tuple[Rows, Distances, Rows]:
-        """All rows within `radius` (inclusive) of each query; query i has the answers limits[i]:limits[i + 1]."""
-        asked, words, rows = self._resolve(queries, allowed)
-        limits, distances, found = [0], [np.empty(0, np.int32)], [np.empty(0, np.int64)]
-        for query in asked:
-            d = np.bitwise_count(words ^ query).sum(axis=1, dtype=np.int32)
-            order = np.argsort(d, kind="stable")
-            order = order[d[order] <= radius]
-            distances.append(d[order])
-            found.append(rows[order])
-            limits.append(limits[-1] + len(order))
-        return np.array(limits, dtype=np.int64), np.concatenate(distances), np.concatenate(found)
+        """All rows at distance `radius` or less of each query.
+
+        Returns:
+            limits int64[Q + 1], distances int32[n], rows int64[n]: query i has the answers limits[i]:limits[i + 1],
+            ascending distance, ties by row.
+
+        Raises:
+            TaxohashError: as `search`; a negative radius.
+        """
+        asked = to_words(queries, self.bits, "queries")
+        if radius < 0 or threads < 1:
+            raise TaxohashError(f"radius is {radius} and threads {threads}: pass 0 or more, and 1 or more")
+        state = self._state
+        base, mask, tail_mask = _apply(state, self._selection(allowed, state))
+        radius = min(int(radius), self.bits)
+
+        def one(query: Words) -> Keys:
+            return _collect(query, radius, base, state.tail, mask, tail_mask)
+
+        found = _each(one, list(asked), threads)
+        limits = np.zeros(len(asked) + 1, dtype=np.int64)
+        np.cumsum([keys.size for keys in found], out=limits[1:])
+        distances, rows = _split(np.concatenate([np.empty(0, dtype=np.uint64), *found]))
+        return limits, distances, rows
 
     def add(self, codes: npt.ArrayLike) -> Rows:
-        """Append codes; their new rows int64[n]."""
-        new = to_words(codes, self.bits)
+        """Append codes uint8[n, ceil(bits/8)]; their new rows int64[n].
+
+        Raises:
+            TaxohashError: codes of the wrong dtype or shape, or no row numbers left.
+        """
+        words = to_words(codes, self.bits)
         with self._lock:
-            words, alive = self._state
-            self._state = (np.concatenate([words, new]), np.concatenate([alive, np.ones(len(new), np.bool_)]))
-        return np.arange(len(words), len(words) + len(new))
+            state = self._state
+            rows = np.arange(state.end, state.end + len(words), dtype=np.int64)
+            if state.end + len(words) >= MOST_ROWS:
+                raise TaxohashError(
+                    f"the index has given out {state.end} of {MOST_ROWS} rows: build a new one"
+                )
+            tail = append(state.tail, words, rows)
+            self._state = replace(state, tail=tail, end=state.end + len(words))
+        self._compact_if_due()
+        return rows
 
     def remove(self, rows: npt.ArrayLike) -> None:
-        """Forget rows; a row removed before is not an error. Row numbers are never given out again."""
+        """Forget rows int64[n]. Removing a row twice is no error; its number is not given out again.
+
+        Raises:
+            TaxohashError: rows out of range.
+        """
         with self._lock:
-            words, alive = self._state
-            alive = alive.copy()
-            alive[check_rows(rows, len(words))] = False
-            self._state = (words, alive)
+            self._state = without(self._state, check_rows(rows, self._state.end))
+        self._compact_if_due()
 
     def update(self, rows: npt.ArrayLike, codes: npt.ArrayLike) -> None:
-        """Replace the codes of live rows."""
-        new = to_words(codes, self.bits)
+        """Give rows int64[n] the codes uint8[n, ceil(bits/8)].
+
+        Raises:
+            TaxohashError: rows out of range, removed or repeated, or codes of another shape.
+        """
+        words = to_words(codes, self.bits)
         with self._lock:
-            words, alive = self._state
-            at = check_rows(rows, len(words))
-            if len(at) != len(new):
-                raise TaxohashError(f"{len(at)} rows and {len(new)} codes: pass one code a row")
-            if not alive[at].all():
-                raise TaxohashError(f"row {at[~alive[at]][0]} was removed: add its code instead")
-            words = words.copy()
-            words[at] = new
-            self._state = (words, alive)
+            state = self._state
+            at = check_rows(rows, state.end)
+            if len(at) != len(words) or len(np.unique(at)) != len(at):
+                raise TaxohashError(
+                    f"{len(at)} rows for {len(words)} codes: pass each row once, and one code a row"
+                )
+            remaining = without(state, at)
+            if state.live - remaining.live != len(at):
+                raise TaxohashError(
+                    f"not all of the {len(at)} rows exist: add the codes of removed rows instead"
+                )
+            self._state = replace(remaining, tail=append(remaining.tail, words, at))
+        self._compact_if_due()
+
+    def compact(self) -> None:
+        """Bring the tail into the base and forget removed codes now. Searches and changes go on meanwhile."""
+        self._compact(always=True)
 
     def save(self, path: str | Path) -> None:
         """Write the index to one file, whole or not at all."""
-        words, alive = self._state
-        write_arrays(Path(path), {"bits": self.bits}, {"words": words, "alive": alive})
+        state = self._state
+        header = {
+            "bits": self.bits, "layout": state.base.layout, "count": len(state.base), "dead": state.dead,
+            "removed": state.removed, "end": state.end, "built": self._built,
+        }  # fmt: skip
+        arrays = {f"base_{name}": array for name, array in state.base.arrays().items()}
+        arrays |= {f"tail_{name}": array for name, array in state.tail.arrays().items()}
+        write_arrays(Path(path), header, {**arrays, "alive": state.alive})
 
     @classmethod
     def load(cls, path: str | Path, mmap: bool = True) -> Self:
-        """An index saved by `save`; with `mmap` the codes stay in the file until touched."""
+        """An index written by `save`. With `mmap` its codes are read from the file when first touched.
+
+        Raises:
+            TaxohashError: no such file, or not an index, or a truncated one.
+        """
         header, arrays = read_arrays(Path(path), mmap)
-        return cls(header["bits"], arrays["words"], arrays["alive"])
+        bits = header["bits"]
+        parts = {
+            name.removeprefix("base_"): array for name, array in arrays.items() if name.startswith("base_")
+        }
+        base = restore(bits, header["layout"], header["count"], parts)
+        rows = arrays["tail_rows"]
+        tail = Run(bits, arrays["tail_codes"], rows, rows.size)
+        state = State(base, arrays["alive"], header["dead"], tail, header["removed"], header["end"])
+        return cls(bits, state, header["built"])
 
-    def stats(self) -> dict[str, int | str]:
-        """Rows, live rows, bytes, and what the last search did."""
-        words, alive = self._state
-        return {"rows": len(words), "live": len(self), "bits": self.bits, "bytes": words.nbytes + alive.nbytes, "path": "flat"}
+    def stats(self) -> dict[str, Any]:
+        """Rows, bytes, the arrangement, and what the last search did.
 
-    def _resolve(self, queries: npt.ArrayLike, allowed: "npt.ArrayLike | Selection | None") -> tuple[Words, Words, Rows]:
-        asked = to_words(queries, self.bits, "queries")
-        words, alive = self._state
-        if isinstance(allowed, Selection):
-            mask = np.zeros(len(words), dtype=np.bool_)
-            mask[: len(allowed.mask)] = allowed.mask[: len(words)]
-            alive = alive & mask
-        elif allowed is not None:
-            alive = alive & row_mask(allowed, len(words))
-        rows = np.flatnonzero(alive)
-        return asked, words[rows], rows
+        `rows` given out, `live` ones, `tail` codes not yet in the base, `bits`, `layout` ("rings", "sliced", "run"),
+        `bytes` of all arrays, `bytes_per_code`; of the last search `path`, `queries` and `touched` (codes looked at).
+        """
+        state = self._state
+        size = sum(a.nbytes for a in state.base.arrays().values()) + state.alive.nbytes
+        size += state.tail.codes.nbytes + state.tail.rows.nbytes
+        return {
+            "rows": state.end, "live": state.live, "tail": len(state.tail), "bits": self.bits,
+            "layout": state.base.layout, "bytes": size, "bytes_per_code": size / max(state.live, 1), **self._last,
+        }  # fmt: skip
+
+    def _selection(self, allowed: "npt.ArrayLike | Selection | None", state: State) -> Selection | None:
+        if allowed is None or isinstance(allowed, Selection):
+            return allowed
+        return Selection(allowed, state.end, once=True)
+
+    def _search_long(
+        self, asked: Words, most: int, base: Segment, tail: Run, mask: Bitmap, tail_mask: Bitmap
+    ) -> tuple[Distances, Rows]:
+        """`search` for long rankings: count the distances, then collect and sort what is near enough."""
+        most = min(most, _count_allowed(base, mask, tail, tail_mask))
+        distances = np.empty((len(asked), most), dtype=np.int32)
+        rows = np.empty((len(asked), most), dtype=np.int64)
+        for i, query in enumerate(asked):
+            counts = np.zeros(self.bits + 1, dtype=np.int64)
+            base.histogram(query, mask, counts)
+            tail.histogram(query, tail_mask, counts)
+            radius = int(np.searchsorted(counts.cumsum(), most))
+            distances[i], rows[i] = _split(_collect(query, radius, base, tail, mask, tail_mask)[:most])
+        self._last = {
+            "path": base.layout,
+            "queries": len(asked),
+            "touched": len(asked) * (len(base) + len(tail)),
+        }
+        return distances, rows
+
+    def _is_due(self) -> bool:
+        state = self._state
+        size = len(state.base)
+        return len(state.tail) > max(TAIL[0], size // TAIL[1]) or state.dead > max(DEAD[0], size // DEAD[1])
+
+    def _compact_if_due(self) -> None:
+        if self._is_due() and not self._compacting.locked():
+            threading.Thread(target=self._compact, args=(False,), name="hamming-compaction").start()
+
+    def _compact(self, always: bool) -> None:
+        with self._compacting:
+            if not always and not self._is_due():
+                return
+            before = self._state
+            base = merged(before)
+            if len(base) > 2 * self._built:
+                base, self._built = rearrange(base), len(base)
+            with self._lock:
+                self._state = rebase(before, self._state, base)
+
+
+def _apply(state: State, selection: Selection | None) -> tuple[Segment, Bitmap, Bitmap]:
+    """What to search instead of the base, and the masks for it and for the tail."""
+    alive = state.alive if state.dead else NO_MASK
+    if selection is None:
+        return state.base, alive, NO_MASK
+    base, masked = selection.apply(state.base)
+    if masked:
+        if state.dead:
+            shared = min(alive.size, selection.bitmap.size)
+            alive = alive[:shared] & selection.bitmap[:shared]
+        else:
+            alive = selection.bitmap
+    return base, alive, selection.bitmap
+
+
+def _count_allowed(base: Segment, mask: Bitmap, tail: Run, tail_mask: Bitmap) -> int:
+    return len(flat.positions(base.rows, mask, len(base))) + len(
+        flat.positions(tail.rows, tail_mask, len(tail))
+    )
+
+
+def _search_base(base: Segment, queries: Words, mask: Bitmap, best: Keys, threads: int) -> int:
+    """`base.search` on several threads: each takes some queries, or, of few queries, some of the codes."""
+    if threads == 1 or (len(queries) == 1 and len(base) < SPLIT):
+        return base.search(queries, mask, best)
+    if len(queries) < threads and isinstance(base, Sliced) and len(base) >= SPLIT:
+        step = -(-len(base) // (threads * CODES)) * CODES
+        parts = [(np.full_like(best, flat.EMPTY), start) for start in range(0, len(base), step)]
+        touched = sum(
+            _each(
+                lambda p: base.search_part(queries, mask, p[0], p[1], min(p[1] + step, len(base))),
+                parts,
+                threads,
+            )
+        )
+        best[:] = np.sort(np.concatenate([part for part, _ in parts], axis=1), axis=1)[:, : best.shape[1]][
+            :, ::-1
+        ]
+        return touched
+    cuts = np.linspace(0, len(queries), min(threads, len(queries)) + 1).astype(np.int64)
+    spans = list(itertools.pairwise(cuts))
+    return sum(
+        _each(
+            lambda span: base.search(queries[span[0] : span[1]], mask, best[span[0] : span[1]]),
+            spans,
+            threads,
+        )
+    )
+
+
+def _collect(query: Words, radius: int, base: Segment, tail: Run, mask: Bitmap, tail_mask: Bitmap) -> Keys:
+    """The sorted keys of all allowed codes within `radius`."""
+    keys, size = base.collect(query, radius, mask, np.empty(64, dtype=np.uint64), 0)
+    keys, size = tail.collect(query, radius, tail_mask, keys, size)
+    return np.sort(keys[:size])
+
+
+def _split(keys: Keys) -> tuple[Distances, Rows]:
+    return (keys >> flat.SHIFT).astype(np.int32), (keys & flat.LOW).astype(np.int64)
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="hamming")
+
+
+def _each(work: Callable[[T], R], items: list[T], threads: int) -> list[R]:
+    """`work` on all items, in order, on several threads where asked for."""
+    if threads == 1 or len(items) < 2:
+        return [work(item) for item in items]
+    cuts = np.linspace(0, len(items), min(threads, len(items)) + 1).astype(int)
+    parts = [items[start:stop] for start, stop in itertools.pairwise(cuts)]
+    return [
+        result for part in _pool().map(lambda part: [work(item) for item in part], parts) for result in part
+    ]

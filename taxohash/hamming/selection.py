@@ -1,34 +1,58 @@
 """Which rows a search may return."""
 
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from taxohash.errors import TaxohashError
+from taxohash.hamming.segments import Segment
 from taxohash.hamming.words import check_rows
 
-Allowed = "npt.ArrayLike | Selection | None"
+TAKE = 4  # a prepared selection of at most 1/4 of the codes gets its own copy of them
+TAKE_ONCE = 256  # one that serves a single search, of at most 1/256
 
 
-@dataclass(frozen=True)
 class Selection:
-    """A prepared allowed-set, made by `HammingIndex.select` and reused between queries."""
+    """A prepared allowed-set, made by `HammingIndex.select` and reused between searches.
 
-    mask: npt.NDArray[np.bool_]
+    A small one keeps the allowed codes by themselves, made at the first search and again after a compaction, so a
+    search reads nothing else. Rows added to the index later are not in it; removed rows are never answered.
+    """
+
+    def __init__(self, allowed: npt.ArrayLike, end: int, once: bool = False) -> None:
+        self.bitmap = _bitmap(allowed, end)
+        self.count = int(np.bitwise_count(self.bitmap).sum())
+        self._share = TAKE_ONCE if once else TAKE
+        self._taken: tuple[Segment, Segment] | None = None
+
+    def apply(self, base: Segment) -> tuple[Segment, bool]:
+        """The segment to search instead of `base`, and whether the bitmap still has to be applied to it."""
+        if self.count * self._share > len(base):
+            return base, True
+        taken = self._taken  # read once: another thread may replace it
+        if taken is None or taken[0] is not base:
+            taken = (base, base.take(self.bitmap))
+            self._taken = taken
+        return taken[1], False
 
 
-def row_mask(allowed: npt.ArrayLike, end: int) -> npt.NDArray[np.bool_]:
-    """A boolean mask bool[end], or an array of rows, as a mask bool[end].
+def _bitmap(allowed: npt.ArrayLike, end: int) -> npt.NDArray[np.uint8]:
+    """A mask bool[end] or an array of rows as a bitmap; one byte longer than needed, as an empty one means all.
 
     Raises:
         TaxohashError: a mask of another length, or rows out of range.
     """
-    array = np.asarray(allowed)
+    array: npt.NDArray[Any] = np.asarray(allowed)
+    bitmap = np.zeros(end // 8 + 1, dtype=np.uint8)
     if array.dtype == np.bool_:
         if array.shape != (end,):
-            raise TaxohashError(f"the allowed mask has shape {array.shape}: the index has {end} rows, removed ones included")
-        return array
-    mask = np.zeros(end, dtype=np.bool_)
-    mask[check_rows(array, end, "allowed rows")] = True
-    return mask
+            raise TaxohashError(
+                f"the allowed mask has shape {array.shape}: the index has {end} rows, removed ones included"
+            )
+        bits = np.packbits(array, bitorder="little")
+        bitmap[: bits.size] = bits
+    else:
+        rows = check_rows(array, end, "allowed rows")
+        np.bitwise_or.at(bitmap, rows >> 3, np.left_shift(np.uint8(1), (rows & 7).astype(np.uint8)))
+    return bitmap

@@ -41,7 +41,7 @@ def write_arrays(path: Path, header: Mapping[str, object], arrays: Mapping[str, 
 
 
 def read_arrays(path: Path, mmap: bool) -> tuple[dict[str, Any], dict[str, Array]]:
-    """The header and the arrays of `path`; with `mmap` the arrays are read-only views of the file.
+    """The header and the arrays of `path`; with `mmap` the arrays are views of the file (writes stay private).
 
     Raises:
         TaxohashError: no such file, not an index file, or a truncated one.
@@ -60,8 +60,10 @@ def read_arrays(path: Path, mmap: bool) -> tuple[dict[str, Any], dict[str, Array
         raise TaxohashError(f"the header of the index {path} is damaged: save it again") from error
     start = -(-(len(lead) + length) // ALIGN) * ALIGN
     if size != start + header["bytes"]:
-        raise TaxohashError(f"the index {path} has {size} bytes, not {start + header['bytes']}: save it again")
-    data = np.memmap(path, dtype=np.uint8, mode="r") if mmap else np.fromfile(path, dtype=np.uint8)
+        raise TaxohashError(
+            f"the index {path} has {size} bytes, not {start + header['bytes']}: save it again"
+        )
+    data = np.memmap(path, dtype=np.uint8, mode="c") if mmap else np.fromfile(path, dtype=np.uint8)
     arrays = {}
     for name, entry in header.pop("arrays").items():
         dtype, shape = np.dtype(entry["dtype"]), tuple(entry["shape"])

@@ -35,9 +35,14 @@ def to_words(codes: npt.ArrayLike, bits: int, what: str = "codes") -> Words:
     if array.ndim != 2 or array.shape[1] != width:
         raise TaxohashError(f"{what} have shape {array.shape}: {bits} bits need [N, {width}]")
     if bits % 8 and len(array) and int(np.bitwise_or.reduce(array[:, -1])) & ((1 << (8 - bits % 8)) - 1):
-        raise TaxohashError(f"{what} have bits set beyond the first {bits}: pad with zeros or pass the right bits")
+        raise TaxohashError(
+            f"{what} have bits set beyond the first {bits}: pad with zeros or pass the right bits"
+        )
     if width % 8 == 0:
-        return np.ascontiguousarray(array).view(np.uint64)
+        words = np.ascontiguousarray(array).view(np.uint64)
+        return np.require(
+            words, requirements=["C", "A", "W"]
+        )  # the kernels are compiled for aligned, writable arrays
     padded = np.zeros((len(array), (width + 7) // 8 * 8), dtype=np.uint8)
     padded[:, :width] = array
     return padded.view(np.uint64)
@@ -58,8 +63,15 @@ def check_rows(rows: npt.ArrayLike, end: int, what: str = "rows") -> Rows:
     if array.size == 0:
         return np.empty(0, dtype=np.int64)
     if array.ndim != 1 or array.dtype.kind not in "iu":
-        raise TaxohashError(f"{what} are {array.dtype}{list(array.shape)}: pass a one-dimensional array of integers")
+        raise TaxohashError(
+            f"{what} are {array.dtype}{list(array.shape)}: pass a one-dimensional array of integers"
+        )
     low, high = int(array.min()), int(array.max())
     if low < 0 or high >= end:
         raise TaxohashError(f"{what} hold {low if low < 0 else high}: the index has rows 0 to {end - 1}")
     return array.astype(np.int64, copy=False)
+
+
+def width_of(bits: int) -> tuple[bool, ...]:
+    """A tuple of ceil(bits/64) entries: its length tells the kernels how many words a code has."""
+    return (True,) * ((bits + 63) // 64)

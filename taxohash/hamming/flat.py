@@ -1,0 +1,190 @@
+"""Kernels over runs of codes as words: one query at a time, straight through memory.
+
+Shared conventions. `words` is uint64[N * W], row-major, W = len(width): `width` is a tuple whose only meaning is
+its length, so that the compiler knows W. `rows` is uint32[N], the row number at each position, or empty when row =
+position. `mask` is a bitmap uint8[M], least significant bit first, of the rows that may be answered (those beyond it
+may not), or empty for all. `best` is uint64[k], a max-heap of keys distance << 32 | row: comparing keys is comparing
+(distance, row), so ties fall by row without another word.
+
+The scan makes one branch-free pass "how many of these 256 are near enough?" that compiles to vector popcounts;
+only a block with a hit is looked at again.
+"""
+
+from typing import Any
+
+import numba as nb
+import numpy as np
+
+from taxohash.hamming.intrinsics import popcount
+
+OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "boundscheck": False, "error_model": "numpy"}
+BLOCK = 256
+SUB_BLOCK = 32
+EMPTY = np.uint64(0xFFFF_FFFF_FFFF_FFFF)  # a heap slot not yet filled: farther than any code
+NOWHERE = np.uint64(0xFFFF_FFFF)  # the row of a code that was removed
+SHIFT = np.uint64(32)
+LOW = np.uint64(0xFFFF_FFFF)
+
+
+@nb.njit(inline="always", **OPTIONS)
+def distance(width, words, position, query):  # type: ignore[no-untyped-def]
+    """Hamming distance (uint64) of the code at `position` to query uint64[W]."""
+    total = np.uint64(0)
+    for w in range(len(width)):
+        total += popcount(words[position * len(width) + w] ^ query[w])
+    return total
+
+
+@nb.njit(**OPTIONS)
+def count_near(width, words, start, stop, query, limit):  # type: ignore[no-untyped-def]
+    """How many codes at positions start..stop-1 are nearer than `limit`."""
+    block = words[start * len(width) : stop * len(width)]  # a slice: its indices need no check for negatives
+    hits = 0
+    for i in range(block.size // len(width)):
+        hits += np.int64(distance(width, block, i, query)) < limit
+    return hits
+
+
+@nb.njit(inline="always", **OPTIONS)
+def row_at(rows, position):  # type: ignore[no-untyped-def]
+    return np.uint64(rows[position]) if rows.size else np.uint64(position)
+
+
+@nb.njit(inline="always", **OPTIONS)
+def is_allowed(mask, row):  # type: ignore[no-untyped-def]
+    if row == NOWHERE:
+        return False
+    if mask.size == 0:
+        return True
+    byte = row >> np.uint64(3)
+    return byte < np.uint64(mask.size) and (mask[byte] >> np.uint8(row & np.uint64(7))) & np.uint8(1) != 0
+
+
+@nb.njit(**OPTIONS)
+def push(best, key):  # type: ignore[no-untyped-def]
+    """Replace the greatest key of the max-heap `best` by a smaller one."""
+    hole, size = 0, best.size
+    while True:
+        child = 2 * hole + 1
+        if child >= size:
+            break
+        if child + 1 < size and best[child + 1] > best[child]:
+            child += 1
+        if best[child] <= key:
+            break
+        best[hole] = best[child]
+        hole = child
+    best[hole] = key
+
+
+@nb.njit(inline="always", **OPTIONS)
+def offer(rows, mask, position, near, best):  # type: ignore[no-untyped-def]
+    """Take the code at `position`, at distance `near`, into `best` if it belongs there."""
+    row = row_at(rows, position)
+    key = (near << SHIFT) | row
+    if key < best[0] and is_allowed(mask, row):
+        push(best, key)
+
+
+@nb.njit(inline="always", **OPTIONS)
+def bound(best, ordered):  # type: ignore[no-untyped-def]
+    """Codes at this distance or more cannot enter `best`; where rows ascend, a tie comes too late."""
+    return np.int64(best[0] >> SHIFT) + (0 if ordered else 1)
+
+
+@nb.njit(**OPTIONS)
+def scan(width, words, origin, rows, mask, start, stop, query, best, ordered):  # type: ignore[no-untyped-def]
+    """Bring the codes at positions start..stop-1 into `best`; words[0] belongs to position `origin` of `rows`.
+
+    `ordered` promises that rows ascend with positions and that every row already in `best` is smaller.
+    """
+    limit = bound(best, ordered)
+    for block in range(start, stop, BLOCK):
+        end = min(block + BLOCK, stop)
+        if count_near(width, words, block, end, query, limit) == 0:
+            continue
+        for sub in range(block, end, SUB_BLOCK):
+            sub_end = min(sub + SUB_BLOCK, end)
+            if count_near(width, words, sub, sub_end, query, limit) == 0:
+                continue
+            for position in range(sub, sub_end):
+                near = distance(width, words, position, query)
+                if np.int64(near) < limit:
+                    offer(rows, mask, origin + position, near, best)
+                    limit = bound(best, ordered)
+
+
+@nb.njit(**OPTIONS)
+def scan_each(width, words, rows, mask, start, stop, queries, best, ordered):  # type: ignore[no-untyped-def]
+    """`scan` for queries uint64[Q, W] and heaps best uint64[Q, k]."""
+    for q in range(queries.shape[0]):
+        scan(width, words, 0, rows, mask, start, stop, queries[q], best[q], ordered)
+
+
+@nb.njit(**OPTIONS)
+def histogram(width, words, rows, mask, stop, query, counts):  # type: ignore[no-untyped-def]
+    """Add the distances of the allowed codes before `stop` to counts int64[bits + 1]."""
+    for position in range(stop):
+        if is_allowed(mask, row_at(rows, position)):
+            counts[distance(width, words, position, query)] += 1
+
+
+@nb.njit(**OPTIONS)
+def with_room(keys, size, more):  # type: ignore[no-untyped-def]
+    """`keys`, or a longer copy of the first `size` where `more` would not fit."""
+    if size + more <= keys.size:
+        return keys
+    longer = np.empty(2 * (size + more), np.uint64)
+    for i in range(size):
+        longer[i] = keys[i]
+    return longer
+
+
+@nb.njit(**OPTIONS)
+def collect(width, words, rows, mask, start, stop, query, radius, keys, size):  # type: ignore[no-untyped-def]
+    """Append the keys of the allowed codes within `radius` to keys uint64[capacity], `size` of them in use.
+
+    Returns the array, a longer copy when it had to grow, and its new size.
+    """
+    limit = np.int64(radius) + 1
+    for block in range(start, stop, BLOCK):
+        end = min(block + BLOCK, stop)
+        hits = count_near(width, words, block, end, query, limit)
+        if hits == 0:
+            continue
+        keys = with_room(keys, size, hits)
+        for position in range(block, end):
+            near = distance(width, words, position, query)
+            row = row_at(rows, position)
+            if np.int64(near) < limit and is_allowed(mask, row):
+                keys[size] = (near << SHIFT) | row
+                size += 1
+    return keys, size
+
+
+@nb.njit(**OPTIONS)
+def positions(rows, mask, count):  # type: ignore[no-untyped-def]
+    """The positions before `count` whose rows are allowed: int64[n]."""
+    kept = 0
+    for position in range(count):
+        kept += is_allowed(mask, row_at(rows, position))
+    found, kept = np.empty(kept, np.int64), 0
+    for position in range(count):
+        if is_allowed(mask, row_at(rows, position)):
+            found[kept] = position
+            kept += 1
+    return found
+
+
+@nb.njit(**OPTIONS)
+def finish(best, distances, rows):  # type: ignore[no-untyped-def]
+    """Sort the heaps best uint64[Q, k] and split their first k' keys into distances int32 and rows int64[Q, k']."""
+    for q in range(distances.shape[0]):
+        heap = best[q]
+        for last in range(heap.size - 1, 0, -1):
+            greatest, key = heap[0], heap[last]
+            push(heap[:last], key)
+            heap[last] = greatest
+        for i in range(distances.shape[1]):
+            distances[q, i] = np.int32(heap[i] >> SHIFT)
+            rows[q, i] = np.int64(heap[i] & LOW)

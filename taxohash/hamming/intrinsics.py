@@ -1,0 +1,199 @@
+"""What the kernels take from LLVM directly: popcount, and carry-save addition of bit planes on whole registers.
+
+The vectors are LLVM's own, so the same text becomes AVX-512, AVX2, SSE or NEON.
+"""
+
+from typing import Any
+
+import llvmlite.binding as llvm
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.extending import intrinsic, register_jitable
+
+emitted: Any = intrinsic
+jitable: Any = register_jitable
+emit_tools: Any = cgutils
+
+LANES = 32  # uint64 words of one plane of a block
+CODES = 64 * LANES  # codes of a block
+GROUP = 16  # planes added by one tree of adders
+VECTOR = 8 if llvm.get_host_cpu_features().get("avx512f") else 4  # uint64 lanes of the widest register
+
+I64 = ir.IntType(64)
+VECTOR_TYPE = ir.VectorType(I64, VECTOR)
+ZERO = ir.Constant(VECTOR_TYPE, [0] * VECTOR)
+ONES = ir.Constant(VECTOR_TYPE, [-1] * VECTOR)
+
+
+@emitted
+def popcount(_: Any, word: Any) -> Any:
+    """The number of set bits of a uint64, as LLVM's ctpop (a vector instruction where the CPU has one)."""
+
+    def emit(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.ctpop(arguments[0])
+
+    return types.uint64(types.uint64), emit
+
+
+@jitable
+def count_planes(width: Any) -> Any:
+    """C, the planes that hold |x| for codes of len(width) words."""
+    planes = 7
+    while 64 * len(width) >> planes:
+        planes += 1
+    return planes
+
+
+@jitable
+def block_size(width: Any, bits: Any) -> Any:
+    """Words of one block of codes of `bits` bits."""
+    return (1 + count_planes(width) + (bits + 7) // 8 * 8) * LANES
+
+
+def _data(context: Any, builder: Any, kind: Any, array: Any) -> Any:
+    return context.make_array(kind)(context, builder, array).data
+
+
+def _load(builder: Any, base: Any, offset: Any) -> Any:
+    vector = builder.load(builder.bitcast(builder.gep(base, [offset]), VECTOR_TYPE.as_pointer()))
+    vector.align = 8
+    return vector
+
+
+def _store(builder: Any, vector: Any, base: Any, offset: Any) -> None:
+    builder.store(vector, builder.bitcast(builder.gep(base, [offset]), VECTOR_TYPE.as_pointer())).align = 8
+
+
+def _splat(builder: Any, word: Any) -> Any:
+    undefined = ir.Constant(VECTOR_TYPE, ir.Undefined)
+    first = builder.insert_element(undefined, word, ir.IntType(32)(0))
+    return builder.shuffle_vector(
+        first, undefined, ir.Constant(ir.VectorType(ir.IntType(32), VECTOR), [0] * VECTOR)
+    )
+
+
+def _full_add(builder: Any, a: Any, b: Any, c: Any) -> tuple[Any, Any]:
+    """Sum and carry of three bits, lane by lane."""
+    half = builder.xor(a, b)
+    return builder.xor(half, c), builder.or_(builder.and_(a, b), builder.and_(half, c))
+
+
+def _prefetch(builder: Any, base: Any, offset: Any) -> None:
+    kind = ir.FunctionType(ir.VoidType(), [ir.IntType(8).as_pointer(), *[ir.IntType(32)] * 3])
+    hint = builder.module.declare_intrinsic("llvm.prefetch", [ir.IntType(8).as_pointer()], kind)
+    address = builder.bitcast(builder.gep(base, [offset]), ir.IntType(8).as_pointer())
+    builder.call(hint, [address, ir.IntType(32)(0), ir.IntType(32)(3), ir.IntType(32)(1)])  # read, keep, data
+
+
+def _add_slots(
+    builder: Any, counters: list[Any], base: Any, slots: Any, groups: int, lane: Any, ahead: Any
+) -> None:
+    """Add the planes at offsets slots[0 : 16 * groups] to the counters (pointers to vectors, low bit first).
+
+    `ahead`, unless None, is how many words further on the same planes will be wanted next.
+    """
+    with emit_tools.for_range(builder, I64(groups), intp=I64) as loop:
+        first = builder.mul(loop.index, I64(GROUP))
+        level = []
+        for i in range(GROUP):
+            offset = builder.sext(builder.load(builder.gep(slots, [builder.add(first, I64(i))])), I64)
+            place = builder.add(offset, lane)
+            level.append(_load(builder, base, place))
+            if ahead is not None:
+                _prefetch(builder, base, builder.add(place, ahead))
+        for counter in counters[:4]:
+            value, carries = builder.load(counter), []
+            for a, b in zip(level[::2], level[1::2], strict=True):
+                value, carry = _full_add(builder, value, a, b)
+                carries.append(carry)
+            builder.store(value, counter)
+            level = carries
+        carry = level[0]
+        for counter in counters[4:]:
+            value = builder.load(counter)
+            builder.store(builder.xor(value, carry), counter)
+            carry = builder.and_(value, carry)
+
+
+@emitted
+def add_planes(_: Any, width: Any, block: Any, slots: Any) -> Any:
+    """Write the planes of |x|: the sum of the planes at offsets slots int32[64 * W]."""
+    planes = count_planes(range(width.count))
+
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        base = _data(context, builder, signature.args[1], arguments[1])
+        offsets = _data(context, builder, signature.args[2], arguments[2])
+        counters = [emit_tools.alloca_once(builder, VECTOR_TYPE) for _ in range(planes)]
+        with emit_tools.for_range_slice(builder, I64(0), I64(LANES), I64(VECTOR), intp=I64) as (lane, _count):
+            for counter in counters:
+                builder.store(ZERO, counter)
+            _add_slots(builder, counters, base, offsets, 64 * width.count // GROUP, lane, None)
+            for i, counter in enumerate(counters):
+                _store(builder, builder.load(counter), base, builder.add(I64((1 + i) * LANES), lane))
+        return context.get_dummy_value()
+
+    return types.void(width, block, slots), emit
+
+
+def _emit_compare(context: Any, builder: Any, signature: Any, arguments: Any, fetch: bool) -> Any:
+    words = signature.args[0].count
+    size = count_planes(range(words))
+    base = _data(context, builder, signature.args[1], arguments[1])
+    slots = _data(context, builder, signature.args[2], arguments[2])
+    output = _data(context, builder, signature.args[5], arguments[5])
+    ahead = arguments[6] if fetch else None
+    start = [builder.neg(builder.and_(builder.lshr(arguments[3], I64(i)), I64(1))) for i in range(size + 1)]
+    addend = [_splat(builder, word) for word in start]
+    flips = _splat(builder, arguments[4])
+    counters = [emit_tools.alloca_once(builder, VECTOR_TYPE) for _ in range(size + 1)]
+    seen = emit_tools.alloca_once_value(builder, ZERO)
+    with emit_tools.for_range_slice(builder, I64(0), I64(LANES), I64(VECTOR), intp=I64) as (lane, _count):
+        carry = ZERO
+        for i in range(size + 1):
+            place = builder.add(I64((1 + i) * LANES), lane)
+            ones = _load(builder, base, place) if i < size else ZERO
+            if fetch and i < size:
+                _prefetch(builder, base, builder.add(place, ahead))
+            bit, carry = _full_add(builder, ones, addend[i], carry)
+            if i == 0:
+                _store(builder, bit, output, builder.add(I64(LANES), lane))
+            else:
+                builder.store(builder.xor(bit, ONES), counters[i - 1])
+        builder.store(builder.xor(bit, ONES), counters[size])
+        _add_slots(builder, counters, base, slots, 32 * words // GROUP, lane, ahead)
+        for i, counter in enumerate(counters):
+            _store(builder, builder.load(counter), output, builder.add(I64((2 + i) * LANES), lane))
+        answer = builder.xor(builder.load(counters[size]), flips)
+        _store(builder, answer, output, lane)
+        builder.store(builder.or_(builder.load(seen), answer), seen)
+    total = builder.load(seen)
+    parts = [builder.extract_element(total, ir.IntType(32)(i)) for i in range(VECTOR)]
+    while len(parts) > 1:
+        parts = [builder.or_(a, b) for a, b in zip(parts[::2], parts[1::2], strict=True)]
+    return parts[0]
+
+
+@emitted
+def compare(_: Any, width: Any, block: Any, slots: Any, start: Any, flip: Any, out: Any) -> Any:
+    """v = s - (y >> 1) - 1 for all codes of a block, where s adds the planes at slots int32[32 * W], y = |x| + start.
+
+    Writes to out uint64[(C + 3) * LANES]: where v < 0 (v >= 0 if `flip` is all ones), the low bit of y, and v in
+    C + 1 planes. Returns all the answers or'ed together.
+    """
+
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return _emit_compare(context, builder, signature, arguments, fetch=False)
+
+    return types.uint64(width, block, slots, types.int64, types.uint64, out), emit
+
+
+@emitted
+def compare_ahead(
+    _: Any, width: Any, block: Any, slots: Any, start: Any, flip: Any, out: Any, ahead: Any
+) -> Any:
+    """`compare`, fetching the same planes `ahead` words further on: skipped planes defeat the CPU's own prefetching."""
+
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return _emit_compare(context, builder, signature, arguments, fetch=True)
+
+    return types.uint64(width, block, slots, types.int64, types.uint64, out, types.int64), emit

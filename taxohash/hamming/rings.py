@@ -1,0 +1,199 @@
+"""Kernels that skip codes by the triangle inequality around centres.
+
+Codes are grouped by a near centre c and, within a group, by their distance to it. As |d(q, c) - d(x, c)| <= d(q, x),
+only the rings of c whose radius is within the current k-th distance of d(q, c) can hold an answer, and these lie in
+one run of memory. Nothing depends on how good the centres are except the time: any grouping answers exactly.
+
+`centres` is uint64[C * W]. The codes of centre c at distance r lie at positions offsets[c, r] to offsets[c, r + 1],
+with offsets uint32[C, bits + 2]. Other conventions as in `flat`.
+"""
+
+import numba as nb
+import numpy as np
+
+from taxohash.hamming.flat import OPTIONS, SHIFT, collect, distance, scan
+
+FAR = np.int64(1 << 62)
+TRIAL = 4  # queries of a batch after which it is asked whether skipping pays
+
+
+@nb.njit(**OPTIONS)
+def centre_distances(width, centres, query, near):  # type: ignore[no-untyped-def]
+    """Distances of `query` to all centres into near int32[C]."""
+    for c in range(near.size):
+        near[c] = np.int32(distance(width, centres, c, query))
+
+
+@nb.njit(**OPTIONS)
+def nearest_first(near, starts, order):  # type: ignore[no-untyped-def]
+    """Counting sort: centres in order of `near` into order int32[C]; starts int32[bits + 2] is scratch."""
+    starts.fill(0)
+    for c in range(near.size):
+        starts[near[c] + 1] += 1
+    for d in range(1, starts.size):
+        starts[d] += starts[d - 1]
+    for c in range(near.size):
+        order[starts[near[c]]] = c
+        starts[near[c]] += 1
+
+
+@nb.njit(**OPTIONS)
+def _search(width, bits, words, rows, mask, offsets, reach, query, near, order, best, budget):  # type: ignore[no-untyped-def]
+    """One query; the codes it looked at, or -1 if that would be more than `budget`."""
+    touched = np.int64(0)
+    first = order[0]
+    for step in range(
+        bits + 1
+    ):  # the nearest centre ring by ring, likeliest first, until the heap has filled
+        if step > np.int64(best[0] >> SHIFT):
+            break
+        for ring in (near[first] - step, near[first] + step):
+            if 0 <= ring <= bits and (step or ring == near[first]):
+                start, stop = np.int64(offsets[first, ring]), np.int64(offsets[first, ring + 1])
+                scan(width, words, 0, rows, mask, start, stop, query, best, False)
+                touched += stop - start
+            if step == 0:
+                break
+    for i in range(1, order.size):
+        limit = min(np.int64(best[0] >> SHIFT), bits)
+        c = order[i]
+        if near[c] - limit > reach:
+            break
+        start = np.int64(offsets[c, max(near[c] - limit, 0)])
+        stop = np.int64(offsets[c, min(near[c] + limit, bits) + 1])
+        if stop > start:
+            touched += stop - start
+            if touched > budget:
+                return np.int64(-1)
+            scan(width, words, 0, rows, mask, start, stop, query, best, False)
+    return np.int64(touched)
+
+
+@nb.njit(**OPTIONS)
+def search_rings(width, bits, words, rows, mask, centres, offsets, reach, queries, best, budget, left):  # type: ignore[no-untyped-def]
+    """Bring the codes that queries uint64[Q, W] need into best uint64[Q, k]; `reach` is the greatest radius of all.
+
+    A query that would look at more than `budget` codes is marked in left bool[Q] and needs a full scan (what it
+    found so far may stay in its heap: bringing a code in twice must then be avoided by starting afresh). When most
+    queries of a batch come to that, the rest are left at once. Returns the codes looked at.
+    """
+    count = offsets.shape[0]
+    near, order = np.empty(count, np.int32), np.empty(count, np.int32)
+    starts = np.empty(bits + 2, np.int32)
+    total, failed = 0, 0
+    for q in range(queries.shape[0]):
+        if q >= TRIAL and 2 * failed > q:
+            left[q] = True
+            continue
+        centre_distances(width, centres, queries[q], near)
+        nearest_first(near, starts, order)
+        touched = _search(
+            width, bits, words, rows, mask, offsets, reach, queries[q], near, order, best[q], budget
+        )
+        left[q] = touched < 0
+        failed += left[q]
+        total += budget if left[q] else touched
+    return total
+
+
+@nb.njit(**OPTIONS)
+def collect_rings(width, bits, words, rows, mask, centres, offsets, query, radius, keys, size):  # type: ignore[no-untyped-def]
+    """`collect` over the rings that can hold a code within `radius`."""
+    for c in range(offsets.shape[0]):
+        near = np.int64(distance(width, centres, c, query))
+        start = np.int64(offsets[c, min(max(near - radius, 0), bits + 1)])
+        stop = np.int64(offsets[c, min(near + radius, bits) + 1])
+        if stop > start:
+            keys, size = collect(width, words, rows, mask, start, stop, query, radius, keys, size)
+    return keys, size
+
+
+@nb.njit(**OPTIONS)
+def nearest(width, centres, start, stop, words, position):  # type: ignore[no-untyped-def]
+    """distance << 32 | index of the centre among start..stop-1 that is nearest to the code at `position`."""
+    part = centres[start * len(width) : stop * len(width)]
+    code = words[position * len(width) : (position + 1) * len(width)]
+    best = FAR
+    for c in range(part.size // len(width)):
+        best = min(best, np.int64(distance(width, part, c, code) << SHIFT) | np.int64(c))
+    return best + start
+
+
+@nb.njit(**OPTIONS)
+def assign(width, words, centres, heads, ends, probes, cells, radii):  # type: ignore[no-untyped-def]
+    """A near centre for each code, and its distance: cells uint16[N], radii uint16[N].
+
+    The centres are sorted into groups: group g, around heads[g], ends before ends[g]. Only the centres of the
+    `probes` groups with the nearest heads are compared.
+    """
+    groups = ends.size
+    near = np.empty(groups, np.int64)
+    for i in range(cells.size):
+        code = words[i * len(width) : (i + 1) * len(width)]
+        for g in range(groups):
+            near[g] = np.int64(distance(width, heads, g, code) << SHIFT) | np.int64(g)
+        best = FAR
+        for _ in range(probes):
+            least = FAR
+            for g in range(groups):
+                least = min(least, near[g])
+            group = least & np.int64(0xFFFF_FFFF)
+            near[group] = FAR
+            first = ends[group - 1] if group else 0
+            best = min(best, nearest(width, centres, first, ends[group], words, i))
+        cells[i] = np.uint16(best & np.int64(0xFFFF_FFFF))
+        radii[i] = np.uint16(best >> np.int64(32))
+
+
+@nb.njit(**OPTIONS)
+def majority(width, words, cells, centres):  # type: ignore[no-untyped-def]
+    """Move each centre to the bitwise majority of its codes; returns which had none, bool[C]."""
+    count = centres.size // len(width)
+    ones, members = np.zeros((count, 64 * len(width)), np.int32), np.zeros(count, np.int32)
+    for i in range(cells.size):
+        members[cells[i]] += 1
+        sums = ones[cells[i]]
+        for w in range(len(width)):
+            word = words[i * len(width) + w]
+            for bit in range(64):
+                sums[64 * w + bit] += np.int32((word >> np.uint64(bit)) & np.uint64(1))
+    for c in range(count):
+        for w in range(len(width)):
+            word = np.uint64(0)
+            for bit in range(64):
+                if 2 * ones[c, 64 * w + bit] > members[c]:
+                    word |= np.uint64(1) << np.uint64(bit)
+            if members[c]:
+                centres[c * len(width) + w] = word
+    return members == 0
+
+
+@nb.njit(**OPTIONS)
+def place(width, words, rows, cells, radii, offsets, out_words, out_rows):  # type: ignore[no-untyped-def]
+    """Sort codes into rings by counting; fills offsets uint32[C, bits + 2], out_words and out_rows."""
+    offsets.fill(0)
+    for i in range(cells.size):
+        offsets[cells[i], radii[i] + 1] += 1
+    total = 0
+    for c in range(offsets.shape[0]):
+        offsets[c, 0] = total
+        for r in range(1, offsets.shape[1]):
+            total += offsets[c, r]
+            offsets[c, r] = total
+    free = offsets.copy()
+    for i in range(cells.size):
+        at = free[cells[i], radii[i]]
+        free[cells[i], radii[i]] += 1
+        for w in range(len(width)):
+            out_words[at * len(width) + w] = words[i * len(width) + w]
+        out_rows[at] = rows[i] if rows.size else i
+
+
+@nb.njit(**OPTIONS)
+def ring_of(offsets, cells, radii):  # type: ignore[no-untyped-def]
+    """The inverse of `place`: the cell and the radius of each position."""
+    for c in range(offsets.shape[0]):
+        for r in range(offsets.shape[1] - 1):
+            for position in range(offsets[c, r], offsets[c, r + 1]):
+                cells[position] = c
+                radii[position] = r

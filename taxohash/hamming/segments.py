@@ -1,0 +1,313 @@
+"""Three ways to keep a fixed set of codes, with the same operations.
+
+`Run`: the codes as words, in order. `Sliced`: bit-sliced blocks, for codes without structure. `Rings`: words grouped
+around centres, for codes that cluster. None of them changes once made, so any number of threads may search them.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from taxohash.hamming import bitslice, blocks, flat, rings
+from taxohash.hamming.centres import NO_ROWS, NO_WORDS, Centres, find_centres
+from taxohash.hamming.words import Words, width_of
+
+RowNumbers = npt.NDArray[np.uint32]  # one a code, or empty where row = position
+Bitmap = npt.NDArray[np.uint8]  # one bit a row, or empty for all rows
+Keys = npt.NDArray[np.uint64]  # distance << 32 | row
+Arrays = dict[str, npt.NDArray[Any]]
+
+SLICE_FROM = 8192  # codes from which slicing pays
+SLICE_QUERIES = 8  # queries from which slicing on the way pays
+BUDGET = 8  # rings give up on a query after a 1/8 of the codes
+
+
+class Segment(Protocol):
+    """A fixed set of codes."""
+
+    @property
+    def bits(self) -> int: ...
+
+    @property
+    def rows(self) -> RowNumbers: ...
+
+    def __len__(self) -> int: ...
+
+    @property
+    def layout(self) -> str: ...
+
+    def search(self, queries: Words, mask: Bitmap, best: Keys) -> int:
+        """Bring the nearest allowed codes into the empty heaps best uint64[Q, k]; the codes looked at."""
+        ...
+
+    def histogram(self, query: Words, mask: Bitmap, counts: npt.NDArray[np.int64]) -> None:
+        """Add the distances of the allowed codes to counts int64[bits + 1]."""
+        ...
+
+    def collect(self, query: Words, radius: int, mask: Bitmap, keys: Keys, size: int) -> tuple[Keys, int]:
+        """Append the keys of allowed codes within `radius` to keys[:size]."""
+        ...
+
+    def words(self) -> Words:
+        """All codes, uint64[N * W], in the order of `rows`."""
+        ...
+
+    def take(self, mask: Bitmap) -> "Segment":
+        """The codes of the allowed rows as a segment of their own."""
+        ...
+
+    def arrays(self) -> Arrays:
+        """The arrays it consists of."""
+        ...
+
+
+@dataclass(frozen=True)
+class Run:
+    """Codes as words: uint64[N * W]; `count` of them are in use."""
+
+    bits: int
+    codes: Words
+    rows: RowNumbers
+    count: int
+    layout = "run"
+
+    def __len__(self) -> int:
+        return self.count
+
+    def search(self, queries: Words, mask: Bitmap, best: Keys) -> int:
+        bring(self, queries, mask, best, ordered=False)
+        return self.count * len(queries)
+
+    def histogram(self, query: Words, mask: Bitmap, counts: npt.NDArray[np.int64]) -> None:
+        flat.histogram(width_of(self.bits), self.codes, self.rows, mask, self.count, query, counts)
+
+    def collect(self, query: Words, radius: int, mask: Bitmap, keys: Keys, size: int) -> tuple[Keys, int]:
+        width = width_of(self.bits)
+        found: tuple[Keys, int] = flat.collect(
+            width, self.codes, self.rows, mask, 0, self.count, query, radius, keys, size
+        )
+        return found
+
+    def words(self) -> Words:
+        return self.codes[: self.count * len(width_of(self.bits))]
+
+    def take(self, mask: Bitmap) -> Segment:
+        return take_words(self, mask)
+
+    def arrays(self) -> Arrays:
+        return {"codes": self.words(), "rows": self.rows[: self.count]}
+
+
+@dataclass(frozen=True)
+class Sliced:
+    """Codes as bit-sliced blocks (see `bitslice`), rows ascending."""
+
+    bits: int
+    blocks: Words
+    rows: RowNumbers
+    count: int
+    layout = "sliced"
+
+    def __len__(self) -> int:
+        return self.count
+
+    def search(self, queries: Words, mask: Bitmap, best: Keys) -> int:
+        return self.search_part(queries, mask, best, 0, self.count)
+
+    def search_part(self, queries: Words, mask: Bitmap, best: Keys, start: int, stop: int) -> int:
+        """`search` among the positions start..stop-1; `start` is a multiple of intrinsics.CODES."""
+        bitslice.scan_sliced(
+            width_of(self.bits),
+            self.bits,
+            self.blocks,
+            NO_WORDS,
+            self.rows,
+            mask,
+            start,
+            stop,
+            queries,
+            best,
+            True,
+        )
+        return (stop - start) * len(queries)
+
+    def histogram(self, query: Words, mask: Bitmap, counts: npt.NDArray[np.int64]) -> None:
+        self._run().histogram(query, mask, counts)
+
+    def collect(self, query: Words, radius: int, mask: Bitmap, keys: Keys, size: int) -> tuple[Keys, int]:
+        width = width_of(self.bits)
+        found: tuple[Keys, int] = bitslice.collect_sliced(
+            width, self.bits, self.blocks, self.rows, mask, self.count, query, radius, keys, size
+        )
+        return found
+
+    def words(self) -> Words:
+        words: Words = blocks.unslice_all(width_of(self.bits), self.bits, self.blocks, self.count)
+        return words
+
+    def take(self, mask: Bitmap) -> Segment:
+        return take_words(self, mask)
+
+    def arrays(self) -> Arrays:
+        return {"blocks": self.blocks, "rows": self.rows}
+
+    def _run(self) -> Run:
+        return Run(self.bits, self.words(), self.rows, self.count)
+
+
+@dataclass(frozen=True)
+class Rings:
+    """Codes grouped around centres (see `rings`)."""
+
+    bits: int
+    codes: Words
+    rows: RowNumbers
+    centres: Centres
+    offsets: npt.NDArray[np.uint32]
+    reach: int  # the greatest radius of all
+    layout = "rings"
+
+    def __len__(self) -> int:
+        return self.rows.size
+
+    def search(self, queries: Words, mask: Bitmap, best: Keys) -> int:
+        left = np.zeros(len(queries), dtype=np.bool_)
+        width = width_of(self.bits)
+        touched = int(
+            rings.search_rings(
+                width, self.bits, self.codes, self.rows, mask, self.centres.words, self.offsets, self.reach,
+                queries, best, max(len(self) // BUDGET, 4096), left,
+            )
+        )  # fmt: skip
+        if left.any():
+            again = np.full((int(left.sum()), best.shape[1]), flat.EMPTY)
+            bring(Run(self.bits, self.codes, self.rows, len(self)), queries[left], mask, again, ordered=False)
+            best[left] = again
+            touched += len(self) * len(again)
+        return touched
+
+    def histogram(self, query: Words, mask: Bitmap, counts: npt.NDArray[np.int64]) -> None:
+        flat.histogram(width_of(self.bits), self.codes, self.rows, mask, len(self), query, counts)
+
+    def collect(self, query: Words, radius: int, mask: Bitmap, keys: Keys, size: int) -> tuple[Keys, int]:
+        found: tuple[Keys, int] = rings.collect_rings(
+            width_of(self.bits), self.bits, self.codes, self.rows, mask, self.centres.words, self.offsets,
+            query, radius, keys, size,
+        )  # fmt: skip
+        return found
+
+    def words(self) -> Words:
+        return self.codes
+
+    def take(self, mask: Bitmap) -> Segment:
+        kept = flat.positions(self.rows, mask, len(self))
+        cells, radii = self.ring_of()
+        words = np.ascontiguousarray(self.codes.reshape(-1, len(width_of(self.bits)))[kept]).ravel()
+        return arrange(self.bits, words, self.rows[kept], self.centres, cells[kept], radii[kept])
+
+    def arrays(self) -> Arrays:
+        return {
+            "codes": self.codes, "rows": self.rows, "offsets": self.offsets,
+            "centres": self.centres.words, "heads": self.centres.heads, "ends": self.centres.ends,
+        }  # fmt: skip
+
+    def ring_of(self) -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.uint16]]:
+        """The centre and the radius of each code: uint16[N], uint16[N]."""
+        cells, radii = np.empty(len(self), dtype=np.uint16), np.empty(len(self), dtype=np.uint16)
+        rings.ring_of(self.offsets, cells, radii)
+        return cells, radii
+
+
+def bring(run: Run, queries: Words, mask: Bitmap, best: Keys, ordered: bool) -> None:
+    """Bring the codes of `run` into heaps that may hold others already, sliced on the way for many queries."""
+    width = width_of(run.bits)
+    if len(queries) >= SLICE_QUERIES and run.count >= SLICE_FROM:
+        words = run.words()
+        bitslice.scan_sliced(
+            width, run.bits, NO_WORDS, words, run.rows, mask, 0, run.count, queries, best, ordered
+        )
+    else:
+        flat.scan_each(width, run.codes, run.rows, mask, 0, run.count, queries, best, ordered)
+
+
+def take_words(segment: Segment, mask: Bitmap) -> Segment:
+    """The allowed codes of a segment in row order, sliced if there are many."""
+    kept = flat.positions(segment.rows, mask, len(segment))
+    if isinstance(segment, Sliced):
+        words = blocks.pick(width_of(segment.bits), segment.bits, segment.blocks, kept)
+    else:
+        words = np.ascontiguousarray(segment.words().reshape(-1, len(width_of(segment.bits)))[kept]).ravel()
+    rows = segment.rows[kept] if segment.rows.size else kept.astype(np.uint32)
+    return keep_flat(segment.bits, words, rows)
+
+
+def keep_flat(bits: int, words: Words, rows: RowNumbers) -> Segment:
+    """Codes in ascending rows, without structure. Keeps `words` where they are few."""
+    width = width_of(bits)
+    count = words.size // len(width)
+    if count < SLICE_FROM:
+        return Run(bits, words, rows, count)
+    sliced = np.empty(blocks.blocks_size(width, bits, count), dtype=np.uint64)  # NumPy asks for huge pages
+    blocks.slice_all(width, bits, words, sliced)
+    return Sliced(bits, sliced, rows, count)
+
+
+def arrange(
+    bits: int,
+    words: Words,
+    rows: RowNumbers,
+    centres: Centres,
+    cells: npt.NDArray[np.uint16],
+    radii: npt.NDArray[np.uint16],
+) -> Rings:
+    """Codes whose centres and radii are known, sorted into rings."""
+    width = width_of(bits)
+    offsets = np.empty((centres.words.size // len(width), bits + 2), dtype=np.uint32)
+    out_words, out_rows = np.empty_like(words), np.empty(cells.size, dtype=np.uint32)
+    rings.place(width, words, rows, cells, radii, offsets, out_words, out_rows)
+    return Rings(bits, out_words, out_rows, centres, offsets, int(radii.max(initial=0)))
+
+
+def make_segment(bits: int, words: Words, rows: RowNumbers, given: Words | None) -> Segment:
+    """The fastest arrangement of codes words uint64[N * W] in ascending `rows`; decides by what it measures of them."""
+    centres = find_centres(words, bits, given)
+    if centres is None:
+        return keep_flat(bits, words, rows)
+    return arrange(bits, words, rows, centres, *centres.assign(words, width_of(bits)))
+
+
+def merge(base: Segment, mask: Bitmap, words: Words, rows: RowNumbers) -> Segment:
+    """The allowed codes of `base` and more codes words uint64[n * W], in the arrangement of `base`."""
+    width = width_of(base.bits)
+    kept = flat.positions(base.rows, mask, len(base))
+    old_words = base.words().reshape(-1, len(width))[kept]
+    old_rows = base.rows[kept] if base.rows.size else kept.astype(np.uint32)
+    if isinstance(base, Rings):
+        cells, radii = base.ring_of()
+        new_cells, new_radii = base.centres.assign(words, width)
+        return arrange(
+            base.bits, np.concatenate([old_words.ravel(), words]), np.concatenate([old_rows, rows]), base.centres,
+            np.concatenate([cells[kept], new_cells]), np.concatenate([radii[kept], new_radii]),
+        )  # fmt: skip
+    order = np.argsort(rows, kind="stable")
+    at = np.searchsorted(old_rows, rows[order])
+    all_rows = np.insert(old_rows, at, rows[order])
+    all_words = np.insert(old_words, at, words.reshape(-1, len(width))[order], axis=0).ravel()
+    dense = bool(
+        all_rows.size == 0 or all_rows[-1] == all_rows.size - 1
+    )  # ascending and distinct: row = position
+    return keep_flat(base.bits, all_words, NO_ROWS if dense else all_rows)
+
+
+def restore(bits: int, layout: str, count: int, arrays: Arrays) -> Segment:
+    """The segment whose `layout`, length and `arrays()` were kept."""
+    a = arrays
+    if layout == "rings":
+        centres = Centres(a["centres"], a["heads"], a["ends"])
+        held = np.flatnonzero((np.diff(a["offsets"].astype(np.int64), axis=1) > 0).any(axis=0))
+        return Rings(bits, a["codes"], a["rows"], centres, a["offsets"], int(held.max(initial=0)))
+    if layout == "sliced":
+        return Sliced(bits, a["blocks"], a["rows"], count)
+    return Run(bits, a["codes"], a["rows"], count)
