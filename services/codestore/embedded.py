@@ -25,8 +25,8 @@ from taxohash.errors import TaxohashError
 _LONGEST_SOCKET_PATH = 100  # sun_path holds 108 bytes on Linux, 104 elsewhere
 _STOP_SECONDS = 20.0
 
-# The server runs under this shell, whose input is a pipe held by us: when it closes, because we stop the server or
-# because we died, however that was, the server gets SIGTERM and ends cleanly. (PR_SET_PDEATHSIG is bound to the thread
+# The server runs under this shell, whose input is a pipe held by us: when a line comes, because we stop the server, or
+# it closes, because we died, however that was, the server gets SIGTERM and ends cleanly. (PR_SET_PDEATHSIG is bound to the thread
 # that forked and would end the server with it.)
 _GUARD = """
 umask 077
@@ -149,7 +149,8 @@ class EmbeddedServer:
         process, self._process = self._process, None
         if process is not None:
             assert process.stdin is not None
-            with suppress(BrokenPipeError):
+            with suppress(BrokenPipeError):  # a line, as a forked child may hold the pipe open
+                process.stdin.write(b"stop\n")
                 process.stdin.close()
             try:
                 process.wait(_STOP_SECONDS)

@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from services.codestore.values import Item
 
-BATCH_ITEMS = 4_000
+BATCH_ITEMS = 4_000  # items sent together, over all segments
+PART_ITEMS = 1_000  # items of one call; keeps the server busy for a few milliseconds at most
 BATCH_BYTES = 4 << 20
 
 
@@ -39,11 +40,11 @@ def batches(items: Iterable[Item]) -> Iterator[list[Item]]:
 
 
 def by_segment(segments: npt.NDArray[np.int64]) -> Iterator[tuple[int, npt.NDArray[np.int64]]]:
-    """Each segment that occurs with its indices, in their order, at most BATCH_ITEMS at a time."""
+    """Each segment that occurs with its indices, in their order, at most PART_ITEMS at a time."""
     order = np.argsort(segments, kind="stable")
     for group in np.split(order, np.flatnonzero(np.diff(segments[order])) + 1):
-        for first in range(0, len(group), BATCH_ITEMS):
-            yield int(segments[group[0]]), group[first : first + BATCH_ITEMS]
+        for first in range(0, len(group), PART_ITEMS):
+            yield int(segments[group[0]]), group[first : first + PART_ITEMS]
 
 
 def pack_items(items: Sequence[Item]) -> tuple[bytes, ...]:

@@ -85,8 +85,8 @@ STARTER = """
 import sys, time
 from services.codestore import EmbeddedServer
 with EmbeddedServer(sys.argv[1]) as server:
-    print(server.pid, flush=True)
     try:
+        print(server.pid, flush=True)
         time.sleep(600)
     except KeyboardInterrupt:
         print("alive" if server.running else "dead", flush=True)
@@ -115,6 +115,16 @@ def test_it_ends_when_the_process_that_started_it_is_killed(tmp_path: Path) -> N
         wait_for(lambda: not alive(pid))
     with EmbeddedServer(data) as server, redis.Redis.from_url(server.url) as client:
         assert client.ping()
+
+
+def test_a_forked_child_does_not_keep_it_from_stopping(tmp_path: Path) -> None:
+    with EmbeddedServer(tmp_path) as server:
+        assert server._process
+        assert server._process.stdin
+        held = os.dup(server._process.stdin.fileno())
+        process = server._process
+    os.close(held)
+    assert process.returncode == 0  # it was not killed
 
 
 def test_ctrl_c_leaves_it_to_us_to_stop_it(tmp_path: Path) -> None:

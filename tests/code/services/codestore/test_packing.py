@@ -29,7 +29,7 @@ def test_lines_round_trip(values: list[str]) -> None:
 def test_by_segment_is_a_partition_in_order(values: list[int], most: int) -> None:
     segments = np.array(values, np.int64)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(packing, "BATCH_ITEMS", most)
+        patch.setattr(packing, "PART_ITEMS", most)
         parts = [(segment, indices.tolist()) for segment, indices in by_segment(segments)]
     assert all(0 < len(indices) <= most for _, indices in parts)
     joined: dict[int, list[int]] = {}
