@@ -1,0 +1,357 @@
+"""The index as its users see it: answers, changes, filters, files, threads, and how it refuses bad input."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import faiss
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+
+from taxohash.errors import TaxohashError
+from taxohash.hamming import HammingIndex, index, segments
+from taxohash.hamming import centres as centres_module
+from taxohash.hamming.state import State
+from tests.code.taxohash.hamming.oracle import KINDS, Codes, make_codes, nearest
+
+BITS = 48
+
+
+@pytest.fixture
+def small_thresholds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a few hundred codes take the paths of millions."""
+    monkeypatch.setattr(centres_module, "FEWEST_CODES", 300)
+    monkeypatch.setattr(centres_module, "CODES_PER_CENTRE", 30)
+    monkeypatch.setattr(segments, "SLICE_FROM", 300)
+    monkeypatch.setattr(index, "TAIL", (40, 8))
+    monkeypatch.setattr(index, "DEAD", (40, 8))
+    monkeypatch.setattr(index, "LONG_K", 60)
+    monkeypatch.setattr(index, "SPLIT", 1000)
+
+
+def assert_answers(
+    made: HammingIndex, codes: Codes, queries: Codes, k: int, rows: npt.NDArray[np.int64]
+) -> None:
+    near, found = made.search(queries, k)
+    wanted_near, wanted = nearest(codes, queries, k, rows)
+    assert near.dtype == np.int32
+    assert found.dtype == np.int64
+    np.testing.assert_array_equal(near, wanted_near)
+    np.testing.assert_array_equal(found, wanted)
+
+
+class Changes(RuleBasedStateMachine):
+    """Any order of changes, compactions and reloads: the index answers as a table of live codes does."""
+
+    folder: Path
+
+    @initialize(
+        seed=st.integers(0, 2**32), kind=st.sampled_from(KINDS), count=st.sampled_from((0, 1, 50, 700))
+    )
+    def build(self, seed: int, kind: str, count: int) -> None:
+        self.rng, self.kind = np.random.default_rng(seed), kind
+        self.codes = make_codes(self.rng, count, BITS, kind)
+        self.live = np.ones(count, dtype=np.bool_)
+        self.index = HammingIndex.build(self.codes, BITS)
+
+    @rule(count=st.integers(0, 80))
+    def add(self, count: int) -> None:
+        more = make_codes(self.rng, count, BITS, self.kind)
+        rows = self.index.add(more)
+        np.testing.assert_array_equal(rows, np.arange(len(self.codes), len(self.codes) + count))
+        self.codes, self.live = (
+            np.concatenate([self.codes, more]),
+            np.append(self.live, np.ones(count, np.bool_)),
+        )
+
+    @rule(count=st.integers(0, 60))
+    def remove(self, count: int) -> None:
+        rows = self.rng.integers(0, max(len(self.codes), 1), count if len(self.codes) else 0)
+        self.index.remove(rows)
+        self.live[rows] = False
+
+    @rule(count=st.integers(0, 60))
+    def update(self, count: int) -> None:
+        rows = self.rng.permutation(np.flatnonzero(self.live))[:count]
+        self.codes[rows] = make_codes(self.rng, len(rows), BITS, self.kind)
+        self.index.update(rows, self.codes[rows])
+
+    @rule()
+    def compact(self) -> None:
+        self.index.compact()
+        assert self.index.stats()["tail"] == 0
+
+    @rule(mmap=st.booleans())
+    def reload(self, mmap: bool) -> None:
+        self.index.save(self.folder / "index")
+        self.index = HammingIndex.load(self.folder / "index", mmap=mmap)
+
+    @rule(
+        k=st.sampled_from((1, 10, 61, 10_000)),
+        share=st.sampled_from((0, 0.01, 0.2, 0.8)),
+        form=st.integers(0, 2),
+    )
+    def filter(self, k: int, share: float, form: int) -> None:
+        mask = self.rng.random(len(self.codes)) < share
+        allowed = (mask, np.flatnonzero(mask), self.index.select(mask))[form]
+        queries = make_codes(self.rng, 3, BITS, self.kind)
+        near, rows = self.index.search(queries, k, allowed=allowed)
+        wanted = nearest(self.codes, queries, k, np.flatnonzero(mask & self.live))
+        np.testing.assert_array_equal(near, wanted[0])
+        np.testing.assert_array_equal(rows, wanted[1])
+
+    @rule(radius=st.integers(0, BITS))
+    def radius(self, radius: int) -> None:
+        queries = make_codes(self.rng, 3, BITS, self.kind)
+        limits, near, rows = self.index.range_search(queries, radius)
+        full_near, full = nearest(self.codes, queries, len(self.codes), np.flatnonzero(self.live))
+        for i in range(3):
+            inside = full_near[i] <= radius
+            np.testing.assert_array_equal(near[limits[i] : limits[i + 1]], full_near[i][inside])
+            np.testing.assert_array_equal(rows[limits[i] : limits[i + 1]], full[i][inside])
+
+    @invariant()
+    def answers(self) -> None:
+        live = np.flatnonzero(self.live)
+        assert len(self.index) == len(live)
+        assert self.index.rows == len(self.codes)
+        queries = make_codes(self.rng, 2, BITS, self.kind)
+        for k in (1, 10, 100):
+            assert_answers(self.index, self.codes, queries, k, live)
+
+
+def test_any_order_of_changes(small_thresholds: None, tmp_path: Path) -> None:
+    Changes.folder = tmp_path
+    run_state_machine_as_test(
+        Changes, settings=settings(max_examples=25, stateful_step_count=12, deadline=None)
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("bits", [48, 64, 128])
+def test_distances_are_those_of_faiss(kind: str, bits: int) -> None:
+    rng = np.random.default_rng(bits)
+    codes, queries = make_codes(rng, 25_000, bits, kind), make_codes(rng, 20, bits, kind)
+    peer = faiss.IndexBinaryFlat(bits)
+    peer.add(codes)
+    made = HammingIndex.build(codes, bits)
+    for k in (1, 10, 100):
+        for asked in (queries, queries[:1]):
+            np.testing.assert_array_equal(made.search(asked, k)[0], peer.search(asked, k)[0])
+    limits, near, _ = made.range_search(queries, 6)
+    peer_limits, peer_near, _ = peer.range_search(queries, 7)  # FAISS's radius is exclusive
+    np.testing.assert_array_equal(limits, peer_limits)
+    for i in range(len(queries)):
+        span = slice(limits[i], limits[i + 1])
+        np.testing.assert_array_equal(near[span], np.sort(peer_near[span]))
+
+
+@pytest.mark.parametrize("kind", ["uniform", "clustered"])
+def test_what_must_not_matter(kind: str) -> None:
+    """XOR of everything with one mask, and a permutation of the bits, change no answer; rows follow their codes."""
+    rng = np.random.default_rng(1)
+    codes, queries = make_codes(rng, 25_000, 64, kind), make_codes(rng, 12, 64, kind)
+    near, rows = HammingIndex.build(codes, 64).search(queries, 50)
+    mask = make_codes(rng, 1, 64, "uniform")
+    order = rng.permutation(64)
+
+    def permuted(some: Codes) -> Codes:
+        return np.packbits(np.unpackbits(some, axis=1)[:, order], axis=1)
+
+    changes: tuple[Callable[[Codes], Codes], ...] = (lambda some: some ^ mask, permuted)
+    for change in changes:
+        again = HammingIndex.build(change(codes), 64).search(change(queries), 50)
+        np.testing.assert_array_equal(again[0], near)
+        np.testing.assert_array_equal(again[1], rows)
+    shuffle = rng.permutation(len(codes))
+    again_near, again_rows = HammingIndex.build(codes[shuffle], 64).search(queries, 50)
+    np.testing.assert_array_equal(again_near, near)
+    for i in range(len(queries)):  # equal distances may fall in another order: by their new rows
+        assert all(np.all(np.diff(again_rows[i][near[i] == d]) > 0) for d in near[i])
+        sure = near[i] < near[i][-1]  # the last distance may have had more rows than there was room for
+        assert set(shuffle[again_rows[i][sure]]) == set(rows[i][sure])
+
+
+@pytest.mark.parametrize("kind", ["uniform", "clustered"])
+@pytest.mark.parametrize("share", [0.0, 0.001, 0.05, 0.5, 1.0])
+def test_a_filter_is_the_full_ranking_without_the_others(kind: str, share: float) -> None:
+    rng = np.random.default_rng(2)
+    codes, queries = make_codes(rng, 25_000, 64, kind), make_codes(rng, 3, 64, kind)
+    made = HammingIndex.build(codes, 64)
+    near, rows = made.search(queries, len(codes))
+    mask = rng.random(len(codes)) < share
+    for allowed in (mask, np.flatnonzero(mask), made.select(mask)):
+        for _ in range(2):
+            found_near, found = made.search(queries, 10, allowed=allowed)
+            assert found.shape == (3, min(10, mask.sum()))
+            for i in range(3):
+                kept = mask[rows[i]]
+                np.testing.assert_array_equal(found[i], rows[i][kept][:10])
+                np.testing.assert_array_equal(found_near[i], near[i][kept][:10])
+
+
+@settings(max_examples=20)
+@given(st.integers(0, 3), st.integers(0, 5), st.integers(0, 4))
+def test_nothing_to_find(count: int, k: int, queries: int) -> None:
+    rng = np.random.default_rng(count)
+    made = HammingIndex.build(make_codes(rng, count, BITS, "uniform"), BITS)
+    near, rows = made.search(make_codes(rng, queries, BITS, "uniform"), k)
+    assert near.shape == rows.shape == (queries, min(k, count))
+    near, rows = made.search(make_codes(rng, queries, BITS, "uniform"), k, allowed=[])
+    assert near.shape == rows.shape == (queries, 0)
+
+
+@pytest.mark.parametrize("kind", ["uniform", "clustered"])
+def test_threads_share_the_work(kind: str, small_thresholds: None) -> None:
+    rng = np.random.default_rng(3)
+    codes, queries = make_codes(rng, 9000, 64, kind), make_codes(rng, 13, 64, kind)
+    made = HammingIndex.build(codes, 64)
+    for asked in (queries, queries[:1], queries[:2]):
+        for one, three in zip(made.search(asked, 20), made.search(asked, 20, threads=3), strict=True):
+            np.testing.assert_array_equal(one, three)
+        for one, three in zip(
+            made.range_search(asked, 9), made.range_search(asked, 9, threads=3), strict=True
+        ):
+            np.testing.assert_array_equal(one, three)
+
+
+def test_a_search_sees_one_state_while_others_change_the_index(small_thresholds: None) -> None:
+    """A writer moves pairs of rows between two codes together: no search may see one moved and the other not."""
+    rng = np.random.default_rng(4)
+    made = HammingIndex.build(make_codes(rng, 400, 64, "uniform"), 64)
+    left, right = np.zeros((1, 8), np.uint8), np.full((1, 8), 255, np.uint8)
+    pair = made.add(np.concatenate([left, left]))
+    stop, torn = threading.Event(), []
+
+    def read() -> None:
+        while not stop.is_set():
+            _, rows = made.search(left, 2)
+            if len(set(rows[0]) & set(pair)) == 1:
+                torn.append(rows)
+
+    readers = [threading.Thread(target=read) for _ in range(3)]
+    for reader in readers:
+        reader.start()
+    for step in range(300):
+        made.update(pair, np.concatenate([right, right] if step % 2 == 0 else [left, left]))
+        made.add(make_codes(rng, 3, 64, "uniform"))
+        made.remove([step])
+    stop.set()
+    for reader in readers:
+        reader.join()
+    assert not torn
+    assert len(made) == 402 + 900 - 300
+    made.compact()
+    np.testing.assert_array_equal(made.search(left, 2)[1], [pair])
+
+
+def test_changes_during_a_compaction_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(5)
+    codes = make_codes(rng, 500, 64, "uniform")
+    made = HammingIndex.build(codes, 64)
+    added = make_codes(rng, 30, 64, "uniform")
+    made.add(added[:20])
+    merged = index.merged
+
+    def meanwhile(state: State) -> segments.Segment:
+        made.add(added[20:])
+        made.remove([3, 501])
+        made.update([4, 502], added[:2])
+        return merged(state)
+
+    monkeypatch.setattr(index, "merged", meanwhile)
+    made.compact()
+    table = np.concatenate([codes, added])
+    table[[4, 502]] = added[:2]
+    live = np.setdiff1d(np.arange(530), [3, 501])
+    assert_answers(made, table, make_codes(rng, 9, 64, "uniform"), 40, live)
+    monkeypatch.undo()
+    made.compact()
+    assert_answers(made, table, make_codes(rng, 9, 64, "uniform"), 40, live)
+
+
+def test_the_callers_arrays_stay_his() -> None:
+    for count in (10, 9000):
+        codes = make_codes(np.random.default_rng(6), count, 64, "uniform")
+        made = HammingIndex.build(codes, 64)
+        first = codes[:1].copy()
+        codes[:] = 0
+        assert made.search(first, 1)[0][0, 0] == 0
+
+
+def test_codes_may_be_read_only_or_unaligned() -> None:
+    codes = make_codes(np.random.default_rng(7), 100, 64, "uniform")
+    frozen = np.frombuffer(b"x" + codes.tobytes(), dtype=np.uint8)[1:].reshape(100, 8)
+    np.testing.assert_array_equal(HammingIndex.build(frozen, 64).search(frozen[:2], 1)[1], [[0], [1]])
+
+
+def test_memory_is_a_few_bytes_a_code_beyond_the_code() -> None:
+    rng = np.random.default_rng(8)
+    for kind in ("uniform", "clustered"):
+        made = HammingIndex.build(make_codes(rng, 100_000, 64, kind), 64)
+        assert made.stats()["bytes_per_code"] <= 8 + 6
+
+
+def test_stats_tell_what_a_search_did() -> None:
+    rng = np.random.default_rng(9)
+    made = HammingIndex.build(make_codes(rng, 50, 64, "uniform"), 64)
+    made.search(make_codes(rng, 3, 64, "uniform"))
+    stats = made.stats()
+    assert (stats["rows"], stats["live"], stats["queries"], stats["touched"]) == (50, 50, 3, 150)
+    assert stats["path"] == stats["layout"] == "run"
+
+
+@pytest.mark.parametrize(
+    ("act", "message"),
+    [
+        (lambda i: HammingIndex.build(np.zeros((2, 1), np.uint8), 7), "bits is 7"),
+        (lambda i: HammingIndex.build(np.zeros((2, 1), np.uint8), 1025), "bits is 1025"),
+        (lambda i: HammingIndex.build(np.zeros((2, 5), np.uint8), 48), r"codes have shape \(2, 5\)"),
+        (lambda i: HammingIndex.build(np.zeros((2, 6)), 48), "codes have dtype float64"),
+        (lambda i: HammingIndex.build(np.full((2, 6), 255, np.uint8), 45), "beyond the first 45"),
+        (
+            lambda i: HammingIndex.build(np.zeros((2, 6), np.uint8), 48, centres=np.zeros((1, 5), np.uint8)),
+            "centres",
+        ),
+        (lambda i: i.search(np.zeros((1, 5), np.uint8)), "queries have shape"),
+        (lambda i: i.search(np.zeros((1, 6), np.uint8), k=-1), "k is -1"),
+        (lambda i: i.search(np.zeros((1, 6), np.uint8), threads=0), "threads 0"),
+        (lambda i: i.search(np.zeros((1, 6), np.uint8), allowed=[20]), "allowed rows hold 20"),
+        (lambda i: i.search(np.zeros((1, 6), np.uint8), allowed=[-1]), "allowed rows hold -1"),
+        (lambda i: i.search(np.zeros((1, 6), np.uint8), allowed=np.ones(7, bool)), r"mask has shape \(7,\)"),
+        (lambda i: i.search(np.zeros((1, 6), np.uint8), allowed=[0.5]), "pass a one-dimensional array"),
+        (lambda i: i.range_search(np.zeros((1, 6), np.uint8), -1), "radius is -1"),
+        (lambda i: i.remove([20]), "rows hold 20"),
+        (lambda i: i.update([0, 0], np.zeros((2, 6), np.uint8)), "each row once"),
+        (lambda i: i.update([0], np.zeros((2, 6), np.uint8)), "one code a row"),
+        (lambda i: i.update([9], np.zeros((1, 6), np.uint8)), "not all of the 1 rows exist"),
+    ],
+)
+def test_bad_input_is_named_and_changes_nothing(act: Callable[[HammingIndex], object], message: str) -> None:
+    codes = make_codes(np.random.default_rng(10), 10, BITS, "uniform")
+    made = HammingIndex.build(codes, BITS)
+    made.remove([9])
+    with pytest.raises(TaxohashError, match=message):
+        act(made)
+    assert_answers(made, codes, codes[:2], 10, np.arange(9))
+
+
+def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "index"
+    HammingIndex.build(make_codes(np.random.default_rng(11), 100, 64, "uniform"), 64).save(path)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["index"]
+    whole = path.read_bytes()
+    for damaged, message in (
+        (whole[:-1], "has .* bytes"),
+        (b"PK" + whole, "no Hamming index"),
+        (b"", "no Hamming"),
+    ):
+        path.write_bytes(damaged)
+        with pytest.raises(TaxohashError, match=message):
+            HammingIndex.load(path)
+    with pytest.raises(TaxohashError, match="cannot read"):
+        HammingIndex.load(tmp_path / "absent")

@@ -1,0 +1,150 @@
+"""Every arrangement of codes answers as a naive scan does, for all code lengths."""
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from taxohash.hamming import flat
+from taxohash.hamming.blocks import pick
+from taxohash.hamming.centres import NO_MASK, NO_ROWS, Centres
+from taxohash.hamming.segments import Rings, Run, Segment, Sliced, arrange, keep_flat, make_segment, merge
+from taxohash.hamming.words import from_words, to_words, width_of
+from tests.code.taxohash.hamming.oracle import KINDS, LENGTHS, Answer, Codes, distances, make_codes, nearest
+
+MANY = 9000  # codes enough for several blocks and for slicing
+
+
+def in_rings(bits: int, codes: Codes, rng: np.random.Generator) -> Rings:
+    """Rings around arbitrary centres: how good they are must not matter."""
+    centres = to_words(make_codes(rng, 5, bits, "uniform"), bits).ravel()
+    grouped = Centres(centres, centres[: len(width_of(bits))], np.array([5], dtype=np.int64))
+    words = to_words(codes, bits).ravel()
+    return arrange(bits, words, NO_ROWS, grouped, *grouped.assign(words, width_of(bits)))
+
+
+def arrangements(bits: int, codes: Codes, rng: np.random.Generator) -> list[Segment]:
+    words = to_words(codes, bits).ravel()
+    return [
+        Run(bits, words, NO_ROWS, len(codes)),
+        keep_flat(bits, words, NO_ROWS),
+        in_rings(bits, codes, rng),
+    ]
+
+
+def search(segment: Segment, queries: Codes, k: int, mask: npt.NDArray[np.uint8] = NO_MASK) -> Answer:
+    best = np.full((len(queries), k), flat.EMPTY)
+    segment.search(to_words(queries, segment.bits), mask, best)
+    held = int(np.count_nonzero(best[0] != flat.EMPTY))
+    near, rows = np.empty((len(queries), held), np.int32), np.empty((len(queries), held), np.int64)
+    flat.finish(best, near, rows)
+    return near, rows
+
+
+def bitmap(rows: npt.NDArray[np.int64], end: int) -> npt.NDArray[np.uint8]:
+    mask = np.zeros(end + 1, dtype=np.bool_)
+    mask[rows] = True
+    return np.packbits(mask, bitorder="little")
+
+
+@pytest.mark.parametrize("bits", LENGTHS)
+@settings(max_examples=6)
+@given(
+    st.integers(0, 2**32),
+    st.sampled_from(KINDS),
+    st.sampled_from((1, 300, MANY)),
+    st.sampled_from((1, 10, 100)),
+)
+def test_every_arrangement_finds_what_a_naive_scan_finds(
+    bits: int, seed: int, kind: str, count: int, k: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    codes = make_codes(rng, count, bits, kind)
+    queries = np.concatenate(
+        [make_codes(rng, 5, bits, kind), make_codes(rng, 5, bits, "uniform"), ~codes[:1]]
+    )
+    if bits % 8:
+        queries[:, -1] &= (0xFF << (8 - bits % 8)) & 0xFF
+    allowed = np.flatnonzero(rng.random(count) < 0.3)
+    radius = bits // 8
+    for segment in arrangements(bits, codes, rng):
+        for asked in (queries, queries[:1]):
+            for answer, wanted in zip(search(segment, asked, k), nearest(codes, asked, k), strict=True):
+                np.testing.assert_array_equal(answer, wanted)
+        filtered = search(segment, queries, k, bitmap(allowed, count))
+        for answer, wanted in zip(filtered, nearest(codes, queries, k, allowed), strict=True):
+            np.testing.assert_array_equal(answer, wanted)
+        keys, size = segment.collect(
+            to_words(queries, bits)[0], radius, bitmap(allowed, count), np.empty(1, np.uint64), 0
+        )
+        inside = allowed[distances(codes[allowed], queries[0]) <= radius]
+        np.testing.assert_array_equal(np.sort(keys[:size] & flat.LOW), inside)
+        counts = np.zeros(bits + 1, dtype=np.int64)
+        segment.histogram(to_words(queries, bits)[0], bitmap(allowed, count), counts)
+        np.testing.assert_array_equal(
+            counts, np.bincount(distances(codes[allowed], queries[0]), minlength=bits + 1)
+        )
+
+
+@pytest.mark.parametrize("bits", LENGTHS)
+def test_slicing_loses_nothing(bits: int) -> None:
+    rng = np.random.default_rng(bits)
+    codes = make_codes(rng, MANY, bits, "uniform")
+    sliced = keep_flat(bits, to_words(codes, bits).ravel(), NO_ROWS)
+    assert isinstance(sliced, Sliced)
+    width = width_of(bits)
+    np.testing.assert_array_equal(from_words(sliced.words().reshape(MANY, len(width)), bits), codes)
+    for share in (0.001, 0.5):  # a few codes of a block one by one, many by transposing it
+        wanted = np.flatnonzero(rng.random(MANY) < share)
+        words = pick(width, bits, sliced.blocks, wanted).reshape(-1, len(width))
+        np.testing.assert_array_equal(from_words(words, bits), codes[wanted])
+
+
+@pytest.mark.parametrize("bits", [45, 64, 128])
+def test_a_part_keeps_its_arrangement_and_answers_alike(bits: int) -> None:
+    rng = np.random.default_rng(bits)
+    codes = make_codes(rng, MANY, bits, "clustered")
+    queries = make_codes(rng, 3, bits, "clustered")
+    kept = np.flatnonzero(rng.random(MANY) < 0.95)
+    for segment in arrangements(bits, codes, rng):
+        part = segment.take(bitmap(kept, MANY))
+        assert isinstance(part, Rings) == isinstance(segment, Rings)
+        for answer, wanted in zip(search(part, queries, 10), nearest(codes, queries, 10, kept), strict=True):
+            np.testing.assert_array_equal(answer, wanted)
+
+
+@pytest.mark.parametrize("bits", [45, 64, 128])
+def test_merging_brings_rows_in_wherever_they_belong(bits: int) -> None:
+    rng = np.random.default_rng(bits)
+    codes = make_codes(rng, MANY, bits, "clustered")
+    queries = make_codes(rng, 3, bits, "clustered")
+    moved = rng.choice(MANY, 200, replace=False)
+    stayed = np.setdiff1d(np.arange(MANY), moved)
+    changed = codes.copy()
+    changed[moved] = make_codes(rng, 200, bits, "clustered")
+    for segment in arrangements(bits, codes, rng):
+        words = to_words(changed[moved], bits).ravel()
+        merged = merge(segment, bitmap(stayed, MANY), words, moved.astype(np.uint32))
+        assert len(merged) == MANY
+        for answer, wanted in zip(search(merged, queries, 20), nearest(changed, queries, 20), strict=True):
+            np.testing.assert_array_equal(answer, wanted)
+
+
+def test_codes_that_cluster_get_rings_and_others_do_not() -> None:
+    rng = np.random.default_rng(0)
+    for kind, expected in (("clustered", Rings), ("duplicates", Rings), ("uniform", Sliced)):
+        codes = make_codes(rng, 30_000, 64, kind)
+        words = to_words(codes, 64).ravel()
+        assert isinstance(make_segment(64, words, NO_ROWS, None), expected)
+        centres = to_words(make_codes(rng, 7, 64, kind), 64)
+        assert isinstance(make_segment(64, words, NO_ROWS, centres), expected)
+
+
+def test_rings_look_at_few_codes_of_a_cluster() -> None:
+    rng = np.random.default_rng(0)
+    codes = make_codes(rng, 30_000, 64, "clustered")
+    segment = make_segment(64, to_words(codes, 64).ravel(), NO_ROWS, None)
+    queries = to_words(make_codes(rng, 50, 64, "clustered"), 64)
+    best = np.full((50, 10), flat.EMPTY)
+    assert segment.search(queries, NO_MASK, best) < 50 * 30_000 / 4
