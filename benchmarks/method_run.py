@@ -1,0 +1,175 @@
+"""One run of the table: a head on frozen features, trained by one objective, evaluated once."""
+
+import tempfile
+from dataclasses import dataclass, fields, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from taxohash.codes import bit_health, pack, unpack
+from taxohash.datasets import Dataset
+from taxohash.features import efficientnet_lite0, features
+from taxohash.objectives import Objective, Setting, build, objective
+from taxohash.objectives.base import Projection
+from taxohash.objectives.itq import principal_components
+from taxohash.progress import console
+from taxohash.protocols import evaluate
+from taxohash.taxonomy import Taxonomy
+from taxohash.training import TrainingConfig, embed, fit
+
+COMPONENTS = 384
+HIDDEN = 384
+SIZE = 96
+# A real-valued ranking sorts the whole database for each query: a share of the queries must do.
+REAL_QUERIES = 500
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a data set is used: its protocol, the training, and where the held-out queries come from."""
+
+    protocol: str
+    epochs: int
+    batch: int
+    held_out: str | int
+    search_share: int = 1
+
+
+RECIPES = {
+    # 5,000 of the training rows are held out; trials learn from every second of the others.
+    "cifar100": Recipe("hpdh-cifar100", 6, 500, 5000, search_share=2),
+    "grocery": Recipe("hpdh-nabirds", 30, 100, "val"),
+}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Features and labels of the database, which is also the training set, and of the queries."""
+
+    taxonomy: Taxonomy
+    inputs: Tensor
+    labels: Tensor
+    queries: Tensor
+    query_labels: npt.NDArray[np.int32]
+    data_md5: str
+
+
+@cache
+def problem(folder: str, stage: str, cache_folder: str) -> Problem:
+    dataset = Dataset.open(folder)
+    recipe = RECIPES[Path(folder).name]
+    extractor = efficientnet_lite0(SIZE)
+
+    def load(split: str) -> tuple[npt.NDArray[np.float16], npt.NDArray[np.int32]]:
+        return features(dataset, split, extractor, cache_folder), dataset.labels(split)
+
+    inputs, labels = load("train")
+    if stage == "table":
+        queries, query_labels = load("test")
+    elif isinstance(recipe.held_out, str):
+        queries, query_labels = load(recipe.held_out)
+    else:
+        order = np.random.default_rng(0).permutation(len(labels))
+        held, rest = order[: recipe.held_out], np.sort(order[recipe.held_out :: recipe.search_share])
+        queries, query_labels = inputs[held], labels[held]
+        inputs, labels = inputs[rest], labels[rest]
+    values = torch.from_numpy(inputs).float()
+    mean, components = principal_components(values, COMPONENTS)
+    reduced = (values - mean) @ components
+    scale = reduced.std()
+    return Problem(
+        dataset.taxonomy,
+        reduced / scale,
+        torch.from_numpy(labels).long(),
+        (torch.from_numpy(queries).float() - mean) @ components / scale,
+        query_labels,
+        dataset.md5(),
+    )
+
+
+def measure(task: dict[str, Any], folder: str, cache_folder: str) -> dict[str, Any]:
+    """Train and evaluate one task; metrics and code health for its row.
+
+    Raises:
+        TaxohashError: the loss was not finite.
+    """
+    torch.set_num_threads(1)
+    console.quiet = True
+    known = problem(folder, task["stage"], cache_folder)
+    taxonomy = shuffled(known.taxonomy, task["seed"]) if task["shuffled"] else known.taxonomy
+    options = dict(task["options"])
+    recipe = RECIPES[Path(folder).name]
+    config = TrainingConfig(recipe.epochs, recipe.batch, lr=options.pop("lr", 1e-2), seed=task["seed"])
+    if "seed" in (field.name for field in fields(objective(task["method"]).config_type)):
+        options["seed"] = task["seed"]
+    torch.manual_seed(task["seed"])
+    learned = build(task["method"], Setting(task["bits"], taxonomy, known.labels), options)
+    network = _head(learned, known, config)
+    with torch.no_grad():
+        database = learned.search_form(embed(network, known.inputs, batch=5000))
+        queries = learned.search_form(embed(network, known.queries, batch=5000), query=True)
+    found = _evaluated(learned, known, queries.numpy(), database.numpy(), recipe.protocol)
+    return found | {"data_md5": known.data_md5}
+
+
+def _head(learned: Objective[Any], known: Problem, config: TrainingConfig) -> nn.Module:
+    width = known.inputs.shape[1]
+    if isinstance(learned, Projection):
+        head = nn.Linear(width, learned.width)
+        weight, bias = learned.solve(known.inputs)
+        head.weight.data, head.bias.data = weight, bias
+        return head
+    head = nn.Sequential(
+        nn.Linear(width, HIDDEN, bias=False),
+        nn.BatchNorm1d(HIDDEN),
+        nn.ReLU(),
+        nn.Linear(HIDDEN, learned.width),
+    )
+    with tempfile.TemporaryDirectory() as out:
+        fit(head, learned, known.inputs, known.labels, config, Path(out))
+    return head
+
+
+def _evaluated(
+    learned: Objective[Any],
+    known: Problem,
+    queries: npt.NDArray[np.float32],
+    database: npt.NDArray[np.float32],
+    protocol: str,
+) -> dict[str, Any]:
+    labels, query_labels = known.labels.numpy().astype(np.int32), known.query_labels
+    if not learned.binary:
+        some = np.linspace(0, len(queries) - 1, min(REAL_QUERIES, len(queries))).astype(int)
+        report = evaluate(
+            protocol, queries[some], query_labels[some], database, labels, known.taxonomy, metric="l2"
+        )
+        return {"metrics": report.headline | report.metrics, "queries": len(some)}
+    bits = database.shape[1]
+    packed = pack(database)
+    report = evaluate(protocol, pack(queries), query_labels, packed, labels, known.taxonomy, bits=bits)
+    health = bit_health(packed, bits).as_dict()
+    health["balance"] = float(np.abs(np.array(health["balance"]) - 0.5).mean())
+    return {
+        "metrics": report.headline | report.metrics,
+        "queries": len(queries),
+        "health": health | {"class_distance": _least_distance(packed, labels, bits)},
+    }
+
+
+def _least_distance(packed: npt.NDArray[np.uint8], labels: npt.NDArray[np.int32], bits: int) -> int:
+    """Least Hamming distance between the majority codes of two classes; 0 means that two classes collide."""
+    ones = unpack(packed, bits)
+    centres = np.stack([ones[labels == label].mean(axis=0) >= 0.5 for label in np.unique(labels)])
+    distances = (centres[:, None] != centres[None]).sum(axis=2)
+    return int(distances[~np.eye(len(centres), dtype=bool)].min())
+
+
+def shuffled(taxonomy: Taxonomy, seed: int) -> Taxonomy:
+    """A tree of the same shape whose leaves hang at random places: the control for every hierarchical method."""
+    order = np.random.default_rng(seed).permutation(len(taxonomy))
+    return replace(taxonomy, paths=tuple(taxonomy.paths[label] for label in order))

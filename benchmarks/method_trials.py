@@ -1,0 +1,111 @@
+"""What is tried for each method: four settings, the paper's own first, the same for every code length.
+
+The key `lr` is the learning rate of the head; all other keys are options of the objective.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+TRIALS = 4
+Options = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Maker:
+    """A method of the table.
+
+    Attributes:
+        settings: from the number of levels and of bits, what is tried.
+        hierarchical: whether it learns from all levels, and is chosen by fine mAP and mAHP together.
+        counts_bits: whether the code length means anything to it.
+    """
+
+    settings: Callable[[int, int], list[Options]]
+    hierarchical: bool = False
+    counts_bits: bool = True
+
+
+def trials(method: str, depth: int, bits: int) -> list[Options]:
+    """The settings to try: TRIALS of them, or one where there is nothing to choose."""
+    found = MAKERS[method].settings(depth, bits)
+    assert len(found) in (1, TRIALS), method
+    return found
+
+
+def grid(name: str, *values: Any) -> Callable[[int, int], list[Options]]:
+    return lambda depth, bits: [{name: value} for value in values]
+
+
+def fixed(*settings: Options) -> Callable[[int, int], list[Options]]:
+    return lambda depth, bits: list(settings)
+
+
+def ramp(fine: float, coarse: float, depth: int) -> list[float]:
+    """Inverse variances, fine -> coarse, evenly between two ends."""
+    return [fine + (coarse - fine) * k / (depth - 1) for k in range(depth)]
+
+
+def _shpdh(depth: int, bits: int) -> list[Options]:
+    ends = ((0.5, 0.25), (0.5, 0.5), (0.25, 0.25))
+    return [{}, *({"inverse_variances": ramp(fine, coarse, depth)} for fine, coarse in ends)]
+
+
+MAKERS: dict[str, Maker] = {
+    "treecode": Maker(fixed({}), hierarchical=True),
+    "shpdh": Maker(_shpdh, hierarchical=True),
+    "dcwh": Maker(
+        lambda depth, bits: [{}, *({"inverse_variances": [s]} for s in (0.6, 0.4, 0.2))],
+    ),
+    "idcwh": Maker(grid("inverse_variance", 1.0, 0.5, 0.2, 0.1)),
+    "dcdh": Maker(grid("inverse_variance", 0.25, 0.1, 0.05, 0.025)),
+    "shdh": Maker(
+        fixed(
+            {},
+            {"balance": 1.0},
+            {"balance": 0.1, "quantisation": 0.1},
+            {"balance": 0.1, "lr": 3e-3},
+        ),
+        hierarchical=True,
+    ),
+    "csq": Maker(grid("quantisation", 0.05, 1e-3, 0.2, 0.5)),
+    "hashnet": Maker(
+        fixed({}, {"alpha": 0.3}, {"lr": 3e-3}, {"alpha": 0.3, "lr": 3e-3}),
+    ),
+    "dpsh": Maker(
+        fixed({}, {"quantisation": 1.0}, {"lr": 3e-3}, {"lr": 1e-3}),
+    ),
+    "dtsh": Maker(
+        fixed(
+            {},
+            {"margin": 5.0, "scale": 1.0},
+            {"margin": 5.0, "scale": 1.0, "lr": 3e-3},
+            {"lr": 3e-3},
+        ),
+    ),
+    "dsdh": Maker(
+        fixed(
+            {},
+            {"quantisation": 1.0},
+            {"quantisation": 0.2},
+            {"quantisation": 1.0, "lr": 3e-3},
+        ),
+    ),
+    "ssdh": Maker(
+        fixed({}, {"binary": 0.1}, {"binary": 3.0}, {"binary": 0.0, "balance": 0.0}),
+    ),
+    "dqn": Maker(
+        fixed(
+            {},
+            {"quantisation": 1e-2},
+            {"lr": 3e-3},
+            {"quantisation": 1e-2, "lr": 3e-3},
+        ),
+    ),
+    "itq": Maker(fixed({})),
+    "ssq": Maker(fixed({})),
+    "lsh": Maker(fixed({})),
+    "hierarchy_embedding": Maker(
+        grid("classification", 0.1, 0.01, 0.3, 1.0), hierarchical=True, counts_bits=False
+    ),
+}

@@ -1,0 +1,177 @@
+"""Every method on frozen features: methods x code lengths x seeds under the protocols of the paper.
+
+    python -m benchmarks.methods [--data FOLDER]... [--methods a,b] [--workers 2] [--trials-only] [--report-only]
+
+Hyper-parameters are searched first, on rows held out of the training set and never on the test queries:
+for every method, data set and length the same number of trials (benchmarks/method_trials.py). Then each
+method is trained with its best trial under three seeds and evaluated on the test queries. Every run is one
+JSON row in benchmarks/results/methods.json, written as soon as it is done: an interrupted command goes on
+where it was. The Markdown table and the figure are made from the rows alone.
+"""
+
+import multiprocessing
+import os
+import shlex
+import subprocess
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from benchmarks.method_report import write_report
+from benchmarks.method_trials import MAKERS, trials
+from taxohash.errors import TaxohashError
+from taxohash.files import read_json, write_json
+from taxohash.progress import bars
+
+BITS = (16, 32, 48, 64)
+SEEDS = (0, 1, 2)
+RESULTS = Path("benchmarks/results")
+# A hierarchical method must lose its advantage when the tree it learns from is another one.
+CONTROLS = ("shpdh", "treecode")
+Row = dict[str, Any]
+
+
+def identity(row: Row) -> tuple[Any, ...]:
+    """What makes two rows the same run."""
+    return (row["data"], row["stage"], row["method"], row["bits"], row["seed"], row["shuffled"], row["trial"])
+
+
+def search_tasks(data: str, methods: list[str], depth: int) -> list[Row]:
+    return [
+        _task(data, "search", method, bits, 0, trial=number, options=options)
+        for method in methods
+        for bits in _lengths(method)
+        for number, options in enumerate(trials(method, depth, bits))
+    ]
+
+
+def table_tasks(data: str, methods: list[str], rows: list[Row]) -> list[Row]:
+    tasks = []
+    for method in methods:
+        for bits in _lengths(method):
+            chosen = best_trial(rows, data, method, bits)["options"]
+            for seed in SEEDS:
+                tasks.append(_task(data, "table", method, bits, seed, options=chosen))
+                if method in CONTROLS:
+                    tasks.append(_task(data, "table", method, bits, seed, shuffled=True, options=chosen))
+    return tasks
+
+
+def best_trial(rows: list[Row], data: str, method: str, bits: int) -> Row:
+    """The trial that keeps best what the method promises: fine mAP, or also mAHP where it knows the levels."""
+    found = [
+        row
+        for row in rows
+        if (row["stage"], row["data"], row["method"], row["bits"]) == ("search", data, method, bits)
+    ]
+    return max(found, key=lambda row: promise(method, row["metrics"]))
+
+
+def promise(method: str, metrics: dict[str, float] | None) -> float:
+    if metrics is None:
+        return -1.0
+    if MAKERS[method].hierarchical:
+        return (metrics["mAP"] + metrics["mAHP"]) / 2
+    return metrics["mAP"]
+
+
+def _lengths(method: str) -> tuple[int, ...]:
+    return BITS if MAKERS[method].counts_bits else BITS[:1]
+
+
+def _task(
+    data: str,
+    stage: str,
+    method: str,
+    bits: int,
+    seed: int,
+    *,
+    options: dict[str, Any],
+    shuffled: bool = False,
+    trial: int = 0,
+) -> Row:
+    return {
+        "data": data,
+        "stage": stage,
+        "method": method,
+        "bits": bits,
+        "seed": seed,
+        "shuffled": shuffled,
+        "trial": trial,
+        "options": options,
+    }
+
+
+def run(
+    tasks: list[Row], rows: list[Row], out: Path, folders: dict[str, str], cache: str, workers: int
+) -> None:
+    """Run the tasks whose rows are missing; append to `rows` and write them after each."""
+    known = {identity(row) for row in rows}
+    missing = [task for task in tasks if identity(task) not in known]
+    common = {
+        "command": shlex.join(["python", "-m", "benchmarks.methods", *sys.argv[1:]]),
+        "commit": _commit(),
+    }
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, context) as pool, bars() as progress:
+        bar = progress.add_task("runs", total=len(tasks), completed=len(tasks) - len(missing), note="")
+        futures = {pool.submit(_measured, task, folders[task["data"]], cache): task for task in missing}
+        try:
+            for future in as_completed(futures):
+                rows.append(futures[future] | common | future.result())
+                write_json(out, rows)
+                progress.update(bar, advance=1, note=futures[future]["method"])
+        except KeyboardInterrupt:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _measured(task: Row, folder: str, cache: str) -> Row:
+    from benchmarks.method_run import measure  # torch belongs to the workers
+
+    started, spent = time.perf_counter(), time.process_time()
+    try:
+        result = measure(task, folder, cache)
+    except TaxohashError as error:
+        result = {"metrics": None, "error": str(error)}
+    return result | {
+        "seconds": round(time.perf_counter() - started, 2),
+        "cpu_seconds": round(time.process_time() - spent, 2),
+    }
+
+
+def _commit() -> str:
+    run = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    return run.stdout.strip() or "unknown"
+
+
+def main(
+    data: Annotated[list[str] | None, typer.Option(help="data set folders")] = None,
+    methods: Annotated[str, typer.Option(help="comma-separated; all by default")] = "",
+    cache: Annotated[str, typer.Option(help="folder of the frozen features")] = ".cache/features",
+    workers: Annotated[int, typer.Option(help="processes, one thread each")] = os.cpu_count() or 1,
+    trials_only: Annotated[bool, typer.Option(help="search, but do not touch the test queries")] = False,
+    report_only: Annotated[bool, typer.Option(help="write table and figure from the rows there are")] = False,
+) -> None:
+    from taxohash.taxonomy import Taxonomy
+
+    folders = {
+        Path(folder).name: folder for folder in data or ["../shared/data/cifar100", "../shared/data/grocery"]
+    }
+    names = methods.split(",") if methods else list(MAKERS)
+    out = RESULTS / "methods.json"
+    rows: list[Row] = read_json(out, "delete it to start again") if out.exists() else []
+    for name in [] if report_only else reversed(folders):  # the small set first: mistakes show early
+        tree = Taxonomy.load(folders[name])
+        run(search_tasks(name, names, tree.depth), rows, out, folders, cache, workers)
+        if not trials_only:
+            run(table_tasks(name, names, rows), rows, out, folders, cache, workers)
+    write_report(rows, RESULTS)
+
+
+if __name__ == "__main__":
+    typer.run(main)
