@@ -8,6 +8,7 @@ from pathlib import Path
 from kfp import compiler, dsl, kubernetes
 
 from pipelines import components
+from taxohash.training import TrainingConfig
 
 COMPILED = Path(__file__).parent / "compiled" / "retrain.yaml"
 # In a cluster: one claim for data, work and generations, one secret for the store's address.
@@ -29,7 +30,7 @@ def retrain(
     collection: str = "catalog",
     objective: str = "shpdh",
     bits: int = 48,
-    epochs: int = 8,
+    epochs: int = TrainingConfig.epochs,
 ) -> None:
     """Kubeflow's cache key sees parameters, not volumes: the data's md5, the image and the seed are parameters."""
 

@@ -63,7 +63,7 @@ def train(
     batch: Annotated[int | None, typer.Option(help="images a step")] = None,
     optimiser: Annotated[str | None, typer.Option(help="adam or sgd")] = None,
     lr: Annotated[float | None, typer.Option(help="highest learning rate")] = None,
-    seed: Annotated[int, typer.Option(help="of weights, order and augmentation")] = 0,
+    seed: Annotated[int, typer.Option(help="of weights and order")] = 0,
     option: Annotated[
         list[str] | None, typer.Option(help="hyper-parameter of the objective, name=value")
     ] = None,

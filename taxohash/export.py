@@ -109,8 +109,11 @@ def write_onnx(network: HashingNetwork, file: Path) -> None:
         exporter.setLevel(level)
     if program is None:
         raise TaxohashError(f"network {type(network.backbone).__name__} has no ONNX form: choose another")
-    program.save(str(file), external_data=False)
-    onnx.checker.check_model(str(file))
+    model = program.model_proto
+    for node in model.graph.node:  # stack traces of this machine, different for every caller
+        del node.metadata_props[:]
+    onnx.checker.check_model(model)
+    file.write_bytes(model.SerializeToString(deterministic=True))
 
 
 def check_equal(network: HashingNetwork, hasher: Model, pixels: Pixels) -> None:

@@ -64,7 +64,9 @@ class Generation:
         that could be taken for one.
         """
         names = sorted(p.name for p in folder.iterdir() if p.is_file() and p.name != MANIFEST)
-        sealed = Generation(**{**self.__dict__, "files": {name: file_sha256(folder / name) for name in names}})
+        sealed = Generation(
+            **{**self.__dict__, "files": {name: file_sha256(folder / name) for name in names}}
+        )
         data = {"format": FORMAT, "id": sealed.id, **asdict(sealed)}
         draft = folder / (MANIFEST + ".part")
         with draft.open("w", encoding="utf-8") as out:
@@ -89,22 +91,30 @@ class Generation:
             data["preprocessing"] = Preprocessing.from_dict(data["preprocessing"])
             generation = cls(**data)
         except OSError as error:
-            raise TaxohashError(f"generation {folder} has no readable {MANIFEST} ({error.strerror}): export one") from None
+            raise TaxohashError(
+                f"generation {folder} has no readable {MANIFEST} ({error.strerror}): export one"
+            ) from None
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise TaxohashError(f"{file} is not a generation's manifest ({error}): export it again") from None
         if version != FORMAT:
             raise TaxohashError(f"{file} has format {version}; this version reads {FORMAT}: export it again")
         if claimed != generation.id:
-            raise TaxohashError(f"{file} says id {claimed} but its content is {generation.id}: it was edited, export it again")
+            raise TaxohashError(
+                f"{file} says id {claimed} but its content is {generation.id}: it was edited, export it again"
+            )
         for name, expected in generation.files.items():
             if Path(name).name != name:
                 raise TaxohashError(f"{file} names the file {name!r} outside its folder: export it again")
             try:
                 found = file_sha256(folder / name)
             except OSError as error:
-                raise TaxohashError(f"generation {claimed} lacks {name} ({error.strerror}): export it again") from None
+                raise TaxohashError(
+                    f"generation {claimed} lacks {name} ({error.strerror}): export it again"
+                ) from None
             if found != expected:
-                raise TaxohashError(f"{folder / name} has sha256 {found}, generation {claimed} says {expected}: export it again")
+                raise TaxohashError(
+                    f"{folder / name} has sha256 {found}, generation {claimed} says {expected}: export it again"
+                )
         if (sha256 := Taxonomy.load(folder).sha256) != generation.taxonomy_sha256:
             raise TaxohashError(
                 f"{folder / 'taxonomy.json'} is taxonomy {sha256}, generation {claimed} says {generation.taxonomy_sha256}: export it again"

@@ -68,6 +68,8 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
             image.load()
     except TaxohashError:
         raise
+    except Image.DecompressionBombError:  # Pillow's own, much higher limit
+        raise TaxohashError(f"image has more than {max_pixels} pixels: send a smaller one") from None
     except Exception as error:  # Pillow raises whatever its decoders meet
         reason = "unknown format" if isinstance(error, UnidentifiedImageError) else "damaged or truncated"
         raise TaxohashError(

@@ -23,7 +23,7 @@ from taxohash.datasets import Dataset
 from taxohash.errors import TaxohashError
 from taxohash.files import read_json, replacing, write_json
 from taxohash.images import decode
-from taxohash.networks import BACKBONES, HashingNetwork, network, shift_and_flip
+from taxohash.networks import BACKBONES, HashingNetwork, network
 from taxohash.objectives import Objective, Setting
 from taxohash.training import CHECKPOINT, TrainingConfig, fit, load_weights, save_weights
 
@@ -151,7 +151,7 @@ def train(
         pixels = torch.from_numpy(dataset.pixels(split, made.preprocessing))
         labels = torch.from_numpy(dataset.labels(split).copy()).long()
         device = "cuda" if torch.cuda.is_available() else "cpu"
-        log = fit(made, loss, pixels, labels, config.training, folder, shift_and_flip, device)
+        log = fit(made, loss, pixels, labels, config.training, folder, device)
         _plot(log, folder / "curves.png")
         save_weights(folder / WEIGHTS, made, loss)
         (folder / CHECKPOINT).unlink(missing_ok=True)

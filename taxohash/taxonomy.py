@@ -136,7 +136,9 @@ class Taxonomy:
         found = [label for label, path in enumerate(self.paths) if prefix and path[: len(prefix)] == prefix]
         if not found:
             known = ", ".join("/".join(path) for path in self._nodes[0][:8])
-            raise TaxohashError(f"taxonomy {self.name!r} has no node {node!r}: give a path such as one below {known}")
+            raise TaxohashError(
+                f"taxonomy {self.name!r} has no node {node!r}: give a path such as one below {known}"
+            )
         return np.array(found, np.int32)
 
     def label(self, path: Iterable[str]) -> int:
@@ -165,7 +167,9 @@ class Taxonomy:
         try:
             text = file.read_text(encoding="utf-8")
         except OSError as error:
-            raise TaxohashError(f"taxonomy {file} cannot be read ({error.strerror}): give a taxonomy.json") from None
+            raise TaxohashError(
+                f"taxonomy {file} cannot be read ({error.strerror}): give a taxonomy.json"
+            ) from None
         except UnicodeDecodeError:
             raise TaxohashError(f"taxonomy {file} is not UTF-8 text: give a taxonomy.json") from None
         return cls.from_json(text, str(file))
@@ -183,7 +187,9 @@ class Taxonomy:
                 licence=data.get("licence", ""),
             )
         except json.JSONDecodeError as error:
-            raise TaxohashError(f"taxonomy {where} is not JSON (line {error.lineno}: {error.msg}): repair it") from None
+            raise TaxohashError(
+                f"taxonomy {where} is not JSON (line {error.lineno}: {error.msg}): repair it"
+            ) from None
         except TaxohashError:
             raise
         except (KeyError, TypeError, AttributeError, RecursionError) as error:

@@ -22,7 +22,12 @@ def objectives() -> dict[str, type[Objective[Any]]]:
     found = {}
     for module in pkgutil.iter_modules(__path__, __name__ + "."):
         for member in vars(importlib.import_module(module.name)).values():
-            if inspect.isclass(member) and member.__module__ == module.name and issubclass(member, Objective) and hasattr(member, "name"):
+            if (
+                inspect.isclass(member)
+                and member.__module__ == module.name
+                and issubclass(member, Objective)
+                and hasattr(member, "name")
+            ):
                 found[member.name] = member
     return dict(sorted(found.items()))
 
@@ -49,7 +54,9 @@ def build(name: str, setting: Setting, options: Mapping[str, Any]) -> Objective[
     types_ = typing.get_type_hints(kind.config_type)
     for option, value in options.items():
         if option not in types_:
-            raise TaxohashError(f"objective {name!r} has no option {option!r}: use one of {', '.join(types_)}")
+            raise TaxohashError(
+                f"objective {name!r} has no option {option!r}: use one of {', '.join(types_)}"
+            )
         if not _fits(value, types_[option]):
             raise TaxohashError(f"objective {name!r}: option {option} = {value!r} must be {types_[option]}")
     values = {option: tuple(value) if isinstance(value, list) else value for option, value in options.items()}
@@ -64,7 +71,9 @@ def config_of(instance: Objective[Any]) -> dict[str, Any]:
 def _fits(value: Any, hint: Any) -> bool:
     origin = typing.get_origin(hint)
     if origin is tuple:
-        return isinstance(value, (list, tuple)) and all(_fits(item, typing.get_args(hint)[0]) for item in value)
+        return isinstance(value, (list, tuple)) and all(
+            _fits(item, typing.get_args(hint)[0]) for item in value
+        )
     if origin in (typing.Union, types.UnionType):
         return any(_fits(value, part) for part in typing.get_args(hint))
     if origin is typing.Literal:

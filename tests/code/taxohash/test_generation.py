@@ -1,0 +1,73 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from taxohash.codes import pack
+from taxohash.errors import TaxohashError
+from taxohash.generation import Generation
+from taxohash.inference import Hasher
+from tests.generations import BITS, SIDE, make_generation
+
+
+def test_a_generation_is_read_back_as_it_was_written(tmp_path: Path) -> None:
+    written = make_generation(tmp_path)
+    assert Generation.load(tmp_path) == written
+    assert set(written.files) == {"hasher.onnx", "taxonomy.json"}
+
+
+def test_the_id_changes_with_any_content(tmp_path: Path) -> None:
+    ids = {make_generation(tmp_path / str(seed), seed).id for seed in range(3)}
+    assert len(ids) == 3
+    assert make_generation(tmp_path / "again", 0).id in ids
+
+
+@pytest.mark.parametrize("name", ["hasher.onnx", "taxonomy.json"])
+def test_changed_bytes_are_refused(tmp_path: Path, name: str) -> None:
+    make_generation(tmp_path)
+    file = tmp_path / name
+    file.write_bytes(file.read_bytes() + b" ")
+    with pytest.raises(TaxohashError, match="has sha256"):
+        Generation.load(tmp_path)
+    file.unlink()
+    with pytest.raises(TaxohashError, match=f"lacks {name}"):
+        Generation.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"bits": 32}, "it was edited"),
+        ({"dataset_md5": "f" * 32}, "it was edited"),
+        ({"id": "0" * 16}, "it was edited"),
+        ({"format": 9}, "has format 9"),
+        ({"files": {"../outside": "0"}}, "it was edited"),
+        ({"preprocessing": 3}, "is not a generation's manifest"),
+    ],
+)
+def test_an_edited_manifest_is_refused(tmp_path: Path, change: dict[str, object], said: str) -> None:
+    make_generation(tmp_path)
+    file = tmp_path / "generation.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | change))
+    with pytest.raises(TaxohashError, match=said):
+        Generation.load(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", "3", '{"id": 1, "format": 1}'])
+def test_what_is_no_manifest_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "generation.json").write_text(text)
+    with pytest.raises(TaxohashError):
+        Generation.load(tmp_path)
+    with pytest.raises(TaxohashError, match="no readable generation.json"):
+        Generation.load(tmp_path / "none")
+
+
+def test_the_hasher_encodes_as_its_network_says(tmp_path: Path) -> None:
+    make_generation(tmp_path, seed=3)
+    pixels = np.random.default_rng(0).integers(0, 256, (300, 1, SIDE, SIDE), np.uint8)
+    weights = np.random.default_rng(3).normal(size=(SIDE * SIDE, BITS)).astype(np.float32)
+    expected = pack(((pixels.reshape(300, -1).astype(np.float32) - 127.5) @ weights).astype(np.float32))
+    codes = Hasher.load(tmp_path).encode(pixels)
+    assert np.array_equal(codes, expected)
+    assert Hasher.load(tmp_path).encode_images([]).shape == (0, 3)

@@ -1,0 +1,214 @@
+"""Training, evaluation and export of a miniature set, from data to a generation."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from taxohash import training
+from taxohash.codes import pack
+from taxohash.datasets import Dataset
+from taxohash.encoding import encode_files
+from taxohash.errors import TaxohashError
+from taxohash.evaluation import encode_pixels, evaluate_generation, evaluate_run, read_report
+from taxohash.export import check_equal, export
+from taxohash.generation import Generation
+from taxohash.inference import CENTRES, CODES, Hasher
+from taxohash.runs import Run, train
+from taxohash.training import CHECKPOINT, TrainingConfig, embed
+from tests.miniature import make_dataset
+
+CONFIG = TrainingConfig(epochs=3, batch=32)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    return make_dataset(tmp_path_factory.mktemp("set") / "data")
+
+
+@pytest.fixture(scope="module")
+def run(data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    made = train(data.folder, tmp_path_factory.mktemp("run"), bits=16, training=CONFIG)
+    evaluate_run(made.folder)
+    return made
+
+
+def weights(run: Run) -> dict[str, torch.Tensor]:
+    return dict(run.network().state_dict())
+
+
+def test_it_learns_the_hierarchy(run: Run) -> None:
+    metrics = read_report(run.folder)["metrics"]
+    assert metrics["mAP"] > 0.5  # chance is 1/6
+    assert metrics["mAP/shade"] > 0.8  # chance is 1/2
+
+
+def test_a_run_directory_is_complete(run: Run) -> None:
+    names = {path.name for path in run.folder.iterdir()}
+    assert names == {
+        "config.json",
+        "log.jsonl",
+        "curves.png",
+        "weights.safetensors",
+        "report.json",
+        "report.html",
+    }
+    assert len((run.folder / "log.jsonl").read_text().splitlines()) == CONFIG.epochs
+
+
+def test_an_interrupted_run_ends_as_an_uninterrupted_one(
+    data: Dataset, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save, saved = training._save, 0
+
+    def save_and_stop(*arguments: object) -> None:
+        nonlocal saved
+        save(*arguments)  # type: ignore[arg-type]
+        saved += 1
+        if saved == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "_save", save_and_stop)
+    with pytest.raises(KeyboardInterrupt):
+        train(data.folder, tmp_path, bits=16, training=CONFIG)
+    assert (tmp_path / CHECKPOINT).exists()
+    with pytest.raises(TaxohashError, match="was not finished"):
+        Run.open(tmp_path)
+    continued = train(data.folder, tmp_path, bits=16, training=CONFIG)
+    assert saved == 3
+    for name, tensor in weights(run).items():
+        assert torch.equal(tensor, weights(continued)[name]), name
+    assert not (tmp_path / CHECKPOINT).exists()
+
+
+def test_a_finished_run_is_not_trained_again(
+    run: Run, data: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("taxohash.runs.fit", None)
+    assert train(data.folder, run.folder, bits=16, training=CONFIG).config == run.config
+
+
+def test_seeds_differ(run: Run, data: Dataset, tmp_path: Path) -> None:
+    other = train(data.folder, tmp_path, bits=16, training=replace(CONFIG, seed=1, epochs=1))
+    assert not torch.equal(weights(run)["hash.weight"], weights(other)["hash.weight"])
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"bits": 32}, "holds a run with bits = 16, not 32"),
+        ({"objective": "dcwh"}, "objective = shpdh"),
+        ({"training": replace(CONFIG, lr=0.5)}, "holds a run with training"),
+        ({"options": {"vertex": 0.2}}, "holds a run with options"),
+    ],
+)
+def test_another_configuration_needs_another_directory(
+    run: Run, data: Dataset, changed: dict[str, object], said: str
+) -> None:
+    wanted: dict[str, object] = {"bits": 16, "training": CONFIG} | changed
+    with pytest.raises(TaxohashError, match=said):
+        train(data.folder, run.folder, **wanted)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"objective": "magic"}, "objective 'magic' is not known"),
+        ({"options": {"magic": 1}}, "has no option 'magic'"),
+        ({"options": {"vertex": "much"}}, "vertex = 'much'"),
+        ({"options": {"inverse_variances": [1.0]}}, "has 1 values but the taxonomy 'miniature' has 3 levels"),
+        ({"bits": 8}, "bits = 8"),
+        ({"bits": 512}, "bits = 512"),
+        ({"backbone": "huge"}, "network 'huge' is not known"),
+        ({"size": 500}, "takes images of 16 to 64 px, not 500"),
+        ({"split": "dev"}, "has no split 'dev'"),
+    ],
+)
+def test_bad_configurations_are_one_line_and_leave_nothing(
+    data: Dataset, tmp_path: Path, options: dict[str, object], said: str
+) -> None:
+    with pytest.raises(TaxohashError, match=said):
+        train(data.folder, tmp_path / "run", **options)  # type: ignore[arg-type]
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("name", ["epochs", "batch", "lr"])
+def test_training_needs_positive_numbers(name: str) -> None:
+    with pytest.raises(TaxohashError, match=f"{name} = 0"):
+        TrainingConfig(**{name: 0})  # type: ignore[arg-type]
+
+
+def test_a_loss_that_is_not_finite_stops_with_a_remedy(data: Dataset, tmp_path: Path) -> None:
+    with pytest.raises(TaxohashError, match="lower lr"):
+        train(data.folder, tmp_path, bits=16, training=TrainingConfig(epochs=2, lr=1e30, optimiser="sgd"))
+
+
+def test_other_data_are_refused(run: Run, tmp_path: Path) -> None:
+    other = make_dataset(tmp_path / "other", train=60)
+    with pytest.raises(TaxohashError, match="was trained on"):
+        evaluate_run(run.folder, other.folder)
+
+
+def test_a_damaged_checkpoint_says_what_to_do(data: Dataset, tmp_path: Path) -> None:
+    (tmp_path / CHECKPOINT).write_bytes(b"no tensors")
+    with pytest.raises(TaxohashError, match="delete it to start again"):
+        train(data.folder, tmp_path, bits=16, training=CONFIG)
+
+
+def test_batched_encoding_is_encoding(run: Run, data: Dataset) -> None:
+    network = run.network()
+    pixels = data.pixels("test", network.preprocessing)
+    whole = pack(embed(network, torch.from_numpy(pixels)).numpy())
+    assert np.array_equal(encode_pixels(network, pixels, batch=7), whole)
+
+
+def test_export_makes_a_generation_whose_codes_are_the_networks(
+    run: Run, data: Dataset, tmp_path: Path
+) -> None:
+    folder = export(run.folder, tmp_path)
+    generation = Generation.load(folder)
+    assert folder.name == generation.id
+    assert generation.evaluation["headline"] == read_report(run.folder)["headline"]
+    hasher, network = Hasher.load(folder), run.network()
+    pixels = data.pixels("train", network.preprocessing)
+    codes = np.load(folder / CODES, allow_pickle=False)
+    assert np.array_equal(codes, encode_pixels(network, pixels))
+    assert np.array_equal(codes, hasher.encode(pixels))
+    assert np.load(folder / CENTRES, allow_pickle=False).shape == (6, 2)
+    assert export(run.folder, tmp_path) == folder
+    assert [path.name for path in tmp_path.iterdir()] == [folder.name]
+    report = evaluate_generation(folder, data.folder)
+    assert report.headline == pytest.approx(generation.evaluation["headline"])
+
+
+def test_an_export_that_disagrees_is_refused(run: Run, data: Dataset, tmp_path: Path) -> None:
+    from taxohash.inference import MODEL, Model
+
+    folder = export(run.folder, tmp_path)
+    network = run.network()
+    with torch.no_grad():
+        network.hash.bias += 0.5
+    with pytest.raises(TaxohashError, match="differs in"):
+        check_equal(network, Model(folder / MODEL), data.pixels("test", network.preprocessing))
+
+
+def test_export_wants_a_report(data: Dataset, tmp_path: Path) -> None:
+    made = train(data.folder, tmp_path / "run", bits=16, training=replace(CONFIG, epochs=1))
+    with pytest.raises(TaxohashError, match="taxohash evaluate"):
+        export(made.folder, tmp_path / "generations")
+
+
+def test_files_are_encoded_alike_by_run_and_generation(run: Run, data: Dataset, tmp_path: Path) -> None:
+    folder = export(run.folder, tmp_path / "generations")
+    files = []
+    for row, image in enumerate(data.images("test", [0, 1, 2])):
+        files.append(tmp_path / f"{row}.png")
+        files[-1].write_bytes(image)
+    assert np.array_equal(encode_files(run.folder, files), encode_files(folder, files))
+    files[1].write_bytes(b"nothing")
+    with pytest.raises(TaxohashError, match=r"1\.png: image of 7 bytes cannot be decoded"):
+        encode_files(folder, files)
+    with pytest.raises(TaxohashError, match="cannot be read"):
+        encode_files(folder, [tmp_path / "none.png"])

@@ -1,0 +1,124 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from taxohash.errors import TaxohashError
+from taxohash.taxonomy import Taxonomy
+
+RAGGED = Taxonomy(
+    "animals", (("bird", "owl", "barn owl"), ("bird", "owl", "eagle owl"), ("bird", "emu"), ("fish",))
+)
+
+names = st.sampled_from("abc")
+paths = st.lists(
+    st.lists(names, min_size=1, max_size=4).map(tuple), min_size=1, max_size=12, unique=True
+).filter(lambda found: not {p[:d] for p in found for d in range(1, len(p))} & set(found))
+
+
+def test_ragged_paths_are_completed_downwards() -> None:
+    assert RAGGED.depth == 3
+    assert [RAGGED.class_count(level) for level in range(3)] == [2, 3, 4]
+    assert RAGGED.ancestors.tolist() == [[0, 0, 0], [0, 0, 1], [0, 1, 2], [1, 2, 3]]
+    assert RAGGED.class_paths(2)[2] == ("bird", "emu", "emu")
+    assert RAGGED.parents(2).tolist() == [0, 0, 1, 2]
+    assert RAGGED.parents(1).tolist() == [0, 0, 1]
+
+
+@given(paths)
+def test_similarity_counts_shared_ancestors(found: list[tuple[str, ...]]) -> None:
+    taxonomy = Taxonomy("any", tuple(found))
+    full = [path + (path[-1],) * (taxonomy.depth - len(path)) for path in found]
+    for i, a in enumerate(full):
+        for j, b in enumerate(full):
+            shared = sum(a[: level + 1] == b[: level + 1] for level in range(taxonomy.depth))
+            assert taxonomy.similarity[i, j] == shared / taxonomy.depth
+    assert np.array_equal(taxonomy.similarity, taxonomy.similarity.T)
+
+
+@given(paths)
+def test_file_round_trip_keeps_everything(found: list[tuple[str, ...]]) -> None:
+    taxonomy = Taxonomy("any", tuple(found), source="s", licence="l")
+    again = Taxonomy.from_json(taxonomy.to_json())
+    assert again == taxonomy
+    assert again.sha256 == taxonomy.sha256
+
+
+def test_identity_is_of_labels_and_levels_alone() -> None:
+    renamed = Taxonomy("other", RAGGED.paths, source="elsewhere")
+    assert renamed.sha256 == RAGGED.sha256
+    assert Taxonomy("animals", RAGGED.paths[::-1]).sha256 != RAGGED.sha256
+
+
+def test_subtree_and_label() -> None:
+    assert RAGGED.subtree("bird/owl").tolist() == [0, 1]
+    assert RAGGED.subtree("bird").tolist() == [0, 1, 2]
+    assert RAGGED.subtree("fish").tolist() == [3]
+    assert RAGGED.label(["bird", "emu"]) == 2
+    for node in ("", "/", "owl", "bird/owl/barn", "bird/owl/barn owl/x"):
+        with pytest.raises(TaxohashError, match="has no node"):
+            RAGGED.subtree(node)
+    with pytest.raises(TaxohashError, match="has no label bird"):
+        RAGGED.label(["bird"])
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        ((), "has no paths"),
+        ((("a",), ("a",)), "lists a twice"),
+        ((("a",), ("a", "b")), "both as a label and as a parent"),
+        ((("a", ""),), "non-empty string"),
+        (((),), "non-empty string"),
+        ((("a/b",),), "without '/'"),
+    ],
+)
+def test_a_tree_that_is_none_is_refused(found: tuple[tuple[str, ...], ...], said: str) -> None:
+    with pytest.raises(TaxohashError, match=said):
+        Taxonomy("bad", found)
+
+
+def test_level_names_must_fit() -> None:
+    with pytest.raises(TaxohashError, match="names 1 levels but its paths have 2"):
+        Taxonomy("bad", (("a", "b"),), ("only",))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        "{}",
+        '{"name": "x", "paths": 3}',
+        '{"name": "x", "paths": [3]}',
+        '{"name": "x", "paths": [[1]]}',
+        "[" * 100_000,
+    ],
+)
+def test_a_file_of_another_form_is_refused_in_one_line(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "taxonomy.json"
+    file.write_text(text)
+    with pytest.raises(TaxohashError) as raised:
+        Taxonomy.load(file)
+    assert "\n" not in str(raised.value)
+
+
+def test_absent_and_undecodable_files(tmp_path: Path) -> None:
+    with pytest.raises(TaxohashError, match="cannot be read"):
+        Taxonomy.load(tmp_path / "none.json")
+    (tmp_path / "taxonomy.json").write_bytes(b"\xff\xfe")
+    with pytest.raises(TaxohashError, match="not UTF-8"):
+        Taxonomy.load(tmp_path)
+
+
+def test_saved_file_has_the_contracts_form(tmp_path: Path) -> None:
+    RAGGED.save(tmp_path / "taxonomy.json")
+    data = json.loads((tmp_path / "taxonomy.json").read_text())
+    assert set(data) == {"name", "levels", "paths", "source", "licence"}
+    assert data["levels"] is None
+    assert Taxonomy.load(tmp_path) == RAGGED
