@@ -37,12 +37,10 @@ class Recipe:
     epochs: int
     batch: int
     held_out: str | int
-    search_share: int = 1
 
 
 RECIPES = {
-    # 5,000 of the training rows are held out; trials learn from every second of the others.
-    "cifar100": Recipe("hpdh-cifar100", 6, 500, 5000, search_share=2),
+    "cifar100": Recipe("hpdh-cifar100", 6, 500, 5000),
     "grocery": Recipe("hpdh-nabirds", 30, 100, "val"),
 }
 
@@ -75,7 +73,7 @@ def problem(folder: str, stage: str, cache_folder: str) -> Problem:
         queries, query_labels = load(recipe.held_out)
     else:
         order = np.random.default_rng(0).permutation(len(labels))
-        held, rest = order[: recipe.held_out], np.sort(order[recipe.held_out :: recipe.search_share])
+        held, rest = order[: recipe.held_out], np.sort(order[recipe.held_out :])
         queries, query_labels = inputs[held], labels[held]
         inputs, labels = inputs[rest], labels[rest]
     values = torch.from_numpy(inputs).float()
