@@ -16,7 +16,8 @@ class Limits:
 
     Attributes:
         body_bytes: largest request body.
-        pixels: largest picture, width times height, read from its header.
+        pixels: largest picture, width times height, read from its header. One of 16 million takes up to 350 MB
+            while it is worked on, and `threads` of them may be at once.
         upload_seconds: time in which a body must have arrived.
         answer_seconds: time in which a picture must have been decoded, encoded and searched.
         requests: searches under way at once; more are told to come back.

@@ -116,6 +116,7 @@ function choose(file, name) {
   $("preview").src = previewUrl;
   $("preview").hidden = false;
   $("name").textContent = name;
+  window.scrollTo({ top: 0 });
   search();
 }
 
@@ -138,6 +139,7 @@ async function search() {
     const answer = await ask("/v1/search", { method: "POST", body: form, signal: mine.signal });
     show(await answer.json());
   } catch (problem) {
+    if (problem.name !== "AbortError") $("answers").hidden = true;
     complain(problem);
   } finally {
     if (running === mine) $("go").disabled = false;
@@ -152,8 +154,10 @@ function show(answer) {
   $("code").textContent = answer.code.replace(/(..)(?=.)/g, "$1 ");
   $("majority").replaceChildren(
     ...answer.majority.map(({ name, items }) => {
+      const label = element("span");
+      label.append(element("b", "", name), ` ${items} of ${count}`);
       const node = element("li");
-      node.append(element("b", "", name), ` ${items} of ${count}`);
+      node.append(label);
       return node;
     }),
   );
@@ -175,7 +179,7 @@ function card(item, bits) {
   made.querySelector(".distance").title = `${bits - item.distance} of ${bits} bits are equal`;
   const levels = item.label_path.length;
   const agreement = made.querySelector(".agreement");
-  agreement.textContent = `agrees at ${item.levels_agreed} of ${levels} levels`;
+  agreement.textContent = `${item.levels_agreed} of ${levels} levels agree`;
   agreement.classList.toggle("all", item.levels_agreed === levels);
   return made;
 }
@@ -189,6 +193,7 @@ $("search").addEventListener("submit", (event) => {
   event.preventDefault();
   search();
 });
+$("preview").addEventListener("error", () => ($("preview").hidden = true));
 $("picture").addEventListener("change", (event) => take(event.target.files));
 $("within").addEventListener("change", () => picture && search());
 $("k").addEventListener("change", () => picture && search());
