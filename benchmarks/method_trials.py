@@ -1,4 +1,4 @@
-"""What is tried for each method: four settings, the paper's own first, the same for every code length.
+"""What is tried for each method: four settings, the paper's own first.
 
 The key `lr` is the learning rate of the head; all other keys are options of the objective.
 """
