@@ -116,6 +116,17 @@ def _add_slots(
 
 
 @emitted
+def prefetch(_: Any, array: Any, index: Any) -> Any:
+    """Ask for the cache line of array[index], a place that may lie outside of it."""
+
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        _prefetch(builder, _data(context, builder, signature.args[0], arguments[0]), arguments[1])
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64), emit
+
+
+@emitted
 def add_planes(_: Any, width: Any, block: Any, slots: Any) -> Any:
     """Write the planes of |x|: the sum of the planes at offsets slots int32[64 * W]."""
     planes = count_planes(range(width.count))

@@ -12,8 +12,12 @@ import numba as nb
 import numpy as np
 
 from taxohash.hamming.flat import OPTIONS, SHIFT, collect, distance, scan
+from taxohash.hamming.intrinsics import prefetch
 
 FAR = np.int64(1 << 62)
+AHEAD = 16  # windows asked for before the first of them is scanned
+LIKELY = 5  # rings about its own distance that a query's nearest centre is looked at first
+LINE = 8  # words of a cache line
 TRIAL = 4  # queries of a batch after which it is asked whether skipping pays
 
 
@@ -25,70 +29,92 @@ def centre_distances(width, centres, query, near):  # type: ignore[no-untyped-de
 
 
 @nb.njit(**OPTIONS)
-def nearest_first(near, starts, order):  # type: ignore[no-untyped-def]
-    """Counting sort: centres in order of `near` into order int32[C]; starts int32[bits + 2] is scratch."""
-    starts.fill(0)
+def _candidates(near, extents, limit, first, starts, order):  # type: ignore[no-untyped-def]
+    """The centres, without `first`, that may have a code within `limit`, nearest first, into order int32[2, C].
+
+    Returns how many they are, in order[1]. starts int32[bits + 2] is scratch for a counting sort.
+    """
+    found, count = order[0], 0
     for c in range(near.size):
-        starts[near[c] + 1] += 1
+        found[count] = c
+        count += (near[c] - limit <= extents[c, 1]) & (near[c] + limit >= extents[c, 0]) & (c != first)
+    starts.fill(0)
+    for i in range(count):
+        starts[near[found[i]] + 1] += 1
     for d in range(1, starts.size):
         starts[d] += starts[d - 1]
-    for c in range(near.size):
-        order[starts[near[c]]] = c
-        starts[near[c]] += 1
+    for i in range(count):
+        d = near[found[i]]
+        order[1, starts[d]] = found[i]
+        starts[d] += 1
+    return count
 
 
 @nb.njit(**OPTIONS)
-def _search(width, bits, words, rows, mask, offsets, reach, query, near, order, best, budget):  # type: ignore[no-untyped-def]
+def _search(width, bits, words, rows, mask, centres, offsets, extents, query, scratch, best, budget):  # type: ignore[no-untyped-def]
     """One query; the codes it looked at, or -1 if that would be more than `budget`."""
-    touched = np.int64(0)
-    first = order[0]
-    for step in range(
-        bits + 1
-    ):  # the nearest centre ring by ring, likeliest first, until the heap has filled
-        if step > np.int64(best[0] >> SHIFT):
-            break
-        for ring in (near[first] - step, near[first] + step):
-            if 0 <= ring <= bits and (step or ring == near[first]):
-                start, stop = np.int64(offsets[first, ring]), np.int64(offsets[first, ring + 1])
-                scan(width, words, 0, rows, mask, start, stop, query, best, False)
-                touched += stop - start
-            if step == 0:
-                break
-    for i in range(1, order.size):
-        limit = min(np.int64(best[0] >> SHIFT), bits)
-        c = order[i]
-        if near[c] - limit > reach:
-            break
-        start = np.int64(offsets[c, max(near[c] - limit, 0)])
-        stop = np.int64(offsets[c, min(near[c] + limit, bits) + 1])
-        if stop > start:
+    near, starts, order, windows = scratch
+    centre_distances(width, centres, query, near)
+    first = np.argmin(near)
+    home = near[first]
+    low, high = max(home - LIKELY, 0), min(home + LIKELY, bits)
+    start, stop = np.int64(offsets[first, low]), np.int64(offsets[first, high + 1])
+    touched = stop - start
+    scan(width, words, 0, rows, mask, start, stop, query, best, False)
+    limit = min(np.int64(best[0] >> SHIFT), bits)
+    for ring, end in ((max(home - limit, 0), low), (high + 1, min(home + limit, bits) + 1)):
+        if ring < end:
+            start, stop = np.int64(offsets[first, ring]), np.int64(offsets[first, end])
             touched += stop - start
-            if touched > budget:
-                return np.int64(-1)
             scan(width, words, 0, rows, mask, start, stop, query, best, False)
-    return np.int64(touched)
+    limit = min(np.int64(best[0] >> SHIFT), bits)
+    candidates = _candidates(near, extents, limit, first, starts, order)
+    i, wanted = 0, 2
+    while i < candidates:  # windows in batches, so that the cache misses of one overlap with the others'
+        limit = min(np.int64(best[0] >> SHIFT), bits)
+        count = 0
+        while i < candidates and count < wanted:
+            c = order[1, i]
+            i += 1
+            start = np.int64(offsets[c, max(near[c] - limit, 0)])
+            stop = np.int64(offsets[c, min(near[c] + limit, bits) + 1])
+            if stop > start:
+                windows[count, 0], windows[count, 1] = start, stop
+                count += 1
+                touched += stop - start
+                prefetch(words, start * len(width))
+                prefetch(words, start * len(width) + LINE)
+        if touched > budget:
+            return np.int64(-1)
+        for j in range(count):
+            scan(width, words, 0, rows, mask, windows[j, 0], windows[j, 1], query, best, False)
+        wanted = min(2 * wanted, windows.shape[0])
+    return touched
 
 
 @nb.njit(**OPTIONS)
-def search_rings(width, bits, words, rows, mask, centres, offsets, reach, queries, best, budget, left):  # type: ignore[no-untyped-def]
-    """Bring the codes that queries uint64[Q, W] need into best uint64[Q, k]; `reach` is the greatest radius of all.
+def search_rings(width, bits, words, rows, mask, centres, offsets, extents, queries, best, budget, left):  # type: ignore[no-untyped-def]
+    """Bring the codes that queries uint64[Q, W] need into best uint64[Q, k]; extents int32[C, 2] are the
+    least and the greatest radius of each centre.
 
     A query that would look at more than `budget` codes is marked in left bool[Q] and needs a full scan (what it
     found so far may stay in its heap: bringing a code in twice must then be avoided by starting afresh). When most
     queries of a batch come to that, the rest are left at once. Returns the codes looked at.
     """
     count = offsets.shape[0]
-    near, order = np.empty(count, np.int32), np.empty(count, np.int32)
-    starts = np.empty(bits + 2, np.int32)
+    scratch = (
+        np.empty(count, np.int32),
+        np.empty(bits + 2, np.int32),
+        np.empty((2, count), np.int32),
+        np.empty((AHEAD, 2), np.int64),
+    )
     total, failed = 0, 0
     for q in range(queries.shape[0]):
         if q >= TRIAL and 2 * failed > q:
             left[q] = True
             continue
-        centre_distances(width, centres, queries[q], near)
-        nearest_first(near, starts, order)
         touched = _search(
-            width, bits, words, rows, mask, offsets, reach, queries[q], near, order, best[q], budget
+            width, bits, words, rows, mask, centres, offsets, extents, queries[q], scratch, best[q], budget
         )
         left[q] = touched < 0
         failed += left[q]

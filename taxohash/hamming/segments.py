@@ -166,7 +166,7 @@ class Rings:
     rows: RowNumbers
     centres: Centres
     offsets: npt.NDArray[np.uint32]
-    reach: int  # the greatest radius of all
+    extents: npt.NDArray[np.int32]  # [C, 2]: the least and the greatest radius of each centre
     layout = "rings"
 
     def __len__(self) -> int:
@@ -177,7 +177,7 @@ class Rings:
         width = width_of(self.bits)
         touched = int(
             rings.search_rings(
-                width, self.bits, self.codes, self.rows, mask, self.centres.words, self.offsets, self.reach,
+                width, self.bits, self.codes, self.rows, mask, self.centres.words, self.offsets, self.extents,
                 queries, best, max(len(self) // BUDGET, 4096), left,
             )
         )  # fmt: skip
@@ -267,7 +267,14 @@ def arrange(
     offsets = np.empty((centres.words.size // len(width), bits + 2), dtype=np.uint32)
     out_words, out_rows = np.empty_like(words), np.empty(cells.size, dtype=np.uint32)
     rings.place(width, words, rows, cells, radii, offsets, out_words, out_rows)
-    return Rings(bits, out_words, out_rows, centres, offsets, int(radii.max(initial=0)))
+    return Rings(bits, out_words, out_rows, centres, offsets, extents_of(offsets))
+
+
+def extents_of(offsets: npt.NDArray[np.uint32]) -> npt.NDArray[np.int32]:
+    """The least and the greatest radius of the codes of each centre, int32[C, 2]."""
+    held = offsets[:, 1:] > offsets[:, :-1]
+    last = held.shape[1] - 1
+    return np.stack([held.argmax(axis=1), last - held[:, ::-1].argmax(axis=1)], axis=1).astype(np.int32)
 
 
 def make_segment(bits: int, words: Words, rows: RowNumbers, given: Words | None) -> Segment:
@@ -306,8 +313,7 @@ def restore(bits: int, layout: str, count: int, arrays: Arrays) -> Segment:
     a = arrays
     if layout == "rings":
         centres = Centres(a["centres"], a["heads"], a["ends"])
-        held = np.flatnonzero((np.diff(a["offsets"].astype(np.int64), axis=1) > 0).any(axis=0))
-        return Rings(bits, a["codes"], a["rows"], centres, a["offsets"], int(held.max(initial=0)))
+        return Rings(bits, a["codes"], a["rows"], centres, a["offsets"], extents_of(a["offsets"]))
     if layout == "sliced":
         return Sliced(bits, a["blocks"], a["rows"], count)
     return Run(bits, a["codes"], a["rows"], count)

@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from taxohash.errors import TaxohashError
 from taxohash.hamming import HammingIndex, index, segments
 from taxohash.hamming import centres as centres_module
-from taxohash.hamming.state import State
+from taxohash.hamming.state import State, merged
 from tests.code.taxohash.hamming.oracle import KINDS, Codes, make_codes, nearest
 
 BITS = 48
@@ -255,7 +255,6 @@ def test_changes_during_a_compaction_are_kept(monkeypatch: pytest.MonkeyPatch) -
     made = HammingIndex.build(codes, 64)
     added = make_codes(rng, 30, 64, "uniform")
     made.add(added[:20])
-    merged = index.merged
 
     def meanwhile(state: State) -> segments.Segment:
         made.add(added[20:])
