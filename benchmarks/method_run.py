@@ -40,8 +40,8 @@ class Recipe:
 
 
 RECIPES = {
-    "cifar100": Recipe("hpdh-cifar100", 6, 500, 5000),
-    "grocery": Recipe("hpdh-nabirds", 30, 100, "val"),
+    "cifar100": Recipe("hpdh-cifar100", 6, 250, 5000),
+    "grocery": Recipe("hpdh-nabirds", 25, 100, "val"),
 }
 
 

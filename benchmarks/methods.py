@@ -54,13 +54,12 @@ def search_tasks(data: str, methods: list[str], depth: int) -> list[Row]:
 
 def table_tasks(data: str, methods: list[str], rows: list[Row]) -> list[Row]:
     tasks = []
-    for method in methods:
-        for bits in _lengths(method):
+    for seed in SEEDS:  # outermost, so that an early table already has every method
+        for method, bits in [(name, bits) for name in methods for bits in _lengths(name)]:
             chosen = best_trial(rows, data, method, SEARCHED[bits])["options"]
-            for seed in SEEDS:
-                tasks.append(_task(data, "table", method, bits, seed, options=chosen))
-                if method in CONTROLS:
-                    tasks.append(_task(data, "table", method, bits, seed, shuffled=True, options=chosen))
+            tasks.append(_task(data, "table", method, bits, seed, options=chosen))
+            if method in CONTROLS:
+                tasks.append(_task(data, "table", method, bits, seed, shuffled=True, options=chosen))
     return tasks
 
 

@@ -105,6 +105,5 @@ class DQN(Objective[DQNConfig]):
 
 def nearest(vectors: Tensor, words: Tensor) -> Tensor:
     """int64[n]: the nearest word of each vector by Euclidean distance."""
-    scores = vectors @ words.T - 0.5 * words.square().sum(dim=1)
-    best: Tensor = scores.argmax(dim=1)
-    return best
+    scores: Tensor = vectors @ words.T - 0.5 * words.square().sum(dim=1)
+    return scores.argmax(dim=1)
