@@ -45,6 +45,7 @@ class Engine:
         self._index = HammingIndex.build(snapshot.codes, bits=self.generation.bits)
         self._max_pixels = max_pixels
         self._selection = lru_cache(_PREPARED)(self._select)
+        self._warm_up()
 
     @classmethod
     def open(cls, folder: Path, store: CodeStore, settings: Settings) -> Self:
@@ -57,11 +58,8 @@ class Engine:
         refuse_mismatch(
             hasher.generation, store.published(settings.collection), f"collection {settings.collection!r}"
         )
-        engine = cls(
-            hasher, store.snapshot(settings.collection, hasher.generation.id), settings.limits.pixels
-        )
-        engine.warm_up()
-        return engine
+        snapshot = store.snapshot(settings.collection, hasher.generation.id)
+        return cls(hasher, snapshot, settings.limits.pixels)
 
     def __len__(self) -> int:
         """Number of codes searched."""
@@ -156,12 +154,14 @@ class Engine:
     def _select(self, node: str) -> Selection:
         return self._index.select(np.isin(self._labels, self.taxonomy.subtree(node)))
 
-    def warm_up(self) -> None:
-        """Pay for first calls (codecs, kernels, memory) before the first request does."""
+    def _warm_up(self) -> None:
+        """Pay for first calls (codecs, compiled kernels, memory) before the first request has to."""
         blank = io.BytesIO()
         Image.new("RGB", (16, 16)).save(blank, "PNG")
         code = self._hasher.encode_images([decode(blank.getvalue())])
-        self._index.search(code, k=10)
+        one_row = self._index.select(np.arange(min(1, len(self))))
+        for allowed in (None, one_row):
+            self._index.search(code, k=10, allowed=allowed)
 
 
 def refuse_mismatch(generation: Generation, published: GenerationRef | None, where: str) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from services.codestore import Snapshot
 from services.retrieval.engine import Engine
 from services.retrieval.settings import Limits
+from services.retrieval.uploads import Search
 from taxohash.codes import unpack
 from taxohash.errors import TaxohashError
 from taxohash.images import decode
@@ -258,3 +259,11 @@ def test_a_busy_server_says_when_to_come_back(make_client: Callable[..., Client]
         answer = crowded.search(PICTURE)
     assert (answer.status_code, answer.headers["retry-after"]) == (429, "1")
     assert crowded.search(PICTURE).status_code == 200
+
+
+def test_a_collection_without_codes_is_served_empty(hasher: Hasher, snapshot: Snapshot) -> None:
+    empty = replace(snapshot, ids=snapshot.ids[:0], labels=snapshot.labels[:0], codes=snapshot.codes[:0])
+    engine = Engine(hasher, empty, 10_000)
+    assert engine.search(Search(PICTURE, 10, None))["results"] == []
+    assert engine.search(Search(PICTURE, 10, "warm"))["results"] == []
+    assert engine.examples() == {"items": []}
