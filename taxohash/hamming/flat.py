@@ -165,15 +165,22 @@ def collect(width, words, rows, mask, start, stop, query, radius, keys, size):  
 @nb.njit(**OPTIONS)
 def positions(rows, mask, count):  # type: ignore[no-untyped-def]
     """The positions before `count` whose rows are allowed: int64[n]."""
-    kept = 0
-    for position in range(count):
+    found, kept = np.empty(count, np.int64), 0
+    position = 0
+    while position < count:
+        if (
+            rows.size == 0 and mask.size and position % 8 == 0
+        ):  # row = position: rows allowed in none of 8 are passed
+            byte = position >> 3
+            if byte >= mask.size:
+                break
+            if mask[byte] == 0:
+                position += 8
+                continue
+        found[kept] = position
         kept += is_allowed(mask, row_at(rows, position))
-    found, kept = np.empty(kept, np.int64), 0
-    for position in range(count):
-        if is_allowed(mask, row_at(rows, position)):
-            found[kept] = position
-            kept += 1
-    return found
+        position += 1
+    return found[:kept].copy()
 
 
 @nb.njit(**OPTIONS)

@@ -1,0 +1,97 @@
+"""Codes to search: uniform, clustered, duplicated, and real ones."""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from taxohash.codes import Codes, pack, unpack
+from taxohash.datasets import Dataset
+from taxohash.images import Preprocessing
+from taxohash.inference import Hasher
+
+COARSE, FINE = 20, 500
+FEATURES = 4096
+CHUNK = 1 << 20
+
+Floats = npt.NDArray[np.float32]
+
+
+def flip(rng: np.random.Generator, codes: Codes, rates: Floats) -> Codes:
+    """Codes with bit j flipped with probability rates[j]."""
+    flipped = codes.copy()
+    for start in range(0, len(codes), CHUNK):
+        part = flipped[start : start + CHUNK]
+        part ^= np.packbits(rng.random((len(part), len(rates)), dtype=np.float32) < rates, axis=1)
+    return flipped
+
+
+def clustered(rng: np.random.Generator, count: int, bits: int, noise: float) -> Codes:
+    """A fine centre with a share `noise` of its bits flipped; 500 fine centres, 15 % from one of 20 coarse ones."""
+    fixed = np.random.default_rng(1)
+    coarse = np.packbits(fixed.integers(0, 2, (COARSE, bits), dtype=np.uint8), axis=1)
+    fine = flip(fixed, coarse[np.arange(FINE) % COARSE], np.full(bits, 0.15, np.float32))
+    return flip(rng, fine[rng.integers(0, FINE, count)], np.full(bits, noise, np.float32))
+
+
+def synthetic(kind: str, count: int, bits: int, seed: int) -> Codes:
+    """`count` codes of one of the kinds "uniform", "c02", "c10", "duplicates" (1000 different codes)."""
+    rng = np.random.default_rng(seed)
+    if kind in ("c02", "c10"):
+        return clustered(rng, count, bits, int(kind[1:]) / 100)
+    codes = rng.integers(0, 256, (count if kind == "uniform" else 1000, bits // 8), dtype=np.uint8)
+    if kind == "duplicates":
+        codes = np.random.default_rng(1).integers(0, 256, codes.shape, dtype=np.uint8)[
+            rng.integers(0, 1000, count)
+        ]
+    return codes
+
+
+def real(data: Path, generation: Path | None, bits: int) -> tuple[Codes, Codes, npt.NDArray[np.int32], str]:
+    """Codes of the train and the test images of a dataset, the train labels, and in words how they were made.
+
+    By the hasher of `generation`; without one, by ridge regression from 4096 random ReLU features of the pixels to
+    the signs of class codes (fine classes 15 % from their coarse class), fitted on train.
+    """
+    dataset = Dataset.open(data)
+    labels = dataset.labels("train")
+    if generation is not None:
+        hasher = Hasher.load(generation)
+        made = [
+            hasher.encode(dataset.pixels(s, hasher.generation.preprocessing, progress=False))
+            for s in ("train", "test")
+        ]
+        return made[0], made[1], labels, f"generation {hasher.generation.id} on {dataset.taxonomy.name}"
+    pre = Preprocessing(28, 1, "pad", (0.0,), (1.0,))
+    pixels = [
+        dataset.pixels(s, pre, progress=False).reshape(dataset.count(s), -1) / 255 for s in ("train", "test")
+    ]
+    rng = np.random.default_rng(0)
+    mean = pixels[0].mean(axis=0)
+    weights = rng.normal(
+        0, pixels[0].std() ** -1 * pixels[0].shape[1] ** -0.5, (pixels[0].shape[1], FEATURES)
+    )
+    features = [np.maximum((p - mean).astype(np.float32) @ weights.astype(np.float32), 0) for p in pixels]
+    ancestors = dataset.taxonomy.ancestors
+    coarse = np.packbits(rng.integers(0, 2, (ancestors[:, 0].max() + 1, bits), dtype=np.uint8), axis=1)
+    classes = flip(rng, coarse[ancestors[:, 0]], np.full(bits, 0.15, np.float32))
+    targets = 2 * unpack(classes, bits).astype(np.float32) - 1
+    gram = features[0].T @ features[0] + 10 * np.eye(FEATURES, dtype=np.float32)
+    solved = np.linalg.solve(gram, features[0].T @ targets[labels])
+    train, test = (pack((f @ solved).astype(np.float32)) for f in features)
+    return train, test, labels, f"random-feature ridge hasher on {dataset.taxonomy.name}"
+
+
+def resampled(
+    rng: np.random.Generator, codes: Codes, labels: npt.NDArray[np.int32], count: int, bits: int
+) -> Codes:
+    """`count` codes: real ones drawn at random, each bit flipped at the rate that explains pairs of one class.
+
+    Where two codes of a class differ in a bit with probability p, both were flipped at a rate f with 2 f (1 - f) = p.
+    """
+    order = np.lexsort((rng.random(len(labels)), labels))
+    same = labels[order[1:]] == labels[order[:-1]]
+    pairs = codes[order[1:]][same] ^ codes[order[:-1]][same]
+    differ = np.minimum(unpack(pairs, bits).mean(axis=0, dtype=np.float64), 0.5)
+    rates = (0.5 * (1 - np.sqrt(1 - 2 * differ))).astype(np.float32)
+    return flip(rng, codes[rng.integers(0, len(codes), count)], rates)

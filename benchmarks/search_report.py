@@ -1,0 +1,91 @@
+"""The results of benchmarks.search as JSON, a table and a plot."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+Row = dict[str, Any]
+
+
+def ratio(case: Row, row: Row) -> float:
+    """How many times faster than FAISS's flat index on the same codes, batch and k."""
+    peer = next(
+        r["min_ms"]
+        for r in case["times"]
+        if r["method"] == "faiss flat" and (r["batch"], r["k"]) == (row["batch"], row["k"])
+    )
+    return float(peer / row["min_ms"])
+
+
+def has_peer(case: Row, row: Row) -> bool:
+    return any(
+        r["method"] == "faiss flat" and (r["batch"], r["k"]) == (row["batch"], row["k"])
+        for r in case["times"]
+    )
+
+
+def markdown(result: Row) -> str:
+    """Everything measured, as tables."""
+    lines = ["# Exact Hamming search beside its peers", "", "`python -m benchmarks.search`", ""]
+    for title in ("machine", "limits", "start", "not_run"):
+        values = (f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in result[title].items())
+        lines += [f"{title}: " + ", ".join(values), ""]
+    for case in result["cases"]:
+        lines += [f"## {case['case']}", ""]
+        if "skipped" in case:
+            lines += [f"Not run: {case['skipped']}", ""]
+            continue
+        lines += [
+            f"{case.get('made_by', '')} layout {case['layout']}, {case['bytes_per_code']:.2f} bytes a code, built in"
+            f" {case['build_cpu_s']:.2f} s (CPU), a batch looks at {case['touched_share']:.3%} of the codes".strip(),
+            "", "| method | batch | k | min ms | median ms | x FAISS flat | recall |", "|---|---|---|---|---|---|---|",
+        ]  # fmt: skip
+        for row in sorted(case["times"], key=lambda r: (r["k"], r["batch"], r["min_ms"])):
+            times = f"{ratio(case, row):.1f}" if has_peer(case, row) else ""
+            lines.append(
+                f"| {row['method']} | {row['batch']} | {row['k']} | {row['min_ms']:.4g} | {row['median_ms']:.4g} |"
+                f" {times} | {row['recall']:.4g} |"
+            )
+        lines.append("")
+        if "filters" in case:
+            lines += ["| allowed, batch 1 | min ms | median ms |", "|---|---|---|"]
+            lines += [
+                f"| {r['filter']} | {r['min_ms']:.4g} | {r['median_ms']:.4g} |" for r in case["filters"]
+            ]
+            lines += ["", "changes: " + ", ".join(f"{k} {v:.1f}" for k, v in case["changes"].items()), ""]
+    return "\n".join(lines)
+
+
+def plot(result: Row) -> Figure:
+    """Times of a batch of 100 at k = 10 for each case, least first."""
+    cases = [case for case in result["cases"] if "times" in case]
+    figure = Figure(figsize=(8, 0.9 + 0.34 * len(cases)), layout="constrained")
+    axes = figure.subplots()
+    for name, colour in (
+        ("faiss flat", "#888888"),
+        ("faiss IVF1024 nprobe=4", "#e0a030"),
+        ("taxohash", "#2060c0"),
+    ):
+        points = [
+            (r["min_ms"] / 100, at)
+            for at, case in enumerate(cases)
+            for r in case["times"]
+            if r["method"] == name and r["batch"] == 100 and r["k"] == 10
+        ]
+        axes.scatter([x for x, _ in points], [y for _, y in points], label=name, color=colour)
+    axes.set_xscale("log")
+    axes.set_yticks(range(len(cases)), [case["case"] for case in cases])
+    axes.set_xlabel("ms a query, batch of 100, k = 10, one thread")
+    axes.legend()
+    axes.grid(axis="x", alpha=0.3)
+    return figure
+
+
+def write(result: Row, out: Path) -> None:
+    """search.json, search.md and search.png in the folder `out`."""
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "search.json").write_text(json.dumps(result, indent=1) + "\n")
+    (out / "search.md").write_text(markdown(result))
+    plot(result).savefig(out / "search.png", dpi=120)
