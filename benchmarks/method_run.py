@@ -41,7 +41,7 @@ class Recipe:
 
 RECIPES = {
     "cifar100": Recipe("hpdh-cifar100", 6, 250, 5000),
-    "grocery": Recipe("hpdh-nabirds", 25, 100, "val"),
+    "grocery": Recipe("hpdh-nabirds", 20, 100, "val"),
 }
 
 

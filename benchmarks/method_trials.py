@@ -46,22 +46,34 @@ def ramp(fine: float, coarse: float, depth: int) -> list[float]:
     return [fine + (coarse - fine) * k / (depth - 1) for k in range(depth)]
 
 
+def wider(name: str, published: Options, *values: float) -> Callable[[int, int], list[Options]]:
+    """The published inverse variance, then others given for 32 bits; distances grow with bits, so s q is kept."""
+    return lambda depth, bits: [published, *({name: value * 32 / bits} for value in values)]
+
+
+def _dcwh(depth: int, bits: int) -> list[Options]:
+    return [{}, *({"inverse_variances": [s * 32 / bits]} for s in (0.6, 0.3))]
+
+
 def _shpdh(depth: int, bits: int) -> list[Options]:
-    ends = ((0.5, 0.25), (0.5, 0.5))
-    return [{}, *({"inverse_variances": ramp(fine, coarse, depth)} for fine, coarse in ends)]
+    ends = ((0.6, 0.3), (0.4, 0.4))
+    return [
+        {},
+        *({"inverse_variances": [s * 32 / bits for s in ramp(fine, coarse, depth)]} for fine, coarse in ends),
+    ]
 
 
 def _treecode(depth: int, bits: int) -> list[Options]:
-    soft = {"inverse_variances": ramp(0.5, 0.25, depth)}
+    soft = {"inverse_variances": [s * 32 / bits for s in ramp(0.6, 0.3, depth)]}
     return [soft, {**soft, "shpdh": 1.0}, {"shpdh": 0.0}]
 
 
 MAKERS: dict[str, Maker] = {
     "treecode": Maker(_treecode, hierarchical=True),
     "shpdh": Maker(_shpdh, hierarchical=True),
-    "dcwh": Maker(fixed({}, {"inverse_variances": [0.5]}, {"inverse_variances": [0.25]})),
-    "idcwh": Maker(grid("inverse_variance", 1.0, 0.25, 0.1)),
-    "dcdh": Maker(grid("inverse_variance", 0.25, 0.1, 0.05)),
+    "dcwh": Maker(_dcwh),
+    "idcwh": Maker(wider("inverse_variance", {}, 0.3, 0.12)),
+    "dcdh": Maker(wider("inverse_variance", {}, 0.12, 0.06)),
     "shdh": Maker(fixed({}, {"quantisation": 0.1}, {"lr": 3e-3}), hierarchical=True),
     "csq": Maker(grid("quantisation", 0.05, 1e-3, 0.5)),
     "hashnet": Maker(fixed({}, {"alpha": 0.3}, {"lr": 3e-3})),

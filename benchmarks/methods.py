@@ -3,8 +3,7 @@
     python -m benchmarks.methods [--data FOLDER]... [--methods a,b] [--workers 2] [--trials-only] [--report-only]
 
 Hyper-parameters are searched first, on rows held out of the training set and never on the test queries:
-for every method and data set the same number
-of trials (benchmarks/method_trials.py) at 16 and at 48 bits, the latter also for 32 and 64. Then each
+for every method and data set the same number of trials, at 32 bits (benchmarks/method_trials.py). Then each
 method is trained with its best trial under three seeds and evaluated on the test queries. Every run is one
 JSON row in benchmarks/results/methods.json, written as soon as it is done: an interrupted command goes on
 where it was. The Markdown table and the figure are made from the rows alone.
@@ -16,7 +15,7 @@ import shlex
 import subprocess
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,8 +28,7 @@ from taxohash.files import read_json, write_json
 from taxohash.progress import bars
 
 BITS = (16, 32, 48, 64)
-# Lengths that are searched, and which of them each length takes its setting from.
-SEARCHED = {16: 16, 32: 48, 48: 48, 64: 48}
+SEARCHED = 32
 SEEDS = (0, 1, 2)
 RESULTS = Path("benchmarks/results")
 # A hierarchical method must lose its advantage when the tree it learns from is another one.
@@ -45,32 +43,27 @@ def identity(row: Row) -> tuple[Any, ...]:
 
 def search_tasks(data: str, methods: list[str], depth: int) -> list[Row]:
     return [
-        _task(data, "search", method, bits, 0, trial=number, options=options)
+        _task(data, "search", method, SEARCHED, 0, trial=number, options=options)
         for method in methods
-        for bits in sorted({SEARCHED[bits] for bits in _lengths(method)})
-        for number, options in enumerate(trials(method, depth, bits))
+        for number, options in enumerate(trials(method, depth, SEARCHED))
     ]
 
 
-def table_tasks(data: str, methods: list[str], rows: list[Row]) -> list[Row]:
+def table_tasks(data: str, methods: list[str], depth: int, seed: int, rows: list[Row]) -> list[Row]:
     tasks = []
-    for seed in SEEDS:  # outermost, so that an early table already has every method
-        for method, bits in [(name, bits) for name in methods for bits in _lengths(name)]:
-            chosen = best_trial(rows, data, method, SEARCHED[bits])["options"]
-            tasks.append(_task(data, "table", method, bits, seed, options=chosen))
-            if method in CONTROLS:
-                tasks.append(_task(data, "table", method, bits, seed, shuffled=True, options=chosen))
+    for method in methods:
+        number = best_trial(rows, data, method)
+        for bits in BITS if MAKERS[method].counts_bits else BITS[:1]:
+            chosen = trials(method, depth, bits)[number]
+            for control in (False, True) if method in CONTROLS else (False,):
+                tasks.append(_task(data, "table", method, bits, seed, shuffled=control, options=chosen))
     return tasks
 
 
-def best_trial(rows: list[Row], data: str, method: str, bits: int) -> Row:
+def best_trial(rows: list[Row], data: str, method: str) -> int:
     """The trial that keeps best what the method promises: fine mAP, or also mAHP where it knows the levels."""
-    found = [
-        row
-        for row in rows
-        if (row["stage"], row["data"], row["method"], row["bits"]) == ("search", data, method, bits)
-    ]
-    return max(found, key=lambda row: promise(method, row["metrics"]))
+    found = [row for row in rows if (row["stage"], row["data"], row["method"]) == ("search", data, method)]
+    return int(max(found, key=lambda row: promise(method, row["metrics"]))["trial"])
 
 
 def promise(method: str, metrics: dict[str, float] | None) -> float:
@@ -79,10 +72,6 @@ def promise(method: str, metrics: dict[str, float] | None) -> float:
     if MAKERS[method].hierarchical:
         return (metrics["mAP"] + metrics["mAHP"]) / 2
     return metrics["mAP"]
-
-
-def _lengths(method: str) -> tuple[int, ...]:
-    return BITS if MAKERS[method].counts_bits else BITS[:1]
 
 
 def _task(
@@ -109,7 +98,7 @@ def _task(
 
 
 def run(
-    tasks: list[Row], rows: list[Row], out: Path, folders: dict[str, str], cache: str, workers: int
+    pool: Executor, tasks: list[Row], rows: list[Row], out: Path, folders: dict[str, str], cache: str
 ) -> None:
     """Run the tasks whose rows are missing; append to `rows` and write them after each."""
     known = {identity(row) for row in rows}
@@ -118,18 +107,13 @@ def run(
         "command": shlex.join(["python", "-m", "benchmarks.methods", *sys.argv[1:]]),
         "commit": _commit(),
     }
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context) as pool, bars() as progress:
+    with bars() as progress:
         bar = progress.add_task("runs", total=len(tasks), completed=len(tasks) - len(missing), note="")
         futures = {pool.submit(_measured, task, folders[task["data"]], cache): task for task in missing}
-        try:
-            for future in as_completed(futures):
-                rows.append(futures[future] | common | future.result())
-                write_json(out, rows)
-                progress.update(bar, advance=1, note=futures[future]["method"])
-        except KeyboardInterrupt:
-            pool.shutdown(cancel_futures=True)
-            raise
+        for future in as_completed(futures):
+            rows.append(futures[future] | common | future.result())
+            write_json(out, rows)
+            progress.update(bar, advance=1, note=futures[future]["method"])
 
 
 def _measured(task: Row, folder: str, cache: str) -> Row:
@@ -167,11 +151,20 @@ def main(
     names = methods.split(",") if methods else list(MAKERS)
     out = RESULTS / "methods.json"
     rows: list[Row] = read_json(out, "delete it to start again") if out.exists() else []
-    for name in [] if report_only else reversed(folders):  # the small set first: mistakes show early
-        tree = Taxonomy.load(folders[name])
-        run(search_tasks(name, names, tree.depth), rows, out, folders, cache, workers)
-        if not trials_only:
-            run(table_tasks(name, names, rows), rows, out, folders, cache, workers)
+    depths = {name: Taxonomy.load(folder).depth for name, folder in folders.items()}
+    if not report_only:
+        with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+            try:
+                for data, depth in depths.items():
+                    run(pool, search_tasks(data, names, depth), rows, out, folders, cache)
+                # Seeds outermost: an interrupted table already has every method.
+                for seed in () if trials_only else SEEDS:
+                    for data, depth in depths.items():
+                        tasks = table_tasks(data, names, depth, seed, rows)
+                        run(pool, tasks, rows, out, folders, cache)
+            except KeyboardInterrupt:
+                pool.shutdown(cancel_futures=True)
+                raise
     write_report(rows, RESULTS)
 
 
