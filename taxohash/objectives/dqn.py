@@ -105,5 +105,6 @@ class DQN(Objective[DQNConfig]):
 
 def nearest(vectors: Tensor, words: Tensor) -> Tensor:
     """int64[n]: the nearest word of each vector by Euclidean distance."""
-    scores: Tensor = vectors @ words.T - 0.5 * words.square().sum(dim=1)
-    return scores.argmax(dim=1)
+    likeness: Tensor = vectors @ words.T - 0.5 * words.square().sum(dim=1)
+    best: Tensor = likeness.argmax(dim=1)
+    return best

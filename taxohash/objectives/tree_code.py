@@ -18,8 +18,8 @@ HOTTEST = 0.05  # times the number of classes
 
 def distance_targets(taxonomy: Taxonomy, bits: int, flip: float) -> Floats:
     """Wanted Hamming distances, float64[labels, labels]."""
-    agreed = np.arange(taxonomy.depth + 1)
-    targets: Floats = bits / 2 * (1 - (1 - 2 * flip) ** (2.0 * (taxonomy.depth - agreed)))
+    steps = 2.0 * (taxonomy.depth - np.arange(taxonomy.depth + 1, dtype=np.float64))
+    targets = bits / 2 * (1 - np.power(1 - 2 * flip, steps))
     targets[0] = bits / 2
     wanted: Floats = targets[taxonomy.agreement]
     return wanted
