@@ -305,7 +305,7 @@ def case(kind: str, codes: Codes, queries: Codes, bits: int, options: argparse.N
         methods |= {"taxohash, 2 threads": ours(index, 2), "faiss flat, 2 threads": of_faiss(peer, 2)}
     builds = {}
     if kind in ("c10", "real, resampled") and bits == 64:
-        for label, (search, spent) in approximate(codes, bits, big).items():
+        for label, (search, spent) in approximate(codes, bits, count > 100_000).items():
             methods[label], builds[label] = search, spent
     if count <= 1_000_000 and kind == "uniform":
         methods |= {"numpy": of_numpy(codes, bits), "usearch exact": of_usearch(codes)}

@@ -74,8 +74,8 @@ def _splat(builder: Any, word: Any) -> Any:
 
 def _full_add(builder: Any, a: Any, b: Any, c: Any) -> tuple[Any, Any]:
     """Sum and carry of three bits, lane by lane."""
-    half = builder.xor(a, b)
-    return builder.xor(half, c), builder.or_(builder.and_(a, b), builder.and_(half, c))
+    half = builder.xor(a, b)  # written so that AVX-512 needs one VPTERNLOG for each of the two
+    return builder.xor(half, c), builder.xor(b, builder.and_(builder.xor(b, c), half))
 
 
 def _prefetch(builder: Any, base: Any, offset: Any) -> None:
