@@ -104,7 +104,15 @@ def measure(task: dict[str, Any], folder: str, cache_folder: str) -> dict[str, A
     taxonomy = shuffled(known.taxonomy, task["seed"]) if task["shuffled"] else known.taxonomy
     options = dict(task["options"])
     recipe = RECIPES[Path(folder).name]
-    config = TrainingConfig(recipe.epochs, recipe.batch, lr=options.pop("lr", 1e-2), seed=task["seed"])
+    config = TrainingConfig(
+        epochs=recipe.epochs,
+        batch=recipe.batch,
+        optimiser="adam",
+        lr=options.pop("lr", 1e-2),
+        weight_decay=0.05,
+        clip=100.0,
+        seed=task["seed"],
+    )
     if "seed" in (field.name for field in fields(objective(task["method"]).config_type)):
         options["seed"] = task["seed"]
     torch.manual_seed(task["seed"])
