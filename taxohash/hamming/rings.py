@@ -16,6 +16,7 @@ from taxohash.hamming.intrinsics import prefetch
 
 FAR = np.int64(1 << 62)
 AHEAD = 16  # windows asked for before the first of them is scanned
+STEP = 16  # centres asked at once whether they may matter
 LIKELY = 5  # rings about its own distance that a query's nearest centre is looked at first
 LINE = 8  # words of a cache line
 TRIAL = 4  # queries of a batch after which it is asked whether skipping pays
@@ -35,9 +36,16 @@ def _candidates(near, extents, limit, first, starts, order):  # type: ignore[no-
     Returns how many they are, in order[1]. starts int32[bits + 2] is scratch for a counting sort.
     """
     found, count = order[0], 0
-    for c in range(near.size):
-        found[count] = c
-        count += (near[c] - limit <= extents[c, 1]) & (near[c] + limit >= extents[c, 0]) & (c != first)
+    for block in range(0, near.size, STEP):  # like centres lie together, so most blocks have none
+        far = near[block : block + STEP]
+        least, greatest = extents[0, block : block + STEP], extents[1, block : block + STEP]
+        some = 0
+        for i in range(far.size):
+            some += (far[i] <= greatest[i] + limit) & (far[i] + limit >= least[i])
+        if some:
+            for i in range(far.size):
+                found[count] = block + i
+                count += (far[i] <= greatest[i] + limit) & (far[i] + limit >= least[i]) & (block + i != first)
     starts.fill(0)
     for i in range(count):
         starts[near[found[i]] + 1] += 1
@@ -68,7 +76,7 @@ def _search(width, bits, words, rows, mask, centres, offsets, extents, query, sc
             touched += stop - start
             scan(width, words, 0, rows, mask, start, stop, query, best, False)
     limit = min(np.int64(best[0] >> SHIFT), bits)
-    candidates = _candidates(near, extents, limit, first, starts, order)
+    candidates = _candidates(near, extents, np.int32(limit), first, starts, order)
     i, wanted = 0, 2
     while i < candidates:  # windows in batches, so that the cache misses of one overlap with the others'
         limit = min(np.int64(best[0] >> SHIFT), bits)
@@ -94,7 +102,7 @@ def _search(width, bits, words, rows, mask, centres, offsets, extents, query, sc
 
 @nb.njit(**OPTIONS)
 def search_rings(width, bits, words, rows, mask, centres, offsets, extents, queries, best, budget, left):  # type: ignore[no-untyped-def]
-    """Bring the codes that queries uint64[Q, W] need into best uint64[Q, k]; extents int32[C, 2] are the
+    """Bring the codes that queries uint64[Q, W] need into best uint64[Q, k]; extents int32[2, C] are the
     least and the greatest radius of each centre.
 
     A query that would look at more than `budget` codes is marked in left bool[Q] and needs a full scan (what it

@@ -166,7 +166,7 @@ class Rings:
     rows: RowNumbers
     centres: Centres
     offsets: npt.NDArray[np.uint32]
-    extents: npt.NDArray[np.int32]  # [C, 2]: the least and the greatest radius of each centre
+    extents: npt.NDArray[np.int32]  # [2, C]: the least and the greatest radius of each centre
     layout = "rings"
 
     def __len__(self) -> int:
@@ -271,10 +271,10 @@ def arrange(
 
 
 def extents_of(offsets: npt.NDArray[np.uint32]) -> npt.NDArray[np.int32]:
-    """The least and the greatest radius of the codes of each centre, int32[C, 2]."""
+    """The least and the greatest radius of the codes of each centre, int32[2, C]."""
     held = offsets[:, 1:] > offsets[:, :-1]
     last = held.shape[1] - 1
-    return np.stack([held.argmax(axis=1), last - held[:, ::-1].argmax(axis=1)], axis=1).astype(np.int32)
+    return np.stack([held.argmax(axis=1), last - held[:, ::-1].argmax(axis=1)], axis=0).astype(np.int32)
 
 
 def make_segment(bits: int, words: Words, rows: RowNumbers, given: Words | None) -> Segment:
