@@ -47,7 +47,7 @@ def _head(table: list[Row], rows: list[Row]) -> str:
 
 
 def _name(row: Row) -> str:
-    return row["method"] + (" ~tree" if row["shuffled"] else "")
+    return f"{row['method']} ~tree" if row["shuffled"] else str(row["method"])
 
 
 def _cells(rows: list[Row], value: Callable[[Row], float]) -> dict[str, dict[int, list[float]]]:
@@ -57,8 +57,13 @@ def _cells(rows: list[Row], value: Callable[[Row], float]) -> dict[str, dict[int
     return cells
 
 
+def _scores(rows: list[Row], metric: str) -> dict[str, dict[int, list[float]]]:
+    """A metric in per cent, by method and bits."""
+    return _cells(rows, lambda row: 100.0 * float(row["metrics"][metric]))
+
+
 def _table(rows: list[Row], metric: str) -> list[str]:
-    cells = _cells(rows, lambda row: 100 * row["metrics"][metric])
+    cells = _scores(rows, metric)
     lengths = sorted({row["bits"] for row in rows})
     binary = {name: by for name, by in cells.items() if name not in REAL}
     lines = [
@@ -140,7 +145,7 @@ def _figure(table: list[Row], sets: list[str], path: Path) -> None:
     figure, axes = plt.subplots(1, len(sets), figsize=(7 * len(sets), 6), squeeze=False)
     for axis, data in zip(axes[0], sets, strict=True):
         rows = [row for row in table if row["data"] == data]
-        fine, deep = (_cells(rows, lambda row, m=m: 100 * row["metrics"][m]) for m in ("mAP", "mAHP"))
+        fine, deep = _scores(rows, "mAP"), _scores(rows, "mAHP")
         for name in (n for n in names if n in fine):
             lengths = sorted(fine[name])
             x, y = ([np.mean(cells[name][bits]) for bits in lengths] for cells in (fine, deep))

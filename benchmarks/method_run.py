@@ -128,10 +128,9 @@ def measure(task: dict[str, Any], folder: str, cache_folder: str) -> dict[str, A
 def _head(learned: Objective[Any], known: Problem, config: TrainingConfig) -> nn.Module:
     width = known.inputs.shape[1]
     if isinstance(learned, Projection):
-        head = nn.Linear(width, learned.width)
-        weight, bias = learned.solve(known.inputs)
-        head.weight.data, head.bias.data = weight, bias
-        return head
+        projection = nn.Linear(width, learned.width)
+        projection.weight.data, projection.bias.data = learned.solve(known.inputs)
+        return projection
     head = nn.Sequential(
         nn.Linear(width, HIDDEN, bias=False),
         nn.BatchNorm1d(HIDDEN),

@@ -155,12 +155,12 @@ def main(
     if not report_only:
         with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
             try:
-                for data, depth in depths.items():
-                    run(pool, search_tasks(data, names, depth), rows, out, folders, cache)
+                for name, depth in depths.items():
+                    run(pool, search_tasks(name, names, depth), rows, out, folders, cache)
                 # Seeds outermost: an interrupted table already has every method.
                 for seed in () if trials_only else SEEDS:
-                    for data, depth in depths.items():
-                        tasks = table_tasks(data, names, depth, seed, rows)
+                    for name, depth in depths.items():
+                        tasks = table_tasks(name, names, depth, seed, rows)
                         run(pool, tasks, rows, out, folders, cache)
             except KeyboardInterrupt:
                 pool.shutdown(cancel_futures=True)

@@ -56,7 +56,7 @@ def real(data: Path, generation: Path | None, bits: int) -> tuple[Codes, Codes, 
     dataset = Dataset.open(data)
     labels = dataset.labels("train")
     if generation is not None:
-        hasher = Hasher.load(generation)
+        hasher = Hasher(generation)
         made = [
             hasher.encode(dataset.pixels(s, hasher.generation.preprocessing, progress=False))
             for s in ("train", "test")

@@ -2,7 +2,9 @@
 
 import argparse
 import hashlib
+import logging
 import sys
+import warnings
 from pathlib import Path
 
 from kfp import local
@@ -27,6 +29,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args(arguments)
     home = chosen.home.resolve()
+    logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s")  # answers from the cache
+    warnings.filterwarnings("ignore", module="kfp")  # settings that only a cluster heeds
     local.init(
         runner=local.SubprocessRunner(use_venv=False),
         pipeline_root=str(home / "pipeline"),

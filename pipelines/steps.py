@@ -1,7 +1,8 @@
 """What each step of the retraining pipeline does: paths and parameters in, one call each, plain results out.
 
 Components call exactly one of these. The address of the code store, which may hold a password, comes from
-the environment (TAXOHASH_REDIS_URL), never from a parameter that a run would keep.
+the environment (TAXOHASH_REDIS_URL), never from a parameter that a run would keep. Every step starts a
+process of its own, so torch is imported only by those that need it.
 """
 
 import functools
@@ -21,13 +22,10 @@ from taxohash.datasets import Dataset
 from taxohash.datasets.check import check
 from taxohash.errors import TaxohashError
 from taxohash.evaluation import evaluate_generation, evaluate_run, read_report
-from taxohash.export import export
 from taxohash.gate import Verdict, judge
 from taxohash.generation import Generation
 from taxohash.inference import CODES
 from taxohash.progress import announce
-from taxohash.runs import train
-from taxohash.training import TrainingConfig
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -66,12 +64,20 @@ def check_data(data: str, dataset_md5: str) -> None:
 @step
 def train_hasher(data: str, work: str, objective: str, bits: int, epochs: int, seed: int, out: str) -> None:
     """Train below `work`, where an interrupted attempt is continued, and copy the finished run to `out`."""
-    key = json.dumps([Dataset.open(data).md5(), objective, bits, epochs, seed])
-    folder = Path(work) / "runs" / f"{objective}-{bits}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
+    from taxohash.runs import train
+    from taxohash.training import TrainingConfig
+
+    folder = run_folder(work, Dataset.open(data).md5(), objective, bits, epochs, seed)
     run = train(
         data, folder, objective=objective, bits=bits, training=TrainingConfig(epochs=epochs, seed=seed)
     )
     shutil.copytree(run.folder, out, dirs_exist_ok=True)
+
+
+def run_folder(work: str, dataset_md5: str, objective: str, bits: int, epochs: int, seed: int) -> Path:
+    """Where a training with these parameters lies below `work`: the same for every attempt."""
+    key = json.dumps([dataset_md5, objective, bits, epochs, seed])
+    return Path(work) / "runs" / f"{objective}-{bits}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
 
 
 @step
@@ -88,6 +94,7 @@ def gate_hasher(run: str, data: str, collection: str, generations: str) -> Verdi
     """Compare the run with the generation now published, on the same queries."""
     report = read_report(run)
     with _store() as store:
+        store.create(collection, Dataset.open(data).taxonomy)  # another tree is refused before any export
         published = store.published(collection)
     champion = None
     if published is not None:
@@ -100,6 +107,8 @@ def gate_hasher(run: str, data: str, collection: str, generations: str) -> Verdi
 @step
 def export_hasher(run: str, data: str, generations: str) -> str:
     """Make a generation below `generations`; its id."""
+    from taxohash.export import export
+
     return export(run, generations, data, queries=QUERIES).name
 
 

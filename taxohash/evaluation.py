@@ -3,23 +3,21 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import torch
-
-from taxohash.codes import Codes, pack
+from taxohash.codes import Codes
 from taxohash.datasets import Dataset
 from taxohash.errors import TaxohashError
 from taxohash.files import read_json
-from taxohash.images import Pixels
 from taxohash.inference import Hasher
-from taxohash.networks import HashingNetwork
-from taxohash.progress import bars
 from taxohash.protocols import Report, evaluate
 from taxohash.report import Evidence, write_report
-from taxohash.runs import Run, revision
+from taxohash.revision import revision
 from taxohash.taxonomy import Labels
+
+if TYPE_CHECKING:
+    from taxohash.networks import HashingNetwork
+    from taxohash.runs import Run
 
 DEFAULT_PROTOCOL = "hierarchical"
 REPORT = "report.json"
@@ -33,19 +31,6 @@ class Split:
     labels: Labels
 
 
-def encode_pixels(network: HashingNetwork, pixels: Pixels, what: str = "encoding", batch: int = 500) -> Codes:
-    """Packed codes uint8[N, ceil(bits/8)] of preprocessed images uint8[N, C, H, W]."""
-    parts = []
-    network.eval()
-    with bars() as progress, torch.inference_mode():
-        task = progress.add_task(what, total=len(pixels), note="")
-        for start in range(0, len(pixels), batch):
-            outputs = network(torch.from_numpy(pixels[start : start + batch]))
-            parts.append(pack(outputs.numpy()))
-            progress.update(task, advance=len(outputs))
-    return np.concatenate(parts) if parts else np.empty((0, (network.hash.out_features + 7) // 8), np.uint8)
-
-
 def evaluate_run(
     folder: str | Path,
     data: str | Path | None = None,
@@ -57,6 +42,8 @@ def evaluate_run(
     Raises:
         TaxohashError: no finished run, other data than it was trained on, an unknown protocol or split.
     """
+    from taxohash.runs import Run  # torch: only where a run is given
+
     run = Run.open(folder)
     dataset = run.dataset(data)
     network = run.network()
@@ -126,12 +113,14 @@ def read_report(folder: str | Path) -> dict[str, Any]:
     return report
 
 
-def _encoded(network: HashingNetwork, dataset: Dataset, split: str) -> Split:
+def _encoded(network: "HashingNetwork", dataset: Dataset, split: str) -> Split:
+    from taxohash.networks import encode_pixels
+
     pixels = dataset.pixels(split, network.preprocessing)
     return Split(encode_pixels(network, pixels, f"encoding {split}"), dataset.labels(split))
 
 
-def _provenance(run: Run, queries: str) -> dict[str, Any]:
+def _provenance(run: "Run", queries: str) -> dict[str, Any]:
     config = run.config
     return {
         "dataset": Path(config.dataset).name,
@@ -147,7 +136,7 @@ def _provenance(run: Run, queries: str) -> dict[str, Any]:
     }
 
 
-def _evidence(run: Run, dataset: Dataset, queries: str, asked: Split, database: Split) -> Evidence:
+def _evidence(run: "Run", dataset: Dataset, queries: str, asked: Split, database: Split) -> Evidence:
     return Evidence(
         taxonomy=dataset.taxonomy,
         bits=run.config.bits,

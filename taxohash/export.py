@@ -23,7 +23,8 @@ from taxohash.inference import CENTRES, CODES, MODEL, Model
 from taxohash.networks import HashingNetwork
 from taxohash.objectives import config_of
 from taxohash.progress import bars
-from taxohash.runs import WEIGHTS, Run, revision
+from taxohash.revision import revision
+from taxohash.runs import WEIGHTS, Run
 
 CHECKED_IMAGES = 1000
 # An output this close to zero may round to either side in another engine; its bit carries no meaning.

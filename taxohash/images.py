@@ -1,13 +1,12 @@
 """From the bytes of an image to the array a network takes. Pillow only: training and serving decode alike."""
 
 import io
-import warnings
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from taxohash.errors import TaxohashError
 
@@ -47,7 +46,7 @@ class Preprocessing:
 
 
 def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
-    """Decode one still image (the first frame of several) completely.
+    """Decode one still image (the first frame of several) completely, and turn it upright.
 
     Raises:
         TaxohashError: not one of the formats, truncated, damaged, or of more than `max_pixels` pixels,
@@ -55,27 +54,25 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
     """
     formats = ", ".join(FORMATS)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a warning of Pillow's is no reason to refuse
-            image = Image.open(io.BytesIO(data), formats=FORMATS)
-            width, height = image.size
-            if width * height > max_pixels:
-                raise TaxohashError(
-                    f"image has {width} x {height} pixels, more than {max_pixels}: send a smaller one"
-                )
-            # A JPEG can be decoded at a fraction of its size: enough for any network here, and much cheaper.
-            image.draft(None, (1024, 1024))
-            image.load()
+        image = Image.open(io.BytesIO(data), formats=FORMATS)
+        width, height = image.size
+        if width * height > max_pixels:
+            raise TaxohashError(
+                f"image has {width} x {height} pixels, more than {max_pixels}: send a smaller one"
+            )
+        # A JPEG can be decoded at a fraction of its size: enough for any network here, and much cheaper.
+        image.draft(None, (1024, 1024))
+        image.load()
     except TaxohashError:
         raise
-    except Image.DecompressionBombError:  # Pillow's own, much higher limit
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):  # Pillow's own, higher limits
         raise TaxohashError(f"image has more than {max_pixels} pixels: send a smaller one") from None
     except Exception as error:  # Pillow raises whatever its decoders meet
         reason = "unknown format" if isinstance(error, UnidentifiedImageError) else "damaged or truncated"
         raise TaxohashError(
             f"image of {len(data)} bytes cannot be decoded ({reason}): send {formats}"
         ) from None
-    return image
+    return _upright(image)
 
 
 def to_array(image: Image.Image, preprocessing: Preprocessing) -> Pixels:
@@ -95,6 +92,14 @@ def to_array(image: Image.Image, preprocessing: Preprocessing) -> Pixels:
         image = _cropped(image, size) if preprocessing.fit == "crop" else _padded(image, size)
     array = np.asarray(image, dtype=np.uint8)
     return array[None] if preprocessing.channels == 1 else np.ascontiguousarray(array.transpose(2, 0, 1))
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """The image as its camera was held; as it is where its metadata are damaged."""
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # Pillow raises whatever its parser of metadata meets
+        return image
 
 
 def _to_8_bits(image: Image.Image) -> Image.Image:

@@ -59,6 +59,11 @@ class Hasher:
     """
 
     def __init__(self, folder: str | Path, threads: int = 1) -> None:
+        """Open a generation's folder after checking every byte of it.
+
+        Raises:
+            TaxohashError: see Generation.load; or the model is not the one the manifest describes.
+        """
         folder = Path(folder)
         self.generation = Generation.load(folder)
         self.taxonomy = Taxonomy.load(folder)
@@ -72,15 +77,6 @@ class Hasher:
                 f"{folder / MODEL} maps {self._model.shape} to {self._model.bits} bits, generation "
                 f"{self.generation.id} says {preprocessing.shape} to {self.generation.bits}: export it again"
             )
-
-    @classmethod
-    def load(cls, folder: str | Path, threads: int = 1) -> "Hasher":
-        """Open a generation's folder after checking every byte of it.
-
-        Raises:
-            TaxohashError: see Generation.load; or the model is not the one the manifest describes.
-        """
-        return cls(folder, threads)
 
     def encode(self, pixels: Pixels) -> Codes:
         """Packed codes uint8[N, ceil(bits/8)] of preprocessed images uint8[N, C, H, W]."""

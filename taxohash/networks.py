@@ -4,12 +4,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
+from taxohash.codes import Codes, pack
 from taxohash.errors import TaxohashError
-from taxohash.images import Preprocessing
+from taxohash.images import Pixels, Preprocessing
+from taxohash.progress import bars
 
 
 class HashingNetwork(nn.Module):
@@ -117,3 +120,16 @@ def network(name: str, bits: int, size: int, channels: int) -> HashingNetwork:
     backbone, width = BACKBONES[name].make(channels)
     preprocessing = Preprocessing(size, channels, "pad", (127.5,) * channels, (64.0,) * channels)  # type: ignore[arg-type]
     return HashingNetwork(backbone, width, bits, preprocessing)
+
+
+def encode_pixels(network: HashingNetwork, pixels: Pixels, what: str = "encoding", batch: int = 500) -> Codes:
+    """Packed codes uint8[N, ceil(bits/8)] of preprocessed images uint8[N, C, H, W]."""
+    parts = []
+    network.eval()
+    with bars() as progress, torch.inference_mode():
+        task = progress.add_task(what, total=len(pixels), note="")
+        for start in range(0, len(pixels), batch):
+            outputs = network(torch.from_numpy(pixels[start : start + batch]))
+            parts.append(pack(outputs.numpy()))
+            progress.update(task, advance=len(outputs))
+    return np.concatenate(parts) if parts else np.empty((0, (network.hash.out_features + 7) // 8), np.uint8)

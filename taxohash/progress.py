@@ -2,6 +2,8 @@
 
 import os
 import sys
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import (
@@ -13,6 +15,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+T = TypeVar("T")
 MARK = "·"
 
 
@@ -29,7 +32,7 @@ def _console() -> Console:
 console = _console()
 
 
-def bars() -> Progress:
+def bars(shown: bool = True) -> Progress:
     """A progress display: description, bar, count, elapsed and remaining time, a note."""
     return Progress(
         TextColumn("{task.description}"),
@@ -40,8 +43,18 @@ def bars() -> Progress:
         TextColumn("{task.fields[note]}"),
         console=console,
         transient=True,
-        disable=not console.is_terminal,
+        disable=not (shown and console.is_terminal),
     )
+
+
+def track(items: Iterable[T], total: int, what: str, shown: bool = True) -> Iterator[T]:
+    """Yield the items while a bar shows how many of `total` are done."""
+    with bars(shown) as progress:
+        task = progress.add_task(what, total=total, note="")
+        for done, item in enumerate(items, start=1):
+            yield item
+            if done % 256 == 0:
+                progress.update(task, completed=done)
 
 
 def announce(text: str) -> None:

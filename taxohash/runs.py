@@ -7,10 +7,6 @@ weights.safetensors     `network.*` and `objective.*`
 report.json, report.html  written by the evaluation
 """
 
-import contextlib
-import shlex
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,13 +14,14 @@ from typing import Any
 
 import torch
 
-from taxohash import __version__, objectives
+from taxohash import objectives
 from taxohash.datasets import Dataset
 from taxohash.errors import TaxohashError
 from taxohash.files import read_json, replacing, write_json
 from taxohash.images import decode
 from taxohash.networks import BACKBONES, HashingNetwork, network
 from taxohash.objectives import Objective, Setting
+from taxohash.revision import revision
 from taxohash.training import CHECKPOINT, TrainingConfig, fit, load_weights, save_weights
 
 CONFIG = "config.json"
@@ -156,25 +153,6 @@ def train(
         save_weights(folder / WEIGHTS, made, loss)
         (folder / CHECKPOINT).unlink(missing_ok=True)
     return Run.open(folder)
-
-
-def revision() -> dict[str, str]:
-    """Version, commit and command of this process, for whatever it writes."""
-    commit = "unknown"
-    with contextlib.suppress(OSError, subprocess.SubprocessError):
-        commit = subprocess.run(
-            ["git", "describe", "--always", "--abbrev=40", "--dirty"],
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=True,
-        ).stdout.strip()
-    return {
-        "version": __version__,
-        "commit": commit,
-        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
-    }
 
 
 def _network(config: RunConfig) -> HashingNetwork:

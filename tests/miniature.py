@@ -45,7 +45,7 @@ def rows(split: str, count: int, seed: int, shuffled: bool) -> Iterator[Row]:
     random = np.random.default_rng(seed)
     for i in range(count):
         shown = int(random.integers(len(TAXONOMY))) if shuffled else i % len(TAXONOMY)
-        yield Row(picture(shown, random), f"{split}/{i:03d}", i % len(TAXONOMY))
+        yield Row(picture(shown, random), f"{split}/{i:04d}", i % len(TAXONOMY))
 
 
 def make_dataset(folder: Path, train: int = 240, test: int = 48, shuffled: bool = False) -> Dataset:

@@ -52,7 +52,7 @@ class Service:
 
 def publish(url: str, folder: Path, collection: str = COLLECTION) -> None:
     """Put every item and its code into the store."""
-    hasher = Hasher.load(folder)
+    hasher = Hasher(folder)
     ref = GenerationRef(hasher.generation.id, hasher.generation.bits, hasher.generation.taxonomy_sha256)
     codes = hasher.encode_images(decode(picture) for picture in PICTURES)
     with CodeStore.connect(url) as store:

@@ -42,7 +42,7 @@ class Engine:
         self._hasher = hasher
         self._ids = snapshot.ids
         self._labels = snapshot.labels
-        self._index = HammingIndex.build(snapshot.codes, bits=self.generation.bits)
+        self._index = HammingIndex.build(snapshot.codes, bits=self.generation.bits, centres=hasher.centres)
         self._max_pixels = max_pixels
         self._selection = lru_cache(_PREPARED)(self._select)
         self._warm_up()
@@ -52,9 +52,9 @@ class Engine:
         """Load the generation in `folder` and the codes of the published one, which must be the same.
 
         Raises:
-            TaxohashError: see Hasher.load and CodeStore; or the two are not of one generation.
+            TaxohashError: see Hasher and CodeStore; or the two are not of one generation.
         """
-        hasher = Hasher.load(folder)
+        hasher = Hasher(folder)
         refuse_mismatch(
             hasher.generation, store.published(settings.collection), f"collection {settings.collection!r}"
         )

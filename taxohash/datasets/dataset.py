@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 from taxohash.datasets.identity import directory_md5
 from taxohash.datasets.layout import image_bytes, open_table, plain_errors, read_column, split_files
 from taxohash.datasets.png import decode_grey
-from taxohash.datasets.progress import track
 from taxohash.errors import TaxohashError
 from taxohash.images import Pixels, Preprocessing, decode, to_array
+from taxohash.progress import track
 from taxohash.taxonomy import Labels, Taxonomy
 
 _ABSENT = pa.scalar(-1, pa.int32())

@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 from taxohash.datasets.dataset import Dataset
 from taxohash.datasets.png import decode_grey
-from taxohash.datasets.progress import track
 from taxohash.errors import TaxohashError
 from taxohash.images import decode
+from taxohash.progress import track
 
 
 class Undecodable(NamedTuple):

@@ -6,8 +6,8 @@ import tempfile
 import urllib.request
 from pathlib import Path
 
-from taxohash.datasets.progress import console
 from taxohash.errors import TaxohashError
+from taxohash.progress import console
 
 TIMEOUT = 60.0  # seconds without a byte
 

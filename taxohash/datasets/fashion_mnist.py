@@ -19,9 +19,9 @@ import numpy.typing as npt
 from taxohash.datasets.download import download, unpack
 from taxohash.datasets.folders import cached
 from taxohash.datasets.png import encode_grey
-from taxohash.datasets.progress import track
 from taxohash.datasets.writer import Row, write_dataset
 from taxohash.errors import TaxohashError
+from taxohash.progress import track
 from taxohash.taxonomy import Taxonomy
 
 # In the order of the original's labels 0 ... 9. The tree is ours: things that are sold, stored and mistaken together.

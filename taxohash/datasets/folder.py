@@ -8,10 +8,10 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from taxohash.datasets.progress import track
 from taxohash.datasets.writer import Row, write_dataset
 from taxohash.errors import TaxohashError
 from taxohash.images import decode
+from taxohash.progress import track
 from taxohash.taxonomy import Taxonomy
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp"})

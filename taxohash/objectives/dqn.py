@@ -100,7 +100,8 @@ class DQN(Objective[DQNConfig]):
         return outputs if query else self.quantise(outputs)
 
     def _parts(self, outputs: Tensor) -> Tensor:
-        return outputs.unflatten(1, (self.spaces, -1)).transpose(0, 1)
+        parts: Tensor = outputs.unflatten(1, (self.spaces, -1)).transpose(0, 1)
+        return parts
 
 
 def nearest(vectors: Tensor, words: Tensor) -> Tensor:

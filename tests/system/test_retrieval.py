@@ -88,7 +88,7 @@ def service(
 
 def oracle(generation: Path, picture: bytes, k: int, node: tuple[str, ...] = ()) -> list[int]:
     """The k smallest distances by the definition, bit by bit."""
-    hasher = Hasher.load(generation)
+    hasher = Hasher(generation)
     codes = unpack(hasher.encode_images(decode(p) for p in PICTURES), BITS)
     query = unpack(hasher.encode_images([decode(picture)]), BITS)[0]
     distances = (codes != query).sum(axis=1).tolist()
@@ -130,7 +130,7 @@ def test_answers_are_the_oracles(service: Service, generation: Path, k: int, nod
     told = service.post(PICTURES[5], k=str(k), within=node).raise_for_status().json()
     expected = oracle(generation, PICTURES[5], k, tuple(node.split("/")) if node else ())
     assert [result["distance"] for result in told["results"]] == expected
-    hasher = Hasher.load(generation)
+    hasher = Hasher(generation)
     query = unpack(hasher.encode_images([decode(PICTURES[5])]), BITS)[0]
     for result in told["results"]:  # each answer is what it says it is
         row = IDS.index(result["id"])

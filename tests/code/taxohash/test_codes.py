@@ -13,7 +13,7 @@ outputs = st.tuples(st.integers(1, 20), st.integers(1, 70)).flatmap(
 
 
 @given(outputs)
-def test_a_bit_is_one_where_the_output_is_not_negative(found: np.ndarray) -> None:  # type: ignore[type-arg]
+def test_a_bit_is_one_where_the_output_is_not_negative(found: np.ndarray) -> None:
     codes = pack(found)
     assert codes.shape == (len(found), code_bytes(found.shape[1]))
     for row, code in zip(found, codes, strict=True):

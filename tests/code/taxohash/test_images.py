@@ -59,6 +59,19 @@ def png(side: int) -> bytes:
     )
 
 
+def test_a_photograph_is_turned_as_its_camera_was_held() -> None:
+    image = Image.new("L", (20, 10), 30)
+    image.paste(200, (0, 0, 10, 10))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned clockwise by a quarter
+    out = io.BytesIO()
+    image.save(out, "PNG", exif=exif)
+    upright = decode(out.getvalue())
+    assert upright.size == (10, 20)
+    assert upright.getpixel((5, 2)) == 200
+    assert upright.getpixel((5, 18)) == 30
+
+
 def test_a_bomb_is_refused_from_its_header() -> None:
     with pytest.raises(TaxohashError, match="more than 40000000"):
         decode(png(30_000))

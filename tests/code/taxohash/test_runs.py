@@ -12,10 +12,11 @@ from taxohash.codes import pack
 from taxohash.datasets import Dataset
 from taxohash.encoding import encode_files
 from taxohash.errors import TaxohashError
-from taxohash.evaluation import encode_pixels, evaluate_generation, evaluate_run, read_report
+from taxohash.evaluation import evaluate_generation, evaluate_run, read_report
 from taxohash.export import check_equal, export
 from taxohash.generation import Generation
 from taxohash.inference import CENTRES, CODES, Hasher
+from taxohash.networks import encode_pixels
 from taxohash.runs import Run, train
 from taxohash.training import CHECKPOINT, TrainingConfig, embed
 from tests.miniature import make_dataset
@@ -171,7 +172,7 @@ def test_export_makes_a_generation_whose_codes_are_the_networks(
     generation = Generation.load(folder)
     assert folder.name == generation.id
     assert generation.evaluation["headline"] == read_report(run.folder)["headline"]
-    hasher, network = Hasher.load(folder), run.network()
+    hasher, network = Hasher(folder), run.network()
     pixels = data.pixels("train", network.preprocessing)
     codes = np.load(folder / CODES, allow_pickle=False)
     assert np.array_equal(codes, encode_pixels(network, pixels))
@@ -189,7 +190,7 @@ def test_an_export_that_disagrees_is_refused(run: Run, data: Dataset, tmp_path: 
     folder = export(run.folder, tmp_path)
     network = run.network()
     with torch.no_grad():
-        network.hash.bias += 0.5
+        network.hash.bias.add_(0.5)
     with pytest.raises(TaxohashError, match="differs in"):
         check_equal(network, Model(folder / MODEL), data.pixels("test", network.preprocessing))
 

@@ -25,7 +25,7 @@ LABELS = np.arange(ITEMS, dtype=np.int32) % (len(TAXONOMY) - 1)  # the last labe
 def hasher(tmp_path_factory: pytest.TempPathFactory) -> Hasher:
     folder: Path = tmp_path_factory.mktemp("generation")
     make_generation(folder)
-    return Hasher.load(folder)
+    return Hasher(folder)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,25 @@
+import io
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from pipelines.catalog import SMALL_BYTES, THUMBNAIL_PIXELS, items, thumbnail
+from tests.miniature import make_dataset
+
+
+def test_one_item_an_image_in_the_order_of_the_rows(tmp_path: Path) -> None:
+    dataset = make_dataset(tmp_path / "data", train=12)
+    found = items(dataset, "train")
+    assert [item.id for item in found] == [f"train/{row:04d}" for row in range(12)]
+    assert [item.label for item in found] == dataset.labels("train").tolist()
+    assert [item.thumbnail for item in found] == list(dataset.images("train"))
+
+
+def test_a_large_image_gets_a_small_picture() -> None:
+    out = io.BytesIO()
+    noise = np.random.default_rng(0).integers(0, 256, (300, 600, 3), np.uint8)
+    Image.fromarray(noise).save(out, "PNG")
+    assert len(out.getvalue()) > SMALL_BYTES
+    picture = Image.open(io.BytesIO(thumbnail(out.getvalue())))
+    assert picture.size == (THUMBNAIL_PIXELS, THUMBNAIL_PIXELS // 2)

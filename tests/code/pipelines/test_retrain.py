@@ -1,0 +1,69 @@
+"""The compiled pipeline: what runs in a cluster is what the source says."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from pipelines import retrain
+from taxohash.training import TrainingConfig
+
+STEPS = {"check-data", "train", "evaluate", "gate"}
+PUBLISHING = {"export", "index", "publish"}
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return retrain.compile_to(tmp_path_factory.mktemp("compiled") / "retrain.yaml")
+
+
+@pytest.fixture(scope="module")
+def documents(compiled: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    spec, platform = yaml.safe_load_all(compiled.read_text())
+    return spec, platform
+
+
+def test_the_golden_is_up_to_date(compiled: Path) -> None:
+    assert compiled.read_text() == retrain.COMPILED.read_text(), "renew it: python -m pipelines.retrain"
+
+
+def test_data_seed_and_image_are_parameters(documents: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    parameters = documents[0]["root"]["inputDefinitions"]["parameters"]
+    assert {"dataset_md5", "seed", "image"} <= set(parameters)
+    assert "isOptional" not in parameters["dataset_md5"]
+    assert parameters["epochs"]["defaultValue"] == TrainingConfig.epochs
+    assert not any("redis" in name or "password" in name for name in parameters)
+
+
+def test_only_a_passed_gate_publishes(documents: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    spec = documents[0]
+    tasks = spec["root"]["dag"]["tasks"]
+    assert set(tasks) >= STEPS
+    assert not set(tasks) & PUBLISHING
+    branches = {name: c["dag"]["tasks"] for name, c in spec["components"].items() if "dag" in c}
+    assert any(set(found) == PUBLISHING for found in branches.values())
+    assert any(set(found) == {"refuse"} for found in branches.values())
+
+
+def test_steps_that_look_outside_are_never_cached(documents: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    spec = documents[0]
+    dags = [spec["root"]["dag"], *(c["dag"] for c in spec["components"].values() if "dag" in c)]
+    cached = {
+        name
+        for dag in dags
+        for name, task in dag["tasks"].items()
+        if task.get("cachingOptions", {}).get("enableCache") and not name.startswith("condition")
+    }
+    assert cached == {"train", "evaluate"}
+    for name in cached:
+        assert "dataset_md5" in spec["root"]["dag"]["tasks"][name]["inputs"]["parameters"]
+
+
+def test_every_step_has_volume_and_secret(documents: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    spec, platform = documents
+    executors = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+    assert set(executors) == set(spec["deploymentSpec"]["executors"])
+    for executor in executors.values():
+        assert executor["pvcMount"][0]["mountPath"] == retrain.MOUNT
+        assert executor["secretAsEnv"][0]["keyToEnv"][0]["envVar"] == "TAXOHASH_REDIS_URL"
