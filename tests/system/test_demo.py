@@ -88,12 +88,17 @@ def test_once_and_again(home: Path) -> None:
     assert not left_running(home)
 
 
-@pytest.mark.parametrize("moment", ["train", "serve"])
-def test_ctrl_c_leaves_nothing_behind(tmp_path: Path, moment: str) -> None:
-    home = tmp_path / "home"
+def test_ctrl_c_while_it_trains_leaves_nothing_behind(tmp_path: Path) -> None:
+    interrupt_after("check-data: ", tmp_path / "home")
+
+
+def test_ctrl_c_while_it_serves_leaves_nothing_behind(home: Path) -> None:
+    interrupt_after("open http://127.0.0.1:", home)
+
+
+def interrupt_after(marker: str, home: Path) -> None:
     with start(home, "--port", "0") as process:
         assert process.stderr is not None
-        marker = {"train": "check-data: ", "serve": "open http://127.0.0.1:"}[moment]
         for line in process.stderr:
             if marker in line:
                 break
