@@ -64,7 +64,7 @@ def export(
             np.save(draft / CENTRES, pack(centres.numpy()), allow_pickle=False)
         generation = Generation(
             bits=run.config.bits,
-            objective={"name": run.config.objective, **_plain_config(run, dataset)},
+            objective={"name": run.config.objective, "config": config_of(run.objective(dataset))},
             network=run.config.network,
             preprocessing=network.preprocessing,
             taxonomy_sha256=dataset.taxonomy.sha256,
@@ -142,10 +142,6 @@ def _encode(hasher: Model, pixels: Pixels, batch: int = 2000) -> Codes:
             parts.append(hasher.encode(pixels[start : start + batch]))
             progress.update(task, advance=len(parts[-1]))
     return np.concatenate(parts)
-
-
-def _plain_config(run: Run, dataset: Dataset) -> dict[str, Any]:
-    return {"config": config_of(run.objective(dataset))}
 
 
 def _reference(queries: Codes, database: Codes, dataset: Dataset, run: Run) -> dict[str, Any]:

@@ -172,6 +172,9 @@ def test_the_settings_are_those_the_service_reads(manifests: list[Manifest], tmp
     assert settings.token == "secret"
     assert settings.redis_url == "redis://secret"
     assert {name for name in given if name.startswith("TAXOHASH_")} <= read
+    writable = [mount["mountPath"] for mount in container["volumeMounts"] if not mount.get("readOnly")]
+    for place in (given["NUMBA_CACHE_DIR"], given["BENTOML_HOME"]):
+        assert any(f"{place}/".startswith(f"{mount}/") for mount in writable)
 
 
 @pytest.mark.system

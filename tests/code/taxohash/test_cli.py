@@ -1,0 +1,100 @@
+"""The command as a user types it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from taxohash.cli import parse_options
+from taxohash.errors import TaxohashError
+from taxohash.objectives import objectives
+from tests.miniature import make_dataset
+
+
+def taxohash(*arguments: object, code: int = 0) -> "subprocess.CompletedProcess[str]":
+    done = subprocess.run(
+        [sys.executable, "-m", "taxohash.cli", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, "COLUMNS": "200"},
+    )
+    assert done.returncode == code, done.stderr
+    return done
+
+
+def test_options_are_read_as_json_where_they_are_json() -> None:
+    found = parse_options(["vertex=0.5", "inverse_variances=[0.1, 0.2]", "tree=none", "sign=a=b"])
+    assert found == {"vertex": 0.5, "inverse_variances": [0.1, 0.2], "tree": "none", "sign": "a=b"}
+
+
+@pytest.mark.parametrize("pair", ["vertex", "=1", ""])
+def test_an_option_without_name_or_value_is_refused(pair: str) -> None:
+    with pytest.raises(TaxohashError, match="write name=value"):
+        parse_options([pair])
+
+
+def test_from_data_to_generation(tmp_path: Path) -> None:
+    data, run = tmp_path / "data", tmp_path / "run"
+    make_dataset(data)
+    said = taxohash(
+        "train", "--data", data, "--out", run, "--bits", 16, "--epochs", 1, "--option", "vertex=0.2"
+    )
+    assert "shpdh, 16 bits, 1 epochs" in said.stdout
+    report = json.loads(taxohash("evaluate", run, "--json").stdout)
+    assert set(report["headline"]) == {"mAP", "mAHP", "nDCG"}
+    assert (run / "report.html").is_file()
+    folder = Path(taxohash("export", run, "--out", tmp_path / "generations").stdout.strip())
+    manifest = json.loads((folder / "generation.json").read_text())
+    assert manifest["objective"]["config"]["vertex"] == 0.2
+    picture = tmp_path / "picture.png"
+    picture.write_bytes(next(iter(_images(data))))
+    by_run, by_generation = (taxohash("encode", source, picture).stdout for source in (run, folder))
+    assert by_run == by_generation
+    code, name = by_run.split()
+    assert len(bytes.fromhex(code)) == 2
+    assert name == str(picture)
+
+
+def _images(folder: Path) -> list[bytes]:
+    from taxohash.datasets import Dataset
+
+    return list(Dataset.open(folder).images("test", [0]))
+
+
+def test_methods_lists_every_objective() -> None:
+    said = taxohash("methods").stdout
+    assert all(name in said for name in objectives())
+
+
+WRONG = {
+    "no data": (("train", "--data", "{tmp}/none", "--out", "{tmp}/run"), "{tmp}/none"),
+    "unknown objective": (
+        ("train", "--data", "{tmp}/data", "--out", "{tmp}/run", "--objective", "x"),
+        "shpdh",
+    ),
+    "unknown hyper-parameter": (
+        ("train", "--data", "{tmp}/data", "--out", "{tmp}/run", "--option", "warp=9"),
+        "warp",
+    ),
+    "too few bits": (("train", "--data", "{tmp}/data", "--out", "{tmp}/run", "--bits", "0"), "0"),
+    "no run": (("evaluate", "{tmp}/none"), "taxohash train"),
+    "not evaluated": (("export", "{tmp}/none"), "{tmp}/none"),
+    "no picture": (("encode", "{tmp}/none", "{tmp}/none.png"), "none.png"),
+    "nobody serves": (("search", "{tmp}/data/taxonomy.json", "--url", "http://127.0.0.1:1"), "127.0.0.1:1"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_what_can_be_put_right_is_one_line(case: str, tmp_path: Path) -> None:
+    make_dataset(tmp_path / "data", train=12, test=6)
+    arguments, named = WRONG[case]
+    done = taxohash(*(text.format(tmp=tmp_path) for text in arguments), code=2)
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("taxohash: ")
+    assert named.format(tmp=tmp_path) in line
+    assert not (tmp_path / "run").exists()
