@@ -52,15 +52,14 @@ def wider(name: str, published: Options, *values: float) -> Callable[[int, int],
 
 
 def _dcwh(depth: int, bits: int) -> list[Options]:
-    return [{}, *({"inverse_variances": [s * 32 / bits]} for s in (0.6, 0.3))]
+    return [{"inverse_variances": [1.0]}, *({"inverse_variances": [s * 32 / bits]} for s in (0.6, 0.3))]
 
 
 def _shpdh(depth: int, bits: int) -> list[Options]:
     ends = ((0.6, 0.3), (0.4, 0.4))
-    return [
-        {},
-        *({"inverse_variances": [s * 32 / bits for s in ramp(fine, coarse, depth)]} for fine, coarse in ends),
-    ]
+    published = {2: [1.0, 0.5]}.get(depth, ramp(1.0, 1 / depth, depth))
+    tried = [published, *([s * 32 / bits for s in ramp(fine, coarse, depth)] for fine, coarse in ends)]
+    return [{"inverse_variances": found, "level_weights": [1.0] * depth} for found in tried]
 
 
 def _treecode(depth: int, bits: int) -> list[Options]:

@@ -17,16 +17,23 @@ from taxohash.objectives.classwise import class_means, cubic_constraint, gaussia
 
 # 1 / sigma^2 by level, fine -> coarse, as the authors set them for CIFAR-100 and NABirds.
 PUBLISHED_INVERSE_VARIANCES = {2: (1.0, 0.5), 4: (1.0, 0.67, 0.5, 0.25)}
+# bits / sigma^2 for trees of other depths, chosen on images held out of fashion-mnist's training set (48 bits).
+SHARPNESS = 14.4
 
 
-def default_inverse_variances(depth: int) -> tuple[float, ...]:
-    """1 / sigma^2 by level, fine -> coarse: published for 2 and 4 levels, else evenly from 1 to 1/K.
+def default_inverse_variances(depth: int, bits: int) -> tuple[float, ...]:
+    """1 / sigma^2 by level, fine -> coarse: published for 2 and 4 levels, else one value for all levels.
 
-    The even spacing agrees with both published ends.
+    Distances grow with the code, so that value falls with its length.
     """
+    return PUBLISHED_INVERSE_VARIANCES.get(depth, (min(1.0, SHARPNESS / bits),) * depth)
+
+
+def default_level_weights(depth: int) -> tuple[float, ...]:
+    """Weights of the levels' losses, fine -> coarse: 1 each where published, else the coarser share 1 evenly."""
     if depth in PUBLISHED_INVERSE_VARIANCES:
-        return PUBLISHED_INVERSE_VARIANCES[depth]
-    return tuple((depth - k) / depth for k in range(depth))
+        return (1.0,) * depth
+    return (1.0, *((1.0 / (depth - 1),) * (depth - 1) if depth > 1 else ()))
 
 
 @dataclass(frozen=True)
@@ -34,8 +41,8 @@ class SHPDHConfig:
     """Hyper-parameters of SHPDH.
 
     Attributes:
-        inverse_variances: 1 / sigma^2 by level, fine -> coarse; empty for the published ones.
-        level_weights: weight of each level's loss, fine -> coarse; empty for 1 each, as published.
+        inverse_variances: 1 / sigma^2 by level, fine -> coarse; empty for `default_inverse_variances`.
+        level_weights: weight of each level's loss, fine -> coarse; empty for `default_level_weights`.
         cubic, vertex: weights of the two constraints; their sum is divided by the number of bits.
         margin: outputs beyond it are pulled back into the hyper-cube.
     """
@@ -67,8 +74,10 @@ class SHPDH(Objective[SHPDHConfig]):
         super().__init__(setting, config)
         taxonomy = setting.taxonomy
         self.depth = taxonomy.depth
-        self.inverse_variances = config.inverse_variances or default_inverse_variances(self.depth)
-        self.level_weights = config.level_weights or (1.0,) * self.depth
+        self.inverse_variances = config.inverse_variances or default_inverse_variances(
+            self.depth, setting.bits
+        )
+        self.level_weights = config.level_weights or default_level_weights(self.depth)
         for field, values in (
             ("inverse_variances", self.inverse_variances),
             ("level_weights", self.level_weights),

@@ -9,6 +9,7 @@ from torch import Tensor
 from taxohash.errors import TaxohashError
 from taxohash.objectives import build
 from taxohash.objectives.classwise import gaussian_logits
+from taxohash.objectives.shpdh import default_inverse_variances, default_level_weights
 from tests.code.taxohash.objectives.toy import RAGGED, TREE, setting
 
 
@@ -42,9 +43,14 @@ def test_centres_on_a_ragged_tree_are_unweighted_means_of_children() -> None:
     torch.testing.assert_close(objective.centres(0)[2], untouched)
 
 
-def test_three_levels_take_evenly_spaced_variances() -> None:
-    objective: Any = build("shpdh", setting(RAGGED, torch.arange(5)), {})
-    assert objective.inverse_variances == pytest.approx((1, 2 / 3, 1 / 3))
+def test_two_and_four_levels_take_what_was_published_and_others_what_was_chosen() -> None:
+    assert default_inverse_variances(2, bits=48) == (1.0, 0.5)
+    assert default_level_weights(4) == (1.0,) * 4
+    objective: Any = build("shpdh", setting(RAGGED, torch.arange(5), bits=48), {})
+    assert objective.inverse_variances == pytest.approx((0.3, 0.3, 0.3))
+    assert objective.level_weights == pytest.approx((1, 0.5, 0.5))
+    alone: Any = build("dcwh", setting(RAGGED, torch.arange(5), bits=48), {})
+    assert (alone.inverse_variances, alone.level_weights) == (pytest.approx((0.3,)), (1.0,))
 
 
 def test_one_value_a_level_is_demanded() -> None:
