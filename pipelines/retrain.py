@@ -36,7 +36,7 @@ def retrain(
 
     def placed(task: dsl.PipelineTask, cached: bool = False) -> dsl.PipelineTask:
         task.set_container_image(image)
-        # A step that reads or changes what lies outside its parameters must never be answered from the cache.
+        # A step that changes or reads what no parameter names must never be answered from the cache.
         task.set_caching_options(cached)
         kubernetes.mount_pvc(task, pvc_name=CLAIM, mount_path=MOUNT)
         kubernetes.use_secret_as_env(
@@ -44,7 +44,7 @@ def retrain(
         )
         return task
 
-    checked = placed(components.check_data(data=data, dataset_md5=dataset_md5))
+    checked = placed(components.check_data(data=data, dataset_md5=dataset_md5), cached=True)
     trained = placed(
         components.train(
             data=data,

@@ -2,7 +2,7 @@
 
 Components call exactly one of these. The address of the code store, which may hold a password, comes from
 the environment (TAXOHASH_REDIS_URL), never from a parameter that a run would keep. Every step starts a
-process of its own, so torch is imported only by those that need it.
+process of its own, so what is slow to import is imported by those that need it.
 """
 
 import functools
@@ -21,11 +21,11 @@ from services.codestore import CodeStore, GenerationRef
 from taxohash.datasets import Dataset
 from taxohash.datasets.check import check
 from taxohash.errors import TaxohashError
-from taxohash.evaluation import evaluate_generation, evaluate_run, read_report
 from taxohash.gate import Verdict, judge
 from taxohash.generation import Generation
 from taxohash.inference import CODES
 from taxohash.progress import announce
+from taxohash.report.read import read_report
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -83,6 +83,8 @@ def run_folder(work: str, dataset_md5: str, objective: str, bits: int, epochs: i
 @step
 def evaluate_hasher(run: str, data: str, out: str, page: str) -> dict[str, float]:
     """Evaluate a copy of the run; its report goes to `page` as well. The headline metrics."""
+    from taxohash.evaluation import evaluate_run
+
     shutil.copytree(run, out, dirs_exist_ok=True)
     report = evaluate_run(out, data, queries=QUERIES)
     shutil.copyfile(Path(out) / "report.html", page)
@@ -154,6 +156,8 @@ def _champion(folder: Path, data: str, protocol: str) -> dict[str, float]:
     evaluated = generation.evaluation
     if generation.dataset_md5 == Dataset.open(data).md5() and evaluated["protocol"] == protocol:
         return dict(evaluated["headline"])  # the same queries and database: measured already
+    from taxohash.evaluation import evaluate_generation
+
     return evaluate_generation(folder, data, protocol, DATABASE, QUERIES).headline
 
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from taxohash.codes import Codes
 from taxohash.datasets import Dataset
 from taxohash.errors import TaxohashError
-from taxohash.files import read_json
 from taxohash.inference import Hasher
 from taxohash.protocols import Report, evaluate
-from taxohash.report import Evidence, write_report
+from taxohash.report.evidence import Evidence
+from taxohash.report.write import write_report
 from taxohash.revision import revision
 from taxohash.taxonomy import Labels
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from taxohash.runs import Run
 
 DEFAULT_PROTOCOL = "hierarchical"
-REPORT = "report.json"
 
 
 @dataclass(frozen=True)
@@ -101,16 +100,6 @@ def evaluate_generation(
         dataset.taxonomy,
         bits=hasher.generation.bits,
     )
-
-
-def read_report(folder: str | Path) -> dict[str, Any]:
-    """The report.json of an evaluated run.
-
-    Raises:
-        TaxohashError: not evaluated yet.
-    """
-    report: dict[str, Any] = read_json(Path(folder) / REPORT, "run `taxohash evaluate` first")
-    return report
 
 
 def _encoded(network: "HashingNetwork", dataset: Dataset, split: str) -> Split:

@@ -1,5 +1,6 @@
 """From an evaluated run to a generation: the hasher as ONNX, the codes it makes, and the manifest."""
 
+import contextlib
 import logging
 import os
 import shutil
@@ -15,15 +16,15 @@ import torch
 from taxohash.codes import Codes, bit_health, pack
 from taxohash.datasets import Dataset
 from taxohash.errors import TaxohashError
-from taxohash.evaluation import REPORT, read_report
-from taxohash.generation import Generation
+from taxohash.generation import MANIFEST, Generation, file_sha256
 from taxohash.hamming import HammingIndex
 from taxohash.images import Pixels
 from taxohash.inference import CENTRES, CODES, MODEL, Model
 from taxohash.networks import HashingNetwork
 from taxohash.objectives import config_of
 from taxohash.progress import bars
-from taxohash.revision import revision
+from taxohash.report.read import REPORT, read_report
+from taxohash.revision import UNKNOWN, revision
 from taxohash.runs import WEIGHTS, Run
 
 CHECKED_IMAGES = 1000
@@ -34,7 +35,7 @@ UNDECIDED = 1e-5
 def export(
     folder: str | Path, out: str | Path, data: str | Path | None = None, queries: str = "test"
 ) -> Path:
-    """Make a generation of an evaluated run below `out`; its directory, named by its id.
+    """Make a generation of an evaluated run below `out`, unless it is there; its directory, named by its id.
 
     The exported hasher itself encodes the database, so that codes at rest and codes of queries come
     from one engine.
@@ -45,8 +46,11 @@ def export(
     run = Run.open(folder)
     dataset = run.dataset(data)
     evaluation = read_report(folder)
-    network = run.network()
     root = Path(out)
+    code_revision = run.provenance | {"export": revision()["commit"]}
+    if (made := _made_before(run, code_revision, root)) is not None:
+        return made
+    network = run.network()
     root.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=root))
     try:
@@ -69,7 +73,7 @@ def export(
             preprocessing=network.preprocessing,
             taxonomy_sha256=dataset.taxonomy.sha256,
             dataset_md5=run.config.dataset_md5,
-            code_revision=run.provenance | {"export": revision()["commit"]},
+            code_revision=code_revision,
             evaluation={
                 key: evaluation[key] for key in ("protocol", "headline", "metrics", "counts", "ties")
             },
@@ -77,16 +81,34 @@ def export(
             reference=_reference(hasher.encode(asked[:CHECKED_IMAGES]), database, dataset, run),
         ).write(draft)
         final = root / generation.id
-        if final.exists():
-            Generation.load(final)
+        if final.exists() and _sound(final):
             shutil.rmtree(draft)
         else:
+            shutil.rmtree(final, ignore_errors=True)
             draft.chmod(0o755)
             draft.rename(final)
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
         raise
     return final
+
+
+def _made_before(run: Run, code_revision: dict[str, str], root: Path) -> Path | None:
+    """The generation below `root` that this very code made of this very run."""
+    if code_revision["export"].endswith(("-dirty", UNKNOWN)):  # may be any code
+        return None
+    sources = {name: file_sha256(run.folder / name) for name in (WEIGHTS, REPORT)}
+    for manifest in sorted(root.glob(f"[!.]*/{MANIFEST}")):
+        made = _sound(manifest.parent)
+        if made and made.code_revision == code_revision and sources.items() <= made.files.items():
+            return manifest.parent
+    return None
+
+
+def _sound(folder: Path) -> Generation | None:
+    with contextlib.suppress(TaxohashError):
+        return Generation.load(folder)
+    return None
 
 
 def write_onnx(network: HashingNetwork, file: Path) -> None:

@@ -8,10 +8,12 @@ from pathlib import Path
 
 from taxohash import __version__
 
+UNKNOWN = "unknown"
+
 
 def revision() -> dict[str, str]:
     """Version, commit and command of this process, for whatever it writes."""
-    commit = "unknown"
+    commit = UNKNOWN
     with contextlib.suppress(OSError, subprocess.SubprocessError):
         commit = subprocess.run(
             ["git", "describe", "--always", "--abbrev=40", "--dirty"],

@@ -15,9 +15,10 @@ from typing import Any
 import numba as nb
 import numpy as np
 
+from taxohash import kernel_cache
 from taxohash.hamming.intrinsics import popcount
 
-OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "boundscheck": False, "error_model": "numpy"}
+OPTIONS: dict[str, Any] = {**kernel_cache.OPTIONS, "boundscheck": False, "error_model": "numpy"}
 BLOCK = 256
 SUB_BLOCK = 32
 EMPTY = np.uint64(0xFFFF_FFFF_FFFF_FFFF)  # a heap slot not yet filled: farther than any code

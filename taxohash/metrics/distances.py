@@ -13,6 +13,7 @@ import numpy.typing as npt
 from numba.core import types
 from numba.extending import intrinsic
 
+from taxohash.kernel_cache import OPTIONS
 from taxohash.metrics.grades import Grades
 from taxohash.metrics.ranking import Ranking
 
@@ -139,7 +140,7 @@ def _popcount(context: Any, word: Any) -> Any:
     return types.uint64(types.uint64), generate
 
 
-@numba.njit(nogil=True)
+@numba.njit(**OPTIONS)
 def _count(queries: Any, database: Any, starts: Any, table: Any, counts: Any) -> None:
     """Add every pair to counts[q, distance, grade]; class c of the database is rows starts[c] ... starts[c + 1]."""
     words = database.shape[1]
@@ -158,7 +159,7 @@ def _count(queries: Any, database: Any, starts: Any, table: Any, counts: Any) ->
                     histogram[distance] += 1
 
 
-@numba.njit(nogil=True)
+@numba.njit(**OPTIONS)
 def _blocks(distances: Any, grades: Any, tied: bool, counts: Any) -> int:
     """Fill counts[q, block, grade] from ranked distances and grades; the most blocks that a query has.
 

@@ -5,6 +5,7 @@ from typing import Any, Literal
 import numba
 import numpy as np
 
+from taxohash.kernel_cache import OPTIONS
 from taxohash.metrics.gain import ideal_values, inverse, tail_sums
 from taxohash.metrics.precision import precision_sum
 from taxohash.metrics.ranking import Floats, Ranking, cutoff, log_factorial
@@ -78,7 +79,7 @@ def average_set_intersection(ranking: Ranking) -> Floats:
     return result
 
 
-@numba.njit(nogil=True)
+@numba.njit(**OPTIONS)
 def _chance(size: int, good: int, drawn: int, y: int, log: Any) -> float:
     """Chance that y of `drawn` items are good, drawn from `size` items of which `good` are."""
     if y < 0 or y > good or drawn - y < 0 or drawn - y > size - good:
@@ -88,7 +89,7 @@ def _chance(size: int, good: int, drawn: int, y: int, log: Any) -> float:
     return float(np.exp(ways - log[size] + log[drawn] + log[size - drawn]))
 
 
-@numba.njit(nogil=True)
+@numba.njit(**OPTIONS)
 def _intersections(counts: Any, sizes: Any, totals: Any, log: Any, result: Any) -> None:
     """Fill result[Q] with the expected ASI of counts[Q, B, G].
 

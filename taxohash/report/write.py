@@ -13,6 +13,7 @@ from taxohash.images import decode
 from taxohash.protocols import PROTOCOLS, Report
 from taxohash.report import figures
 from taxohash.report.evidence import Evidence, first_answers
+from taxohash.report.read import REPORT
 from taxohash.taxonomy import Taxonomy
 
 QUERIES, ANSWERS, THUMBNAIL = 12, 10, 96
@@ -71,7 +72,7 @@ def write_report(
     )
     with replacing(folder / "report.html") as draft:
         draft.write_text(page, encoding="utf-8")
-    write_json(folder / "report.json", {**report.as_dict(), "provenance": dict(provenance or {})})
+    write_json(folder / REPORT, {**report.as_dict(), "provenance": dict(provenance or {})})
     return folder / "report.html"
 
 

@@ -68,7 +68,7 @@ def test_publish_repeat_and_refuse(redis_url: str, data: Dataset, home: Path) ->
 
     again = retrain(redis_url, data.folder, home)
     assert again.returncode == 0, again.stdout[-3000:]
-    assert again.stdout.count("cache hit") == 2  # train and evaluate
+    assert again.stdout.count("cache hit") == 3  # check, train and evaluate
     assert published(redis_url) == champion
 
     plant_worse(data, home, seed=3)

@@ -12,11 +12,12 @@ from taxohash.codes import pack
 from taxohash.datasets import Dataset
 from taxohash.encoding import encode_files
 from taxohash.errors import TaxohashError
-from taxohash.evaluation import evaluate_generation, evaluate_run, read_report
+from taxohash.evaluation import evaluate_generation, evaluate_run
 from taxohash.export import check_equal, export
 from taxohash.generation import Generation
 from taxohash.inference import CENTRES, CODES, Hasher
 from taxohash.networks import encode_pixels
+from taxohash.report.read import read_report
 from taxohash.runs import Run, train
 from taxohash.training import CHECKPOINT, TrainingConfig, embed
 from tests.miniature import make_dataset
@@ -182,6 +183,22 @@ def test_export_makes_a_generation_whose_codes_are_the_networks(
     assert [path.name for path in tmp_path.iterdir()] == [folder.name]
     report = evaluate_generation(folder, data.folder)
     assert report.headline == pytest.approx(generation.evaluation["headline"])
+
+
+def test_what_was_exported_before_is_used_again_unless_damaged(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from taxohash import export as exporting
+
+    committed = {"version": "1", "commit": "0" * 40, "command": "taxohash"}
+    monkeypatch.setattr(exporting, "revision", lambda: committed)
+    folder = export(run.folder, tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(exporting, "write_onnx", lambda *_: pytest.fail("exported again"))
+        assert export(run.folder, tmp_path) == folder
+    (folder / CODES).write_bytes(b"damaged")
+    assert export(run.folder, tmp_path) == folder
+    assert Generation.load(folder).id == folder.name
 
 
 def test_an_export_that_disagrees_is_refused(run: Run, data: Dataset, tmp_path: Path) -> None:

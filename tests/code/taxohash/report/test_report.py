@@ -13,8 +13,8 @@ from PIL import Image
 
 from taxohash.errors import TaxohashError
 from taxohash.protocols import Report, evaluate
-from taxohash.report import Evidence, write_report
-from taxohash.report.evidence import first_answers
+from taxohash.report.evidence import Evidence, first_answers
+from taxohash.report.write import write_report
 from taxohash.taxonomy import Taxonomy
 
 TREE = Taxonomy("t", tuple((f"top{c // 3}", f"<leaf {c}>") for c in range(6)), ("top", "leaf"))

@@ -1,0 +1,67 @@
+"""Where compiled kernels are kept: by the content of the package they come from.
+
+Numba keeps them beside each source file and looks at that file alone. Kept by content instead, a copy of the
+package (in a Bento, in another checkout) finds what was compiled before, and a change in any file of the package,
+such as one whose functions were inlined elsewhere, compiles anew.
+"""
+
+import hashlib
+import os
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any, Self
+
+from numba.core.caching import CacheImpl, _CacheLocator
+
+PACKAGES = ("hamming", "metrics")
+OPTIONS: dict[str, Any] = {"cache": True, "nogil": True}
+HERE = Path(__file__).resolve().parent
+
+
+class PackageLocator(_CacheLocator):
+    """Numba's locator for the functions of PACKAGES; other functions go to numba's own."""
+
+    def __init__(self, package: Path, line: int) -> None:
+        self._package = package
+        self._line = line
+
+    def get_cache_path(self) -> str:
+        return str(_folder() / f"{self._package.name}-{_digest(self._package)[:16]}")
+
+    def get_source_stamp(self) -> str:
+        return _digest(self._package)
+
+    def get_disambiguator(self) -> str:
+        return str(self._line)
+
+    @classmethod
+    def from_function(cls, py_func: Callable[..., Any], py_file: str) -> Self | None:
+        package = Path(py_file).resolve().parent
+        if package not in (HERE / name for name in PACKAGES):
+            return None
+        made = cls(package, py_func.__code__.co_firstlineno)
+        try:
+            made.ensure_cache_path()  # type: ignore[no-untyped-call]
+        except OSError:
+            return None
+        return made
+
+
+@cache
+def _digest(package: Path) -> str:
+    digest = hashlib.sha256()
+    for file in sorted(package.rglob("*.py")):
+        digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def _folder() -> Path:
+    if given := os.environ.get("NUMBA_CACHE_DIR"):
+        return Path(given)
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(home) / "taxohash" / "kernels"
+
+
+# Whoever takes OPTIONS from here defines kernels after this.
+CacheImpl._locator_classes.insert(0, PackageLocator)

@@ -1,0 +1,47 @@
+"""Compiled kernels are found again by a copy of the package, and made anew when any of its files changes."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import taxohash
+
+
+def hits(root: Path, cache: Path) -> tuple[int, int]:
+    """Cache hits and misses of one kernel in a process that imports the package below `root`."""
+    script = (
+        "import numpy as np; from taxohash.hamming import flat; words = np.arange(4, dtype=np.uint64)\n"
+        "assert flat.count_near((0,), words, 0, 4, words[:1], 1) == 1\n"
+        "stats = flat.count_near.stats\n"
+        "print(sum(stats.cache_hits.values()), sum(stats.cache_misses.values()))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=root,
+        env={**os.environ, "PYTHONPATH": str(root), "NUMBA_CACHE_DIR": str(cache)},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    found, missed = done.stdout.split()
+    return int(found), int(missed)
+
+
+def copy(root: Path) -> Path:
+    shutil.copytree(
+        Path(taxohash.__file__).parent, root / "taxohash", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    return root
+
+
+def test_a_copy_finds_them_and_a_change_in_another_file_does_not(tmp_path: Path) -> None:
+    first, second = copy(tmp_path / "first"), copy(tmp_path / "second")
+    assert hits(first, tmp_path / "cache") == (0, 1)
+    assert hits(second, tmp_path / "cache") == (1, 0)
+    changed = second / "taxohash" / "hamming" / "intrinsics.py"
+    changed.write_text(changed.read_text() + "\n# changed\n")
+    assert hits(second, tmp_path / "cache") == (0, 1)
+    assert not list((first / "taxohash").rglob("*.nb[ci]"))
