@@ -10,6 +10,7 @@ batch normalisation takes its statistics from each share on CPU (on CUDA plain b
 them), and dropout draws other masks. Each process holds the whole training set in its memory.
 """
 
+import itertools
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,8 +19,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch import distributed as dist
+from torch.distributed.rendezvous import rendezvous
 
 from taxohash.errors import TaxohashError
+
+_groups = itertools.count()
 
 
 def device() -> str:
@@ -43,7 +47,10 @@ def group() -> Iterator[None]:
     try:
         if on_cuda:
             torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
-        dist.init_process_group("nccl" if on_cuda else "gloo")
+        store, place, size = next(rendezvous("env://"))
+        # Each group has its own part of the store: the addresses of the last one are still in it.
+        store = dist.PrefixStore(f"group{next(_groups)}", store)
+        dist.init_process_group("nccl" if on_cuda else "gloo", store=store, rank=place, world_size=size)
     except ValueError as error:
         raise TaxohashError(f"processes cannot meet ({error}): start them with torchrun") from None
     try:
@@ -85,7 +92,7 @@ def gather(outputs: Tensor, count: int) -> Tensor:
     """Outputs of the whole batch of `count` items, from the outputs of each share; differentiable."""
     if world() == 1:
         return outputs
-    gathered: Tensor = _Gather.apply(outputs)
+    gathered: Tensor = _Gather.apply(outputs)  # type: ignore[no-untyped-call]
     return gathered[:count]
 
 
@@ -129,7 +136,7 @@ class _Gather(torch.autograd.Function):
         return torch.cat(parts)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
         # Each process has the gradient of the whole loss. The mean that `parallel` takes over the
         # processes divides what each share contributes, hence the factor.
         return gradient.chunk(world())[rank()] * world()

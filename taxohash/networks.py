@@ -145,8 +145,8 @@ def find_backbone(name: str) -> Backbone:
 def _timm_backbone(name: str) -> Backbone:
     try:
         timm: Any = importlib.import_module("timm")
-    except ImportError as error:
-        raise TaxohashError(f"network {name!r} needs timm ({error}): pip install timm") from None
+    except (ImportError, RuntimeError) as error:  # the latter where torchvision is of another torch
+        raise TaxohashError(f"network {name!r} needs timm ({error}): install timm and torchvision") from None
     kind = name.removeprefix(TIMM)
     if not timm.is_model(kind):
         raise TaxohashError(f"network {name!r}: timm has no model {kind!r}, see timm.list_models()")

@@ -127,7 +127,7 @@ def fit(
                 batch = take(inputs, share(rows), device)
                 if config.augment != "none":
                     batch = _augmented(batch, len(rows), config.augment, windows)
-                with _autocast(config, device):
+                with autocast(config, device):
                     outputs = trained(batch)
                 own = send(rows, device)
                 terms = objective.loss(gather(outputs.float(), len(rows)), all_labels[own], own)
@@ -147,7 +147,7 @@ def fit(
                 raise TaxohashError(f"loss of epoch {epoch + 1} is {means['loss']}: lower lr = {config.lr}")
             agree(network)
             if objective.wants_outputs:
-                with _autocast(config, device):
+                with autocast(config, device):
                     outputs = embed(network, inputs, device)
                 objective.end_epoch(outputs.float(), all_labels)
             agree(objective)
@@ -183,7 +183,7 @@ def _augmented(share_of_batch: Tensor, count: int, how: Augmentation, generator:
     return crop(share_of_batch, send(windows, str(share_of_batch.device)), side, margin(side))
 
 
-def _autocast(config: TrainingConfig, device: str) -> torch.autocast:
+def autocast(config: TrainingConfig, device: str) -> torch.autocast:
     kind = torch.device(device).type
     automatic = "bfloat16" if kind == "cuda" else "float32"
     precision = automatic if config.precision == "auto" else config.precision
