@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch import distributed as dist
+from torch.distributed import PrefixStore  # type: ignore[attr-defined]
 from torch.distributed.rendezvous import rendezvous
 
 from taxohash.errors import TaxohashError
@@ -49,7 +50,7 @@ def group() -> Iterator[None]:
             torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
         store, place, size = next(rendezvous("env://"))
         # Each group has its own part of the store: the addresses of the last one are still in it.
-        store = dist.PrefixStore(f"group{next(_groups)}", store)
+        store = PrefixStore(f"group{next(_groups)}", store)
         dist.init_process_group("nccl" if on_cuda else "gloo", store=store, rank=place, world_size=size)
     except ValueError as error:
         raise TaxohashError(f"processes cannot meet ({error}): start them with torchrun") from None

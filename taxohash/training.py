@@ -107,7 +107,7 @@ def fit(
     log = _restore(out / CHECKPOINT, network, objective, optimiser)
     agree(objective)
     trained = distributed.parallel(network)
-    inputs, all_labels = stage(inputs, device), labels.to(device)
+    inputs, labels = stage(inputs, device), labels.to(device)
     writes = distributed.rank() == 0
     steps = math.ceil(len(inputs) / config.batch)
     with bars(writes) as progress, torch.random.fork_rng():
@@ -124,13 +124,9 @@ def fit(
                 rate = config.lr * _schedule((epoch * steps + step) / (config.epochs * steps), config.warmup)
                 for group in optimiser.param_groups:
                     group["lr"] = rate
-                batch = take(inputs, share(rows), device)
-                if config.augment != "none":
-                    batch = _augmented(batch, len(rows), config.augment, windows)
-                with autocast(config, device):
-                    outputs = trained(batch)
-                own = send(rows, device)
-                terms = objective.loss(gather(outputs.float(), len(rows)), all_labels[own], own)
+                outputs = _outputs(trained, inputs, rows, config, windows, device)
+                rows = send(rows, device)
+                terms = objective.loss(outputs, labels[rows], rows)
                 loss = torch.stack(list(terms.values())).sum()
                 optimiser.zero_grad(set_to_none=True)
                 loss.backward()
@@ -149,7 +145,7 @@ def fit(
             if objective.wants_outputs:
                 with autocast(config, device):
                     outputs = embed(network, inputs, device)
-                objective.end_epoch(outputs.float(), all_labels)
+                objective.end_epoch(outputs.float(), labels)
             agree(objective)
             record = {"epoch": epoch + 1, "seconds": round(time.perf_counter() - started, 3), "lr": rate}
             log.append(record | means)
@@ -176,14 +172,28 @@ def embed(network: nn.Module, inputs: Tensor, device: str = "cpu", batch: int = 
     return torch.cat(parts)
 
 
-def _augmented(share_of_batch: Tensor, count: int, how: Augmentation, generator: torch.Generator) -> Tensor:
-    """Random windows of this process's share of a batch of `count` images."""
-    side = share_of_batch.shape[-1]
-    windows = share(random_windows(count, 2 * margin(side), how == "crop-flip", generator))
-    return crop(share_of_batch, send(windows, str(share_of_batch.device)), side, margin(side))
+def _outputs(
+    network: nn.Module,
+    inputs: Tensor,
+    rows: Tensor,
+    config: TrainingConfig,
+    windows: torch.Generator,
+    device: str,
+) -> Tensor:
+    """float[n, bits] of a training batch, of which each process computes its share."""
+    batch = take(inputs, share(rows), device)
+    if config.augment != "none":
+        side = batch.shape[-1]
+        # Drawn for the whole batch, so that an image's window does not depend on who computes it.
+        drawn = random_windows(len(rows), 2 * margin(side), config.augment == "crop-flip", windows)
+        batch = crop(batch, send(share(drawn), device), side, margin(side))
+    with autocast(config, device):
+        outputs = network(batch)
+    return gather(outputs.float(), len(rows))
 
 
 def autocast(config: TrainingConfig, device: str) -> torch.autocast:
+    """The context in which a network computes in the configured precision."""
     kind = torch.device(device).type
     automatic = "bfloat16" if kind == "cuda" else "float32"
     precision = automatic if config.precision == "auto" else config.precision

@@ -81,7 +81,8 @@ class Watched(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         if self.training:
             self.seen.append(images)
-        return self.linear(images.flatten(1).float() / 255)
+        outputs: Tensor = self.linear(images.flatten(1).float() / 255)
+        return outputs
 
 
 @pytest.mark.parametrize("augment", ["none", "crop", "crop-flip"])
