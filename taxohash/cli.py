@@ -55,7 +55,9 @@ def train(
     out: Annotated[Path, typer.Option(help="directory of the run; repeated, an interrupted run goes on")],
     objective: Annotated[str, typer.Option(help="see `taxohash methods`")] = "shpdh",
     bits: Annotated[int, typer.Option(help="length of the code, 16 to 256")] = 48,
-    network: Annotated[str, typer.Option(help="backbone")] = "small-resnet",
+    network: Annotated[
+        str, typer.Option(help="backbone: small-resnet, efficientnet_lite0 or timm/NAME")
+    ] = "small-resnet",
     size: Annotated[
         int | None, typer.Option(help="input size in pixels; that of the images if left out")
     ] = None,
@@ -63,28 +65,42 @@ def train(
     batch: Annotated[int | None, typer.Option(help="images a step")] = None,
     optimiser: Annotated[str | None, typer.Option(help="adam or sgd")] = None,
     lr: Annotated[float | None, typer.Option(help="highest learning rate")] = None,
-    seed: Annotated[int, typer.Option(help="of weights and order")] = 0,
+    seed: Annotated[int, typer.Option(help="of weights, order and augmentation")] = 0,
+    augment: Annotated[str | None, typer.Option(help="none, crop or crop-flip")] = None,
+    precision: Annotated[
+        str | None, typer.Option(help="float32, bfloat16, or auto: bfloat16 where there is a GPU")
+    ] = None,
     option: Annotated[
         list[str] | None, typer.Option(help="hyper-parameter of the objective, name=value")
     ] = None,
 ) -> None:
-    """Train a hasher."""
-    from taxohash import runs
+    """Train a hasher; started by torchrun, several processes train it together."""
+    from taxohash import distributed, runs
     from taxohash.training import TrainingConfig
 
-    given = {"epochs": epochs, "batch": batch, "optimiser": optimiser, "lr": lr, "seed": seed}
+    given = {
+        "epochs": epochs,
+        "batch": batch,
+        "optimiser": optimiser,
+        "lr": lr,
+        "seed": seed,
+        "augment": augment,
+        "precision": precision,
+    }
     config = TrainingConfig(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
-    run = runs.train(
-        data,
-        out,
-        objective=objective,
-        options=parse_options(option or []),
-        bits=bits,
-        backbone=network,
-        size=size,
-        training=config,
-    )
-    print(f"{run.folder}: {objective}, {bits} bits, {config.epochs} epochs")
+    with distributed.group():
+        run = runs.train(
+            data,
+            out,
+            objective=objective,
+            options=parse_options(option or []),
+            bits=bits,
+            backbone=network,
+            size=size,
+            training=config,
+        )
+        if distributed.rank() == 0:
+            print(f"{run.folder}: {objective}, {bits} bits, {config.epochs} epochs")
 
 
 @app.command()

@@ -1,14 +1,21 @@
-"""Hashing networks: a backbone by name, its preprocessing, and one linear hash layer."""
+"""Hashing networks: a backbone by name, its preprocessing, and one linear hash layer.
 
+Backbones: `small-resnet`, trained from scratch; `efficientnet_lite0` with its ImageNet weights (extra
+`pretrained`); and `timm/NAME` for each of timm's, with the weights that timm finds, where timm is installed.
+"""
+
+import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
+from taxohash import efficientnet
 from taxohash.codes import Codes, pack
 from taxohash.errors import TaxohashError
 from taxohash.images import Pixels, Preprocessing
@@ -87,38 +94,102 @@ class Backbone:
     """How to make a backbone.
 
     Attributes:
-        make: from the number of input channels; the module and the width of its output.
-        sizes: input sizes it is made for, in pixels.
+        preprocessing: of its images, from size and number of channels.
+        make: from preprocessing and whether pretrained weights are wanted, where there are some; the module,
+            which takes normalised images, and the width of its output.
+        sizes: smallest and largest input it is made for, in pixels.
+        channels: numbers of input channels it can have.
     """
 
-    make: Callable[[int], tuple[nn.Module, int]]
+    preprocessing: Callable[[int, int], Preprocessing]
+    make: Callable[[Preprocessing, bool], tuple[nn.Module, int]]
     sizes: tuple[int, int]
+    channels: tuple[int, ...]
+
+
+def _small_preprocessing(size: int, channels: int) -> Preprocessing:
+    return Preprocessing(size, channels, "pad", (127.5,) * channels, (64.0,) * channels)  # type: ignore[arg-type]
+
+
+def _efficientnet_lite0(preprocessing: Preprocessing, pretrained: bool) -> tuple[nn.Module, int]:
+    return efficientnet.EfficientNetLite0(preprocessing.size, pretrained), efficientnet.WIDTH
 
 
 BACKBONES: dict[str, Backbone] = {
-    "small-resnet": Backbone(lambda channels: (SmallResNet(channels), SMALL_WIDTHS[-1]), (16, 64)),
+    "small-resnet": Backbone(
+        _small_preprocessing,
+        lambda preprocessing, _: (SmallResNet(preprocessing.channels), SMALL_WIDTHS[-1]),
+        (16, 64),
+        (1, 3),
+    ),
+    "efficientnet_lite0": Backbone(
+        lambda size, _: efficientnet.preprocessing(size), _efficientnet_lite0, (64, 320), (3,)
+    ),
 }
+TIMM = "timm/"
 
 
-def network(name: str, bits: int, size: int, channels: int) -> HashingNetwork:
-    """A new network.
+def find_backbone(name: str) -> Backbone:
+    """The backbone with this name.
 
     Raises:
-        TaxohashError: unknown name, or a size or code length it is not made for.
+        TaxohashError: there is none, or it is one of timm's and timm is not installed.
     """
+    if name.startswith(TIMM):
+        return _timm_backbone(name)
     if name not in BACKBONES:
-        raise TaxohashError(f"network {name!r} is not known: use one of {', '.join(BACKBONES)}")
-    low, high = BACKBONES[name].sizes
+        raise TaxohashError(f"network {name!r} is not known: use one of {', '.join(BACKBONES)}, {TIMM}NAME")
+    return BACKBONES[name]
+
+
+def _timm_backbone(name: str) -> Backbone:
+    try:
+        timm: Any = importlib.import_module("timm")
+    except (ImportError, RuntimeError) as error:  # the latter where torchvision is of another torch
+        raise TaxohashError(f"network {name!r} needs timm ({error}): install timm and torchvision") from None
+    kind = name.removeprefix(TIMM)
+    if not timm.is_model(kind):
+        raise TaxohashError(f"network {name!r}: timm has no model {kind!r}, see timm.list_models()")
+    published = timm.get_pretrained_cfg(kind)
+    scaled = [tuple(255.0 * value for value in values) for values in (published.mean, published.std)]
+    side = published.input_size[-1]
+
+    def make(preprocessing: Preprocessing, pretrained: bool) -> tuple[nn.Module, int]:
+        try:
+            module = timm.create_model(kind, pretrained=pretrained, num_classes=0)
+        except Exception as error:  # timm, the hub's client and the network below them raise many kinds
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise TaxohashError(f"network {name!r} cannot be made ({reason}): choose another") from None
+        return module, getattr(module, "head_hidden_size", None) or module.num_features
+
+    return Backbone(
+        lambda size, _: Preprocessing(size, 3, "crop", *scaled),
+        make,
+        (side, side) if published.fixed_input_size else (32, 1024),
+        (3,),
+    )
+
+
+def network(name: str, bits: int, size: int, channels: int, pretrained: bool = True) -> HashingNetwork:
+    """A new network; `pretrained` where its backbone has such weights and they will not be replaced.
+
+    Raises:
+        TaxohashError: unknown name, a size, number of channels or code length it is not made for, or a
+            package or weights it needs are not there.
+    """
+    known = find_backbone(name)
+    low, high = known.sizes
     if not low <= size <= high:
         raise TaxohashError(
             f"network {name!r} takes images of {low} to {high} px, not {size}: choose --size in that range"
         )
     if not 16 <= bits <= 256:
         raise TaxohashError(f"bits = {bits}: choose 16 to 256")
-    if channels not in (1, 3):
-        raise TaxohashError(f"channels = {channels}: images are grey (1) or RGB (3)")
-    backbone, width = BACKBONES[name].make(channels)
-    preprocessing = Preprocessing(size, channels, "pad", (127.5,) * channels, (64.0,) * channels)  # type: ignore[arg-type]
+    if channels not in known.channels:
+        takes = " or ".join({1: "grey (1)", 3: "RGB (3)"}[n] for n in known.channels)
+        raise TaxohashError(f"channels = {channels}: network {name!r} takes images in {takes}")
+    preprocessing = known.preprocessing(size, channels)
+    backbone, width = known.make(preprocessing, pretrained)
     return HashingNetwork(backbone, width, bits, preprocessing)
 
 

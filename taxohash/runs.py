@@ -14,12 +14,12 @@ from typing import Any
 
 import torch
 
-from taxohash import objectives
+from taxohash import distributed, objectives
 from taxohash.datasets import Dataset
 from taxohash.errors import TaxohashError
 from taxohash.files import read_json, replacing, write_json
 from taxohash.images import decode
-from taxohash.networks import BACKBONES, HashingNetwork, network
+from taxohash.networks import HashingNetwork, find_backbone, network
 from taxohash.objectives import Objective, Setting
 from taxohash.revision import revision
 from taxohash.training import CHECKPOINT, TrainingConfig, fit, load_weights, save_weights
@@ -142,21 +142,23 @@ def train(
         training=training or TrainingConfig(),
     )
     torch.manual_seed(config.training.seed)
-    made, loss = _network(config), _objective(config, dataset)
+    made, loss = _network(config, pretrained=True), _objective(config, dataset)
     _claim(folder, config)
     if not (folder / WEIGHTS).is_file():
         pixels = torch.from_numpy(dataset.pixels(split, made.preprocessing))
         labels = torch.from_numpy(dataset.labels(split).copy()).long()
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-        log = fit(made, loss, pixels, labels, config.training, folder, device)
-        _plot(log, folder / "curves.png")
-        save_weights(folder / WEIGHTS, made, loss)
-        (folder / CHECKPOINT).unlink(missing_ok=True)
+        with distributed.group():
+            log = fit(made, loss, pixels, labels, config.training, folder, distributed.device())
+            if distributed.rank() == 0:
+                _plot(log, folder / "curves.png")
+                save_weights(folder / WEIGHTS, made, loss)
+                (folder / CHECKPOINT).unlink(missing_ok=True)
+            distributed.wait()
     return Run.open(folder)
 
 
-def _network(config: RunConfig) -> HashingNetwork:
-    return network(config.network, config.bits, config.size, config.channels)
+def _network(config: RunConfig, pretrained: bool = False) -> HashingNetwork:
+    return network(config.network, config.bits, config.size, config.channels, pretrained)
 
 
 def _objective(config: RunConfig, dataset: Dataset) -> Objective[Any]:
@@ -188,10 +190,15 @@ def _plain(value: Any) -> Any:
 
 
 def _input_shape(dataset: Dataset, split: str, backbone: str) -> tuple[int, int]:
-    """Input size and channels that suit the first image: its longer side, within what the backbone takes."""
+    """Input size and channels that suit the first image: its longer side, within what the backbone takes.
+
+    A pretrained backbone takes RGB, whatever the images are.
+    """
+    known = find_backbone(backbone)
     image = decode(next(dataset.images(split, [0])))
-    low, high = BACKBONES[backbone].sizes if backbone in BACKBONES else (1, 1024)
-    return min(max(*image.size, low), high), 1 if image.mode in ("1", "L") else 3
+    low, high = known.sizes
+    grey = image.mode in ("1", "L") and 1 in known.channels
+    return min(max(*image.size, low), high), 1 if grey else 3
 
 
 def _plot(log: Sequence[Mapping[str, Any]], file: Path) -> None:

@@ -6,20 +6,26 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_type_hints
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from taxohash import distributed
+from taxohash.augmentation import Augmentation, crop, margin, random_windows
+from taxohash.distributed import agree, gather, share
 from taxohash.errors import TaxohashError
 from taxohash.files import replacing
 from taxohash.objectives.base import Objective
 from taxohash.progress import announce, bars, console
+from taxohash.staging import send, stage, take
 
 CHECKPOINT = "checkpoint.safetensors"
 LOG = "log.jsonl"
+# The host waits for the device to show the loss: now and then is enough.
+NOTE_STEPS = 20
 
 
 @dataclass(frozen=True)
@@ -34,7 +40,11 @@ class TrainingConfig:
             linearly to zero.
         weight_decay: of every weight but biases and batch-norm scales.
         clip: longest gradient; the first steps towards random centres can be steep.
-        seed: of weights and order.
+        seed: of weights, order and augmentation.
+        augment: `crop` pads each image by an eighth of its side and takes a random window of its own
+            size; `crop-flip` also mirrors every other one.
+        precision: of the network's products: `bfloat16` by autocast, `float32`, or `auto`, which is
+            bfloat16 on CUDA and float32 on CPU. Weights, loss and objective are float32 always.
     """
 
     epochs: int = 7
@@ -45,13 +55,16 @@ class TrainingConfig:
     weight_decay: float = 5e-4
     clip: float = 5.0
     seed: int = 0
+    augment: Augmentation = "none"
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch", "lr", "clip"):
             if not getattr(self, name) > 0:
                 raise TaxohashError(f"{name} = {getattr(self, name)}: give a positive number")
-        if self.optimiser not in ("adam", "sgd"):
-            raise TaxohashError(f"optimiser = {self.optimiser!r}: use adam or sgd")
+        for name, hint in get_type_hints(type(self)).items():
+            if (value := getattr(self, name)) not in (get_args(hint) or (value,)):
+                raise TaxohashError(f"{name} = {value!r}: use one of {', '.join(get_args(hint))}")
 
 
 def fit(
@@ -66,11 +79,13 @@ def fit(
     """Train `network` in place, writing a checkpoint and the log after each epoch.
 
     Found in `out`, a checkpoint is continued from, with the result an uninterrupted run would have had.
+    Several processes of one `distributed.group` train together, on the same batches as one would; all give
+    the same arguments, and the first writes.
 
     Args:
         network: from a batch of `inputs` to float[n, bits].
         objective: the loss and its state.
-        inputs: uint8[N, C, H, W] images or float[N, D] features, in memory.
+        inputs: uint8[N, C, side, side] images or float[N, D] features, in memory.
         labels: int64[N].
         out: directory of the checkpoint and the log.
 
@@ -78,8 +93,11 @@ def fit(
         One record an epoch: epoch, seconds, lr, loss and its terms.
 
     Raises:
-        TaxohashError: the loss is not finite, or the checkpoint is not of this network and objective.
+        TaxohashError: the loss is not finite, features are to be augmented, or the checkpoint is not of this
+            network and objective.
     """
+    if config.augment != "none" and inputs.ndim != 4:
+        raise TaxohashError(f"augment = {config.augment!r} is for images, these are features: use 'none'")
     network.to(device)
     objective.to(device)
     if inputs.ndim == 4:
@@ -87,38 +105,52 @@ def fit(
     learned = [p for module in (network, objective) for p in module.parameters() if p.requires_grad]
     optimiser = _optimiser(learned, config)
     log = _restore(out / CHECKPOINT, network, objective, optimiser)
+    agree(objective)
+    trained = distributed.parallel(network)
+    inputs, labels = stage(inputs, device), labels.to(device)
+    writes = distributed.rank() == 0
     steps = math.ceil(len(inputs) / config.batch)
-    with bars() as progress, torch.random.fork_rng():
+    with bars(writes) as progress, torch.random.fork_rng():
         task = progress.add_task("training", total=config.epochs * steps, completed=len(log) * steps, note="")
         for epoch in range(len(log), config.epochs):
             started = time.perf_counter()
             # Seeding each epoch by itself makes a continued run equal to an uninterrupted one.
             torch.manual_seed(config.seed * 1_000_003 + epoch)
+            windows = torch.Generator().manual_seed(config.seed * 1_000_003 + epoch)
             objective.start_epoch(epoch, config.epochs)
-            sums: dict[str, float] = {}
+            sums: dict[str, Tensor] = {}
             network.train()
             for step, rows in enumerate(torch.randperm(len(inputs)).split(config.batch)):
                 rate = config.lr * _schedule((epoch * steps + step) / (config.epochs * steps), config.warmup)
                 for group in optimiser.param_groups:
                     group["lr"] = rate
-                outputs = network(inputs[rows].to(device))
-                terms = objective.loss(outputs, labels[rows].to(device), rows.to(device))
+                outputs = _outputs(trained, inputs, rows, config, windows, device)
+                rows = send(rows, device)
+                terms = objective.loss(outputs, labels[rows], rows)
                 loss = torch.stack(list(terms.values())).sum()
                 optimiser.zero_grad(set_to_none=True)
                 loss.backward()
                 torch.nn.utils.clip_grad_norm_(learned, config.clip)
                 optimiser.step()
                 for name, value in (("loss", loss), *terms.items()):
-                    sums[name] = sums.get(name, 0.0) + value.item() * len(rows)
-                progress.update(
-                    task, advance=1, note=f"loss {sums['loss'] / (step * config.batch + len(rows)):.3f}"
-                )
-            if not math.isfinite(sums["loss"]):
-                raise TaxohashError(f"loss of epoch {epoch + 1} is {sums['loss']}: lower lr = {config.lr}")
+                    sums[name] = sums.get(name, 0.0) + value.detach().double() * len(rows)
+                progress.update(task, advance=1)
+                if step % NOTE_STEPS == 0:
+                    mean = float(sums["loss"]) / (step * config.batch + len(rows))
+                    progress.update(task, note=f"loss {mean:.3f}")
+            means = {name: float(value) / len(inputs) for name, value in sums.items()}
+            if not math.isfinite(means["loss"]):
+                raise TaxohashError(f"loss of epoch {epoch + 1} is {means['loss']}: lower lr = {config.lr}")
+            agree(network)
             if objective.wants_outputs:
-                objective.end_epoch(embed(network, inputs, device), labels.to(device))
-            record = {"epoch": epoch + 1, "seconds": round(time.perf_counter() - started, 2), "lr": rate}
-            log.append(record | {name: value / len(inputs) for name, value in sums.items()})
+                with autocast(config, device):
+                    outputs = embed(network, inputs, device)
+                objective.end_epoch(outputs.float(), labels)
+            agree(objective)
+            record = {"epoch": epoch + 1, "seconds": round(time.perf_counter() - started, 3), "lr": rate}
+            log.append(record | means)
+            if not writes:
+                continue
             _save(out / CHECKPOINT, network, objective, optimiser, log)
             with replacing(out / LOG) as draft:
                 draft.write_text("".join(json.dumps(line) + "\n" for line in log), encoding="utf-8")
@@ -134,7 +166,38 @@ def fit(
 def embed(network: nn.Module, inputs: Tensor, device: str = "cpu", batch: int = 500) -> Tensor:
     """Outputs float[N, bits] of the network in evaluation mode."""
     network.eval()
-    return torch.cat([network(part.to(device)) for part in inputs.split(batch)])
+    parts = []
+    for rows in torch.arange(len(inputs)).split(batch):
+        parts.append(gather(network(take(inputs, share(rows), device)), len(rows)))
+    return torch.cat(parts)
+
+
+def _outputs(
+    network: nn.Module,
+    inputs: Tensor,
+    rows: Tensor,
+    config: TrainingConfig,
+    windows: torch.Generator,
+    device: str,
+) -> Tensor:
+    """float[n, bits] of a training batch, of which each process computes its share."""
+    batch = take(inputs, share(rows), device)
+    if config.augment != "none":
+        side = batch.shape[-1]
+        # Drawn for the whole batch, so that an image's window does not depend on who computes it.
+        drawn = random_windows(len(rows), 2 * margin(side), config.augment == "crop-flip", windows)
+        batch = crop(batch, send(share(drawn), device), side, margin(side))
+    with autocast(config, device):
+        outputs = network(batch)
+    return gather(outputs.float(), len(rows))
+
+
+def autocast(config: TrainingConfig, device: str) -> torch.autocast:
+    """The context in which a network computes in the configured precision."""
+    kind = torch.device(device).type
+    automatic = "bfloat16" if kind == "cuda" else "float32"
+    precision = automatic if config.precision == "auto" else config.precision
+    return torch.autocast(kind, torch.bfloat16, enabled=precision == "bfloat16")
 
 
 def _schedule(done: float, warmup: float) -> float:

@@ -81,6 +81,14 @@ WRONG = {
         "warp",
     ),
     "too few bits": (("train", "--data", "{tmp}/data", "--out", "{tmp}/run", "--bits", "0"), "0"),
+    "unknown precision": (
+        ("train", "--data", "{tmp}/data", "--out", "{tmp}/run", "--precision", "int8"),
+        "bfloat16",
+    ),
+    "unknown network": (
+        ("train", "--data", "{tmp}/data", "--out", "{tmp}/run", "--network", "huge"),
+        "efficientnet_lite0",
+    ),
     "no run": (("evaluate", "{tmp}/none"), "taxohash train"),
     "not evaluated": (("export", "{tmp}/none"), "{tmp}/none"),
     "no picture": (("encode", "{tmp}/none", "{tmp}/none.png"), "none.png"),
