@@ -20,7 +20,7 @@ from taxohash.files import replacing, write_json
 from taxohash.progress import announce
 from taxohash.revision import revision
 from taxohash.runs import train
-from taxohash.training import TrainingConfig
+from taxohash.training_config import TrainingConfig
 
 OBJECTIVES = ("shpdh", "dcwh")
 SEEDS = (0, 1, 2)

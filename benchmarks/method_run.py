@@ -20,7 +20,8 @@ from taxohash.objectives.itq import principal_components
 from taxohash.progress import console
 from taxohash.protocols import evaluate
 from taxohash.taxonomy import Taxonomy
-from taxohash.training import TrainingConfig, embed, fit
+from taxohash.training import embed, fit
+from taxohash.training_config import TrainingConfig
 
 COMPONENTS = 256
 HIDDEN = 256

@@ -30,7 +30,8 @@ from taxohash.objectives import Setting, build
 from taxohash.progress import console
 from taxohash.revision import revision
 from taxohash.taxonomy import Taxonomy
-from taxohash.training import TrainingConfig, autocast, fit
+from taxohash.training import autocast, fit
+from taxohash.training_config import TrainingConfig
 
 TREE = Taxonomy("hundred", tuple((f"s{c // 5}", f"c{c}") for c in range(100)), ("superclass", "class"))
 BITS = 48

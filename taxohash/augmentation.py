@@ -1,13 +1,9 @@
 """Augmentation: random windows of training images, perhaps mirrored. Pure functions, on any device."""
 
-from typing import Literal
-
 import torch
 from torch import Tensor
 
 from taxohash.errors import TaxohashError
-
-Augmentation = Literal["none", "crop", "crop-flip"]
 
 
 def margin(side: int) -> int:

@@ -76,7 +76,7 @@ def train(
 ) -> None:
     """Train a hasher; started by torchrun, several processes train it together."""
     from taxohash import distributed, runs
-    from taxohash.training import TrainingConfig
+    from taxohash.training_config import TrainingConfig
 
     given = {
         "epochs": epochs,

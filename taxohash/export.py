@@ -6,25 +6,23 @@ import shutil
 import tempfile
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import onnx
-import torch
 
 from taxohash.codes import Codes, bit_health, pack
 from taxohash.datasets import Dataset
 from taxohash.errors import TaxohashError
 from taxohash.generation import MANIFEST, Generation, file_sha256
-from taxohash.hamming import HammingIndex
 from taxohash.images import Pixels
 from taxohash.inference import CENTRES, CODES, MODEL, Model
-from taxohash.networks import HashingNetwork
-from taxohash.objectives import config_of
 from taxohash.progress import bars
 from taxohash.report.read import REPORT, read_report
 from taxohash.revision import UNKNOWN, revision
 from taxohash.runs import WEIGHTS, Run
+
+if TYPE_CHECKING:
+    from taxohash.networks import HashingNetwork
 
 CHECKED_IMAGES = 1000
 # An output this close to zero may round to either side in another engine; its bit carries no meaning.
@@ -49,6 +47,8 @@ def export(
     code_revision = run.provenance | {"export": revision()["commit"]}
     if (made := _made_before(run, code_revision, root)) is not None:
         return made
+    from taxohash.objectives import config_of  # torch, and seconds: only where there is something to make
+
     network = run.network()
     root.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=root))
@@ -110,8 +110,11 @@ def _sound(folder: Path) -> Generation | None:
     return None
 
 
-def write_onnx(network: HashingNetwork, file: Path) -> None:
+def write_onnx(network: "HashingNetwork", file: Path) -> None:
     """`images` uint8[n, C, H, W] -> `outputs` float32[n, bits], normalisation inside, any n."""
+    import onnx
+    import torch
+
     example = torch.zeros((2, *network.preprocessing.shape), dtype=torch.uint8)
     network = network.eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     with warnings.catch_warnings():
@@ -130,12 +133,14 @@ def write_onnx(network: HashingNetwork, file: Path) -> None:
     file.write_bytes(model.SerializeToString(deterministic=True))
 
 
-def check_equal(network: HashingNetwork, hasher: Model, pixels: Pixels) -> None:
+def check_equal(network: "HashingNetwork", hasher: Model, pixels: Pixels) -> None:
     """Codes of the exported hasher equal those of the network bit for bit.
 
     Raises:
         TaxohashError: a bit differs whose output is not within rounding of zero.
     """
+    import torch
+
     with torch.inference_mode():
         ours = network(torch.from_numpy(pixels)).numpy()
     theirs = hasher.outputs(pixels)
@@ -159,6 +164,8 @@ def _encode(hasher: Model, pixels: Pixels, batch: int = 2000) -> Codes:
 
 def _reference(queries: Codes, database: Codes, dataset: Dataset, run: Run) -> dict[str, Any]:
     """What drift is measured against: how far real queries lie from the database, and its classes' shares."""
+    from taxohash.hamming import HammingIndex
+
     distances, _ = HammingIndex.build(database, bits=run.config.bits).search(queries, k=1)
     counts = np.bincount(dataset.labels(run.config.split), minlength=len(dataset.taxonomy))
     return {

@@ -10,20 +10,20 @@ report.json, report.html  written by the evaluation
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-
-from taxohash import distributed, objectives
 from taxohash.datasets import Dataset
 from taxohash.errors import TaxohashError
 from taxohash.files import read_json, replacing, write_json
 from taxohash.images import decode
-from taxohash.networks import HashingNetwork, find_backbone, network
-from taxohash.objectives import Objective, Setting
 from taxohash.revision import revision
-from taxohash.training import CHECKPOINT, TrainingConfig, fit, load_weights, save_weights
+from taxohash.training_config import TrainingConfig
 
+if TYPE_CHECKING:
+    from taxohash.networks import HashingNetwork
+    from taxohash.objectives import Objective
+
+# What a run is can be read without torch; whatever trains or computes imports it.
 CONFIG = "config.json"
 WEIGHTS = "weights.safetensors"
 
@@ -95,14 +95,18 @@ class Run:
             )
         return dataset
 
-    def network(self) -> HashingNetwork:
+    def network(self) -> "HashingNetwork":
         """The trained network, in evaluation mode."""
+        from taxohash.training import load_weights
+
         made = _network(self.config)
         load_weights(self.folder / WEIGHTS, made)
         return made.eval()
 
-    def objective(self, dataset: Dataset) -> Objective[Any]:
+    def objective(self, dataset: Dataset) -> "Objective[Any]":
         """The objective with its learned state."""
+        from taxohash.training import load_weights
+
         made = _objective(self.config, dataset)
         load_weights(self.folder / WEIGHTS, _network(self.config), made)
         return made
@@ -125,6 +129,11 @@ def train(
     Raises:
         TaxohashError: bad configuration or data, or `out` holds a run with another configuration.
     """
+    import torch
+
+    from taxohash import distributed
+    from taxohash.training import CHECKPOINT, fit, save_weights
+
     dataset = Dataset.open(data)
     folder = Path(out)
     side, channels = _input_shape(dataset, split, backbone)
@@ -157,11 +166,18 @@ def train(
     return Run.open(folder)
 
 
-def _network(config: RunConfig, pretrained: bool = False) -> HashingNetwork:
+def _network(config: RunConfig, pretrained: bool = False) -> "HashingNetwork":
+    from taxohash.networks import network
+
     return network(config.network, config.bits, config.size, config.channels, pretrained)
 
 
-def _objective(config: RunConfig, dataset: Dataset) -> Objective[Any]:
+def _objective(config: RunConfig, dataset: Dataset) -> "Objective[Any]":
+    import torch
+
+    from taxohash import objectives
+    from taxohash.objectives import Setting
+
     labels = torch.from_numpy(dataset.labels(config.split).copy()).long()
     return objectives.build(config.objective, Setting(config.bits, dataset.taxonomy, labels), config.options)
 
@@ -194,6 +210,8 @@ def _input_shape(dataset: Dataset, split: str, backbone: str) -> tuple[int, int]
 
     A pretrained backbone takes RGB, whatever the images are.
     """
+    from taxohash.networks import find_backbone
+
     known = find_backbone(backbone)
     image = decode(next(dataset.images(split, [0])))
     low, high = known.sizes

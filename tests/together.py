@@ -12,7 +12,8 @@ from torch import nn
 from taxohash import distributed
 from taxohash.objectives import build
 from taxohash.runs import train
-from taxohash.training import TrainingConfig, fit, save_weights
+from taxohash.training import fit, save_weights
+from taxohash.training_config import TrainingConfig
 from tests.code.taxohash.objectives.toy import BITS, TREE, setting
 
 # Class-wise with centres of its own, class-wise with learned centres, pairs, codes of all rows.

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from taxohash.augmentation import crop, margin, random_windows
 from taxohash.errors import TaxohashError
 from taxohash.objectives import build
-from taxohash.training import TrainingConfig, fit
+from taxohash.training import fit
+from taxohash.training_config import TrainingConfig
 from tests.code.taxohash.objectives.toy import BITS, TREE, setting
 
 

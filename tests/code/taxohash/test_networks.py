@@ -12,7 +12,7 @@ from taxohash.errors import TaxohashError
 from taxohash.images import Preprocessing
 from taxohash.networks import find_backbone, network
 from taxohash.runs import Run, train
-from taxohash.training import TrainingConfig
+from taxohash.training_config import TrainingConfig
 from tests.miniature import make_dataset
 
 

@@ -19,7 +19,8 @@ from taxohash.inference import CENTRES, CODES, Hasher
 from taxohash.networks import encode_pixels
 from taxohash.report.read import read_report
 from taxohash.runs import Run, train
-from taxohash.training import CHECKPOINT, TrainingConfig, embed
+from taxohash.training import CHECKPOINT, embed
+from taxohash.training_config import TrainingConfig
 from tests.miniature import make_dataset
 
 CONFIG = TrainingConfig(epochs=3, batch=32)

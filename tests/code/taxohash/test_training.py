@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from taxohash.errors import TaxohashError
 from taxohash.objectives import Objective, build
 from taxohash.staging import stage, take
-from taxohash.training import LOG, TrainingConfig, embed, fit
+from taxohash.training import LOG, embed, fit
+from taxohash.training_config import TrainingConfig
 from tests.code.taxohash.objectives.toy import BITS, TREE, setting
 
 LABELS = torch.arange(20) % len(TREE)
