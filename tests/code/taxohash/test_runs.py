@@ -89,7 +89,7 @@ def test_an_interrupted_run_ends_as_an_uninterrupted_one(
 def test_a_finished_run_is_not_trained_again(
     run: Run, data: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("taxohash.runs.fit", None)
+    monkeypatch.setattr("taxohash.training.fit", None)
     assert train(data.folder, run.folder, bits=16, training=CONFIG).config == run.config
 
 
