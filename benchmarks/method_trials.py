@@ -62,13 +62,8 @@ def _shpdh(depth: int, bits: int) -> list[Options]:
     return [{"inverse_variances": found, "level_weights": [1.0] * depth} for found in tried]
 
 
-def _treecode(depth: int, bits: int) -> list[Options]:
-    soft = {"inverse_variances": [s * 32 / bits for s in ramp(0.6, 0.3, depth)]}
-    return [soft, {**soft, "shpdh": 1.0}, {"shpdh": 0.0}]
-
-
 MAKERS: dict[str, Maker] = {
-    "treecode": Maker(_treecode, hierarchical=True),
+    "treecode": Maker(fixed({}, {"coarse": 0.0}, {"shrinkage": 0.1, "sharpness": 1.5}), hierarchical=True),
     "shpdh": Maker(_shpdh, hierarchical=True),
     "dcwh": Maker(_dcwh),
     "idcwh": Maker(wider("inverse_variance", {}, 0.3, 0.12)),

@@ -23,27 +23,29 @@ from taxohash.progress import bars
 
 
 class HashingNetwork(nn.Module):
-    """uint8[n, C, H, W] -> float[n, bits]: normalisation, backbone, hash layer; the code is the sign.
+    """uint8[n, C, H, W] -> float[n, outputs]: normalisation, backbone, hash layer; the code is the sign.
 
     No activation follows the hash layer (SHPDH, section 3.1). Normalisation is part of the graph, so
-    that an exported network takes raw pixels.
+    that an exported network takes raw pixels. `code` is the identity while the network learns; for an
+    objective that makes its bits of other outputs, a trained network ends with its code layer.
     """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, backbone: nn.Module, width: int, bits: int, preprocessing: Preprocessing) -> None:
+    def __init__(self, backbone: nn.Module, width: int, outputs: int, preprocessing: Preprocessing) -> None:
         super().__init__()
         self.preprocessing = preprocessing
         shape = (1, preprocessing.channels, 1, 1)
         self.register_buffer("mean", torch.tensor(preprocessing.mean).reshape(shape), persistent=False)
         self.register_buffer("std", torch.tensor(preprocessing.std).reshape(shape), persistent=False)
         self.backbone = backbone
-        self.hash = nn.Linear(width, bits)
+        self.hash = nn.Linear(width, outputs)
+        self.code: nn.Module = nn.Identity()
 
     def forward(self, images: Tensor) -> Tensor:
         normalised = (images.float() - self.mean) / self.std
-        outputs: Tensor = self.hash(self.backbone(normalised))
+        outputs: Tensor = self.code(self.hash(self.backbone(normalised)))
         return outputs
 
 
@@ -170,12 +172,12 @@ def _timm_backbone(name: str) -> Backbone:
     )
 
 
-def network(name: str, bits: int, size: int, channels: int, pretrained: bool = True) -> HashingNetwork:
+def network(name: str, outputs: int, size: int, channels: int, pretrained: bool = True) -> HashingNetwork:
     """A new network; `pretrained` where its backbone has such weights and they will not be replaced.
 
     Raises:
-        TaxohashError: unknown name, a size, number of channels or code length it is not made for, or a
-            package or weights it needs are not there.
+        TaxohashError: unknown name, a size or number of channels it is not made for, or a package or weights
+            it needs are not there.
     """
     known = find_backbone(name)
     low, high = known.sizes
@@ -183,14 +185,12 @@ def network(name: str, bits: int, size: int, channels: int, pretrained: bool = T
         raise TaxohashError(
             f"network {name!r} takes images of {low} to {high} px, not {size}: choose --size in that range"
         )
-    if not 16 <= bits <= 256:
-        raise TaxohashError(f"bits = {bits}: choose 16 to 256")
     if channels not in known.channels:
         takes = " or ".join({1: "grey (1)", 3: "RGB (3)"}[n] for n in known.channels)
         raise TaxohashError(f"channels = {channels}: network {name!r} takes images in {takes}")
     preprocessing = known.preprocessing(size, channels)
     backbone, width = known.make(preprocessing, pretrained)
-    return HashingNetwork(backbone, width, bits, preprocessing)
+    return HashingNetwork(backbone, width, outputs, preprocessing)
 
 
 def encode_pixels(network: HashingNetwork, pixels: Pixels, what: str = "encoding", batch: int = 500) -> Codes:
@@ -199,8 +199,8 @@ def encode_pixels(network: HashingNetwork, pixels: Pixels, what: str = "encoding
     network.eval()
     with bars() as progress, torch.inference_mode():
         task = progress.add_task(what, total=len(pixels), note="")
-        for start in range(0, len(pixels), batch):
+        for start in range(0, max(len(pixels), 1), batch):
             outputs = network(torch.from_numpy(pixels[start : start + batch]))
             parts.append(pack(outputs.numpy()))
             progress.update(task, advance=len(outputs))
-    return np.concatenate(parts) if parts else np.empty((0, (network.hash.out_features + 7) // 8), np.uint8)
+    return np.concatenate(parts)

@@ -96,11 +96,23 @@ class Run:
         return dataset
 
     def network(self) -> "HashingNetwork":
-        """The trained network, in evaluation mode."""
-        from taxohash.training import load_weights
+        """The trained network, in evaluation mode: the signs of its outputs are the code."""
+        from taxohash import objectives
+        from taxohash.training import load_weights, read_weights
 
-        made = _network(self.config)
-        load_weights(self.folder / WEIGHTS, made)
+        config, file = self.config, self.folder / WEIGHTS
+        stored = read_weights(file)
+        if "network.hash.bias" not in stored:
+            raise TaxohashError(f"weights {file} hold no hash layer: train again")
+        made = _network(config, len(stored["network.hash.bias"]))
+        load_weights(file, made)
+        learned = {
+            name.removeprefix("objective."): value
+            for name, value in stored.items()
+            if name.startswith("objective.")
+        }
+        kind = objectives.objective(config.objective)
+        made.code = kind.code_layer(learned, objectives.configured(config.objective, config.options))
         return made.eval()
 
     def objective(self, dataset: Dataset) -> "Objective[Any]":
@@ -108,7 +120,7 @@ class Run:
         from taxohash.training import load_weights
 
         made = _objective(self.config, dataset)
-        load_weights(self.folder / WEIGHTS, _network(self.config), made)
+        load_weights(self.folder / WEIGHTS, self.network(), made)
         return made
 
 
@@ -134,6 +146,9 @@ def train(
     from taxohash import distributed
     from taxohash.training import CHECKPOINT, fit, save_weights
 
+    if not 16 <= bits <= 256:
+        raise TaxohashError(f"bits = {bits}: choose 16 to 256")
+    _check_trainable(objective)
     dataset = Dataset.open(data)
     folder = Path(out)
     side, channels = _input_shape(dataset, split, backbone)
@@ -151,7 +166,8 @@ def train(
         training=training or TrainingConfig(),
     )
     torch.manual_seed(config.training.seed)
-    made, loss = _network(config, pretrained=True), _objective(config, dataset)
+    loss = _objective(config, dataset)
+    made = _network(config, loss.width, pretrained=True)
     _claim(folder, config)
     if not (folder / WEIGHTS).is_file():
         pixels = torch.from_numpy(dataset.pixels(split, made.preprocessing))
@@ -166,10 +182,22 @@ def train(
     return Run.open(folder)
 
 
-def _network(config: RunConfig, pretrained: bool = False) -> "HashingNetwork":
+def _check_trainable(name: str) -> None:
+    from taxohash.objectives import objective, objectives
+    from taxohash.objectives.base import Projection
+
+    def trains(kind: type[Any]) -> bool:
+        return kind.binary and not issubclass(kind, Projection)
+
+    if not trains(objective(name)):
+        known = ", ".join(other for other, kind in objectives().items() if trains(kind))
+        raise TaxohashError(f"objective {name!r} trains no network with binary codes: use one of {known}")
+
+
+def _network(config: RunConfig, outputs: int, pretrained: bool = False) -> "HashingNetwork":
     from taxohash.networks import network
 
-    return network(config.network, config.bits, config.size, config.channels, pretrained)
+    return network(config.network, outputs, config.size, config.channels, pretrained)
 
 
 def _objective(config: RunConfig, dataset: Dataset) -> "Objective[Any]":

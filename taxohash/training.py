@@ -196,12 +196,20 @@ def load_weights(path: Path, network: nn.Module, objective: nn.Module | None = N
     Raises:
         TaxohashError: absent, damaged, or of another network or objective.
     """
+    _load_modules(path, read_weights(path), network, objective)
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """What `save_weights` wrote, by name.
+
+    Raises:
+        TaxohashError: absent or damaged.
+    """
     try:
         with safe_open(path, "pt") as file:
-            stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
     except (OSError, SafetensorError) as error:
         raise TaxohashError(f"weights {path} cannot be read ({error}): train again") from None
-    _load_modules(path, stored, network, objective)
 
 
 def _load_modules(

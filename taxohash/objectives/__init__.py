@@ -50,6 +50,15 @@ def build(name: str, setting: Setting, options: Mapping[str, Any]) -> Objective[
     Raises:
         TaxohashError: an option it does not have, or a value of the wrong type.
     """
+    return objective(name)(setting, configured(name, options))
+
+
+def configured(name: str, options: Mapping[str, Any]) -> Any:
+    """An objective's configuration, its defaults but for the options given.
+
+    Raises:
+        TaxohashError: as `build`.
+    """
     kind = objective(name)
     types_ = typing.get_type_hints(kind.config_type)
     for option, value in options.items():
@@ -60,7 +69,7 @@ def build(name: str, setting: Setting, options: Mapping[str, Any]) -> Objective[
         if not _fits(value, types_[option]):
             raise TaxohashError(f"objective {name!r}: option {option} = {value!r} must be {types_[option]}")
     values = {option: tuple(value) if isinstance(value, list) else value for option, value in options.items()}
-    return kind(setting, kind.config_type(**values))
+    return kind.config_type(**values)
 
 
 def config_of(instance: Objective[Any]) -> dict[str, Any]:

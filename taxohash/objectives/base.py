@@ -4,6 +4,7 @@ The training loop knows no method by name. A new method is one new file in this 
 subclass of `Objective`; it is found by its `name`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
@@ -21,7 +22,7 @@ class Setting:
     """What an objective is built for.
 
     Attributes:
-        bits: outputs of the network, one a bit.
+        bits: length of the code.
         taxonomy: the label tree.
         labels: int64[N], the label of every training image.
     """
@@ -67,7 +68,7 @@ class Objective(nn.Module, Generic[ConfigT]):
 
     @property
     def width(self) -> int:
-        """Outputs of the network: one a bit, unless the method learns real vectors."""
+        """Outputs of the network: one a bit, unless the method makes its bits, or real vectors, of others."""
         return self.setting.bits
 
     def start_epoch(self, epoch: int, epochs: int) -> None:
@@ -77,14 +78,14 @@ class Objective(nn.Module, Generic[ConfigT]):
         """Weighted terms of the loss, to be added up.
 
         Args:
-            outputs: float[n, bits] of the network, before any activation.
+            outputs: float[n, width] of the network, before any activation.
             labels: int64[n].
             rows: int64[n], the images' rows in the training set.
         """
         raise TypeError(f"objective {self.name!r} defines no loss")
 
     def end_epoch(self, outputs: Tensor, labels: Tensor) -> None:
-        """Called after each epoch with float[N, bits], int64[N] of all training rows, in their order."""
+        """Called after each epoch with float[N, width], int64[N] of all training rows, in their order."""
 
     def search_form(self, outputs: Tensor, query: bool = False) -> Tensor:
         """What is compared in search, from float[n, width] outputs: float[n, any].
@@ -93,6 +94,15 @@ class Objective(nn.Module, Generic[ConfigT]):
         distance, where queries may take another form than the database.
         """
         return outputs
+
+    @classmethod
+    def code_layer(cls, state: Mapping[str, Tensor], config: ConfigT) -> nn.Module:
+        """What follows the trained network of a binary method: float[n, width] -> float[n, bits], signs = code.
+
+        Args:
+            state: the objective's learned state; nothing else is needed to encode.
+        """
+        return nn.Identity()
 
     def class_codes(self) -> Tensor | None:
         """Learned centres of the finest classes, float[C, bits], where the method has them."""

@@ -13,7 +13,18 @@ from taxohash.taxonomy import Taxonomy
 
 Floats = npt.NDArray[np.float64]
 ANNEALING = 200  # sweeps; the temperature falls as the square of what is left of them
+SETTLING = 50  # sweeps at most at temperature 0, or until no bit turns any more
 HOTTEST = 0.05  # times the number of classes
+
+
+def tree_code(taxonomy: Taxonomy, bits: int, flip: float, seed: int) -> Floats:
+    """+-1 codes float64[labels, bits] near their distance targets, by simulated annealing from random ones."""
+    rng = np.random.default_rng(seed)
+    start = rng.choice([-1.0, 1.0], (len(taxonomy), bits))
+    left = 1 - np.arange(ANNEALING) / ANNEALING
+    temperatures = np.append(HOTTEST * len(taxonomy) * left**2, np.zeros(SETTLING))
+    targets = distance_targets(taxonomy, bits, flip)
+    return annealed(start, targets, pair_weights(taxonomy, targets), temperatures, rng)
 
 
 def distance_targets(taxonomy: Taxonomy, bits: int, flip: float) -> Floats:
@@ -25,10 +36,11 @@ def distance_targets(taxonomy: Taxonomy, bits: int, flip: float) -> Floats:
     return wanted
 
 
-def pair_weights(taxonomy: Taxonomy) -> Floats:
-    """Weights of pairs, float64[labels, labels]: each grade of kinship has the same sum, the mean is 1, own pairs 0.
+def pair_weights(taxonomy: Taxonomy, targets: Floats) -> Floats:
+    """Weights of pairs, float64[labels, labels]; own pairs have none.
 
-    Siblings are few; without this their distance would give way to that of the many strangers.
+    Each grade of kinship has the same total: siblings are few, and their distance would give way to that of the
+    many strangers. Within it weights fall with the target: one bit more or less matters most where few are meant.
     """
     agreement = taxonomy.agreement
     others = ~np.eye(len(agreement), dtype=bool)
@@ -37,33 +49,23 @@ def pair_weights(taxonomy: Taxonomy) -> Floats:
         pairs = others & (agreement == grade)
         weights[pairs] = 1 / pairs.sum()
     weights *= others.sum() / max(weights.sum(), 1e-12)
+    scale = targets[others].mean() / 2 if others.any() else 1.0
+    weights[others] *= scale / np.maximum(targets[others], 1.0)
     return weights
 
 
-def random_tree_code(taxonomy: Taxonomy, bits: int, flip: float, seed: int) -> Floats:
-    """+-1 codes float64[labels, bits] near their distance targets, by simulated annealing from random ones."""
-    rng = np.random.default_rng(seed)
-    start = rng.choice([-1.0, 1.0], (len(taxonomy), bits))
-    left = 1 - np.arange(ANNEALING) / ANNEALING
-    temperatures = HOTTEST * len(taxonomy) * left**2
-    targets, weights = distance_targets(taxonomy, bits, flip), pair_weights(taxonomy)
-    return arranged(start, targets, weights, np.zeros_like(start), temperatures, rng)
-
-
-def arranged(
+def annealed(
     codes: Floats,
     targets: Floats,
     weights: Floats,
-    pull: Floats,
     temperatures: Floats,
     rng: np.random.Generator,
 ) -> Floats:
-    """Lower sum_{i<j} w_ij (d_ij - t_ij)^2 - sum_i <pull_i, c_i> by turning single bits.
+    """Lower sum_{i<j} w_ij (d_ij - t_ij)^2 over Hamming distances d by turning single bits.
 
     Args:
         codes: +-1, float64[n, bits], where it starts.
         targets, weights: float64[n, n], symmetric.
-        pull: float64[n, bits]; a bit is drawn to its sign.
         temperatures: one for each sweep over the classes; 0 takes only what lowers the energy.
         rng: of the order of classes and of what is tried.
     """
@@ -74,7 +76,7 @@ def arranged(
         turned = 0
         for i in rng.permutation(len(codes)):
             steps = codes[i][:, None] * codes.T  # by which a turned bit changes the distance to each class
-            rise = 2 * steps @ (weights[i] * (distances[i] - targets[i])) + totals[i] + 2 * pull[i] * codes[i]
+            rise = 2 * steps @ (weights[i] * (distances[i] - targets[i])) + totals[i]
             random = temperature > 0 and rng.random() < 0.5
             bit = int(rng.integers(len(rise)) if random else rise.argmin())
             if rise[bit] < 0 or (temperature > 0 and rng.random() < np.exp(-rise[bit] / temperature)):

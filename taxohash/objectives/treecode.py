@@ -1,49 +1,45 @@
-"""Tree-code hashing: every class is drawn to a vertex of the cube, and the vertices are laid out like the tree.
+"""Tree-code hashing: the bits are the Bayes decision over class codes that are laid out like the tree.
 
 Ours; docs/treecode.md gives the reasoning and what was measured.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
-from torch import Tensor
-from torch.nn.functional import softplus
+from torch import Tensor, nn
+from torch.nn.functional import nll_loss
 
-from taxohash.objectives.base import Setting, Supervision
-from taxohash.objectives.classwise import class_means
-from taxohash.objectives.shpdh import SHPDH, SHPDHConfig
-from taxohash.objectives.tree_code import arranged, distance_targets, pair_weights, random_tree_code
+from taxohash.objectives.base import Objective, Setting, Supervision
+from taxohash.objectives.tree_code import tree_code
 
 
 @dataclass(frozen=True)
-class TreeCodeConfig(SHPDHConfig):
-    """Hyper-parameters of tree-code hashing, and those of the SHPDH term in it.
+class TreeCodeConfig:
+    """Hyper-parameters of tree-code hashing.
 
     Attributes:
         flip: share of bits turned from a parent to each of its children; sets all distances.
-        shpdh: weight of the whole SHPDH loss beside the code term.
-        follow: how strongly the class codes give way to what the network finds easy.
-        settled: share of the epochs after which the class codes stay.
-        sweeps: over all classes, at each rearrangement.
-        seed: of the first class codes.
+        coarse: weight of the cross-entropy at each level above the finest.
+        shrinkage: weight of the mean squared logit; keeps posteriors modest where images are few.
+        sharpness: of the posterior from which the bits are made; 1 takes it as it was learned.
+        seed: of the class codes.
     """
 
-    flip: float = 0.15
-    shpdh: float = 0.3
-    follow: float = 6.0
-    settled: float = 0.7
-    sweeps: int = 30
+    flip: float = 0.1
+    coarse: float = 0.5
+    shrinkage: float = 0.0
+    sharpness: float = 1.0
     seed: int = 0
 
 
-class TreeCode(SHPDH):
-    """L = mean_j log(1 + e^(-2 f_j c_yj)) + shpdh * L_SHPDH, with c_y the code of class y.
+class TreeCode(Objective[TreeCodeConfig]):
+    """L = CE(p, y) + coarse sum_k CE(p^k, y^k) + shrinkage mean f^2 with p = softmax(f) over the leaves.
 
-    The first term is the binary cross-entropy of CSQ. The codes start as a tree code and, after each
-    epoch until they settle, are rearranged to lower
-    sum_{i<j} w_ij (d_ij - t_ij)^2 - follow n sum_i <mean tanh f of class i, c_i>.
+    p^k, the posterior of a coarser level, is the sum over the leaves below each node. The network has one output
+    a leaf, and the code of an image is sign(sum_y p_y c_y), c the class codes: of all codes the one with the
+    least expected Hamming distance to the code of the image's class.
     """
 
     name: ClassVar[str] = "treecode"
@@ -53,43 +49,59 @@ class TreeCode(SHPDH):
     keeps: ClassVar[str] = "every level, in class codes laid out like the tree"
     config_type: ClassVar[type[Any]] = TreeCodeConfig
 
-    config: TreeCodeConfig
-
     def __init__(self, setting: Setting, config: TreeCodeConfig) -> None:
         super().__init__(setting, config)
-        first = random_tree_code(setting.taxonomy, setting.bits, config.flip, config.seed)
-        self.register_buffer("codes", torch.from_numpy(first).float())
-        self.moving = True
+        codes = tree_code(setting.taxonomy, setting.bits, config.flip, config.seed)
+        self.register_buffer("codes", torch.from_numpy(codes).float())
+        self.register_buffer("ancestors", setting.ancestors, persistent=False)
 
-    def start_epoch(self, epoch: int, epochs: int) -> None:
-        self.moving = epoch + 1 <= self.config.settled * epochs
+    @property
+    def width(self) -> int:
+        return len(self.setting.taxonomy)
 
     def loss(self, outputs: Tensor, labels: Tensor, rows: Tensor) -> dict[str, Tensor]:
-        terms = {"code": softplus(-2 * outputs * self.get_buffer("codes")[labels]).mean()}
-        if self.config.shpdh:
-            terms |= {
-                name: self.config.shpdh * term for name, term in super().loss(outputs, labels, rows).items()
-            }
+        taxonomy, ancestors = self.setting.taxonomy, self.get_buffer("ancestors")
+        leaves = torch.log_softmax(outputs, dim=1)
+        terms = {f"class_{taxonomy.levels[-1]}": nll_loss(leaves, labels)}
+        for level, name in enumerate(taxonomy.levels[:-1]):
+            nodes = _log_sums(leaves, ancestors[:, level], taxonomy.class_count(level))
+            terms[f"class_{name}"] = self.config.coarse * nll_loss(nodes, ancestors[labels, level])
+        terms["shrinkage"] = self.config.shrinkage * outputs.square().mean()
         return terms
 
-    def end_epoch(self, outputs: Tensor, labels: Tensor) -> None:
-        super().end_epoch(outputs, labels)
-        if self.moving:
-            codes = self.get_buffer("codes")
-            means = class_means(torch.tanh(outputs), labels, len(codes), torch.zeros_like(codes))
-            codes.copy_(self._rearranged(codes.cpu().double(), means.cpu().double()))
+    def search_form(self, outputs: Tensor, query: bool = False) -> Tensor:
+        expected: Tensor = self.code_layer(self.state_dict(), self.config)(outputs)
+        return expected
 
-    def _rearranged(self, codes: Tensor, means: Tensor) -> Tensor:
-        taxonomy, config = self.setting.taxonomy, self.config
-        found = arranged(
-            codes.numpy(),
-            distance_targets(taxonomy, self.setting.bits, config.flip),
-            pair_weights(taxonomy),
-            config.follow * len(codes) * means.numpy(),
-            np.zeros(config.sweeps),
-            np.random.default_rng(config.seed),
-        )
-        return torch.from_numpy(found)
+    @classmethod
+    def code_layer(cls, state: Mapping[str, Tensor], config: TreeCodeConfig) -> nn.Module:
+        return ExpectedCode(state["codes"], config.sharpness)
 
     def class_codes(self) -> Tensor:
         return self.get_buffer("codes")
+
+
+class ExpectedCode(nn.Module):
+    """float[n, C] logits -> float[n, bits] in [-1, 1]: the class codes' mean under the posterior."""
+
+    codes: Tensor
+
+    def __init__(self, codes: Tensor, sharpness: float) -> None:
+        super().__init__()
+        self.register_buffer("codes", codes, persistent=False)
+        self.sharpness = sharpness
+
+    def forward(self, logits: Tensor) -> Tensor:
+        return torch.softmax(self.sharpness * logits, dim=1) @ self.codes
+
+
+def _log_sums(leaves: Tensor, parents: Tensor, count: int) -> Tensor:
+    """log of the summed probabilities of the leaves below each of `count` nodes: float[n, count].
+
+    The greatest leaf is taken out first, so that no sum is lost to rounding.
+    """
+    index = parents.expand_as(leaves)
+    greatest = torch.full((len(leaves), count), -torch.inf, device=leaves.device)
+    greatest = greatest.scatter_reduce(1, index, leaves.detach(), "amax")
+    sums = torch.zeros_like(greatest).scatter_add(1, index, (leaves - greatest.gather(1, index)).exp())
+    return greatest + sums.log()

@@ -95,7 +95,6 @@ def test_any_timm_backbone() -> None:
         ("efficientnet_lite0", 16, 32, 3, "takes images of 64 to 320 px, not 32"),
         ("efficientnet_lite0", 16, 96, 1, r"channels = 1: network 'efficientnet_lite0' takes images in RGB"),
         ("small-resnet", 16, 28, 2, r"takes images in grey \(1\) or RGB \(3\)"),
-        ("small-resnet", 8, 28, 1, "bits = 8"),
     ],
 )
 def test_what_does_not_fit_is_one_line(name: str, bits: int, size: int, channels: int, said: str) -> None:

@@ -119,6 +119,8 @@ def test_another_configuration_needs_another_directory(
     ("options", "said"),
     [
         ({"objective": "magic"}, "objective 'magic' is not known"),
+        ({"objective": "itq"}, "objective 'itq' trains no network with binary codes: use one of csq, "),
+        ({"objective": "hierarchy_embedding"}, "trains no network with binary codes"),
         ({"options": {"magic": 1}}, "has no option 'magic'"),
         ({"options": {"vertex": "much"}}, "vertex = 'much'"),
         ({"options": {"inverse_variances": [1.0]}}, "has 1 values but the taxonomy 'miniature' has 3 levels"),
@@ -184,6 +186,22 @@ def test_export_makes_a_generation_whose_codes_are_the_networks(
     assert [path.name for path in tmp_path.iterdir()] == [folder.name]
     report = evaluate_generation(folder, data.folder)
     assert report.headline == pytest.approx(generation.evaluation["headline"])
+
+
+def test_a_network_whose_outputs_are_not_the_bits_is_exported_with_its_code_layer(
+    data: Dataset, tmp_path: Path
+) -> None:
+    run = train(data.folder, tmp_path / "run", objective="treecode", bits=20, training=CONFIG)
+    assert evaluate_run(run.folder).metrics["mAP"] > 0.5
+    folder = export(run.folder, tmp_path / "generations")
+    hasher, network = Hasher(folder), run.network()
+    pixels = data.pixels("train", network.preprocessing)
+    codes = encode_pixels(network, pixels)
+    assert codes.shape == (len(pixels), 3)
+    assert np.array_equal(codes, hasher.encode(pixels))
+    centres = np.load(folder / CENTRES, allow_pickle=False)
+    distances = np.bitwise_count(codes[:, None] ^ centres[None]).sum(axis=2)
+    assert (distances.argmin(axis=1) == data.labels("train")).mean() > 0.5  # chance is 1/6
 
 
 def test_what_was_exported_before_is_used_again_unless_damaged(

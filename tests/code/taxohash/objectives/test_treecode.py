@@ -1,4 +1,4 @@
-"""Tree codes meet their distances; class codes follow the network without leaving the tree."""
+"""Tree codes meet their distances; codes of images are the Bayes decision over them."""
 
 from itertools import product
 from typing import Any
@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from taxohash.objectives import build
-from taxohash.objectives.tree_code import arranged, distance_targets, pair_weights, random_tree_code
+from taxohash.objectives.tree_code import annealed, distance_targets, pair_weights, tree_code
 from taxohash.taxonomy import Taxonomy
 from tests.code.taxohash.objectives.toy import RAGGED, TREE, setting
 
@@ -37,10 +37,10 @@ def test_targets_are_the_mean_distances_of_codes_that_turn_down_the_tree() -> No
 
 
 @pytest.mark.parametrize(("tree", "bits"), [(TREE, 16), (DEEP, 32)])
-def test_random_tree_code_orders_all_pairs_by_kinship(tree: Taxonomy, bits: int) -> None:
-    codes = random_tree_code(tree, bits, 0.15, seed=1)
+def test_tree_code_orders_all_pairs_by_kinship(tree: Taxonomy, bits: int) -> None:
+    codes = tree_code(tree, bits, 0.15, seed=1)
     assert set(np.unique(codes)) == {-1.0, 1.0}
-    assert np.array_equal(codes, random_tree_code(tree, bits, 0.15, seed=1))
+    assert np.array_equal(codes, tree_code(tree, bits, 0.15, seed=1))
     found, off = distances(codes), ~np.eye(len(codes), dtype=bool)
     means = [found[off & (tree.agreement == grade)].mean() for grade in range(tree.depth)]
     wanted = [
@@ -51,24 +51,26 @@ def test_random_tree_code_orders_all_pairs_by_kinship(tree: Taxonomy, bits: int)
     assert found[off].min() >= 2
 
 
-def test_weights_give_each_grade_of_kinship_the_same_sum() -> None:
-    weights = pair_weights(DEEP)
-    sums = [weights[DEEP.agreement == grade].sum() for grade in range(3)]
+def test_weights_give_each_grade_of_kinship_the_same_share_of_relative_errors() -> None:
+    targets = distance_targets(DEEP, 32, 0.15)
+    weights = pair_weights(DEEP, targets)
+    sums = [(weights * targets)[DEEP.agreement == grade].sum() for grade in range(3)]
     np.testing.assert_allclose(sums, sums[0])
-    assert weights.sum() == pytest.approx(27 * 26)
-    assert pair_weights(Taxonomy("one", (("only",),))).tolist() == [[0.0]]
+    assert (np.diag(weights) == 0).all()
+    only = Taxonomy("one", (("only",),))
+    assert pair_weights(only, distance_targets(only, 32, 0.15)).tolist() == [[0.0]]
 
 
-def test_arranging_ends_where_no_single_bit_lowers_the_energy() -> None:
+def test_annealing_ends_where_no_single_bit_lowers_the_energy() -> None:
     rng = np.random.default_rng(3)
-    start, pull = rng.choice([-1.0, 1.0], (9, 8)), rng.normal(size=(9, 8))
-    targets, weights = distance_targets(TREE, 8, 0.15), pair_weights(TREE)
+    start = rng.choice([-1.0, 1.0], (9, 8))
+    targets = distance_targets(TREE, 8, 0.15)
+    weights = pair_weights(TREE, targets)
 
     def energy(codes: np.ndarray[Any, Any]) -> float:
-        square = weights * (distances(codes) - targets) ** 2
-        return float(square.sum() / 2 - (pull * codes).sum())
+        return float((weights * (distances(codes) - targets) ** 2).sum() / 2)
 
-    found = arranged(start, targets, weights, pull, np.zeros(100), rng)
+    found = annealed(start, targets, weights, np.zeros(100), rng)
     assert energy(found) < energy(start)
     for row in range(9):
         for bit in range(8):
@@ -77,27 +79,46 @@ def test_arranging_ends_where_no_single_bit_lowers_the_energy() -> None:
             assert energy(turned) >= energy(found) - 1e-9
 
 
-def test_loss_is_the_cross_entropy_of_the_class_code_and_a_share_of_shpdh() -> None:
-    outputs = torch.randn(len(LABELS), 16, generator=torch.Generator().manual_seed(0))
-    tree: Any = build("treecode", setting(TREE, LABELS), {"shpdh": 0.5})
-    plain: Any = build("shpdh", setting(TREE, LABELS), {})
-    plain.load_state_dict({name: value for name, value in tree.state_dict().items() if name != "codes"})
-    rows = torch.arange(len(LABELS))
-    found, parts = tree.loss(outputs, LABELS, rows), plain.loss(outputs, LABELS, rows)
-    code = found.pop("code")
-    for name, part in parts.items():
-        torch.testing.assert_close(found[name], 0.5 * part)
-    agreement = torch.sigmoid(2 * outputs * tree.class_codes()[LABELS])
-    torch.testing.assert_close(code, -agreement.log().mean())
+def test_loss_is_the_cross_entropy_at_each_level_of_one_posterior() -> None:
+    outputs = 20 * torch.randn(len(LABELS), 9, generator=torch.Generator().manual_seed(0))
+    tree = build("treecode", setting(TREE, LABELS), {"coarse": 0.5, "shrinkage": 0.25})
+    found = tree.loss(outputs, LABELS, torch.arange(len(LABELS)))
+    posterior = torch.softmax(outputs.double(), dim=1)
+    fine = coarse = 0.0
+    for p, label in zip(posterior, LABELS.tolist(), strict=True):
+        siblings = [c for c in range(9) if c // 3 == label // 3]
+        fine -= float(p[label].log()) / len(LABELS)
+        coarse -= float(p[siblings].sum().log()) / len(LABELS)
+    assert {name: pytest.approx(float(value), rel=1e-4) for name, value in found.items()} == {
+        "class_class": fine,
+        "class_super": 0.5 * coarse,
+        "shrinkage": 0.25 * float(outputs.square().mean()),
+    }
 
 
-def test_class_codes_follow_the_outputs_until_they_settle() -> None:
-    objective: Any = build("treecode", setting(TREE, LABELS), {"follow": 100.0})
-    wanted = torch.where(torch.randn(9, 16, generator=torch.Generator().manual_seed(1)) >= 0, 1.0, -1.0)
-    first = objective.class_codes().clone()
-    objective.start_epoch(9, 10)
-    objective.end_epoch(3 * wanted[LABELS], LABELS)
-    assert torch.equal(objective.class_codes(), first)
-    objective.start_epoch(0, 10)
-    objective.end_epoch(3 * wanted[LABELS], LABELS)
-    assert torch.equal(objective.class_codes(), wanted)
+def test_a_node_of_tiny_probability_has_a_finite_loss_and_gradient() -> None:
+    outputs = torch.zeros(1, 9)
+    outputs[0, 8] = 300.0
+    outputs.requires_grad_()
+    loss = build("treecode", setting(TREE, LABELS), {}).loss(outputs, torch.tensor([0]), torch.tensor([0]))
+    torch.stack(list(loss.values())).sum().backward()
+    assert outputs.grad is not None
+    assert torch.isfinite(outputs.grad).all()
+    assert loss["class_super"].item() == pytest.approx(0.5 * (300 - np.log(3)), rel=1e-4)
+
+
+def test_the_code_has_the_least_expected_distance_to_the_class_code() -> None:
+    bits = 8
+    tree: Any = build("treecode", setting(TREE, LABELS, bits), {"sharpness": 2.0})
+    logits = torch.randn(5, 9, generator=torch.Generator().manual_seed(4))
+    found = tree.search_form(logits) >= 0
+    posterior, classes = torch.softmax(2 * logits, dim=1), tree.class_codes() >= 0
+    words = torch.tensor(list(product([False, True], repeat=bits)))
+    expected = posterior @ (classes[:, None] != words[None]).sum(dim=2).float()
+    own = (posterior * (classes[None] != found[:, None]).sum(dim=2)).sum(dim=1)
+    torch.testing.assert_close(own, expected.min(dim=1).values)
+
+
+def test_a_sure_image_gets_its_class_code() -> None:
+    tree: Any = build("treecode", setting(TREE, LABELS), {})
+    assert torch.equal(tree.search_form(50 * torch.eye(9)).sign(), tree.class_codes())
