@@ -86,7 +86,7 @@ def problem(folder: str, stage: str, cache_folder: str) -> Problem:
     return Problem(
         dataset.taxonomy,
         reduced / scale,
-        torch.from_numpy(labels).long(),
+        torch.from_numpy(labels.copy()).long(),
         (torch.from_numpy(queries).float() - mean) @ components / scale,
         query_labels,
         dataset.md5(),
@@ -105,20 +105,12 @@ def measure(task: dict[str, Any], folder: str, cache_folder: str) -> dict[str, A
     taxonomy = shuffled(known.taxonomy, task["seed"]) if task["shuffled"] else known.taxonomy
     options = dict(task["options"])
     recipe = RECIPES[Path(folder).name]
-    config = TrainingConfig(
-        epochs=recipe.epochs,
-        batch=recipe.batch,
-        optimiser="adam",
-        lr=options.pop("lr", 1e-2),
-        weight_decay=0.05,
-        clip=100.0,
-        seed=task["seed"],
-    )
+    config = head_config(recipe, task["seed"], options.pop("lr", 1e-2))
     if "seed" in (field.name for field in fields(objective(task["method"]).config_type)):
         options["seed"] = task["seed"]
     torch.manual_seed(task["seed"])
     learned = build(task["method"], Setting(task["bits"], taxonomy, known.labels), options)
-    network = _head(learned, known, config)
+    network = train_head(learned, known, config)
     with torch.no_grad():
         database = learned.search_form(embed(network, known.inputs, batch=5000))
         queries = learned.search_form(embed(network, known.queries, batch=5000), query=True)
@@ -126,7 +118,21 @@ def measure(task: dict[str, Any], folder: str, cache_folder: str) -> dict[str, A
     return found | {"data_md5": known.data_md5}
 
 
-def _head(learned: Objective[Any], known: Problem, config: TrainingConfig) -> nn.Module:
+def head_config(recipe: Recipe, seed: int, lr: float = 1e-2) -> TrainingConfig:
+    """How a head is trained on frozen features."""
+    return TrainingConfig(
+        epochs=recipe.epochs,
+        batch=recipe.batch,
+        optimiser="adam",
+        lr=lr,
+        weight_decay=0.05,
+        clip=100.0,
+        seed=seed,
+    )
+
+
+def train_head(learned: Objective[Any], known: Problem, config: TrainingConfig) -> nn.Module:
+    """The trained head of an objective, or its solved hash layer."""
     width = known.inputs.shape[1]
     if isinstance(learned, Projection):
         projection = nn.Linear(width, learned.width)
