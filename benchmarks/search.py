@@ -23,6 +23,7 @@ import llvmlite.binding as llvm
 import numba as nb
 import numpy as np
 import numpy.typing as npt
+import psutil  # type: ignore[import-untyped]
 from rich.console import Console
 from usearch.compiled import MetricKind, ScalarKind
 from usearch.index import search as usearch_search
@@ -41,6 +42,8 @@ RESULTS = Path(__file__).parent / "results"
 BATCHES = (1, 10, 100, 1000)
 SHARES = (0.001, 0.01, 0.1, 0.5)
 LONGEST = 2.5  # seconds that one call may take; a method that needs more is not given larger batches
+HUGE = 100_000_000  # once
+BYTES_NEEDED = 60  # a code, while an index and its peer are built
 PREFIXES = {100_000: "100k", 1_000_000: "1M", 10_000_000: "10M", 100_000_000: "100M"}
 
 Search = Callable[[Codes, int], npt.NDArray[np.int32]]
@@ -310,7 +313,7 @@ def case(kind: str, codes: Codes, queries: Codes, bits: int, options: argparse.N
     if count <= 1_000_000 and kind == "uniform":
         methods |= {"numpy": of_numpy(codes, bits), "usearch exact": of_usearch(codes)}
     rows = interleaved(methods, queries, 10, BATCHES if not big else BATCHES[:3], options.rounds)
-    if bits == 64 and kind in ("uniform", "c10"):
+    if bits == 64 and kind in ("uniform", "c10") and count < HUGE:
         few = {n: methods[n] for n in ("faiss flat", "taxohash")}
         rows += interleaved(few, queries, 100, (1, 100), options.rounds)
     row: Row = {
@@ -319,7 +322,7 @@ def case(kind: str, codes: Codes, queries: Codes, bits: int, options: argparse.N
     }  # fmt: skip
     index.search(queries[:100], 10)
     row["touched_share"] = index.stats()["touched"] / (100 * count)
-    if kind in ("uniform", "c10") and bits == 64:
+    if kind in ("uniform", "c10") and bits == 64 and count < HUGE:
         row["filters"] = filters(index, queries, options.rounds)
         row["changes"] = changes(index, queries)
     return row
@@ -330,11 +333,16 @@ def cases(options: argparse.Namespace) -> Iterator[Row]:
     sizes, kinds = options.sizes, [kind for kind in options.kinds if kind != "real"]
     wanted = [(kind, n, 64) for n in sizes for kind in kinds]
     wanted += [(kind, 1_000_000, bits) for bits in (48, 128) for kind in kinds[:1] if 1_000_000 in sizes]
+    if "uniform" in kinds and 10_000_000 in sizes:
+        wanted.append(("uniform", HUGE, 64))
     for kind, count, bits in wanted:
+        if psutil.virtual_memory().available < BYTES_NEEDED * count:
+            yield {"case": f"{kind} {PREFIXES.get(count, count)} x {bits}", "skipped": "not enough memory"}
+            continue
         yield case(kind, synthetic(kind, count, bits, 2), synthetic(kind, 1100, bits, 3), bits, options)
     if "real" in options.kinds:
         try:
-            train, test, labels, words = real(options.data, options.generation, 64)
+            train, test, labels, words = real(options.data, options.work, 64)
         except (TaxohashError, OSError) as error:
             yield {"case": "real", "skipped": str(error)}
             return
@@ -374,7 +382,9 @@ def main() -> None:
     parser.add_argument(
         "--data", type=Path, default=Path("data"), help="dataset whose codes are the real ones"
     )
-    parser.add_argument("--generation", type=Path, help="generation whose hasher makes them")
+    parser.add_argument(
+        "--work", type=Path, default=Path(".cache/search"), help="run of the hasher that makes them"
+    )
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--out", type=Path, default=RESULTS)
     options = parser.parse_args()

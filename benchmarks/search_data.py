@@ -5,13 +5,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from taxohash.codes import Codes, pack, unpack
-from taxohash.datasets import Dataset
-from taxohash.images import Preprocessing
-from taxohash.inference import Hasher
+from taxohash.codes import Codes, unpack
+from taxohash.networks import encode_pixels
+from taxohash.runs import train
 
 COARSE, FINE = 20, 500
-FEATURES = 4096
 CHUNK = 1 << 20
 
 Floats = npt.NDArray[np.float32]
@@ -47,39 +45,20 @@ def synthetic(kind: str, count: int, bits: int, seed: int) -> Codes:
     return codes
 
 
-def real(data: Path, generation: Path | None, bits: int) -> tuple[Codes, Codes, npt.NDArray[np.int32], str]:
+def real(data: Path, work: Path, bits: int) -> tuple[Codes, Codes, npt.NDArray[np.int32], str]:
     """Codes of the train and the test images of a dataset, the train labels, and in words how they were made.
 
-    By the hasher of `generation`; without one, by ridge regression from 4096 random ReLU features of the pixels to
-    the signs of class codes (fine classes 15 % from their coarse class), fitted on train.
+    The hasher is trained with the defaults; a finished run in `work` is used again.
     """
-    dataset = Dataset.open(data)
-    labels = dataset.labels("train")
-    if generation is not None:
-        hasher = Hasher(generation)
-        made = [
-            hasher.encode(dataset.pixels(s, hasher.generation.preprocessing, progress=False))
-            for s in ("train", "test")
-        ]
-        return made[0], made[1], labels, f"generation {hasher.generation.id} on {dataset.taxonomy.name}"
-    pre = Preprocessing(28, 1, "pad", (0.0,), (1.0,))
-    pixels = [
-        dataset.pixels(s, pre, progress=False).reshape(dataset.count(s), -1) / 255 for s in ("train", "test")
-    ]
-    rng = np.random.default_rng(0)
-    mean = pixels[0].mean(axis=0)
-    weights = rng.normal(
-        0, pixels[0].std() ** -1 * pixels[0].shape[1] ** -0.5, (pixels[0].shape[1], FEATURES)
+    run = train(data, work, bits=bits)
+    dataset, network = run.dataset(data), run.network()
+    train_codes, test_codes = (
+        encode_pixels(network, dataset.pixels(split, network.preprocessing)) for split in ("train", "test")
     )
-    features = [np.maximum((p - mean).astype(np.float32) @ weights.astype(np.float32), 0) for p in pixels]
-    ancestors = dataset.taxonomy.ancestors
-    coarse = np.packbits(rng.integers(0, 2, (ancestors[:, 0].max() + 1, bits), dtype=np.uint8), axis=1)
-    classes = flip(rng, coarse[ancestors[:, 0]], np.full(bits, 0.15, np.float32))
-    targets = 2 * unpack(classes, bits).astype(np.float32) - 1
-    gram = features[0].T @ features[0] + 10 * np.eye(FEATURES, dtype=np.float32)
-    solved = np.linalg.solve(gram, features[0].T @ targets[labels])
-    train, test = (pack((f @ solved).astype(np.float32)) for f in features)
-    return train, test, labels, f"random-feature ridge hasher on {dataset.taxonomy.name}"
+    made_by = (
+        f"{run.config.objective}, {bits} bits, {run.config.training.epochs} epochs on {dataset.taxonomy.name}"
+    )
+    return train_codes, test_codes, dataset.labels("train"), made_by
 
 
 def resampled(

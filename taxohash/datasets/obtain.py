@@ -36,6 +36,8 @@ def obtain(root: Path = Path(), source: str | None = None) -> Dataset:
     data, wanted = root / "data", tracked_md5(root / "data.dvc")
     if not _matches(data, wanted) and _has_remote(root):
         _dvc(root, "pull", "data.dvc")
+    if data.is_dir() and not any(data.iterdir()):
+        data.rmdir()
     if not data.exists():
         prepare(NAME, data, source)
     if not _matches(data, wanted):

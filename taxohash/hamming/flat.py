@@ -7,7 +7,8 @@ may not), or empty for all. `best` is uint64[k], a max-heap of keys distance << 
 (distance, row), so ties fall by row without another word.
 
 The scan makes one branch-free pass "how many of these 256 are near enough?" that compiles to vector popcounts;
-only a block with a hit is looked at again.
+only a block with a hit is looked at again. Learned codes repeat, so many are exactly as far as the k-th: where ties can
+still win by row, a second such pass over whole keys comes before any code is looked at by itself.
 """
 
 from typing import Any
@@ -43,6 +44,23 @@ def count_near(width, words, start, stop, query, limit):  # type: ignore[no-unty
     hits = 0
     for i in range(block.size // len(width)):
         hits += np.int64(distance(width, block, i, query)) < limit
+    return hits
+
+
+@nb.njit(**OPTIONS)
+def count_below(width, words, origin, rows, start, stop, query, key):  # type: ignore[no-untyped-def]
+    """How many codes at positions start..stop-1 have a key below `key`; words[0] belongs to position `origin`."""
+    block = words[start * len(width) : stop * len(width)]
+    count = block.size // len(width)
+    hits = 0
+    if rows.size:
+        numbers = rows[origin + start : origin + stop]
+        for i in range(count):
+            hits += ((distance(width, block, i, query) << SHIFT) | np.uint64(numbers[i])) < key
+    else:
+        first = np.uint64(origin + start)
+        for i in range(count):
+            hits += ((distance(width, block, i, query) << SHIFT) | (first + np.uint64(i))) < key
     return hits
 
 
@@ -104,9 +122,11 @@ def scan(width, words, origin, rows, mask, start, stop, query, best, ordered):  
         end = min(block + BLOCK, stop)
         if count_near(width, words, block, end, query, limit) == 0:
             continue
+        if not ordered and count_below(width, words, origin, rows, block, end, query, best[0]) == 0:
+            continue
         for sub in range(block, end, SUB_BLOCK):
             sub_end = min(sub + SUB_BLOCK, end)
-            if count_near(width, words, sub, sub_end, query, limit) == 0:
+            if count_below(width, words, origin, rows, sub, sub_end, query, best[0]) == 0:
                 continue
             for position in range(sub, sub_end):
                 near = distance(width, words, position, query)

@@ -19,6 +19,7 @@ AHEAD = 16  # windows asked for before the first of them is scanned
 STEP = 16  # centres asked at once whether they may matter
 LIKELY = 5  # rings about its own distance that a query's nearest centre is looked at first
 LINE = 8  # words of a cache line
+FETCHED = 32 * LINE  # words of a window asked for ahead; the CPU follows a longer run by itself
 TRIAL = 4  # queries of a batch after which it is asked whether skipping pays
 
 
@@ -90,8 +91,10 @@ def _search(width, bits, words, rows, mask, centres, offsets, extents, query, sc
                 windows[count, 0], windows[count, 1] = start, stop
                 count += 1
                 touched += stop - start
-                prefetch(words, start * len(width))
-                prefetch(words, start * len(width) + LINE)
+                for word in range(
+                    start * len(width), min(stop * len(width), start * len(width) + FETCHED), LINE
+                ):
+                    prefetch(words, word)
         if touched > budget:
             return np.int64(-1)
         for j in range(count):

@@ -23,12 +23,14 @@ class Selection:
     def __init__(self, allowed: npt.ArrayLike, end: int, once: bool = False) -> None:
         self.bitmap = _bitmap(allowed, end)
         self.count = int(np.bitwise_count(self.bitmap).sum())
-        self._share = TAKE_ONCE if once else TAKE
+        self._once = once
         self._taken: tuple[Segment, Segment] | None = None
 
     def apply(self, base: Segment) -> tuple[Segment, bool]:
         """The segment to search instead of `base`, and whether the bitmap still has to be applied to it."""
-        if self.count * self._share > len(base):
+        if self.count * (TAKE_ONCE if self._once else TAKE) > len(base):
+            return base, True
+        if self._once and base.rows.size:  # to find the few codes, the row of every code would be asked for
             return base, True
         taken = self._taken  # read once: another thread may replace it
         if taken is None or taken[0] is not base:

@@ -44,6 +44,11 @@ def test_without_a_remote_it_is_prepared_and_then_left_alone(
     assert obtain(project).splits == ("train", "test")
 
 
+def test_an_empty_folder_is_no_data(project: Path) -> None:
+    (project / "data").mkdir()
+    assert obtain(project).splits == ("train", "test")
+
+
 def test_a_remote_comes_first(project: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copytree(tiny, project / "data")
     for command in (
