@@ -121,7 +121,8 @@ class HammingIndex:
         base, mask, tail_mask = _apply(state, selection)
         if most > LONG_K:
             return self._search_long(asked, most, base, state.tail, mask, tail_mask)
-        best: Keys = np.full((max(len(asked), 1), max(most, 1)), flat.EMPTY)
+        best: Keys = np.empty((max(len(asked), 1), max(most, 1)), dtype=np.uint64)
+        best.fill(flat.EMPTY)
         if len(asked) == 0 or most == 0:
             most = min(most, _count_allowed(base, mask, state.tail, tail_mask))
             return np.empty((len(asked), most), dtype=np.int32), np.empty((len(asked), most), dtype=np.int64)

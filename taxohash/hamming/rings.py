@@ -11,15 +11,17 @@ with offsets uint32[C, bits + 2]. Other conventions as in `flat`.
 import numba as nb
 import numpy as np
 
-from taxohash.hamming.flat import OPTIONS, SHIFT, collect, distance, scan
+from taxohash.hamming.flat import EMPTY, OPTIONS, SHIFT, collect, distance, scan
 from taxohash.hamming.intrinsics import prefetch
 
 FAR = np.int64(1 << 62)
 AHEAD = 16  # windows asked for before the first of them is scanned
 STEP = 16  # centres asked at once whether they may matter
-LIKELY = 5  # rings about its own distance that a query's nearest centre is looked at first
 LINE = 8  # words of a cache line
 FETCHED = 32 * LINE  # words of a window asked for ahead; the CPU follows a longer run by itself
+LIKELY = 5  # rings about its own distance that a query's nearest centre is looked at first
+CHUNK = 1024  # codes of a ring after which it is asked whether the rest can matter
+SMALL = 4096  # codes of a ring that take no longer to read than to ask for the place to stop
 TRIAL = 4  # queries of a batch after which it is asked whether skipping pays
 
 
@@ -59,48 +61,137 @@ def _candidates(near, extents, limit, first, starts, order):  # type: ignore[no-
     return count
 
 
+@nb.njit(inline="always", **OPTIONS)
+def _least_key(rows, position, floor):  # type: ignore[no-untyped-def]
+    """The least key that a code at `position` or later in its ring can have, if none is nearer than `floor`."""
+    return (np.uint64(floor) << SHIFT) | np.uint64(rows[position])
+
+
+@nb.njit(**OPTIONS)
+def _first_beyond(rows, start, stop, floor, best):  # type: ignore[no-untyped-def]
+    """The first position of the ring start..stop-1 from which no code can enter `best` any more."""
+    while start < stop:
+        middle = (start + stop) // 2
+        if _least_key(rows, middle, floor) < best[0]:
+            start = middle + 1
+        else:
+            stop = middle
+    return start
+
+
+@nb.njit(inline="always", **OPTIONS)
+def _end(rows, start, stop, floor, best):  # type: ignore[no-untyped-def]
+    """Where to stop in the ring start..stop-1, none of whose codes is nearer than `floor`; a small one is read whole."""
+    return _first_beyond(rows, start, stop, floor, best) if stop - start > SMALL else stop
+
+
+@nb.njit(**OPTIONS)
+def _scan_ring(width, words, rows, mask, start, stop, query, best, floor):  # type: ignore[no-untyped-def]
+    """`scan` of one ring, none of whose codes is nearer than `floor`; the codes looked at."""
+    position = start
+    while position < stop and (
+        np.uint64(floor) < best[0] >> SHIFT or _least_key(rows, position, floor) < best[0]
+    ):
+        end = min(position + CHUNK, stop)
+        scan(width, words, 0, rows, mask, position, end, query, best, False)
+        position = end
+    return position - start
+
+
+@nb.njit(inline="always", **OPTIONS)
+def _add_window(width, words, windows, count, start, stop):  # type: ignore[no-untyped-def]
+    """Note a run of codes to be scanned and ask for its memory; how many there are now."""
+    if stop <= start:
+        return count
+    windows[count, 0], windows[count, 1] = start, stop
+    for word in range(start * len(width), min(stop * len(width), start * len(width) + FETCHED), LINE):
+        prefetch(words, word)
+    return count + 1
+
+
+@nb.njit(inline="always", **OPTIONS)
+def _add_rings(width, bits, words, rows, offsets, cell, near, limit, low, high, best, windows, count):  # type: ignore[no-untyped-def]
+    """Note what can matter of the rings low..high of a cell at distance `near`: a run, or two if its lowest is cut.
+
+    Codes of the rings near - limit and near + limit can only tie with the k-th.
+    """
+    first, last = max(low, 0), min(high, bits)
+    if first > last:
+        return count
+    start, stop = np.int64(offsets[cell, first]), np.int64(offsets[cell, last + 1])
+    if last == near + limit:
+        stop = _end(rows, np.int64(offsets[cell, last]), stop, limit, best)
+        last -= 1
+    if first == near - limit and first <= last:
+        second = np.int64(offsets[cell, first + 1])
+        end = _end(rows, start, second, limit, best)
+        if end < second:
+            count = _add_window(width, words, windows, count, start, end)
+            start = second
+    return _add_window(width, words, windows, count, start, stop)
+
+
 @nb.njit(**OPTIONS)
 def _search(width, bits, words, rows, mask, centres, offsets, extents, query, scratch, best, budget):  # type: ignore[no-untyped-def]
-    """One query; the codes it looked at, or -1 if that would be more than `budget`."""
+    """One query; the codes it looked at, or -1 if that would be more than `budget`.
+
+    First the rings of the nearest centre, beginning with the one in which a copy of the query would lie; then those
+    of the other centres, nearest first.
+    """
     near, starts, order, windows = scratch
     centre_distances(width, centres, query, near)
     first = np.argmin(near)
-    home = near[first]
-    low, high = max(home - LIKELY, 0), min(home + LIKELY, bits)
-    start, stop = np.int64(offsets[first, low]), np.int64(offsets[first, high + 1])
-    touched = stop - start
-    scan(width, words, 0, rows, mask, start, stop, query, best, False)
-    limit = min(np.int64(best[0] >> SHIFT), bits)
-    for ring, end in ((max(home - limit, 0), low), (high + 1, min(home + limit, bits) + 1)):
-        if ring < end:
-            start, stop = np.int64(offsets[first, ring]), np.int64(offsets[first, end])
-            touched += stop - start
-            scan(width, words, 0, rows, mask, start, stop, query, best, False)
-    limit = min(np.int64(best[0] >> SHIFT), bits)
-    candidates = _candidates(near, extents, np.int32(limit), first, starts, order)
-    i, wanted = 0, 2
-    while i < candidates:  # windows in batches, so that the cache misses of one overlap with the others'
+    home = np.int64(near[first])
+    touched, seen = np.int64(0), np.int64(-1)
+    while best[0] == EMPTY and seen < bits:  # one ring at a time, until there is a k-th
+        seen += 1
+        for ring in range(home - seen, home + seen + 1, max(2 * seen, 1)):
+            if 0 <= ring <= bits:
+                start, stop = np.int64(offsets[first, ring]), np.int64(offsets[first, ring + 1])
+                touched += _scan_ring(width, words, rows, mask, start, stop, query, best, seen)
+    reach, done, wanted = max(seen, LIKELY), 0, 2
+    candidates = -1
+    while True:
         limit = min(np.int64(best[0] >> SHIFT), bits)
         count = 0
-        while i < candidates and count < wanted:
-            c = order[1, i]
-            i += 1
-            start = np.int64(offsets[c, max(near[c] - limit, 0)])
-            stop = np.int64(offsets[c, min(near[c] + limit, bits) + 1])
-            if stop > start:
-                windows[count, 0], windows[count, 1] = start, stop
-                count += 1
-                touched += stop - start
-                for word in range(
-                    start * len(width), min(stop * len(width), start * len(width) + FETCHED), LINE
-                ):
-                    prefetch(words, word)
+        if seen < limit:
+            reach = min(reach, limit)
+            for low, high in ((home - reach, home - seen - 1), (home + seen + 1, home + reach)):
+                count = _add_rings(
+                    width, bits, words, rows, offsets, first, home, limit, low, high, best, windows, count
+                )
+            seen, reach = reach, bits
+        else:
+            if candidates < 0:
+                candidates = _candidates(near, extents, np.int32(limit), first, starts, order)
+            if done == candidates:
+                return touched
+            while done < candidates and count < wanted:  # in batches: their cache misses overlap
+                c = order[1, done]
+                at = np.int64(near[c])
+                count = _add_rings(
+                    width,
+                    bits,
+                    words,
+                    rows,
+                    offsets,
+                    c,
+                    at,
+                    limit,
+                    at - limit,
+                    at + limit,
+                    best,
+                    windows,
+                    count,
+                )
+                done += 1
+            wanted = min(2 * wanted, AHEAD)
+        for j in range(count):
+            touched += windows[j, 1] - windows[j, 0]
         if touched > budget:
             return np.int64(-1)
         for j in range(count):
             scan(width, words, 0, rows, mask, windows[j, 0], windows[j, 1], query, best, False)
-        wanted = min(2 * wanted, windows.shape[0])
-    return touched
 
 
 @nb.njit(**OPTIONS)
@@ -117,7 +208,7 @@ def search_rings(width, bits, words, rows, mask, centres, offsets, extents, quer
         np.empty(count, np.int32),
         np.empty(bits + 2, np.int32),
         np.empty((2, count), np.int32),
-        np.empty((AHEAD, 2), np.int64),
+        np.empty((AHEAD + 1, 2), np.int64),
     )
     total, failed = 0, 0
     for q in range(queries.shape[0]):

@@ -262,7 +262,7 @@ def arrange(
     cells: npt.NDArray[np.uint16],
     radii: npt.NDArray[np.uint16],
 ) -> Rings:
-    """Codes whose centres and radii are known, sorted into rings."""
+    """Codes in ascending rows whose centres and radii are known, sorted into rings; in each, rows ascend."""
     width = width_of(bits)
     offsets = np.empty((centres.words.size // len(width), bits + 2), dtype=np.uint32)
     out_words, out_rows = np.empty_like(words), np.empty(cells.size, dtype=np.uint32)
@@ -294,10 +294,16 @@ def merge(base: Segment, mask: Bitmap, words: Words, rows: RowNumbers) -> Segmen
     if isinstance(base, Rings):
         cells, radii = base.ring_of()
         new_cells, new_radii = base.centres.assign(words, width)
+        all_rows = np.concatenate([old_rows, rows])
+        order = by_row(all_rows)
         return arrange(
-            base.bits, np.concatenate([old_words.ravel(), words]), np.concatenate([old_rows, rows]), base.centres,
-            np.concatenate([cells[kept], new_cells]), np.concatenate([radii[kept], new_radii]),
-        )  # fmt: skip
+            base.bits,
+            np.concatenate([old_words, words.reshape(-1, len(width))])[order].ravel(),
+            all_rows[order],
+            base.centres,
+            np.concatenate([cells[kept], new_cells])[order],
+            np.concatenate([radii[kept], new_radii])[order],
+        )
     order = np.argsort(rows, kind="stable")
     at = np.searchsorted(old_rows, rows[order])
     all_rows = np.insert(old_rows, at, rows[order])
@@ -306,6 +312,13 @@ def merge(base: Segment, mask: Bitmap, words: Words, rows: RowNumbers) -> Segmen
         all_rows.size == 0 or all_rows[-1] == all_rows.size - 1
     )  # ascending and distinct: row = position
     return keep_flat(base.bits, all_words, NO_ROWS if dense else all_rows)
+
+
+def by_row(rows: RowNumbers) -> npt.NDArray[np.int64]:
+    """The order that sorts different row numbers, without comparing them."""
+    places = np.full(int(rows.max(initial=0)) + 1, -1, dtype=np.int64)
+    places[rows] = np.arange(rows.size)
+    return places[places >= 0]
 
 
 def restore(bits: int, layout: str, count: int, arrays: Arrays) -> Segment:

@@ -40,9 +40,8 @@ def to_words(codes: npt.ArrayLike, bits: int, what: str = "codes") -> Words:
         )
     if width % 8 == 0:
         words = np.ascontiguousarray(array).view(np.uint64)
-        return np.require(
-            words, requirements=["C", "A", "W"]
-        )  # the kernels are compiled for aligned, writable arrays
+        flags = words.flags  # the kernels are compiled for aligned, writable arrays
+        return words if flags.aligned and flags.writeable else words.copy()
     padded = np.zeros((len(array), (width + 7) // 8 * 8), dtype=np.uint8)
     padded[:, :width] = array
     return padded.view(np.uint64)

@@ -150,6 +150,26 @@ def test_distances_are_those_of_faiss(kind: str, bits: int) -> None:
         np.testing.assert_array_equal(near[span], np.sort(peer_near[span]))
 
 
+def test_ties_among_thousands_of_copies_fall_by_row_whatever_was_changed() -> None:
+    rng = np.random.default_rng(6)
+    codes = make_codes(rng, 30_000, 64, "duplicates")
+    made = HammingIndex.build(codes, 64)
+    assert made.stats()["layout"] == "rings"
+    flips = np.packbits(rng.random((30, 64)) < 0.03, axis=1)
+    queries = np.concatenate(
+        [make_codes(rng, 5, 64, "duplicates"), make_codes(rng, 30, 64, "duplicates") ^ flips]
+    )
+    for _ in range(3):
+        for k in (1, 10, 300):
+            assert_answers(made, codes, queries, k, np.arange(len(codes)))
+        rows = rng.permutation(len(codes))[:2000]
+        codes[rows] = make_codes(rng, len(rows), 64, "duplicates")
+        made.update(rows, codes[rows])
+        made.compact()
+    assert made.search(queries, 10)[0].shape == (35, 10)
+    assert made.stats()["touched"] < 35 * len(codes) / 5  # not every copy is looked at
+
+
 @pytest.mark.parametrize("kind", ["uniform", "clustered"])
 def test_what_must_not_matter(kind: str) -> None:
     """XOR of everything with one mask, and a permutation of the bits, change no answer; rows follow their codes."""
