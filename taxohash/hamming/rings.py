@@ -80,8 +80,13 @@ def _first_beyond(rows, start, stop, floor, best):  # type: ignore[no-untyped-de
 
 
 @nb.njit(inline="always", **OPTIONS)
-def _end(rows, start, stop, floor, best):  # type: ignore[no-untyped-def]
-    """Where to stop in the ring start..stop-1, none of whose codes is nearer than `floor`; a small one is read whole."""
+def _end(rows, firsts, start, stop, cell, ring, floor, best):  # type: ignore[no-untyped-def]
+    """Where to stop in a ring at start..stop-1, none of whose codes is nearer than `floor`.
+
+    A small ring is read whole, unless nothing of it can enter.
+    """
+    if (np.uint64(floor) << SHIFT) | np.uint64(firsts[cell, ring]) >= best[0]:
+        return start
     return _first_beyond(rows, start, stop, floor, best) if stop - start > SMALL else stop
 
 
@@ -110,21 +115,22 @@ def _add_window(width, words, windows, count, start, stop):  # type: ignore[no-u
 
 
 @nb.njit(inline="always", **OPTIONS)
-def _add_rings(width, bits, words, rows, offsets, cell, near, limit, low, high, best, windows, count):  # type: ignore[no-untyped-def]
+def _add_rings(width, bits, words, rows, cells, cell, near, limit, low, high, best, windows, count):  # type: ignore[no-untyped-def]
     """Note what can matter of the rings low..high of a cell at distance `near`: a run, or two if its lowest is cut.
 
     Codes of the rings near - limit and near + limit can only tie with the k-th.
     """
+    offsets, _extents, firsts = cells
     first, last = max(low, 0), min(high, bits)
     if first > last:
         return count
     start, stop = np.int64(offsets[cell, first]), np.int64(offsets[cell, last + 1])
     if last == near + limit:
-        stop = _end(rows, np.int64(offsets[cell, last]), stop, limit, best)
+        stop = _end(rows, firsts, np.int64(offsets[cell, last]), stop, cell, last, limit, best)
         last -= 1
     if first == near - limit and first <= last:
         second = np.int64(offsets[cell, first + 1])
-        end = _end(rows, start, second, limit, best)
+        end = _end(rows, firsts, start, second, cell, first, limit, best)
         if end < second:
             count = _add_window(width, words, windows, count, start, end)
             start = second
@@ -132,12 +138,13 @@ def _add_rings(width, bits, words, rows, offsets, cell, near, limit, low, high, 
 
 
 @nb.njit(**OPTIONS)
-def _search(width, bits, words, rows, mask, centres, offsets, extents, query, scratch, best, budget):  # type: ignore[no-untyped-def]
+def _search(width, bits, words, rows, mask, centres, cells, query, scratch, best, budget):  # type: ignore[no-untyped-def]
     """One query; the codes it looked at, or -1 if that would be more than `budget`.
 
     First the rings of the nearest centre, beginning with the one in which a copy of the query would lie; then those
     of the other centres, nearest first.
     """
+    offsets, extents, _firsts = cells
     near, starts, order, windows = scratch
     centre_distances(width, centres, query, near)
     first = np.argmin(near)
@@ -145,8 +152,9 @@ def _search(width, bits, words, rows, mask, centres, offsets, extents, query, sc
     touched, seen = np.int64(0), np.int64(-1)
     while best[0] == EMPTY and seen < bits:  # one ring at a time, until there is a k-th
         seen += 1
-        for ring in range(home - seen, home + seen + 1, max(2 * seen, 1)):
-            if 0 <= ring <= bits:
+        for sign in (-1, 1):
+            ring = home + sign * seen
+            if 0 <= ring <= bits and (sign > 0 or seen > 0):
                 start, stop = np.int64(offsets[first, ring]), np.int64(offsets[first, ring + 1])
                 touched += _scan_ring(width, words, rows, mask, start, stop, query, best, seen)
     reach, done, wanted = max(seen, LIKELY), 0, 2
@@ -158,7 +166,7 @@ def _search(width, bits, words, rows, mask, centres, offsets, extents, query, sc
             reach = min(reach, limit)
             for low, high in ((home - reach, home - seen - 1), (home + seen + 1, home + reach)):
                 count = _add_rings(
-                    width, bits, words, rows, offsets, first, home, limit, low, high, best, windows, count
+                    width, bits, words, rows, cells, first, home, limit, low, high, best, windows, count
                 )
             seen, reach = reach, bits
         else:
@@ -169,20 +177,9 @@ def _search(width, bits, words, rows, mask, centres, offsets, extents, query, sc
             while done < candidates and count < wanted:  # in batches: their cache misses overlap
                 c = order[1, done]
                 at = np.int64(near[c])
+                low, high = at - limit, at + limit
                 count = _add_rings(
-                    width,
-                    bits,
-                    words,
-                    rows,
-                    offsets,
-                    c,
-                    at,
-                    limit,
-                    at - limit,
-                    at + limit,
-                    best,
-                    windows,
-                    count,
+                    width, bits, words, rows, cells, c, at, limit, low, high, best, windows, count
                 )
                 done += 1
             wanted = min(2 * wanted, AHEAD)
@@ -195,15 +192,17 @@ def _search(width, bits, words, rows, mask, centres, offsets, extents, query, sc
 
 
 @nb.njit(**OPTIONS)
-def search_rings(width, bits, words, rows, mask, centres, offsets, extents, queries, best, budget, left):  # type: ignore[no-untyped-def]
-    """Bring the codes that queries uint64[Q, W] need into best uint64[Q, k]; extents int32[2, C] are the
-    least and the greatest radius of each centre.
+def search_rings(width, bits, words, rows, mask, centres, cells, queries, best, budget, left):  # type: ignore[no-untyped-def]
+    """Bring the codes that queries uint64[Q, W] need into best uint64[Q, k].
+
+    cells = (offsets, extents int32[2, C], the least and the greatest radius of each centre, firsts uint32[C, bits + 1],
+    the least row of each ring).
 
     A query that would look at more than `budget` codes is marked in left bool[Q] and needs a full scan (what it
     found so far may stay in its heap: bringing a code in twice must then be avoided by starting afresh). When most
     queries of a batch come to that, the rest are left at once. Returns the codes looked at.
     """
-    count = offsets.shape[0]
+    count = cells[0].shape[0]
     scratch = (
         np.empty(count, np.int32),
         np.empty(bits + 2, np.int32),
@@ -216,7 +215,7 @@ def search_rings(width, bits, words, rows, mask, centres, offsets, extents, quer
             left[q] = True
             continue
         touched = _search(
-            width, bits, words, rows, mask, centres, offsets, extents, queries[q], scratch, best[q], budget
+            width, bits, words, rows, mask, centres, cells, queries[q], scratch, best[q], budget
         )
         left[q] = touched < 0
         failed += left[q]

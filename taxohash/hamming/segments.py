@@ -167,6 +167,7 @@ class Rings:
     centres: Centres
     offsets: npt.NDArray[np.uint32]
     extents: npt.NDArray[np.int32]  # [2, C]: the least and the greatest radius of each centre
+    firsts: RowNumbers  # [C, bits + 1]: the least row of each ring
     layout = "rings"
 
     def __len__(self) -> int:
@@ -177,8 +178,8 @@ class Rings:
         width = width_of(self.bits)
         touched = int(
             rings.search_rings(
-                width, self.bits, self.codes, self.rows, mask, self.centres.words, self.offsets, self.extents,
-                queries, best, max(len(self) // BUDGET, 4096), left,
+                width, self.bits, self.codes, self.rows, mask, self.centres.words,
+                (self.offsets, self.extents, self.firsts), queries, best, max(len(self) // BUDGET, 4096), left,
             )
         )  # fmt: skip
         if left.any():
@@ -267,14 +268,19 @@ def arrange(
     offsets = np.empty((centres.words.size // len(width), bits + 2), dtype=np.uint32)
     out_words, out_rows = np.empty_like(words), np.empty(cells.size, dtype=np.uint32)
     rings.place(width, words, rows, cells, radii, offsets, out_words, out_rows)
-    return Rings(bits, out_words, out_rows, centres, offsets, extents_of(offsets))
+    return rings_of(bits, out_words, out_rows, centres, offsets)
 
 
-def extents_of(offsets: npt.NDArray[np.uint32]) -> npt.NDArray[np.int32]:
-    """The least and the greatest radius of the codes of each centre, int32[2, C]."""
+def rings_of(
+    bits: int, words: Words, rows: RowNumbers, centres: Centres, offsets: npt.NDArray[np.uint32]
+) -> Rings:
+    """Codes that lie in rings already, and what a search wants to know of these."""
     held = offsets[:, 1:] > offsets[:, :-1]
     last = held.shape[1] - 1
-    return np.stack([held.argmax(axis=1), last - held[:, ::-1].argmax(axis=1)], axis=0).astype(np.int32)
+    extents = np.stack([held.argmax(axis=1), last - held[:, ::-1].argmax(axis=1)], axis=0).astype(np.int32)
+    firsts = np.zeros(held.shape, dtype=np.uint32)
+    firsts[held] = rows[offsets[:, :-1][held]]
+    return Rings(bits, words, rows, centres, offsets, extents, firsts)
 
 
 def make_segment(bits: int, words: Words, rows: RowNumbers, given: Words | None) -> Segment:
@@ -326,7 +332,7 @@ def restore(bits: int, layout: str, count: int, arrays: Arrays) -> Segment:
     a = arrays
     if layout == "rings":
         centres = Centres(a["centres"], a["heads"], a["ends"])
-        return Rings(bits, a["codes"], a["rows"], centres, a["offsets"], extents_of(a["offsets"]))
+        return rings_of(bits, a["codes"], a["rows"], centres, a["offsets"])
     if layout == "sliced":
         return Sliced(bits, a["blocks"], a["rows"], count)
     return Run(bits, a["codes"], a["rows"], count)
