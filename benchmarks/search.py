@@ -29,6 +29,7 @@ from usearch.compiled import MetricKind, ScalarKind
 from usearch.index import search as usearch_search
 
 from benchmarks.search_data import real, resampled, synthetic
+from benchmarks.search_profile import profile
 from benchmarks.search_report import write
 from taxohash.codes import Codes
 from taxohash.errors import TaxohashError
@@ -322,6 +323,8 @@ def case(kind: str, codes: Codes, queries: Codes, bits: int, options: argparse.N
     }  # fmt: skip
     index.search(queries[:100], 10)
     row["touched_share"] = index.stats()["touched"] / (100 * count)
+    if bits == 64:
+        row["profile"] = profile(index, queries, options.rounds)
     if kind in ("uniform", "c10") and bits == 64 and count < HUGE:
         row["filters"] = filters(index, queries, options.rounds)
         row["changes"] = changes(index, queries)

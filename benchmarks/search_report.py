@@ -49,6 +49,11 @@ def markdown(result: Row) -> str:
                 f" {times} | {row['recall']:.4g} |"
             )
         lines.append("")
+        if "profile" in case:
+            lines += [
+                "microseconds a query: " + ", ".join(f"{k} {v:.3g}" for k, v in case["profile"].items()),
+                "",
+            ]
         if "filters" in case:
             lines += ["| allowed, batch 1 | min ms | median ms |", "|---|---|---|"]
             lines += [
