@@ -7,8 +7,8 @@ may not), or empty for all. `best` is uint64[k], a max-heap of keys distance << 
 (distance, row), so ties fall by row without another word.
 
 The scan makes one branch-free pass "how many of these 256 are near enough?" that compiles to vector popcounts;
-only a block with a hit is looked at again. Learned codes repeat, so many are exactly as far as the k-th: where ties can
-still win by row, a second such pass over whole keys comes before any code is looked at by itself.
+only a block with a hit is looked at again. Learned codes repeat, so many can be exactly as far as the k-th: where ties
+can still win by row and hits are many, a second such pass over whole keys comes before any is looked at by itself.
 """
 
 from typing import Any
@@ -22,6 +22,7 @@ from taxohash.hamming.intrinsics import popcount
 OPTIONS: dict[str, Any] = {**kernel_cache.OPTIONS, "boundscheck": False, "error_model": "numpy"}
 BLOCK = 256
 SUB_BLOCK = 32
+MANY = 16  # near codes in a block that are more likely ties of the k-th than better
 EMPTY = np.uint64(0xFFFF_FFFF_FFFF_FFFF)  # a heap slot not yet filled: farther than any code
 NOWHERE = np.uint64(0xFFFF_FFFF)  # the row of a code that was removed
 SHIFT = np.uint64(32)
@@ -120,13 +121,17 @@ def scan(width, words, origin, rows, mask, start, stop, query, best, ordered):  
     limit = bound(best, ordered)
     for block in range(start, stop, BLOCK):
         end = min(block + BLOCK, stop)
-        if count_near(width, words, block, end, query, limit) == 0:
+        hits = count_near(width, words, block, end, query, limit)
+        if hits == 0:
             continue
-        if not ordered and count_below(width, words, origin, rows, block, end, query, best[0]) == 0:
+        many = not ordered and hits > MANY
+        if many and count_below(width, words, origin, rows, block, end, query, best[0]) == 0:
             continue
         for sub in range(block, end, SUB_BLOCK):
             sub_end = min(sub + SUB_BLOCK, end)
-            if count_below(width, words, origin, rows, sub, sub_end, query, best[0]) == 0:
+            if count_near(width, words, sub, sub_end, query, limit) == 0:
+                continue
+            if many and count_below(width, words, origin, rows, sub, sub_end, query, best[0]) == 0:
                 continue
             for position in range(sub, sub_end):
                 near = distance(width, words, position, query)

@@ -11,7 +11,7 @@ with offsets uint32[C, bits + 2]. Other conventions as in `flat`.
 import numba as nb
 import numpy as np
 
-from taxohash.hamming.flat import EMPTY, OPTIONS, SHIFT, collect, distance, scan
+from taxohash.hamming.flat import EMPTY, LOW, OPTIONS, SHIFT, collect, distance, scan
 from taxohash.hamming.intrinsics import prefetch
 
 FAR = np.int64(1 << 62)
@@ -21,6 +21,7 @@ LINE = 8  # words of a cache line
 FETCHED = 32 * LINE  # words of a window asked for ahead; the CPU follows a longer run by itself
 LIKELY = 5  # rings about its own distance that a query's nearest centre is looked at first
 CHUNK = 1024  # codes of a ring after which it is asked whether the rest can matter
+FEW = 64  # codes of a ring too few to be worth asking for its first row
 SMALL = 4096  # codes of a ring that take no longer to read than to ask for the place to stop
 TRIAL = 4  # queries of a batch after which it is asked whether skipping pays
 
@@ -79,7 +80,7 @@ def _first_beyond(rows, start, stop, floor, best):  # type: ignore[no-untyped-de
     return start
 
 
-@nb.njit(inline="always", **OPTIONS)
+@nb.njit(**OPTIONS)
 def _end(rows, firsts, start, stop, cell, ring, floor, best):  # type: ignore[no-untyped-def]
     """Where to stop in a ring at start..stop-1, none of whose codes is nearer than `floor`.
 
@@ -103,7 +104,7 @@ def _scan_ring(width, words, rows, mask, start, stop, query, best, floor):  # ty
     return position - start
 
 
-@nb.njit(inline="always", **OPTIONS)
+@nb.njit(**OPTIONS)
 def _add_window(width, words, windows, count, start, stop):  # type: ignore[no-untyped-def]
     """Note a run of codes to be scanned and ask for its memory; how many there are now."""
     if stop <= start:
@@ -114,21 +115,20 @@ def _add_window(width, words, windows, count, start, stop):  # type: ignore[no-u
     return count + 1
 
 
-@nb.njit(inline="always", **OPTIONS)
-def _add_rings(width, bits, words, rows, cells, cell, near, limit, low, high, best, windows, count):  # type: ignore[no-untyped-def]
-    """Note what can matter of the rings low..high of a cell at distance `near`: a run, or two if its lowest is cut.
+@nb.njit(**OPTIONS)
+def _add_rings(width, words, rows, offsets, firsts, cell, near, limit, low, high, tied, best, windows, count):  # type: ignore[no-untyped-def]
+    """Note the rings low..high of a cell at distance `near`: one run of codes, or two if its lowest ring is cut.
 
-    Codes of the rings near - limit and near + limit can only tie with the k-th.
+    Codes of the rings near - limit and near + limit can only tie with the k-th. Where `tied`, those that lose are left.
     """
-    offsets, _extents, firsts = cells
-    first, last = max(low, 0), min(high, bits)
+    first, last = max(low, 0), min(high, offsets.shape[1] - 2)
     if first > last:
         return count
     start, stop = np.int64(offsets[cell, first]), np.int64(offsets[cell, last + 1])
-    if last == near + limit:
+    if tied and last == near + limit:
         stop = _end(rows, firsts, np.int64(offsets[cell, last]), stop, cell, last, limit, best)
         last -= 1
-    if first == near - limit and first <= last:
+    if tied and first == near - limit and first <= last:
         second = np.int64(offsets[cell, first + 1])
         end = _end(rows, firsts, start, second, cell, first, limit, best)
         if end < second:
@@ -141,16 +141,26 @@ def _add_rings(width, bits, words, rows, cells, cell, near, limit, low, high, be
 def _search(width, bits, words, rows, mask, centres, cells, query, scratch, best, budget):  # type: ignore[no-untyped-def]
     """One query; the codes it looked at, or -1 if that would be more than `budget`.
 
-    First the rings of the nearest centre, beginning with the one in which a copy of the query would lie; then those
-    of the other centres, nearest first.
+    First the rings of the nearest centre about the query's own distance to it: together, or where one of them holds
+    many of the codes, likely copies, one by one from the ring in which a copy of the query would lie. Then the rest of that
+    centre's, then those of the other centres, nearest first.
     """
-    offsets, extents, _firsts = cells
+    offsets, extents, firsts = cells
     near, starts, order, windows = scratch
     centre_distances(width, centres, query, near)
     first = np.argmin(near)
     home = np.int64(near[first])
+    low, high = max(home - LIKELY, 0), min(home + LIKELY, bits)
+    start, stop = np.int64(offsets[first, low]), np.int64(offsets[first, high + 1])
+    largest = np.int64(0)
+    for step in range(2 * LIKELY + 1):
+        ring = min(low + step, high)
+        largest = max(largest, np.int64(offsets[first, ring + 1]) - np.int64(offsets[first, ring]))
     touched, seen = np.int64(0), np.int64(-1)
-    while best[0] == EMPTY and seen < bits:  # one ring at a time, until there is a k-th
+    if largest <= max((stop - start) // 4, CHUNK):
+        touched, seen = stop - start, np.int64(LIKELY)
+        scan(width, words, 0, rows, mask, start, stop, query, best, False)
+    while best[0] == EMPTY and seen < bits:  # until there is a k-th
         seen += 1
         for sign in (-1, 1):
             ring = home + sign * seen
@@ -161,13 +171,14 @@ def _search(width, bits, words, rows, mask, centres, cells, query, scratch, best
     candidates = -1
     while True:
         limit = min(np.int64(best[0] >> SHIFT), bits)
+        tied = np.int64(best[0] & LOW) * FEW < rows.size  # else few rings begin beyond the k-th's row
         count = 0
         if seen < limit:
             reach = min(reach, limit)
             for low, high in ((home - reach, home - seen - 1), (home + seen + 1, home + reach)):
                 count = _add_rings(
-                    width, bits, words, rows, cells, first, home, limit, low, high, best, windows, count
-                )
+                    width, words, rows, offsets, firsts, first, home, limit, low, high, tied, best, windows, count
+                )  # fmt: skip
             seen, reach = reach, bits
         else:
             if candidates < 0:
@@ -176,12 +187,20 @@ def _search(width, bits, words, rows, mask, centres, cells, query, scratch, best
                 return touched
             while done < candidates and count < wanted:  # in batches: their cache misses overlap
                 c = order[1, done]
-                at = np.int64(near[c])
-                low, high = at - limit, at + limit
-                count = _add_rings(
-                    width, bits, words, rows, cells, c, at, limit, low, high, best, windows, count
-                )
                 done += 1
+                low, high = np.int64(near[c]) - limit, np.int64(near[c]) + limit
+                if tied:
+                    count = _add_rings(
+                        width, words, rows, offsets, firsts, c, low + limit, limit, low, high, tied, best, windows, count
+                    )  # fmt: skip
+                    continue
+                start, stop = np.int64(offsets[c, max(low, 0)]), np.int64(offsets[c, min(high, bits) + 1])
+                if stop > start:  # what _add_window does: a call would take longer
+                    windows[count, 0], windows[count, 1] = start, stop
+                    count += 1
+                    end = min(stop * len(width), start * len(width) + FETCHED)
+                    for word in range(start * len(width), end, LINE):
+                        prefetch(words, word)
             wanted = min(2 * wanted, AHEAD)
         for j in range(count):
             touched += windows[j, 1] - windows[j, 0]
