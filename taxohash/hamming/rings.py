@@ -138,6 +138,15 @@ def _add_rings(width, words, rows, offsets, firsts, cell, near, limit, low, high
 
 
 @nb.njit(**OPTIONS)
+def _largest_ring(offsets, cell, low, high):  # type: ignore[no-untyped-def]
+    """The codes of the largest of the rings low..high of a cell."""
+    largest = np.int64(0)
+    for ring in range(low, high + 1):
+        largest = max(largest, np.int64(offsets[cell, ring + 1]) - np.int64(offsets[cell, ring]))
+    return largest
+
+
+@nb.njit(**OPTIONS)
 def _search(width, bits, words, rows, mask, centres, cells, query, scratch, best, budget):  # type: ignore[no-untyped-def]
     """One query; the codes it looked at, or -1 if that would be more than `budget`.
 
@@ -152,12 +161,8 @@ def _search(width, bits, words, rows, mask, centres, cells, query, scratch, best
     home = np.int64(near[first])
     low, high = max(home - LIKELY, 0), min(home + LIKELY, bits)
     start, stop = np.int64(offsets[first, low]), np.int64(offsets[first, high + 1])
-    largest = np.int64(0)
-    for step in range(2 * LIKELY + 1):
-        ring = min(low + step, high)
-        largest = max(largest, np.int64(offsets[first, ring + 1]) - np.int64(offsets[first, ring]))
     touched, seen = np.int64(0), np.int64(-1)
-    if largest <= max((stop - start) // 4, CHUNK):
+    if _largest_ring(offsets, first, low, high) <= max((stop - start) // 4, CHUNK):
         touched, seen = stop - start, np.int64(LIKELY)
         scan(width, words, 0, rows, mask, start, stop, query, best, False)
     while best[0] == EMPTY and seen < bits:  # until there is a k-th
