@@ -38,6 +38,7 @@ from taxohash.hamming.bitslice import scan_sliced
 from taxohash.hamming.centres import NO_MASK, NO_ROWS, NO_WORDS
 from taxohash.hamming.segments import Run, Sliced, keep_flat
 from taxohash.hamming.words import to_words, width_of
+from taxohash.revision import revision
 
 RESULTS = Path(__file__).parent / "results"
 BATCHES = (1, 10, 100, 1000)
@@ -394,6 +395,7 @@ def main() -> None:
     not_run = {} if importlib.util.find_spec("hammingbird") else {"hammingbird": "no wheel for this Python"}
     found: list[Row] = []
     result: Row = {"machine": machine(), "not_run": not_run, "cases": found}
+    result["machine"] |= revision()
     result |= {"limits": limits(options.rounds), "start": start_costs()}
     for row in cases(options):
         found.append(row)

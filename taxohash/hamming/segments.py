@@ -210,7 +210,7 @@ class Rings:
 
     def arrays(self) -> Arrays:
         return {
-            "codes": self.codes, "rows": self.rows, "offsets": self.offsets,
+            "codes": self.codes, "rows": self.rows, "offsets": self.offsets, "extents": self.extents, "firsts": self.firsts,
             "centres": self.centres.words, "heads": self.centres.heads, "ends": self.centres.ends,
         }  # fmt: skip
 
@@ -268,19 +268,12 @@ def arrange(
     offsets = np.empty((centres.words.size // len(width), bits + 2), dtype=np.uint32)
     out_words, out_rows = np.empty_like(words), np.empty(cells.size, dtype=np.uint32)
     rings.place(width, words, rows, cells, radii, offsets, out_words, out_rows)
-    return rings_of(bits, out_words, out_rows, centres, offsets)
-
-
-def rings_of(
-    bits: int, words: Words, rows: RowNumbers, centres: Centres, offsets: npt.NDArray[np.uint32]
-) -> Rings:
-    """Codes that lie in rings already, and what a search wants to know of these."""
     held = offsets[:, 1:] > offsets[:, :-1]
     last = held.shape[1] - 1
     extents = np.stack([held.argmax(axis=1), last - held[:, ::-1].argmax(axis=1)], axis=0).astype(np.int32)
     firsts = np.zeros(held.shape, dtype=np.uint32)
-    firsts[held] = rows[offsets[:, :-1][held]]
-    return Rings(bits, words, rows, centres, offsets, extents, firsts)
+    firsts[held] = out_rows[offsets[:, :-1][held]]
+    return Rings(bits, out_words, out_rows, centres, offsets, extents, firsts)
 
 
 def make_segment(bits: int, words: Words, rows: RowNumbers, given: Words | None) -> Segment:
@@ -332,7 +325,7 @@ def restore(bits: int, layout: str, count: int, arrays: Arrays) -> Segment:
     a = arrays
     if layout == "rings":
         centres = Centres(a["centres"], a["heads"], a["ends"])
-        return rings_of(bits, a["codes"], a["rows"], centres, a["offsets"])
+        return Rings(bits, a["codes"], a["rows"], centres, a["offsets"], a["extents"], a["firsts"])
     if layout == "sliced":
         return Sliced(bits, a["blocks"], a["rows"], count)
     return Run(bits, a["codes"], a["rows"], count)

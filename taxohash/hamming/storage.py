@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from taxohash.errors import TaxohashError
 
-MAGIC = b"TAXOHAM1"
+MAGIC = b"TAXOHAM2"  # 2: rows ascend in each ring, and searches rely on it
 ALIGN = 64
 
 Array = npt.NDArray[Any]
@@ -52,7 +52,9 @@ def read_arrays(path: Path, mmap: bool) -> tuple[dict[str, Any], dict[str, Array
             length = int.from_bytes(lead[len(MAGIC) :], "little")
             size = path.stat().st_size
             if lead[: len(MAGIC)] != MAGIC or length > size:
-                raise TaxohashError(f"{path} is no Hamming index: pass a file written by HammingIndex.save")
+                raise TaxohashError(
+                    f"{path} is no Hamming index: pass a file that this version of HammingIndex.save wrote"
+                )
             header = json.loads(file.read(length))
     except OSError as error:
         raise TaxohashError(f"cannot read the index {path}: {error.strerror}") from error
