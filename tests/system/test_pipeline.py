@@ -80,14 +80,17 @@ def test_publish_repeat_and_refuse(redis_url: str, data: Dataset, home: Path) ->
 
 
 def plant_worse(data: Dataset, home: Path, seed: int) -> None:
-    """Leave a finished training whose network has forgotten what it learned."""
+    """Leave a finished training whose network gives every image one code.
+
+    Not random weights: a random projection of learned features can rank better than the champion.
+    """
     source, target = (run_folder(str(home), data.md5(), "shpdh", BITS, EPOCHS, s) for s in (0, seed))
     shutil.copytree(source, target)
     config = json.loads((target / "config.json").read_text())
     config["config"]["training"]["seed"] = seed
     (target / "config.json").write_text(json.dumps(config))
     weights = load_file(target / "weights.safetensors")
-    weights["network.hash.weight"] = torch.randn_like(weights["network.hash.weight"])
+    weights["network.hash.weight"] = torch.zeros_like(weights["network.hash.weight"])
     save_file(weights, target / "weights.safetensors")
 
 
