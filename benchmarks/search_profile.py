@@ -9,6 +9,8 @@ import numpy as np
 
 from taxohash.codes import Codes
 from taxohash.hamming import HammingIndex
+from taxohash.hamming.cells import BLOCK, differing
+from taxohash.hamming.intrinsics import LINE
 from taxohash.hamming.rings import centre_distances
 from taxohash.hamming.segments import Rings
 from taxohash.hamming.words import to_words, width_of
@@ -21,8 +23,8 @@ def profile(index: HammingIndex, queries: Codes, rounds: int) -> dict[str, float
     """Microseconds a query of a batch of 100, k = 10, one thread: the least of `rounds`, each with other queries.
 
     `call`: a search that has one code to look at; paid once a batch. For rings also `centres`: the distances to all
-    centres; `read`: nothing but that and reading the codes that might be nearer than the k-th, which no exact search
-    around these centres can leave out; and how many codes and how many separate runs of memory those are.
+    centres; `read`: nothing but that and reading what is kept of the codes that might be nearer than the k-th, which no
+    exact search around these centres can leave out; and how many codes, cache lines and separate runs of codes that is.
     """
     one = HammingIndex.build(queries[:1], index.bits)
     found = {"call": _best([lambda: one.search(queries[:1], K)] * 200)}
@@ -42,34 +44,54 @@ def profile(index: HammingIndex, queries: Codes, rounds: int) -> dict[str, float
 
     def reading(words: Any, limit: Any) -> Callable[[], object]:
         return lambda: _read(
-            width, index.bits, base.codes, base.centres.words, base.offsets, words, limit, near
+            width, index.bits, base.codes, base.centres.words, base.offsets, base.bodies, words, limit, near
         )
 
     counts = [reading(words, limit)() for words, limit in zip(asked, limits, strict=True)]
     found["centres"] = _best([reading(words, none) for words in asked]) / BATCH
     found["read"] = _best([reading(*pair) for pair in zip(asked, limits, strict=True)]) / BATCH
-    found["codes"] = float(np.mean([count[0] for count in counts])) / BATCH  # type: ignore[index]
-    found["runs"] = float(np.mean([count[1] for count in counts])) / BATCH  # type: ignore[index]
+    for place, name in enumerate(("codes", "runs", "lines")):
+        found[name] = float(np.mean([count[place] for count in counts])) / BATCH  # type: ignore[index]
     return found
 
 
 @nb.njit(nogil=True, boundscheck=False, error_model="numpy")
-def _read(width, bits, words, centres, offsets, queries, limits, near):  # type: ignore[no-untyped-def]
-    """Sum the words in all rings within the limits; codes, runs of them, and the sum."""
-    codes, runs, total = np.int64(0), np.int64(0), np.uint64(0)
+def _read(width, bits, words, centres, offsets, bodies, queries, limits, near):  # type: ignore[no-untyped-def]
+    """Sum what has to be read of the rings within the limits; codes, runs of them, cache lines, and the sum."""
+    codes, runs, lines, total = np.int64(0), np.int64(0), np.int64(0), np.uint64(0)
+    slots = np.empty(64 * len(width), np.int32)
     for q in range(queries.shape[0]):
         centre_distances(width, centres, queries[q], near)
         limit = limits[q]
         for c in range(near.size if limit >= 0 else 0):
             start = np.int64(offsets[c, min(max(near[c] - limit, 0), bits + 1)])
             stop = np.int64(offsets[c, min(near[c] + limit, bits) + 1])
-            if stop > start:
-                codes += stop - start
-                runs += np.int64(1)
-                part = words[start * len(width) : stop * len(width)]
-                for i in range(part.size):
-                    total += part[i]
-    return codes, runs, total
+            if stop <= start:
+                continue
+            codes += stop - start
+            runs += np.int64(1)
+            low, high = np.int64(bodies[c, 0]), np.int64(bodies[c, 1])
+            for first, last in ((start, min(stop, low)), (max(start, high), stop)):
+                if first < last:
+                    part = words[first * len(width) : last * len(width)]
+                    lines += (part.size + LINE - 1) // LINE
+                    for i in range(part.size):
+                        total += part[i]
+            used = differing(width, centres, c, queries[q], slots)
+            first, last = max(start, low), min(stop, high)
+            while first < last:
+                block = low + (first - low) // BLOCK * BLOCK
+                stride = (BLOCK if high - block > BLOCK else high - block) // 64
+                end = np.int64(min(last, block + BLOCK))
+                lanes = (first - block) // 64, (end - block + 63) // 64
+                for i in range(used):
+                    plane = block * len(width) + slots[i] * stride
+                    part = words[plane + lanes[0] : plane + lanes[1]]
+                    lines += np.int64(1)
+                    for j in range(part.size):
+                        total += part[j]
+                first = end
+    return codes, runs, lines, total
 
 
 def _best(calls: list[Callable[[], object]]) -> float:

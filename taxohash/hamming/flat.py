@@ -20,6 +20,8 @@ from taxohash import kernel_cache
 from taxohash.hamming.intrinsics import popcount
 
 OPTIONS: dict[str, Any] = {**kernel_cache.OPTIONS, "boundscheck": False, "error_model": "numpy"}
+# For what allocates nothing: counting references to every array at every call takes longer than comparing a few codes.
+KERNEL: dict[str, Any] = {**OPTIONS, "_nrt": False}
 BLOCK = 256
 SUB_BLOCK = 32
 MANY = 16  # near codes in a block that are more likely ties of the k-th than better
@@ -29,7 +31,7 @@ SHIFT = np.uint64(32)
 LOW = np.uint64(0xFFFF_FFFF)
 
 
-@nb.njit(inline="always", **OPTIONS)
+@nb.njit(inline="always", **KERNEL)
 def distance(width, words, position, query):  # type: ignore[no-untyped-def]
     """Hamming distance (uint64) of the code at `position` to query uint64[W]."""
     total = np.uint64(0)
@@ -38,7 +40,7 @@ def distance(width, words, position, query):  # type: ignore[no-untyped-def]
     return total
 
 
-@nb.njit(**OPTIONS)
+@nb.njit(**KERNEL)
 def count_near(width, words, start, stop, query, limit):  # type: ignore[no-untyped-def]
     """How many codes at positions start..stop-1 are nearer than `limit`."""
     block = words[start * len(width) : stop * len(width)]  # a slice: its indices need no check for negatives
@@ -48,7 +50,7 @@ def count_near(width, words, start, stop, query, limit):  # type: ignore[no-unty
     return hits
 
 
-@nb.njit(**OPTIONS)
+@nb.njit(**KERNEL)
 def count_below(width, words, origin, rows, start, stop, query, key):  # type: ignore[no-untyped-def]
     """How many codes at positions start..stop-1 have a key below `key`; words[0] belongs to position `origin`."""
     block = words[start * len(width) : stop * len(width)]
@@ -65,12 +67,12 @@ def count_below(width, words, origin, rows, start, stop, query, key):  # type: i
     return hits
 
 
-@nb.njit(inline="always", **OPTIONS)
+@nb.njit(inline="always", **KERNEL)
 def row_at(rows, position):  # type: ignore[no-untyped-def]
     return np.uint64(rows[position]) if rows.size else np.uint64(position)
 
 
-@nb.njit(inline="always", **OPTIONS)
+@nb.njit(inline="always", **KERNEL)
 def is_allowed(mask, row):  # type: ignore[no-untyped-def]
     if row == NOWHERE:
         return False
@@ -80,7 +82,7 @@ def is_allowed(mask, row):  # type: ignore[no-untyped-def]
     return byte < np.uint64(mask.size) and (mask[byte] >> np.uint8(row & np.uint64(7))) & np.uint8(1) != 0
 
 
-@nb.njit(**OPTIONS)
+@nb.njit(**KERNEL)
 def push(best, key):  # type: ignore[no-untyped-def]
     """Replace the greatest key of the max-heap `best` by a smaller one."""
     hole, size = 0, best.size
@@ -97,7 +99,7 @@ def push(best, key):  # type: ignore[no-untyped-def]
     best[hole] = key
 
 
-@nb.njit(inline="always", **OPTIONS)
+@nb.njit(inline="always", **KERNEL)
 def offer(rows, mask, position, near, best):  # type: ignore[no-untyped-def]
     """Take the code at `position`, at distance `near`, into `best` if it belongs there."""
     row = row_at(rows, position)
@@ -106,13 +108,13 @@ def offer(rows, mask, position, near, best):  # type: ignore[no-untyped-def]
         push(best, key)
 
 
-@nb.njit(inline="always", **OPTIONS)
+@nb.njit(inline="always", **KERNEL)
 def bound(best, ordered):  # type: ignore[no-untyped-def]
     """Codes at this distance or more cannot enter `best`; where rows ascend, a tie comes too late."""
     return np.int64(best[0] >> SHIFT) + (0 if ordered else 1)
 
 
-@nb.njit(**OPTIONS)
+@nb.njit(**KERNEL)
 def scan(width, words, origin, rows, mask, start, stop, query, best, ordered):  # type: ignore[no-untyped-def]
     """Bring the codes at positions start..stop-1 into `best`; words[0] belongs to position `origin` of `rows`.
 

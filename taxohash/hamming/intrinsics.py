@@ -15,6 +15,7 @@ jitable: Any = register_jitable
 emit_tools: Any = cgutils
 
 LANES = 32  # uint64 words of one plane of a block
+LINE = 8  # uint64 words of a cache line
 CODES = 64 * LANES  # codes of a block
 GROUP = 16  # planes added by one tree of adders
 VECTOR = 8 if llvm.get_host_cpu_features().get("avx512f") else 4  # uint64 lanes of the widest register
@@ -146,6 +147,13 @@ def add_planes(_: Any, width: Any, block: Any, slots: Any) -> Any:
     return types.void(width, block, slots), emit
 
 
+def _or_lanes(builder: Any, vector: Any) -> Any:
+    parts = [builder.extract_element(vector, ir.IntType(32)(i)) for i in range(VECTOR)]
+    while len(parts) > 1:
+        parts = [builder.or_(a, b) for a, b in zip(parts[::2], parts[1::2], strict=True)]
+    return parts[0]
+
+
 def _emit_compare(context: Any, builder: Any, signature: Any, arguments: Any, fetch: bool) -> Any:
     words = signature.args[0].count
     size = count_planes(range(words))
@@ -177,11 +185,7 @@ def _emit_compare(context: Any, builder: Any, signature: Any, arguments: Any, fe
         answer = builder.xor(builder.load(counters[size]), flips)
         _store(builder, answer, output, lane)
         builder.store(builder.or_(builder.load(seen), answer), seen)
-    total = builder.load(seen)
-    parts = [builder.extract_element(total, ir.IntType(32)(i)) for i in range(VECTOR)]
-    while len(parts) > 1:
-        parts = [builder.or_(a, b) for a, b in zip(parts[::2], parts[1::2], strict=True)]
-    return parts[0]
+    return _or_lanes(builder, builder.load(seen))
 
 
 @emitted
@@ -208,3 +212,73 @@ def compare_ahead(
         return _emit_compare(context, builder, signature, arguments, fetch=True)
 
     return types.uint64(width, block, slots, types.int64, types.uint64, out, types.int64), emit
+
+
+def _accumulate(builder: Any, counters: list[Any], level: list[Any]) -> None:
+    """Add 1, 2, 4 or 8 planes to the counters (pointers to vectors, low bit first)."""
+    for counter in counters:
+        value, carries = builder.load(counter), []
+        for a, b in zip(level[::2], level[1::2], strict=False):
+            value, carry = _full_add(builder, value, a, b)
+            carries.append(carry)
+        if len(level) == 1:
+            carries.append(builder.and_(value, level[0]))
+            value = builder.xor(value, level[0])
+        builder.store(value, counter)
+        level = carries
+
+
+@emitted
+def count_common(
+    _: Any, width: Any, words: Any, base: Any, stride: Any, lanes: Any, slots: Any, used: Any, need: Any, out: Any
+) -> Any:  # fmt: skip
+    """Which codes have at least `need` of the bits slots int32[used], and how many more.
+
+    Plane j of the codes is words[base + j * stride : base + (j + 1) * stride]; of each, the vectors that hold lanes
+    lanes[0] to lanes[1] - 1 are looked at (what they read beyond is not used). Writes to out uint64[(C + 1) * LINE]: who
+    has them, and how many more in C planes. Returns all the answers or'ed together.
+    """
+
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        size = count_planes(range(width.count))
+        source = _data(context, builder, signature.args[1], arguments[1])
+        chosen = _data(context, builder, signature.args[5], arguments[5])
+        output = _data(context, builder, signature.args[8], arguments[8])
+        first, last = emit_tools.unpack_tuple(builder, arguments[4], 2)
+        begin = builder.sub(I64(1 << size), arguments[7])
+        start = [
+            _splat(builder, builder.neg(builder.and_(builder.lshr(begin, I64(i)), I64(1))))
+            for i in range(size + 1)
+        ]
+        counters = [emit_tools.alloca_once(builder, VECTOR_TYPE) for _ in range(size + 1)]
+        seen = emit_tools.alloca_once_value(builder, ZERO)
+
+        def plane(slot: Any, lane: Any) -> Any:
+            number = builder.sext(builder.load(builder.gep(chosen, [slot])), I64)
+            offset = builder.add(builder.mul(number, arguments[3]), lane)
+            return _load(builder, source, builder.add(arguments[2], offset))
+
+        with emit_tools.for_range_slice(builder, first, last, I64(VECTOR), intp=I64) as (lane, _count):
+            for counter, value in zip(counters, start, strict=True):
+                builder.store(value, counter)
+            eights = builder.lshr(arguments[6], I64(3))
+            with emit_tools.for_range(builder, eights, intp=I64) as loop:
+                slot = builder.shl(loop.index, I64(3))
+                _accumulate(builder, counters, [plane(builder.add(slot, I64(i)), lane) for i in range(8)])
+            done = builder.shl(eights, I64(3))
+            for few in (4, 2, 1):
+                some = builder.and_(arguments[6], I64(few))
+                with builder.if_then(builder.icmp_unsigned("!=", some, I64(0))):
+                    _accumulate(
+                        builder, counters, [plane(builder.add(done, I64(i)), lane) for i in range(few)]
+                    )
+                done = builder.add(done, some)
+            answer = builder.load(counters[size])
+            _store(builder, answer, output, lane)
+            for i in range(size):
+                _store(builder, builder.load(counters[i]), output, builder.add(I64((1 + i) * LINE), lane))
+            builder.store(builder.or_(builder.load(seen), answer), seen)
+        return _or_lanes(builder, builder.load(seen))
+
+    whole = types.int64
+    return types.uint64(width, words, whole, whole, types.UniTuple(whole, 2), slots, whole, whole, out), emit  # type: ignore[no-untyped-call]

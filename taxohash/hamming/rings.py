@@ -1,8 +1,9 @@
 """Kernels that skip codes by the triangle inequality around centres.
 
-Codes are grouped by a near centre c and, within a group, by their distance to it. As |d(q, c) - d(x, c)| <= d(q, x),
+Codes are grouped by a near centre c into cells and, within a cell, by their distance to it. As |d(q, c) - d(x, c)| <= d(q, x),
 only the rings of c whose radius is within the current k-th distance of d(q, c) can hold an answer, and these lie in
-one run of memory. Nothing depends on how good the centres are except the time: any grouping answers exactly.
+one run of positions. Nothing depends on how good the centres are except the time: any grouping answers exactly.
+How the codes of a cell are kept and compared: `cells`.
 
 `centres` is uint64[C * W]. The codes of centre c at distance r lie at positions offsets[c, r] to offsets[c, r + 1],
 with offsets uint32[C, bits + 2]. Other conventions as in `flat`.
@@ -11,13 +12,14 @@ with offsets uint32[C, bits + 2]. Other conventions as in `flat`.
 import numba as nb
 import numpy as np
 
-from taxohash.hamming.flat import EMPTY, LOW, OPTIONS, SHIFT, collect, distance, scan
-from taxohash.hamming.intrinsics import prefetch
+from taxohash.hamming.cells import collect_cell, differing, fetch_body, scan_cell
+from taxohash.hamming.flat import EMPTY, KERNEL, LOW, OPTIONS, SHIFT, distance
+from taxohash.hamming.intrinsics import LINE, count_planes, prefetch
 
 FAR = np.int64(1 << 62)
-AHEAD = 16  # windows asked for before the first of them is scanned
+AHEAD = 14  # windows asked for before the first of them is scanned
+WINDOWS = 16  # room for them: AHEAD and the two that a cell may add
 STEP = 16  # centres asked at once whether they may matter
-LINE = 8  # words of a cache line
 FETCHED = 32 * LINE  # words of a window asked for ahead; the CPU follows a longer run by itself
 LIKELY = 5  # rings about its own distance that a query's nearest centre is looked at first
 CHUNK = 1024  # codes of a ring after which it is asked whether the rest can matter
@@ -26,14 +28,14 @@ SMALL = 4096  # codes of a ring that take no longer to read than to ask for the 
 TRIAL = 4  # queries of a batch after which it is asked whether skipping pays
 
 
-@nb.njit(**OPTIONS)
+@nb.njit(**KERNEL)
 def centre_distances(width, centres, query, near):  # type: ignore[no-untyped-def]
     """Distances of `query` to all centres into near int32[C]."""
     for c in range(near.size):
         near[c] = np.int32(distance(width, centres, c, query))
 
 
-@nb.njit(**OPTIONS)
+@nb.njit(**KERNEL)
 def _candidates(near, extents, limit, first, starts, order):  # type: ignore[no-untyped-def]
     """The centres, without `first`, that may have a code within `limit`, nearest first, into order int32[2, C].
 
@@ -62,13 +64,13 @@ def _candidates(near, extents, limit, first, starts, order):  # type: ignore[no-
     return count
 
 
-@nb.njit(inline="always", **OPTIONS)
+@nb.njit(inline="always", **KERNEL)
 def _least_key(rows, position, floor):  # type: ignore[no-untyped-def]
     """The least key that a code at `position` or later in its ring can have, if none is nearer than `floor`."""
     return (np.uint64(floor) << SHIFT) | np.uint64(rows[position])
 
 
-@nb.njit(**OPTIONS)
+@nb.njit(**KERNEL)
 def _first_beyond(rows, start, stop, floor, best):  # type: ignore[no-untyped-def]
     """The first position of the ring start..stop-1 from which no code can enter `best` any more."""
     while start < stop:
@@ -80,7 +82,7 @@ def _first_beyond(rows, start, stop, floor, best):  # type: ignore[no-untyped-de
     return start
 
 
-@nb.njit(**OPTIONS)
+@nb.njit(**KERNEL)
 def _end(rows, firsts, start, stop, cell, ring, floor, best):  # type: ignore[no-untyped-def]
     """Where to stop in a ring at start..stop-1, none of whose codes is nearer than `floor`.
 
@@ -91,53 +93,60 @@ def _end(rows, firsts, start, stop, cell, ring, floor, best):  # type: ignore[no
     return _first_beyond(rows, start, stop, floor, best) if stop - start > SMALL else stop
 
 
-@nb.njit(**OPTIONS)
-def _scan_ring(width, words, rows, mask, start, stop, query, best, floor):  # type: ignore[no-untyped-def]
-    """`scan` of one ring, none of whose codes is nearer than `floor`; the codes looked at."""
+@nb.njit(**KERNEL)
+def _scan_ring(width, words, rows, mask, edges, body, start, stop, query, slots, used, out, best, floor):  # type: ignore[no-untyped-def]
+    """`scan_cell` of one ring, none of whose codes is nearer than `floor`; the codes looked at."""
     position = start
     while position < stop and (
         np.uint64(floor) < best[0] >> SHIFT or _least_key(rows, position, floor) < best[0]
     ):
         end = min(position + CHUNK, stop)
-        scan(width, words, 0, rows, mask, position, end, query, best, False)
+        scan_cell(width, words, rows, mask, edges, body, position, end, query, slots, used, out, best)
         position = end
     return position - start
 
 
-@nb.njit(**OPTIONS)
-def _add_window(width, words, windows, count, start, stop):  # type: ignore[no-untyped-def]
-    """Note a run of codes to be scanned and ask for its memory; how many there are now."""
+@nb.njit(inline="always", **KERNEL)
+def _add_window(width, words, centres, bodies, query, cell, start, stop, windows, slots, count):  # type: ignore[no-untyped-def]
+    """Note a run of codes of a cell to be scanned and ask for its memory; how many there are now."""
     if stop <= start:
         return count
-    windows[count, 0], windows[count, 1] = start, stop
-    for word in range(start * len(width), min(stop * len(width), start * len(width) + FETCHED), LINE):
-        prefetch(words, word)
+    low, high = np.int64(bodies[cell, 0]), np.int64(bodies[cell, 1])
+    at = count % WINDOWS
+    windows[at, 0], windows[at, 1], windows[at, 2] = cell, start, stop
+    for first, last in ((start, min(stop, low)), (max(start, high), stop)):
+        for word in range(first * len(width), min(last * len(width), first * len(width) + FETCHED), LINE):
+            prefetch(words, word)
+    if max(start, low) < min(stop, high):
+        used = differing(width, centres, cell, query, slots[at])
+        fetch_body(width, words, max(start, low), min(stop, high), (low, high), slots[at], used)
     return count + 1
 
 
-@nb.njit(**OPTIONS)
-def _add_rings(width, words, rows, offsets, firsts, cell, near, limit, low, high, tied, best, windows, count):  # type: ignore[no-untyped-def]
-    """Note the rings low..high of a cell at distance `near`: one run of codes, or two if its lowest ring is cut.
+@nb.njit(**KERNEL)
+def _add_rings(width, words, rows, centres, cells, query, cell, near, limit, radii, best, windows, slots, at):  # type: ignore[no-untyped-def]
+    """Note the rings radii[0] to radii[1] of a cell at distance `near`: one run of codes, or two if its lowest ring is cut.
 
-    Codes of the rings near - limit and near + limit can only tie with the k-th. Where `tied`, those that lose are left.
+    Codes of the rings near - limit and near + limit can only tie with the k-th: those that lose are left.
     """
-    first, last = max(low, 0), min(high, offsets.shape[1] - 2)
+    offsets, _extents, firsts, bodies = cells
+    first, last = max(radii[0], 0), min(radii[1], offsets.shape[1] - 2)
     if first > last:
-        return count
+        return at
     start, stop = np.int64(offsets[cell, first]), np.int64(offsets[cell, last + 1])
-    if tied and last == near + limit:
+    if last == near + limit:
         stop = _end(rows, firsts, np.int64(offsets[cell, last]), stop, cell, last, limit, best)
         last -= 1
-    if tied and first == near - limit and first <= last:
+    if first == near - limit and first <= last:
         second = np.int64(offsets[cell, first + 1])
         end = _end(rows, firsts, start, second, cell, first, limit, best)
         if end < second:
-            count = _add_window(width, words, windows, count, start, end)
+            at = _add_window(width, words, centres, bodies, query, cell, start, end, windows, slots, at)
             start = second
-    return _add_window(width, words, windows, count, start, stop)
+    return _add_window(width, words, centres, bodies, query, cell, start, stop, windows, slots, at)
 
 
-@nb.njit(**OPTIONS)
+@nb.njit(**KERNEL)
 def _largest_ring(offsets, cell, low, high):  # type: ignore[no-untyped-def]
     """The codes of the largest of the rings low..high of a cell."""
     largest = np.int64(0)
@@ -146,7 +155,7 @@ def _largest_ring(offsets, cell, low, high):  # type: ignore[no-untyped-def]
     return largest
 
 
-@nb.njit(**OPTIONS)
+@nb.njit(**KERNEL)
 def _search(width, bits, words, rows, mask, centres, cells, query, scratch, best, budget):  # type: ignore[no-untyped-def]
     """One query; the codes it looked at, or -1 if that would be more than `budget`.
 
@@ -154,108 +163,180 @@ def _search(width, bits, words, rows, mask, centres, cells, query, scratch, best
     many of the codes, likely copies, one by one from the ring in which a copy of the query would lie. Then the rest of that
     centre's, then those of the other centres, nearest first.
     """
-    offsets, extents, firsts = cells
-    near, starts, order, windows = scratch
+    offsets, extents, _firsts, bodies = cells
+    near, starts, order, windows, slots, out = scratch
     centre_distances(width, centres, query, near)
     first = np.argmin(near)
     home = np.int64(near[first])
     low, high = max(home - LIKELY, 0), min(home + LIKELY, bits)
     start, stop = np.int64(offsets[first, low]), np.int64(offsets[first, high + 1])
     touched, seen = np.int64(0), np.int64(-1)
+    edges, body = offsets[first], (np.int64(bodies[first, 0]), np.int64(bodies[first, 1]))
+    differing(width, centres, first, query, slots[0])
     if _largest_ring(offsets, first, low, high) <= max((stop - start) // 4, CHUNK):
         touched, seen = stop - start, np.int64(LIKELY)
-        scan(width, words, 0, rows, mask, start, stop, query, best, False)
+        scan_cell(width, words, rows, mask, edges, body, start, stop, query, slots[0], home, out, best)
     while best[0] == EMPTY and seen < bits:  # until there is a k-th
         seen += 1
         for sign in (-1, 1):
             ring = home + sign * seen
             if 0 <= ring <= bits and (sign > 0 or seen > 0):
                 start, stop = np.int64(offsets[first, ring]), np.int64(offsets[first, ring + 1])
-                touched += _scan_ring(width, words, rows, mask, start, stop, query, best, seen)
-    reach, done, wanted = max(seen, LIKELY), 0, 2
-    candidates = -1
-    while True:
+                touched += _scan_ring(
+                    width, words, rows, mask, edges, body, start, stop, query, slots[0], home, out, best, seen
+                )
+    reach = max(seen, LIKELY)
+    while True:  # the rest of this centre's rings
         limit = min(np.int64(best[0] >> SHIFT), bits)
-        tied = np.int64(best[0] & LOW) * FEW < rows.size  # else few rings begin beyond the k-th's row
-        count = 0
-        if seen < limit:
-            reach = min(reach, limit)
-            for low, high in ((home - reach, home - seen - 1), (home + seen + 1, home + reach)):
-                count = _add_rings(
-                    width, words, rows, offsets, firsts, first, home, limit, low, high, tied, best, windows, count
+        if seen >= limit:
+            break
+        reach, count = min(reach, limit), 0
+        for radii in ((home - reach, home - seen - 1), (home + seen + 1, home + reach)):
+            count = _add_rings(
+                width, words, rows, centres, cells, query, first, home, limit, radii, best, windows, slots, count
+            )  # fmt: skip
+        for j in range(count):
+            touched += _scan_window(
+                width, words, rows, mask, offsets, bodies, near, query, windows[j], slots[j], out, best
+            )
+        seen, reach = reach, bits
+    candidates = _candidates(
+        near, extents, np.int32(min(np.int64(best[0] >> SHIFT), bits)), first, starts, order
+    )
+    done, added, scanned, ahead = 0, 0, 0, 2
+    while touched <= budget:
+        while done < candidates and added < scanned + ahead:  # so that their cache misses overlap
+            limit = min(np.int64(best[0] >> SHIFT), bits)
+            c, further = order[1, done], order[1, min(done + AHEAD, candidates - 1)]
+            prefetch(offsets, further * offsets.shape[1] + max(np.int64(near[further]) - limit, 0))
+            done += 1
+            away = np.int64(near[c])
+            if np.int64(best[0] & LOW) * FEW < rows.size:
+                radii = away - limit, away + limit
+                added = _add_rings(
+                    width, words, rows, centres, cells, query, c, away, limit, radii, best, windows, slots, added
                 )  # fmt: skip
-            seen, reach = reach, bits
-        else:
-            if candidates < 0:
-                candidates = _candidates(near, extents, np.int32(limit), first, starts, order)
-            if done == candidates:
-                return touched
-            while done < candidates and count < wanted:  # in batches: their cache misses overlap
-                c = order[1, done]
-                done += 1
-                low, high = np.int64(near[c]) - limit, np.int64(near[c]) + limit
-                if tied:
-                    count = _add_rings(
-                        width, words, rows, offsets, firsts, c, low + limit, limit, low, high, tied, best, windows, count
-                    )  # fmt: skip
-                    continue
-                start, stop = np.int64(offsets[c, max(low, 0)]), np.int64(offsets[c, min(high, bits) + 1])
-                if stop > start:  # what _add_window does: a call would take longer
-                    windows[count, 0], windows[count, 1] = start, stop
-                    count += 1
-                    end = min(stop * len(width), start * len(width) + FETCHED)
-                    for word in range(start * len(width), end, LINE):
-                        prefetch(words, word)
-            wanted = min(2 * wanted, AHEAD)
-        for j in range(count):
-            touched += windows[j, 1] - windows[j, 0]
-        if touched > budget:
-            return np.int64(-1)
-        for j in range(count):
-            scan(width, words, 0, rows, mask, windows[j, 0], windows[j, 1], query, best, False)
+            else:  # few rings begin beyond the k-th's row
+                start = np.int64(offsets[c, max(away - limit, 0)])
+                stop = np.int64(offsets[c, min(away + limit, bits) + 1])
+                added = _add_window(
+                    width, words, centres, bodies, query, c, start, stop, windows, slots, added
+                )
+        if scanned == added:
+            return touched
+        at = scanned % WINDOWS
+        touched += _scan_window(
+            width, words, rows, mask, offsets, bodies, near, query, windows[at], slots[at], out, best
+        )
+        scanned += 1
+        ahead = min(ahead + 1, AHEAD)
+    return np.int64(-1)
+
+
+@nb.njit(inline="always", **KERNEL)
+def _scan_window(width, words, rows, mask, offsets, bodies, near, query, window, slots, out, best):  # type: ignore[no-untyped-def]
+    """Scan a window that `_add_window` noted; the codes looked at."""
+    c, start, stop = window[0], window[1], window[2]
+    body = np.int64(bodies[c, 0]), np.int64(bodies[c, 1])
+    scan_cell(
+        width, words, rows, mask, offsets[c], body, start, stop, query, slots, np.int64(near[c]), out, best
+    )
+    return stop - start
 
 
 @nb.njit(**OPTIONS)
-def search_rings(width, bits, words, rows, mask, centres, cells, queries, best, budget, left):  # type: ignore[no-untyped-def]
-    """Bring the codes that queries uint64[Q, W] need into best uint64[Q, k].
+def search_rings(width, bits, words, rows, mask, centres, cells, queries, best, budget):  # type: ignore[no-untyped-def]
+    """Bring the nearest codes of queries uint64[Q, W] into the empty heaps best uint64[Q, k]; the codes looked at.
 
     cells = (offsets, extents int32[2, C], the least and the greatest radius of each centre, firsts uint32[C, bits + 1],
-    the least row of each ring).
+    the least row of each ring, bodies uint32[C, 2]).
 
-    A query that would look at more than `budget` codes is marked in left bool[Q] and needs a full scan (what it
-    found so far may stay in its heap: bringing a code in twice must then be avoided by starting afresh). When most
-    queries of a batch come to that, the rest are left at once. Returns the codes looked at.
+    A query that would look at more than `budget` codes is begun afresh, with all other such queries, cell by cell, so
+    that a cell is read once for all. When most queries of a batch come to that, the rest are not tried.
     """
+    many = queries.shape[0]
     count = cells[0].shape[0]
     scratch = (
         np.empty(count, np.int32),
         np.empty(bits + 2, np.int32),
         np.empty((2, count), np.int32),
-        np.empty((AHEAD + 1, 2), np.int64),
+        np.empty((WINDOWS, 3), np.int64),
+        np.empty((WINDOWS, 64 * len(width)), np.int32),
+        np.empty((count_planes(width) + 1) * LINE, np.uint64),
     )
-    total, failed = 0, 0
-    for q in range(queries.shape[0]):
-        if q >= TRIAL and 2 * failed > q:
-            left[q] = True
-            continue
-        touched = _search(
-            width, bits, words, rows, mask, centres, cells, queries[q], scratch, best[q], budget
+    left = np.empty(many, np.int64)
+    total, failed = np.int64(0), 0
+    for q in range(many):
+        touched = np.int64(-1)
+        if q < TRIAL or 2 * failed <= q:
+            touched = _search(
+                width, bits, words, rows, mask, centres, cells, queries[q], scratch, best[q], budget
+            )
+        if touched < 0:
+            best[q] = EMPTY
+            left[failed] = q
+            failed += 1
+        else:
+            total += touched
+    if failed:
+        total += _search_cells(
+            width, bits, words, rows, mask, centres, cells, queries, best, left[:failed], scratch
         )
-        left[q] = touched < 0
-        failed += left[q]
-        total += budget if left[q] else touched
+    return total
+
+
+@nb.njit(**KERNEL)
+def _search_cells(width, bits, words, rows, mask, centres, cells, queries, best, left, scratch):  # type: ignore[no-untyped-def]
+    """The queries `left`, cell by cell; the codes looked at."""
+    offsets, _extents, _firsts, bodies = cells
+    slots, out = scratch[4][0], scratch[5]
+    total = np.int64(0)
+    for c in range(offsets.shape[0]):
+        body = np.int64(bodies[c, 0]), np.int64(bodies[c, 1])
+        for i in range(left.size):
+            q = left[i]
+            used = differing(width, centres, c, queries[q], slots)
+            limit = min(np.int64(best[q, 0] >> SHIFT), bits)
+            start = np.int64(offsets[c, min(max(used - limit, 0), bits + 1)])
+            stop = np.int64(offsets[c, min(used + limit, bits) + 1])
+            if start < stop:
+                total += stop - start
+                scan_cell(
+                    width, words, rows, mask, offsets[c], body, start, stop, queries[q], slots, used, out, best[q]
+                )  # fmt: skip
     return total
 
 
 @nb.njit(**OPTIONS)
-def collect_rings(width, bits, words, rows, mask, centres, offsets, query, radius, keys, size):  # type: ignore[no-untyped-def]
+def collect_rings(width, bits, words, rows, mask, centres, cells, query, radius, keys, size):  # type: ignore[no-untyped-def]
     """`collect` over the rings that can hold a code within `radius`."""
+    offsets, _extents, _firsts, bodies = cells
+    slots = np.empty(64 * len(width), np.int32)
+    out = np.empty((count_planes(width) + 1) * LINE, np.uint64)
     for c in range(offsets.shape[0]):
         near = np.int64(distance(width, centres, c, query))
         start = np.int64(offsets[c, min(max(near - radius, 0), bits + 1)])
         stop = np.int64(offsets[c, min(near + radius, bits) + 1])
         if stop > start:
-            keys, size = collect(width, words, rows, mask, start, stop, query, radius, keys, size)
+            differing(width, centres, c, query, slots)
+            body = np.int64(bodies[c, 0]), np.int64(bodies[c, 1])
+            keys, size = collect_cell(
+                width,
+                words,
+                rows,
+                mask,
+                offsets[c],
+                body,
+                start,
+                stop,
+                query,
+                slots,
+                near,
+                out,
+                radius,
+                keys,
+                size,
+            )
     return keys, size
 
 

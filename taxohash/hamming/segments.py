@@ -10,8 +10,9 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from taxohash.hamming import bitslice, blocks, flat, rings
+from taxohash.hamming import bitslice, blocks, cells, flat, rings
 from taxohash.hamming.centres import NO_ROWS, NO_WORDS, Centres, find_centres
+from taxohash.hamming.intrinsics import LINE
 from taxohash.hamming.words import Words, width_of
 
 RowNumbers = npt.NDArray[np.uint32]  # one a code, or empty where row = position
@@ -21,7 +22,8 @@ Arrays = dict[str, npt.NDArray[Any]]
 
 SLICE_FROM = 8192  # codes from which slicing pays
 SLICE_QUERIES = 8  # queries from which slicing on the way pays
-BUDGET = 8  # rings give up on a query after a 1/8 of the codes
+BUDGET = 8  # rings go cell by cell for all queries that would each look at 1/8 of the codes
+SLICED_RING = 64  # codes of the outermost rings of a body
 
 
 class Segment(Protocol):
@@ -168,57 +170,57 @@ class Rings:
     offsets: npt.NDArray[np.uint32]
     extents: npt.NDArray[np.int32]  # [2, C]: the least and the greatest radius of each centre
     firsts: RowNumbers  # [C, bits + 1]: the least row of each ring
+    bodies: npt.NDArray[np.uint32]  # [C, 2]: the positions of each centre that are bit-sliced
     layout = "rings"
 
     def __len__(self) -> int:
         return self.rows.size
 
     def search(self, queries: Words, mask: Bitmap, best: Keys) -> int:
-        left = np.zeros(len(queries), dtype=np.bool_)
-        width = width_of(self.bits)
-        touched = int(
+        return int(
             rings.search_rings(
-                width, self.bits, self.codes, self.rows, mask, self.centres.words,
-                (self.offsets, self.extents, self.firsts), queries, best, max(len(self) // BUDGET, 4096), left,
+                width_of(self.bits), self.bits, self.codes, self.rows, mask, self.centres.words, self._cells(),
+                queries, best, max(len(self) // BUDGET, 4096),
             )
         )  # fmt: skip
-        if left.any():
-            again = np.full((int(left.sum()), best.shape[1]), flat.EMPTY)
-            bring(Run(self.bits, self.codes, self.rows, len(self)), queries[left], mask, again, ordered=False)
-            best[left] = again
-            touched += len(self) * len(again)
-        return touched
 
     def histogram(self, query: Words, mask: Bitmap, counts: npt.NDArray[np.int64]) -> None:
-        flat.histogram(width_of(self.bits), self.codes, self.rows, mask, len(self), query, counts)
+        cells.histogram_cells(
+            width_of(self.bits), self.codes, self.rows, mask, self.centres.words, self.offsets, self.bodies, query, counts
+        )  # fmt: skip
 
     def collect(self, query: Words, radius: int, mask: Bitmap, keys: Keys, size: int) -> tuple[Keys, int]:
         found: tuple[Keys, int] = rings.collect_rings(
-            width_of(self.bits), self.bits, self.codes, self.rows, mask, self.centres.words, self.offsets,
+            width_of(self.bits), self.bits, self.codes, self.rows, mask, self.centres.words, self._cells(),
             query, radius, keys, size,
         )  # fmt: skip
         return found
 
     def words(self) -> Words:
-        return self.codes
+        width = width_of(self.bits)
+        words: Words = cells.unslice_bodies(width, self.codes, self.centres.words, self.bodies)
+        return words[: len(self) * len(width)]
 
     def take(self, mask: Bitmap) -> Segment:
         kept = flat.positions(self.rows, mask, len(self))
-        cells, radii = self.ring_of()
-        words = np.ascontiguousarray(self.codes.reshape(-1, len(width_of(self.bits)))[kept]).ravel()
-        return arrange(self.bits, words, self.rows[kept], self.centres, cells[kept], radii[kept])
+        near, radii = self.ring_of()
+        words = np.ascontiguousarray(self.words().reshape(-1, len(width_of(self.bits)))[kept]).ravel()
+        return arrange(self.bits, words, self.rows[kept], self.centres, near[kept], radii[kept])
 
     def arrays(self) -> Arrays:
         return {
             "codes": self.codes, "rows": self.rows, "offsets": self.offsets, "extents": self.extents, "firsts": self.firsts,
-            "centres": self.centres.words, "heads": self.centres.heads, "ends": self.centres.ends,
+            "bodies": self.bodies, "centres": self.centres.words, "heads": self.centres.heads, "ends": self.centres.ends,
         }  # fmt: skip
+
+    def _cells(self) -> tuple[npt.NDArray[Any], ...]:
+        return self.offsets, self.extents, self.firsts, self.bodies
 
     def ring_of(self) -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.uint16]]:
         """The centre and the radius of each code: uint16[N], uint16[N]."""
-        cells, radii = np.empty(len(self), dtype=np.uint16), np.empty(len(self), dtype=np.uint16)
-        rings.ring_of(self.offsets, cells, radii)
-        return cells, radii
+        near, radii = np.empty(len(self), dtype=np.uint16), np.empty(len(self), dtype=np.uint16)
+        rings.ring_of(self.offsets, near, radii)
+        return near, radii
 
 
 def bring(run: Run, queries: Words, mask: Bitmap, best: Keys, ordered: bool) -> None:
@@ -260,20 +262,45 @@ def arrange(
     words: Words,
     rows: RowNumbers,
     centres: Centres,
-    cells: npt.NDArray[np.uint16],
+    near: npt.NDArray[np.uint16],
     radii: npt.NDArray[np.uint16],
 ) -> Rings:
     """Codes in ascending rows whose centres and radii are known, sorted into rings; in each, rows ascend."""
     width = width_of(bits)
     offsets = np.empty((centres.words.size // len(width), bits + 2), dtype=np.uint32)
-    out_words, out_rows = np.empty_like(words), np.empty(cells.size, dtype=np.uint32)
-    rings.place(width, words, rows, cells, radii, offsets, out_words, out_rows)
+    out_words, out_rows = aligned(words.size + LINE), np.empty(near.size, dtype=np.uint32)
+    out_words[words.size :] = 0  # whole vectors of the last plane may be read
+    rings.place(width, words, rows, near, radii, offsets, out_words, out_rows)
     held = offsets[:, 1:] > offsets[:, :-1]
     last = held.shape[1] - 1
     extents = np.stack([held.argmax(axis=1), last - held[:, ::-1].argmax(axis=1)], axis=0).astype(np.int32)
     firsts = np.zeros(held.shape, dtype=np.uint32)
     firsts[held] = out_rows[offsets[:, :-1][held]]
-    return Rings(bits, out_words, out_rows, centres, offsets, extents, firsts)
+    bodies = find_bodies(offsets)
+    cells.slice_bodies(width, out_words, centres.words, bodies)
+    return Rings(bits, out_words, out_rows, centres, offsets, extents, firsts, bodies)
+
+
+def find_bodies(offsets: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
+    """Which positions of each cell to slice, uint32[C, 2]: from its first ring of many codes to its last."""
+    edges = offsets.astype(np.int64)
+    large = edges[:, 1:] - edges[:, :-1] >= SLICED_RING
+    each, last = np.arange(len(edges)), large.shape[1] - 1
+    start = edges[each, large.argmax(axis=1)]
+    stop = edges[each, last + 1 - large[:, ::-1].argmax(axis=1)]
+    start = -(-start // LINE) * LINE  # so that planes are cache lines
+    stop = start + (stop - start) // 64 * 64
+    start[stop <= start] = stop[stop <= start] = edges[stop <= start, -1]
+    none = ~large.any(axis=1)
+    start[none] = stop[none] = edges[none, -1]
+    return np.stack([start, stop], axis=1).astype(np.uint32)
+
+
+def aligned(count: int) -> Words:
+    """Uninitialised uint64[count] that begins at a cache line."""
+    room = np.empty(count + LINE, dtype=np.uint64)
+    skipped = -(room.ctypes.data // room.itemsize) % LINE
+    return room[skipped : skipped + count]
 
 
 def make_segment(bits: int, words: Words, rows: RowNumbers, given: Words | None) -> Segment:
@@ -291,8 +318,8 @@ def merge(base: Segment, mask: Bitmap, words: Words, rows: RowNumbers) -> Segmen
     old_words = base.words().reshape(-1, len(width))[kept]
     old_rows = base.rows[kept] if base.rows.size else kept.astype(np.uint32)
     if isinstance(base, Rings):
-        cells, radii = base.ring_of()
-        new_cells, new_radii = base.centres.assign(words, width)
+        near, radii = base.ring_of()
+        new_near, new_radii = base.centres.assign(words, width)
         all_rows = np.concatenate([old_rows, rows])
         order = by_row(all_rows)
         return arrange(
@@ -300,7 +327,7 @@ def merge(base: Segment, mask: Bitmap, words: Words, rows: RowNumbers) -> Segmen
             np.concatenate([old_words, words.reshape(-1, len(width))])[order].ravel(),
             all_rows[order],
             base.centres,
-            np.concatenate([cells[kept], new_cells])[order],
+            np.concatenate([near[kept], new_near])[order],
             np.concatenate([radii[kept], new_radii])[order],
         )
     order = np.argsort(rows, kind="stable")
@@ -325,7 +352,9 @@ def restore(bits: int, layout: str, count: int, arrays: Arrays) -> Segment:
     a = arrays
     if layout == "rings":
         centres = Centres(a["centres"], a["heads"], a["ends"])
-        return Rings(bits, a["codes"], a["rows"], centres, a["offsets"], a["extents"], a["firsts"])
+        return Rings(
+            bits, a["codes"], a["rows"], centres, a["offsets"], a["extents"], a["firsts"], a["bodies"]
+        )
     if layout == "sliced":
         return Sliced(bits, a["blocks"], a["rows"], count)
     return Run(bits, a["codes"], a["rows"], count)

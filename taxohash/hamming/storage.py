@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from taxohash.errors import TaxohashError
 
-MAGIC = b"TAXOHAM2"  # 2: rows ascend in each ring, and searches rely on it
+MAGIC = b"TAXOHAM3"  # 3: the middle of each cell is bit-sliced
 ALIGN = 64
 
 Array = npt.NDArray[Any]
@@ -65,7 +65,7 @@ def read_arrays(path: Path, mmap: bool) -> tuple[dict[str, Any], dict[str, Array
         raise TaxohashError(
             f"the index {path} has {size} bytes, not {start + header['bytes']}: save it again"
         )
-    data = np.memmap(path, dtype=np.uint8, mode="c") if mmap else np.fromfile(path, dtype=np.uint8)
+    data = np.memmap(path, dtype=np.uint8, mode="c") if mmap else _read(path, size)
     arrays = {}
     for name, entry in header.pop("arrays").items():
         dtype, shape = np.dtype(entry["dtype"]), tuple(entry["shape"])
@@ -73,3 +73,13 @@ def read_arrays(path: Path, mmap: bool) -> tuple[dict[str, Any], dict[str, Array
         last = first + dtype.itemsize * int(np.prod(shape, dtype=np.int64))
         arrays[name] = np.asarray(data[first:last]).view(dtype).reshape(shape)
     return header, arrays
+
+
+def _read(path: Path, size: int) -> Array:
+    """The first `size` bytes of a file, uint8[size], where a cache line begins."""
+    room = np.empty(size + ALIGN, dtype=np.uint8)
+    first = -room.ctypes.data % ALIGN
+    data = room[first : first + size]
+    with path.open("rb") as file:
+        file.readinto(data.data)
+    return data

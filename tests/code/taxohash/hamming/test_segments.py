@@ -9,7 +9,17 @@ from hypothesis import strategies as st
 from taxohash.hamming import flat
 from taxohash.hamming.blocks import pick
 from taxohash.hamming.centres import NO_MASK, NO_ROWS, Centres
-from taxohash.hamming.segments import Rings, Run, Segment, Sliced, arrange, keep_flat, make_segment, merge
+from taxohash.hamming.segments import (
+    Rings,
+    Run,
+    Segment,
+    Sliced,
+    arrange,
+    find_bodies,
+    keep_flat,
+    make_segment,
+    merge,
+)
 from taxohash.hamming.words import from_words, to_words, width_of
 from tests.code.taxohash.hamming.oracle import KINDS, LENGTHS, Answer, Codes, distances, make_codes, nearest
 
@@ -99,6 +109,34 @@ def test_slicing_loses_nothing(bits: int) -> None:
         wanted = np.flatnonzero(rng.random(MANY) < share)
         words = pick(width, bits, sliced.blocks, wanted).reshape(-1, len(width))
         np.testing.assert_array_equal(from_words(words, bits), codes[wanted])
+
+
+@pytest.mark.parametrize("bits", LENGTHS)
+def test_cells_lose_nothing(bits: int) -> None:
+    rng = np.random.default_rng(bits)
+    codes = make_codes(rng, MANY, bits, "clustered")
+    made = in_rings(bits, codes, rng)
+    assert (made.bodies[:, 1] - made.bodies[:, 0]).sum() > MANY / 3  # both ways of keeping codes are met
+    words = made.words().reshape(MANY, len(width_of(bits)))
+    np.testing.assert_array_equal(from_words(words, bits), codes[made.rows])
+
+
+@given(
+    st.lists(st.sampled_from((0, 0, 1, 7, 63, 64, 65, 200, 1000)), min_size=1, max_size=20), st.integers(0, 9)
+)
+def test_bodies_lie_inside_their_cells(sizes: list[int], before: int) -> None:
+    offsets = np.cumsum([before, *sizes]).astype(np.uint32)[None]
+    (start, stop), edges = find_bodies(offsets)[0].tolist(), offsets[0].tolist()
+    assert edges[0] <= start <= stop <= edges[-1]
+    assert (stop - start) % 64 == 0
+    assert start == stop or start % 8 == 0
+    large = [i for i, size in enumerate(sizes) if size >= 64]
+    if large and edges[large[-1] + 1] - edges[large[0]] >= 128:
+        assert start < stop
+    for i in range(len(sizes)):  # few codes of the large rings are left out
+        if i in large:
+            assert max(start - edges[i], 0) < 8 or start == stop
+            assert max(edges[i + 1] - stop, 0) < 64 or start == stop
 
 
 @pytest.mark.parametrize("bits", [45, 64, 128])
