@@ -12,7 +12,7 @@ from taxohash.hamming import HammingIndex
 from taxohash.hamming.cells import BLOCK, differing
 from taxohash.hamming.intrinsics import LINE
 from taxohash.hamming.rings import centre_distances
-from taxohash.hamming.segments import Rings
+from taxohash.hamming.segments import Rings, Sliced
 from taxohash.hamming.words import to_words, width_of
 
 BATCH = 100
@@ -22,7 +22,8 @@ K = 10
 def profile(index: HammingIndex, queries: Codes, rounds: int) -> dict[str, float]:
     """Microseconds a query of a batch of 100, k = 10, one thread: the least of `rounds`, each with other queries.
 
-    `call`: a search that has one code to look at; paid once a batch. For rings also `centres`: the distances to all
+    `call`: a search that has one code to look at; paid once a batch. For sliced codes also `alone`, a search of batch 1, and
+    `read`, reading the codes once from end to end, the two in turns. For rings also `centres`: the distances to all
     centres; `read`: nothing but that and reading what is kept of the codes that might be nearer than the k-th, which no
     exact search around these centres can leave out; and how many codes, cache lines and separate runs of codes that is.
     """
@@ -35,6 +36,11 @@ def profile(index: HammingIndex, queries: Codes, rounds: int) -> dict[str, float
 
     found["search"] = _best([searching(batch) for batch in batches]) / BATCH
     base = index._state.base
+    if isinstance(base, Sliced):
+        words = base.words()
+        turns: list[Callable[[], object]] = [lambda: index.search(queries[:1], K), lambda: _sum(words)]
+        times = [[_best([turn]) for turn in turns] for _ in range(4 * rounds)]
+        found["alone"], found["read"] = np.min(times, axis=0).tolist()
     if not isinstance(base, Rings):
         return found
     width, near = width_of(index.bits), np.empty(base.offsets.shape[0], np.int32)
@@ -92,6 +98,14 @@ def _read(width, bits, words, centres, offsets, bodies, queries, limits, near): 
                         total += part[j]
                 first = end
     return codes, runs, lines, total
+
+
+@nb.njit(nogil=True, boundscheck=False)
+def _sum(words):  # type: ignore[no-untyped-def]
+    total = np.uint64(0)
+    for i in range(words.size):
+        total += words[i]
+    return total
 
 
 def _best(calls: list[Callable[[], object]]) -> float:

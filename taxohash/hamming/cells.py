@@ -113,6 +113,9 @@ def _take(out, planes, block, start, stop, rows, mask, edges, ring, used, need, 
     """
     late = 0
     for lane in range((start - block) >> 6, (stop - block + 63) >> 6):
+        if out[lane]:  # rows are far away in memory
+            prefetch(rows, block + 64 * lane + lowest(out[lane]))
+    for lane in range((start - block) >> 6, (stop - block + 63) >> 6):
         origin = block + 64 * lane
         hits = _between(out[lane], start - origin, stop - origin)
         lacking = max(((ring + used - np.int64(best[0] >> SHIFT) + 1) >> 1) - need, late)
@@ -132,7 +135,7 @@ def _take(out, planes, block, start, stop, rows, mask, edges, ring, used, need, 
                 ring += 1
             value = _value(out, planes, lane, bit)
             near = np.uint64(ring + used - 2 * (need + value))
-            if near > best[0] >> SHIFT:  # its row, far away in memory, does not matter
+            if near > best[0] >> SHIFT:  # its row does not matter
                 continue
             row = np.uint64(rows[position])
             key = (near << SHIFT) | row
