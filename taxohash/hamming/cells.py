@@ -175,7 +175,7 @@ def scan_body(width, words, rows, mask, edges, body, start, stop, slots, used, o
             block = position
 
 
-@nb.njit(inline="always", **KERNEL)
+@nb.njit(**KERNEL)
 def scan_cell(width, words, rows, mask, edges, body, start, stop, query, slots, used, out, best):  # type: ignore[no-untyped-def]
     """`scan` of positions start..stop-1 of a cell; slots and `used` from `differing`."""
     if stop - start <= FEW and (stop <= body[0] or start >= body[1]):  # a call would take longer
@@ -192,6 +192,10 @@ def scan_cell(width, words, rows, mask, edges, body, start, stop, query, slots, 
     low = max(start, body[1])
     if low < stop:
         scan(width, words, 0, rows, mask, low, stop, query, best, False)
+
+
+# For the one place where the call itself, of so many arguments, would be felt; elsewhere it only takes long to compile.
+scan_cell_inline = nb.njit(inline="always", **KERNEL)(scan_cell.py_func)
 
 
 @nb.njit(**OPTIONS)

@@ -12,7 +12,7 @@ with offsets uint32[C, bits + 2]. Other conventions as in `flat`.
 import numba as nb
 import numpy as np
 
-from taxohash.hamming.cells import collect_cell, differing, fetch_body, scan_cell
+from taxohash.hamming.cells import collect_cell, differing, fetch_body, scan_cell, scan_cell_inline
 from taxohash.hamming.flat import EMPTY, KERNEL, LOW, OPTIONS, SHIFT, distance
 from taxohash.hamming.intrinsics import LINE, count_planes, prefetch
 
@@ -106,7 +106,7 @@ def _scan_ring(width, words, rows, mask, edges, body, start, stop, query, slots,
     return position - start
 
 
-@nb.njit(inline="always", **KERNEL)
+@nb.njit(**KERNEL)
 def _add_window(width, words, centres, bodies, query, cell, start, stop, windows, slots, count):  # type: ignore[no-untyped-def]
     """Note a run of codes of a cell to be scanned and ask for its memory; how many there are now."""
     if stop <= start:
@@ -121,6 +121,9 @@ def _add_window(width, words, centres, bodies, query, cell, start, stop, windows
         used = differing(width, centres, cell, query, slots[at])
         fetch_body(width, words, max(start, low), min(stop, high), (low, high), slots[at], used)
     return count + 1
+
+
+_add_window_inline = nb.njit(inline="always", **KERNEL)(_add_window.py_func)  # as scan_cell_inline
 
 
 @nb.njit(**KERNEL)
@@ -196,9 +199,9 @@ def _search(width, bits, words, rows, mask, centres, cells, query, scratch, best
                 width, words, rows, centres, cells, query, first, home, limit, radii, best, windows, slots, count
             )  # fmt: skip
         for j in range(count):
-            touched += _scan_window(
-                width, words, rows, mask, offsets, bodies, near, query, windows[j], slots[j], out, best
-            )
+            start, stop = windows[j, 1], windows[j, 2]
+            touched += stop - start
+            scan_cell(width, words, rows, mask, edges, body, start, stop, query, slots[j], home, out, best)
         seen, reach = reach, bits
     candidates = _candidates(
         near, extents, np.int32(min(np.int64(best[0] >> SHIFT), bits)), first, starts, order
@@ -219,29 +222,33 @@ def _search(width, bits, words, rows, mask, centres, cells, query, scratch, best
             else:  # few rings begin beyond the k-th's row
                 start = np.int64(offsets[c, max(away - limit, 0)])
                 stop = np.int64(offsets[c, min(away + limit, bits) + 1])
-                added = _add_window(
+                added = _add_window_inline(
                     width, words, centres, bodies, query, c, start, stop, windows, slots, added
                 )
         if scanned == added:
             return touched
         at = scanned % WINDOWS
-        touched += _scan_window(
-            width, words, rows, mask, offsets, bodies, near, query, windows[at], slots[at], out, best
+        c, start, stop = windows[at, 0], windows[at, 1], windows[at, 2]
+        touched += stop - start
+        part = np.int64(bodies[c, 0]), np.int64(bodies[c, 1])
+        scan_cell_inline(
+            width,
+            words,
+            rows,
+            mask,
+            offsets[c],
+            part,
+            start,
+            stop,
+            query,
+            slots[at],
+            np.int64(near[c]),
+            out,
+            best,
         )
         scanned += 1
         ahead = min(ahead + 1, AHEAD)
     return np.int64(-1)
-
-
-@nb.njit(inline="always", **KERNEL)
-def _scan_window(width, words, rows, mask, offsets, bodies, near, query, window, slots, out, best):  # type: ignore[no-untyped-def]
-    """Scan a window that `_add_window` noted; the codes looked at."""
-    c, start, stop = window[0], window[1], window[2]
-    body = np.int64(bodies[c, 0]), np.int64(bodies[c, 1])
-    scan_cell(
-        width, words, rows, mask, offsets[c], body, start, stop, query, slots, np.int64(near[c]), out, best
-    )
-    return stop - start
 
 
 @nb.njit(**OPTIONS)
