@@ -67,8 +67,9 @@ class EmbeddedServer:
 
     Args:
         data: directory of the append-only file, made if absent. One server at a time may use it.
-        fsync: "everysec" writes to disk once a second (a crash of the machine loses about the last second, a crash of
-            the server alone nothing it has acknowledged, unless the disk was too slow to take it), "always" before each answer.
+        fsync: "everysec" writes to disk once a second: a crash of the machine loses about the last second, a crash of the
+            server alone only what it acknowledged while a sync was under way, two seconds at most. "always" writes
+            before each answer: nothing is lost.
         port: also listen on this TCP port of loopback, where every local user reaches it without a password.
         binary: server to run instead of the one `find_server` finds.
         options: further configuration of the server, such as {"maxmemory": "2gb"}.

@@ -18,8 +18,8 @@ generation) and a stream of events. A follower takes a snapshot and reads every 
 entries say what changed, the columns say to what. Removing an item is HDEL of its id from `rows`, clearing its bit in
 `coded:G` of every generation, and a stream entry: its row stays empty until the segment is written anew.
 
-An acknowledged write is applied by the server. What a crash of the machine can take back is the server's
-`appendfsync`: about the last second with `everysec`, nothing with `always`.
+An acknowledged write is applied by the server. What a crash can take back is the server's `appendfsync`: with `everysec`
+about the last second if the machine crashes, and what came during a slow sync if the server does; nothing with `always`.
 """
 
 from collections.abc import Iterable, Sequence

@@ -73,6 +73,9 @@ def test_a_killed_server_keeps_what_it_acknowledged(tmp_path: Path, fsync: str) 
         store.create("c", TAXONOMY)
         for number in range(200):
             store.put_items("c", [Item(str(number), 0)])
+        if fsync == "everysec":  # which keeps back what comes while it syncs
+            with redis.Redis.from_url(server.url) as client:
+                wait_for(lambda: client.info("persistence")["aof_buffer_length"] == 0)
         os.kill(server.pid, signal.SIGKILL)
         wait_for(lambda: not server.running)
         with pytest.raises(TaxohashError, match="does not answer"):
