@@ -290,9 +290,8 @@ def find_bodies(offsets: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
     stop = edges[each, last + 1 - large[:, ::-1].argmax(axis=1)]
     start = -(-start // LINE) * LINE  # so that planes are cache lines
     stop = start + (stop - start) // 64 * 64
-    start[stop <= start] = stop[stop <= start] = edges[stop <= start, -1]
-    none = ~large.any(axis=1)
-    start[none] = stop[none] = edges[none, -1]
+    empty = (stop <= start) | ~large.any(axis=1)
+    start[empty] = stop[empty] = edges[empty, -1]
     return np.stack([start, stop], axis=1).astype(np.uint32)
 
 
