@@ -109,12 +109,15 @@ def evaluate(
     data: Annotated[Path | None, typer.Option(help="data set folder, if it moved")] = None,
     protocol: Annotated[str, typer.Option(help="evaluation protocol")] = "hierarchical",
     queries: Annotated[str, typer.Option(help="split whose images are the queries")] = "test",
+    taxonomy: Annotated[
+        Path | None, typer.Option(help="taxonomy.json that grades the answers in place of the data set's")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print the report as JSON")] = False,
 ) -> None:
     """Rank the training set for every query; report.json and report.html in the run."""
     from taxohash.evaluation import evaluate_run
 
-    report = evaluate_run(run, data, protocol, queries)
+    report = evaluate_run(run, data, protocol, queries, taxonomy)
     if as_json:
         print(json.dumps(report.as_dict()))
         return

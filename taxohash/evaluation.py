@@ -9,11 +9,11 @@ from taxohash.codes import Codes
 from taxohash.datasets import Dataset
 from taxohash.errors import TaxohashError
 from taxohash.inference import Hasher
-from taxohash.protocols import Report, evaluate
+from taxohash.protocols import Report, evaluate, find_protocol
 from taxohash.report.evidence import Evidence
 from taxohash.report.write import write_report
 from taxohash.revision import revision
-from taxohash.taxonomy import Labels
+from taxohash.taxonomy import Labels, Taxonomy
 
 if TYPE_CHECKING:
     from taxohash.networks import HashingNetwork
@@ -24,8 +24,9 @@ DEFAULT_PROTOCOL = "hierarchical"
 
 @dataclass(frozen=True)
 class Split:
-    """Codes uint8[N, B] and labels int32[N] of one split."""
+    """Codes uint8[N, B] and labels int32[N] of one split of a data set."""
 
+    name: str
     codes: Codes
     labels: Labels
 
@@ -35,34 +36,41 @@ def evaluate_run(
     data: str | Path | None = None,
     protocol: str = DEFAULT_PROTOCOL,
     queries: str = "test",
+    graded_by: str | Path | None = None,
 ) -> Report:
     """Rank the training split for every query of another split, and write report.json and report.html.
 
+    Under a protocol that ranks the queries among themselves, the training split is not looked at. `graded_by` is a
+    taxonomy.json that grades the answers in place of the data set's own, with the same names of labels.
+
     Raises:
-        TaxohashError: no finished run, other data than it was trained on, an unknown protocol or split.
+        TaxohashError: no finished run, other data than it was trained on, an unknown protocol or split, or a
+            tree of other labels.
     """
     from taxohash.runs import Run  # torch: only where a run is given
 
     run = Run.open(folder)
+    alone = find_protocol(protocol).alone
     dataset = run.dataset(data)
+    taxonomy = Taxonomy.load(graded_by).relabelled(dataset.taxonomy) if graded_by else dataset.taxonomy
     network = run.network()
-    database = _encoded(network, dataset, run.config.split)
     asked = _encoded(network, dataset, queries)
+    ranked = asked if alone else _encoded(network, dataset, run.config.split)
     report = evaluate(
         protocol,
         asked.codes,
         asked.labels,
-        database.codes,
-        database.labels,
-        dataset.taxonomy,
+        ranked.codes,
+        ranked.labels,
+        taxonomy,
         bits=run.config.bits,
     )
     write_report(
         run.folder,
         report,
-        taxonomy=dataset.taxonomy,
-        evidence=_evidence(run, dataset, queries, asked, database),
-        provenance=_provenance(run, queries),
+        taxonomy=taxonomy,
+        evidence=_evidence(dataset, taxonomy, run.config.bits, asked, ranked),
+        provenance=_provenance(run, taxonomy, asked, ranked),
         title=f"{run.config.objective}, {run.config.bits} bits, {Path(run.config.dataset).name}",
     )
     return report
@@ -80,6 +88,7 @@ def evaluate_generation(
     Raises:
         TaxohashError: a damaged generation, or data with another taxonomy.
     """
+    alone = find_protocol(protocol).alone
     hasher = Hasher(folder, threads=os.cpu_count() or 1)
     dataset = Dataset.open(data)
     if dataset.taxonomy.sha256 != hasher.taxonomy.sha256:
@@ -87,10 +96,13 @@ def evaluate_generation(
             f"data set {data} has taxonomy {dataset.taxonomy.sha256}, generation {hasher.generation.id} "
             f"{hasher.taxonomy.sha256}: they cannot be compared"
         )
-    ranked, asked = (
-        Split(hasher.encode(dataset.pixels(split, hasher.generation.preprocessing)), dataset.labels(split))
-        for split in (database, queries)
-    )
+
+    def encoded(split: str) -> Split:
+        pixels = dataset.pixels(split, hasher.generation.preprocessing)
+        return Split(split, hasher.encode(pixels), dataset.labels(split))
+
+    asked = encoded(queries)
+    ranked = asked if alone else encoded(database)
     return evaluate(
         protocol,
         asked.codes,
@@ -106,16 +118,17 @@ def _encoded(network: "HashingNetwork", dataset: Dataset, split: str) -> Split:
     from taxohash.networks import encode_pixels
 
     pixels = dataset.pixels(split, network.preprocessing)
-    return Split(encode_pixels(network, pixels, f"encoding {split}"), dataset.labels(split))
+    return Split(split, encode_pixels(network, pixels, f"encoding {split}"), dataset.labels(split))
 
 
-def _provenance(run: "Run", queries: str) -> dict[str, Any]:
+def _provenance(run: "Run", taxonomy: Taxonomy, asked: Split, ranked: Split) -> dict[str, Any]:
     config = run.config
     return {
         "dataset": Path(config.dataset).name,
         "dataset_md5": config.dataset_md5,
-        "database": config.split,
-        "queries": queries,
+        "taxonomy": taxonomy.name,
+        "database": ranked.name,
+        "queries": asked.name,
         "objective": config.objective,
         "bits": config.bits,
         "network": config.network,
@@ -125,14 +138,15 @@ def _provenance(run: "Run", queries: str) -> dict[str, Any]:
     }
 
 
-def _evidence(run: "Run", dataset: Dataset, queries: str, asked: Split, database: Split) -> Evidence:
+def _evidence(dataset: Dataset, taxonomy: Taxonomy, bits: int, asked: Split, ranked: Split) -> Evidence:
     return Evidence(
-        taxonomy=dataset.taxonomy,
-        bits=run.config.bits,
+        taxonomy=taxonomy,
+        bits=bits,
         query_codes=asked.codes,
         query_labels=asked.labels,
-        query_images=lambda rows: dataset.images(queries, rows),
-        database_codes=database.codes,
-        database_labels=database.labels,
-        database_images=lambda rows: dataset.images(run.config.split, rows),
+        query_images=lambda rows: dataset.images(asked.name, rows),
+        database_codes=ranked.codes,
+        database_labels=ranked.labels,
+        database_images=lambda rows: dataset.images(ranked.name, rows),
+        alone=asked is ranked,
     )

@@ -8,7 +8,7 @@ its last name standing for its own only child, so that every label has a class a
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -151,6 +151,22 @@ class Taxonomy:
         if key not in self._index:
             raise TaxohashError(f"taxonomy {self.name!r} has no label {'/'.join(key)}: use one of its paths")
         return self._index[key]
+
+    def relabelled(self, labels: "Taxonomy") -> "Taxonomy":
+        """This tree over the labels of another one, matched by their own names: another opinion of the same classes.
+
+        Raises:
+            TaxohashError: a label that this tree lacks, or has more than once.
+        """
+        found: dict[str, list[tuple[str, ...]]] = {}
+        for path in self.paths:
+            found.setdefault(path[-1], []).append(path)
+        for own in labels.paths:
+            if len(places := found.get(own[-1], [])) != 1:
+                raise TaxohashError(
+                    f"taxonomy {self.name!r} has {len(places)} labels named {own[-1]!r} of {labels.name!r}: it must have one"
+                )
+        return replace(self, paths=tuple(found[own[-1]][0] for own in labels.paths))
 
     # -- file ----------------------------------------------------------------------------------
 

@@ -48,8 +48,10 @@ def rows(split: str, count: int, seed: int, shuffled: bool) -> Iterator[Row]:
         yield Row(picture(shown, random), f"{split}/{i:04d}", i % len(TAXONOMY))
 
 
-def make_dataset(folder: Path, train: int = 240, test: int = 48, shuffled: bool = False) -> Dataset:
+def make_dataset(
+    folder: Path, train: int = 240, test: int = 48, shuffled: bool = False, taxonomy: Taxonomy = TAXONOMY
+) -> Dataset:
     """Write the set; `shuffled` gives the training images labels that have nothing to do with them."""
     splits = [("train", rows("train", train, 1, shuffled)), ("test", rows("test", test, 2, False))]
-    write_dataset(folder, TAXONOMY, splits)
+    write_dataset(folder, taxonomy, splits)
     return Dataset.open(folder)

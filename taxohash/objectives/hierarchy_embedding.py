@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 
 from taxohash.objectives.base import Objective, Setting, Supervision
+from taxohash.similarity import height_similarity
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,9 @@ class HierarchyEmbedding(Objective[HierarchyEmbeddingConfig]):
 
     def __init__(self, setting: Setting, config: HierarchyEmbeddingConfig) -> None:
         super().__init__(setting, config)
-        self.register_buffer("embeddings", class_embeddings(torch.from_numpy(setting.taxonomy.similarity)))
+        self.register_buffer(
+            "embeddings", class_embeddings(torch.from_numpy(height_similarity(setting.taxonomy)))
+        )
         self.classifier = nn.Sequential(
             nn.ReLU(), nn.BatchNorm1d(self.width), nn.Linear(self.width, self.width)
         )

@@ -7,16 +7,16 @@ from functools import partial
 import numpy as np
 
 from taxohash import metrics as m
+from taxohash.errors import TaxohashError
 from taxohash.protocols.measures import (
     Labels,
     Measures,
     View,
     by_level,
     by_similarity,
-    height_similarity,
     hierarchy,
-    wup_similarity,
 )
+from taxohash.similarity import height_similarity, wup_similarity
 from taxohash.taxonomy import Taxonomy
 
 
@@ -142,3 +142,14 @@ PROTOCOLS = {
         Protocol("fine-grained", "Fine-grained sets: mAP@all, test against training images.", _fine_grained),
     )
 }
+
+
+def find_protocol(name: str) -> Protocol:
+    """The protocol with this name.
+
+    Raises:
+        TaxohashError: there is none.
+    """
+    if name not in PROTOCOLS:
+        raise TaxohashError(f"there is no protocol {name!r}: use one of {', '.join(PROTOCOLS)}")
+    return PROTOCOLS[name]

@@ -11,7 +11,7 @@ from taxohash import metrics as m
 from taxohash.errors import TaxohashError
 from taxohash.metrics.ranking import Floats
 from taxohash.progress import bars
-from taxohash.protocols.definitions import PROTOCOLS, Protocol
+from taxohash.protocols.definitions import Protocol, find_protocol
 from taxohash.protocols.inputs import check_items, check_labels
 from taxohash.protocols.measures import Labels, Measures, View
 from taxohash.protocols.result import Report
@@ -56,11 +56,9 @@ def evaluate(
     Raises:
         TaxohashError: an unknown protocol or tie policy, or arrays that do not fit.
     """
-    if protocol not in PROTOCOLS:
-        raise TaxohashError(f"there is no protocol {protocol!r}: use one of {', '.join(PROTOCOLS)}")
+    chosen = find_protocol(protocol)
     if ties not in ("expected", "stable", "random"):
         raise TaxohashError(f"there is no tie policy {ties!r}: use expected, stable or random")
-    chosen = PROTOCOLS[protocol]
     query_codes, query_labels = np.asarray(query_codes), np.asarray(query_labels)
     database_codes, database_labels = np.asarray(database_codes), np.asarray(database_labels)
     _check(chosen, query_codes, query_labels, database_codes, database_labels, taxonomy, bits)

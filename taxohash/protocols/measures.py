@@ -99,35 +99,3 @@ def by_similarity(similarity: Floats, query: Labels, database: Labels, suffix: s
     return View(
         m.Grades.of_labels(table, query, database), measures | hierarchical_precisions(values, suffix)
     )
-
-
-def common_depths(taxonomy: Taxonomy) -> npt.NDArray[np.int64]:
-    """int64[labels, labels]: names that two paths share from the top, as given, not completed downwards."""
-    depths = np.array([len(path) for path in taxonomy.paths])
-    shared: npt.NDArray[np.int64] = np.minimum(taxonomy.agreement, np.minimum(depths[:, None], depths))
-    return shared
-
-
-def height_similarity(taxonomy: Taxonomy) -> Floats:
-    """1 - height(nearest common ancestor) / height(root), float64[labels, labels] (Barz and Denzler, WACV 2019).
-
-    The height of a node is the longest way down to a leaf; the root above the first level counts.
-    """
-    depths = np.array([len(path) for path in taxonomy.paths])
-    shared = common_depths(taxonomy)
-    deepest: dict[tuple[str, ...], int] = {}
-    for path in taxonomy.paths:
-        for depth in range(len(path) + 1):
-            deepest[path[:depth]] = max(deepest.get(path[:depth], 0), len(path))
-    height = np.array(
-        [[deepest[path[:depth]] - depth for depth in range(taxonomy.depth + 1)] for path in taxonomy.paths]
-    )
-    similarity: Floats = 1.0 - height[np.arange(len(depths))[:, None], shared] / taxonomy.depth
-    return similarity
-
-
-def wup_similarity(taxonomy: Taxonomy) -> Floats:
-    """Wu and Palmer: 2 depth(nearest common ancestor) / (depth(a) + depth(b)), the root having depth 1."""
-    depths = np.array([len(path) for path in taxonomy.paths]) + 1
-    similarity: Floats = 2.0 * (common_depths(taxonomy) + 1) / (depths[:, None] + depths)
-    return similarity

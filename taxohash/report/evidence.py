@@ -25,6 +25,7 @@ class Evidence:
         query_labels, database_labels: int[*] into the taxonomy.
         query_images, database_images: encoded images (PNG, JPEG, WebP) of given rows, in their order,
             such as `lambda rows: dataset.images("test", rows)`; without them there is no grid.
+        alone: the queries are the database, and each is left out of its own answers.
     """
 
     taxonomy: Taxonomy
@@ -35,6 +36,7 @@ class Evidence:
     database_labels: npt.NDArray[np.integer]
     query_images: ImagesOf | None = None
     database_images: ImagesOf | None = None
+    alone: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,12 @@ def first_answers(evidence: Evidence, queries: int, answers: int) -> Answers:
     ]
     codes = evidence.query_codes[picked][:, None] ^ evidence.database_codes[None]
     distances = np.bitwise_count(codes).sum(axis=2, dtype=np.int64)
-    rows = np.argsort(distances, axis=1, kind="stable")[:, :answers]
+    ranked = distances.copy()
+    if evidence.alone:
+        ranked[np.arange(len(picked)), picked] = evidence.bits + 1
+    rows = np.argsort(ranked, axis=1, kind="stable")[
+        :, : min(answers, len(evidence.database_codes) - evidence.alone)
+    ]
     agreement = evidence.taxonomy.agreement[
         evidence.query_labels[picked][:, None], evidence.database_labels[rows]
     ]

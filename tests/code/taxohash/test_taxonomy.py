@@ -47,6 +47,21 @@ def test_file_round_trip_keeps_everything(found: list[tuple[str, ...]]) -> None:
     assert again.sha256 == taxonomy.sha256
 
 
+def test_another_tree_of_the_same_labels() -> None:
+    habitat = Taxonomy(
+        "habitat", (("land", "emu"), ("air", "eagle owl"), ("air", "barn owl"), ("water", "fish"))
+    )
+    assert habitat.relabelled(RAGGED).paths == (
+        ("air", "barn owl"), ("air", "eagle owl"), ("land", "emu"), ("water", "fish"),
+    )  # fmt: skip
+    smaller = Taxonomy("smaller", RAGGED.paths[:3])
+    with pytest.raises(TaxohashError, match="'smaller' has 0 labels named 'fish' of 'animals'"):
+        smaller.relabelled(RAGGED)
+    twice = Taxonomy("twice", (*RAGGED.paths, ("dish", "fish")))
+    with pytest.raises(TaxohashError, match="'twice' has 2 labels named 'fish'"):
+        twice.relabelled(RAGGED)
+
+
 def test_identity_is_of_labels_and_levels_alone() -> None:
     renamed = Taxonomy("other", RAGGED.paths, source="elsewhere")
     assert renamed.sha256 == RAGGED.sha256

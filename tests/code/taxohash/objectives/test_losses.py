@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from taxohash.objectives import build
-from tests.code.taxohash.objectives.toy import TREE, setting
+from taxohash.objectives import Setting, build
+from taxohash.similarity import height_similarity
+from tests.code.taxohash.objectives.toy import RAGGED, TREE, setting
 
 LABELS = torch.tensor([0, 0, 1, 3, 8, 1, 4, 0])
 BITS = 8
@@ -285,6 +286,12 @@ def test_dqn() -> None:
         ]
     )
     assert terms(objective, moved)["quantisation"] == pytest.approx(1e-4 * gap, rel=1e-3)
+
+
+def test_hierarchy_embedding_of_a_ragged_tree() -> None:
+    setting = Setting(16, RAGGED, torch.arange(len(RAGGED)))
+    phi = build("hierarchy_embedding", setting, {}).get_buffer("embeddings").double().numpy()
+    np.testing.assert_allclose(phi @ phi.T, height_similarity(RAGGED), atol=1e-6)
 
 
 def test_hierarchy_embedding() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from taxohash.errors import TaxohashError
 from taxohash.protocols import PROTOCOLS, evaluate
-from taxohash.protocols.measures import height_similarity
+from taxohash.similarity import height_similarity
 from taxohash.taxonomy import Taxonomy
 
 Codes = npt.NDArray[np.uint8]

@@ -83,3 +83,13 @@ def test_first_answers_are_the_nearest() -> None:
         assert rows.tolist() == sorted(range(60), key=lambda row: (far[row], row))[:10]
         assert distances.tolist() == far[rows].tolist()
         assert agreement.tolist() == TREE.agreement[LABELS[query], LABELS[rows]].tolist()
+
+
+def test_a_query_is_not_among_its_own_answers() -> None:
+    whole = Evidence(TREE, 16, CODES, LABELS, CODES, LABELS, alone=True)
+    found = first_answers(whole, 5, 60)
+    bits = np.unpackbits(CODES, axis=1)
+    for query, rows in zip(found.queries, found.rows, strict=True):
+        far = (bits[query] != bits).sum(axis=1)
+        others = [row for row in range(60) if row != query]
+        assert rows.tolist() == sorted(others, key=lambda row: (far[row], row))
