@@ -99,23 +99,34 @@ def measure(task: dict[str, Any], folder: str, cache_folder: str) -> dict[str, A
     Raises:
         TaxohashError: the loss was not finite.
     """
-    torch.set_num_threads(1)
-    console.quiet = True
     known = problem(folder, task["stage"], cache_folder)
     taxonomy = shuffled(known.taxonomy, task["seed"]) if task["shuffled"] else known.taxonomy
-    options = dict(task["options"])
     recipe = RECIPES[Path(folder).name]
-    config = head_config(recipe, task["seed"], options.pop("lr", 1e-2))
-    if "seed" in (field.name for field in fields(objective(task["method"]).config_type)):
-        options["seed"] = task["seed"]
-    torch.manual_seed(task["seed"])
-    learned = build(task["method"], Setting(task["bits"], taxonomy, known.labels), options)
-    network = train_head(learned, known, config)
+    learned, network = trained(task, known, taxonomy, recipe)
     with torch.no_grad():
         database = learned.search_form(embed(network, known.inputs, batch=5000))
         queries = learned.search_form(embed(network, known.queries, batch=5000), query=True)
     found = _evaluated(learned, known, queries.numpy(), database.numpy(), recipe.protocol)
     return found | {"data_md5": known.data_md5}
+
+
+def trained(
+    task: dict[str, Any], known: Problem, taxonomy: Taxonomy, recipe: Recipe
+) -> tuple[Objective[Any], nn.Module]:
+    """The objective of a task on a tree over the problem's labels, and its head; on one thread, quietly."""
+    torch.set_num_threads(1)
+    console.quiet = True
+    options = seeded(task["method"], task["options"], task["seed"])
+    config = head_config(recipe, task["seed"], options.pop("lr", 1e-2))
+    torch.manual_seed(task["seed"])
+    learned = build(task["method"], Setting(task["bits"], taxonomy, known.labels), options)
+    return learned, train_head(learned, known, config)
+
+
+def seeded(method: str, options: dict[str, Any], seed: int) -> dict[str, Any]:
+    """Options with the seed, where the method draws something of its own."""
+    draws = "seed" in (field.name for field in fields(objective(method).config_type))
+    return options | {"seed": seed} if draws else dict(options)
 
 
 def head_config(recipe: Recipe, seed: int, lr: float = 1e-2) -> TrainingConfig:

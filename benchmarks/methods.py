@@ -15,7 +15,9 @@ import shlex
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -43,7 +45,7 @@ def identity(row: Row) -> tuple[Any, ...]:
 
 def search_tasks(data: str, methods: list[str], depth: int) -> list[Row]:
     return [
-        _task(data, "search", method, SEARCHED, 0, trial=number, options=options)
+        new_task(data, "search", method, SEARCHED, 0, trial=number, options=options)
         for method in methods
         for number, options in enumerate(trials(method, depth, SEARCHED))
     ]
@@ -56,7 +58,7 @@ def table_tasks(data: str, methods: list[str], depth: int, seed: int, rows: list
         for bits in BITS if MAKERS[method].counts_bits else BITS[:1]:
             chosen = trials(method, depth, bits)[number]
             for control in (False, True) if method in CONTROLS else (False,):
-                tasks.append(_task(data, "table", method, bits, seed, shuffled=control, options=chosen))
+                tasks.append(new_task(data, "table", method, bits, seed, shuffled=control, options=chosen))
     return tasks
 
 
@@ -74,7 +76,7 @@ def promise(method: str, metrics: dict[str, float] | None) -> float:
     return metrics["mAP"]
 
 
-def _task(
+def new_task(
     data: str,
     stage: str,
     method: str,
@@ -97,37 +99,40 @@ def _task(
     }
 
 
-def run(
-    pool: Executor, tasks: list[Row], rows: list[Row], out: Path, folders: dict[str, str], cache: str
-) -> None:
-    """Run the tasks whose rows are missing; append to `rows` and write them after each."""
+def run(pool: Executor, tasks: list[Row], rows: list[Row], out: Path, measure: Callable[[Row], Row]) -> None:
+    """Measure the tasks whose rows are missing; append to `rows` and write them after each."""
     known = {identity(row) for row in rows}
     missing = [task for task in tasks if identity(task) not in known]
     common = {
-        "command": shlex.join(["python", "-m", "benchmarks.methods", *sys.argv[1:]]),
+        "command": shlex.join(["python", "-m", f"benchmarks.{Path(sys.argv[0]).stem}", *sys.argv[1:]]),
         "commit": _commit(),
     }
     with bars() as progress:
         bar = progress.add_task("runs", total=len(tasks), completed=len(tasks) - len(missing), note="")
-        futures = {pool.submit(_measured, task, folders[task["data"]], cache): task for task in missing}
+        futures = {pool.submit(timed, measure, task): task for task in missing}
         for future in as_completed(futures):
             rows.append(futures[future] | common | future.result())
             write_json(out, rows)
             progress.update(bar, advance=1, note=futures[future]["method"])
 
 
-def _measured(task: Row, folder: str, cache: str) -> Row:
-    from benchmarks.method_run import measure  # torch belongs to the workers
-
+def timed(measure: Callable[[Row], Row], task: Row) -> Row:
+    """What was measured, or why not, and how long it took."""
     started, spent = time.perf_counter(), time.process_time()
     try:
-        result = measure(task, folder, cache)
+        result = measure(task)
     except TaxohashError as error:
         result = {"metrics": None, "error": str(error)}
     return result | {
         "seconds": round(time.perf_counter() - started, 2),
         "cpu_seconds": round(time.process_time() - spent, 2),
     }
+
+
+def _measured(folders: dict[str, str], cache: str, task: Row) -> Row:
+    from benchmarks.method_run import measure  # torch belongs to the workers
+
+    return measure(task, folders[task["data"]], cache)
 
 
 def _commit() -> str:
@@ -151,17 +156,18 @@ def main(
     names = methods.split(",") if methods else list(MAKERS)
     out = RESULTS / "methods.json"
     rows: list[Row] = read_json(out, "delete it to start again") if out.exists() else []
+    measure = partial(_measured, folders, cache)
     depths = {name: Taxonomy.load(folder).depth for name, folder in folders.items()}
     if not report_only:
         with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
             try:
                 for name, depth in depths.items():
-                    run(pool, search_tasks(name, names, depth), rows, out, folders, cache)
+                    run(pool, search_tasks(name, names, depth), rows, out, measure)
                 # Seeds outermost: an interrupted table already has every method.
                 for seed in () if trials_only else SEEDS:
                     for name, depth in depths.items():
                         tasks = table_tasks(name, names, depth, seed, rows)
-                        run(pool, tasks, rows, out, folders, cache)
+                        run(pool, tasks, rows, out, measure)
             except KeyboardInterrupt:
                 pool.shutdown(cancel_futures=True)
                 raise

@@ -15,10 +15,9 @@ import numpy as np
 import torch
 import typer
 
-from benchmarks.method_run import RECIPES, Problem, head_config, problem, train_head
+from benchmarks.method_run import RECIPES, Problem, problem, trained
 from taxohash.codes import pack
 from taxohash.files import read_json, replacing, write_json
-from taxohash.objectives import Setting, build
 from taxohash.progress import announce, console
 from taxohash.protocols import evaluate
 from taxohash.revision import revision
@@ -61,13 +60,8 @@ def measured(known: Problem, name: str, method: str, options: dict[str, Any], se
     """Headline metrics of the left-out classes' queries."""
     classes = left_out(known.taxonomy)
     shown = without(known, classes)
-    options = dict(options)
-    config = head_config(RECIPES[name], seed, options.pop("lr", 1e-2))
-    if "seed" in options:
-        options["seed"] = seed
-    torch.manual_seed(seed)
-    learned = build(method, Setting(BITS, shown.taxonomy, shown.labels), options)
-    network = train_head(learned, shown, config)
+    task = {"method": method, "bits": BITS, "seed": seed, "options": options}
+    learned, network = trained(task, shown, shown.taxonomy, RECIPES[name])
     asked = np.isin(known.query_labels, classes)
     with torch.no_grad():
         database = learned.search_form(embed(network, known.inputs, batch=5000))
