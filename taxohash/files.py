@@ -59,9 +59,7 @@ def read_json(path: Path, remedy: str) -> Any:
 
 
 def _unwritable(path: Path, error: OSError) -> TaxohashError:
-    remedy = (
-        "free some space"
-        if error.errno in (errno.ENOSPC, errno.EDQUOT)
-        else "choose a place that can be written"
-    )
-    return TaxohashError(f"{path} cannot be written ({error.strerror}): {remedy}")
+    # NumPy's tofile gives no number, only that less was written than asked.
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, None)
+    remedy = "free some space" if full else "choose a place that can be written"
+    return TaxohashError(f"{path} cannot be written ({error.strerror or error}): {remedy}")

@@ -2,17 +2,23 @@
 
 Numba keeps them beside each source file and looks at that file alone. Kept by content instead, a copy of the
 package (in a Bento, in another checkout) finds what was compiled before, and a change in any file of the package,
-such as one whose functions were inlined elsewhere, compiles anew.
+such as one whose functions were inlined elsewhere, compiles anew. A cache that cannot be written, or that a crash
+damaged, costs compiling again and nothing else.
 """
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any, Self
+from typing import IO, Any, Self
 
-from numba.core.caching import CacheImpl, _CacheLocator
+from numba.core import caching
+from numba.core.caching import CacheImpl, IndexDataCacheFile, _CacheLocator
+
+from taxohash.errors import TaxohashError
+from taxohash.files import replacing
 
 PACKAGES = ("hamming", "metrics")
 OPTIONS: dict[str, Any] = {"cache": True, "nogil": True}
@@ -48,6 +54,28 @@ class PackageLocator(_CacheLocator):
         return made
 
 
+class LastingCacheFile(IndexDataCacheFile):
+    """Numba's cache of one function, on a disk that may be full or lose power."""
+
+    @contextmanager
+    def _open_for_write(self, filepath: str) -> Iterator[IO[bytes]]:
+        with replacing(Path(filepath)) as draft, draft.open("wb") as file:
+            yield file
+
+    def save(self, key: Any, data: Any) -> None:
+        try:
+            super().save(key, data)  # type: ignore[no-untyped-call]
+        except TaxohashError:
+            return
+
+    def load(self, key: Any) -> Any:
+        try:
+            return super().load(key)  # type: ignore[no-untyped-call]
+        except Exception:  # whatever unpickling makes of a damaged file
+            Path(self._index_path).unlink(missing_ok=True)
+            return None
+
+
 @cache
 def _digest(package: Path) -> str:
     digest = hashlib.sha256()
@@ -65,3 +93,4 @@ def _folder() -> Path:
 
 # Whoever takes OPTIONS from here defines kernels after this.
 CacheImpl._locator_classes.insert(0, PackageLocator)
+caching.IndexDataCacheFile = LastingCacheFile  # type: ignore[misc]

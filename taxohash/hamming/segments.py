@@ -13,7 +13,7 @@ import numpy.typing as npt
 from taxohash.hamming import bitslice, blocks, cells, flat, rings
 from taxohash.hamming.centres import NO_ROWS, NO_WORDS, Centres, find_centres
 from taxohash.hamming.intrinsics import LINE
-from taxohash.hamming.words import Words, width_of
+from taxohash.hamming.words import Words, aligned_bytes, width_of
 
 RowNumbers = npt.NDArray[np.uint32]  # one a code, or empty where row = position
 Bitmap = npt.NDArray[np.uint8]  # one bit a row, or empty for all rows
@@ -268,7 +268,8 @@ def arrange(
     """Codes in ascending rows whose centres and radii are known, sorted into rings; in each, rows ascend."""
     width = width_of(bits)
     offsets = np.empty((centres.words.size // len(width), bits + 2), dtype=np.uint32)
-    out_words, out_rows = aligned(words.size + LINE), np.empty(near.size, dtype=np.uint32)
+    out_words = aligned_bytes(8 * (words.size + LINE)).view(np.uint64)
+    out_rows = np.empty(near.size, dtype=np.uint32)
     out_words[words.size :] = 0  # whole vectors of the last plane may be read
     rings.place(width, words, rows, near, radii, offsets, out_words, out_rows)
     held = offsets[:, 1:] > offsets[:, :-1]
@@ -293,13 +294,6 @@ def find_bodies(offsets: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
     empty = (stop <= start) | ~large.any(axis=1)
     start[empty] = stop[empty] = edges[empty, -1]
     return np.stack([start, stop], axis=1).astype(np.uint32)
-
-
-def aligned(count: int) -> Words:
-    """Uninitialised uint64[count] that begins at a cache line."""
-    room = np.empty(count + LINE, dtype=np.uint64)
-    skipped = -(room.ctypes.data // room.itemsize) % LINE
-    return room[skipped : skipped + count]
 
 
 def make_segment(bits: int, words: Words, rows: RowNumbers, given: Words | None) -> Segment:

@@ -1,7 +1,6 @@
-"""One file for arrays that can be memory-mapped: a JSON header, then each array at a 64-byte boundary."""
+"""One file for arrays that can be memory-mapped: a JSON header, then each array at a cache line."""
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from taxohash.errors import TaxohashError
+from taxohash.files import replacing
+from taxohash.hamming.words import LINE_BYTES, aligned_bytes
 
 MAGIC = b"TAXOHAM3"  # 3: the middle of each cell is bit-sliced
-ALIGN = 64
 
 Array = npt.NDArray[Any]
 
@@ -22,22 +22,15 @@ def write_arrays(path: Path, header: Mapping[str, object], arrays: Mapping[str, 
     entries, offset = {}, 0
     for name, array in arrays.items():
         entries[name] = {"dtype": array.dtype.str, "shape": list(array.shape), "offset": offset}
-        offset += -(-array.nbytes // ALIGN) * ALIGN
+        offset += -(-array.nbytes // LINE_BYTES) * LINE_BYTES
     text = json.dumps({**header, "arrays": entries, "bytes": offset}).encode()
-    start = -(-(len(MAGIC) + 8 + len(text)) // ALIGN) * ALIGN
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(MAGIC + len(text).to_bytes(8, "little") + text)
-            for name, array in arrays.items():
-                file.seek(start + entries[name]["offset"])  # type: ignore[operator]
-                np.ascontiguousarray(array).tofile(file)
-            file.truncate(start + offset)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    start = -(-(len(MAGIC) + 8 + len(text)) // LINE_BYTES) * LINE_BYTES
+    with replacing(path) as draft, draft.open("wb") as file:
+        file.write(MAGIC + len(text).to_bytes(8, "little") + text)
+        for name, array in arrays.items():
+            file.seek(start + entries[name]["offset"])  # type: ignore[operator]
+            file.write(np.ascontiguousarray(array).data)
+        file.truncate(start + offset)
 
 
 def read_arrays(path: Path, mmap: bool) -> tuple[dict[str, Any], dict[str, Array]]:
@@ -60,7 +53,7 @@ def read_arrays(path: Path, mmap: bool) -> tuple[dict[str, Any], dict[str, Array
         raise TaxohashError(f"cannot read the index {path}: {error.strerror}") from error
     except json.JSONDecodeError as error:
         raise TaxohashError(f"the header of the index {path} is damaged: save it again") from error
-    start = -(-(len(lead) + length) // ALIGN) * ALIGN
+    start = -(-(len(lead) + length) // LINE_BYTES) * LINE_BYTES
     if size != start + header["bytes"]:
         raise TaxohashError(
             f"the index {path} has {size} bytes, not {start + header['bytes']}: save it again"
@@ -77,9 +70,7 @@ def read_arrays(path: Path, mmap: bool) -> tuple[dict[str, Any], dict[str, Array
 
 def _read(path: Path, size: int) -> Array:
     """The first `size` bytes of a file, uint8[size], where a cache line begins."""
-    room = np.empty(size + ALIGN, dtype=np.uint8)
-    first = -room.ctypes.data % ALIGN
-    data = room[first : first + size]
+    data = aligned_bytes(size)
     with path.open("rb") as file:
         file.readinto(data.data)
     return data

@@ -11,6 +11,7 @@ Words = npt.NDArray[np.uint64]
 Rows = npt.NDArray[np.int64]
 
 MIN_BITS, MAX_BITS = 8, 1024
+LINE_BYTES = 64  # of a cache line
 
 
 def check_bits(bits: int) -> int:
@@ -74,3 +75,10 @@ def check_rows(rows: npt.ArrayLike, end: int, what: str = "rows") -> Rows:
 def width_of(bits: int) -> tuple[bool, ...]:
     """A tuple of ceil(bits/64) entries: its length tells the kernels how many words a code has."""
     return (True,) * ((bits + 63) // 64)
+
+
+def aligned_bytes(size: int) -> npt.NDArray[np.uint8]:
+    """Uninitialised uint8[size] that begins at a cache line."""
+    room = np.empty(size + LINE_BYTES, dtype=np.uint8)
+    first = -room.ctypes.data % LINE_BYTES
+    return room[first : first + size]

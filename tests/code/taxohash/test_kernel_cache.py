@@ -9,9 +9,10 @@ from pathlib import Path
 import taxohash
 
 
-def hits(root: Path, cache: Path) -> tuple[int, int]:
-    """Cache hits and misses of one kernel in a process that imports the package below `root`."""
+def hits(root: Path, cache: Path, before: str = "") -> tuple[int, int]:
+    """Cache hits and misses of one kernel in a process that runs `before` and imports the package below `root`."""
     script = (
+        f"{before}\n"
         "import numpy as np; from taxohash.hamming import flat; words = np.arange(4, dtype=np.uint64)\n"
         "assert flat.count_near((0,), words, 0, 4, words[:1], 1) == 1\n"
         "stats = flat.count_near.stats\n"
@@ -45,3 +46,24 @@ def test_a_copy_finds_them_and_a_change_in_another_file_does_not(tmp_path: Path)
     changed.write_text(changed.read_text() + "\n# changed\n")
     assert hits(second, tmp_path / "cache") == (0, 1)
     assert not list((first / "taxohash").rglob("*.nb[ci]"))
+
+
+def test_a_damaged_cache_is_made_anew(tmp_path: Path) -> None:
+    root = Path(taxohash.__file__).parents[1]
+    assert hits(root, tmp_path) == (0, 1)
+    for pattern, left in (("*.nbi", 0), ("*.nbi", 30), ("*.nbc", 100)):
+        for file in tmp_path.rglob(pattern):
+            file.write_bytes(file.read_bytes()[:left])
+        assert hits(root, tmp_path) == (0, 1)
+        assert hits(root, tmp_path) == (1, 0)
+
+
+def test_a_full_disk_costs_only_compiling(tmp_path: Path) -> None:
+    root = Path(taxohash.__file__).parents[1]
+    full = (
+        "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))"
+    )
+    assert hits(root, tmp_path, full) == (0, 1)
+    assert not [file for file in tmp_path.rglob("*") if file.is_file()]
+    assert hits(root, tmp_path) == (0, 1)

@@ -1,5 +1,7 @@
 """The index as its users see it: answers, changes, filters, files, threads, and how it refuses bad input."""
 
+import resource
+import signal
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -357,6 +359,24 @@ def test_bad_input_is_named_and_changes_nothing(act: Callable[[HammingIndex], ob
     with pytest.raises(TaxohashError, match=message):
         act(made)
     assert_answers(made, codes, codes[:2], 10, np.arange(9))
+
+
+def test_a_full_disk_leaves_the_file_of_before(tmp_path: Path) -> None:
+    path = tmp_path / "index"
+    small, large = (make_codes(np.random.default_rng(11), count, 64, "uniform") for count in (100, 100_000))
+    HammingIndex.build(small, 64).save(path)
+    before = path.read_bytes()
+    allowed, ceiling = resource.getrlimit(resource.RLIMIT_FSIZE)
+    asked = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, ceiling))  # as a disk that is full: a write fails
+    try:
+        with pytest.raises(TaxohashError, match=r"index cannot be written \(File too large\)"):
+            HammingIndex.build(large, 64).save(path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (allowed, ceiling))
+        signal.signal(signal.SIGXFSZ, asked)
+    assert path.read_bytes() == before
+    assert [entry.name for entry in tmp_path.iterdir()] == ["index"]
 
 
 def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
