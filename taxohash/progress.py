@@ -1,15 +1,17 @@
-"""Progress bars for work of more than a few seconds; where nobody watches they are silent."""
+"""Progress of work of more than a few seconds: bars in a terminal, a line a minute in a log."""
 
 import os
 import sys
+import time
 from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -17,6 +19,7 @@ from rich.progress import (
 
 T = TypeVar("T")
 MARK = "·"
+LINE_SECONDS = 60.0
 
 
 def _console() -> Console:
@@ -32,8 +35,32 @@ def _console() -> Console:
 console = _console()
 
 
+class Lines(Progress):
+    """A progress display for logs: every LINE_SECONDS, a line says how far the task is that moved."""
+
+    def __init__(self) -> None:
+        super().__init__(disable=True)
+        self._told = time.monotonic()
+
+    def update(self, task_id: TaskID, **changes: Any) -> None:
+        super().update(task_id, **changes)
+        if time.monotonic() - self._told < LINE_SECONDS:
+            return
+        self._told = time.monotonic()
+        task = self._tasks[task_id]
+        left = f"{task.time_remaining:.0f} s left" if task.time_remaining is not None else ""
+        said = (
+            f"{task.description} {task.completed:.0f}/{task.total or 0:.0f}",
+            task.fields.get("note"),
+            left,
+        )
+        announce(", ".join(part for part in said if part))
+
+
 def bars(shown: bool = True) -> Progress:
     """A progress display: description, bar, count, elapsed and remaining time, a note."""
+    if shown and not console.is_terminal:
+        return Lines()
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -43,7 +70,7 @@ def bars(shown: bool = True) -> Progress:
         TextColumn("{task.fields[note]}"),
         console=console,
         transient=True,
-        disable=not (shown and console.is_terminal),
+        disable=not shown,
     )
 
 
