@@ -21,11 +21,11 @@ from taxohash.errors import TaxohashError
 from taxohash.files import replacing, write_json
 from taxohash.images import Preprocessing, decode, to_array
 from taxohash.progress import bars
+from taxohash.staging import at_once
 
 Features = npt.NDArray[np.float16]
 CACHE = Path(".cache/features")
 BLOCK = 2000
-BATCH = 50
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def _extract(dataset: Dataset, split: str, rows: range, extractor: Extractor) ->
             batch.append(to_array(decode(data), preprocessing))
         except TaxohashError as error:
             raise TaxohashError(f"row {row} of {split} in {dataset.folder}: {error}") from None
-        if len(batch) == BATCH or row == rows[-1]:
+        if len(batch) == at_once(preprocessing.shape) or row == rows[-1]:
             yield extractor(np.stack(batch))
             batch = []
 

@@ -20,6 +20,7 @@ from taxohash.codes import Codes, pack
 from taxohash.errors import TaxohashError
 from taxohash.images import Pixels, Preprocessing
 from taxohash.progress import bars
+from taxohash.staging import at_once
 
 
 class HashingNetwork(nn.Module):
@@ -193,10 +194,13 @@ def network(name: str, outputs: int, size: int, channels: int, pretrained: bool 
     return HashingNetwork(backbone, width, outputs, preprocessing)
 
 
-def encode_pixels(network: HashingNetwork, pixels: Pixels, what: str = "encoding", batch: int = 500) -> Codes:
+def encode_pixels(
+    network: HashingNetwork, pixels: Pixels, what: str = "encoding", batch: int | None = None
+) -> Codes:
     """Packed codes uint8[N, ceil(bits/8)] of preprocessed images uint8[N, C, H, W]."""
     parts = []
     network.eval()
+    batch = batch or at_once(pixels.shape[1:])
     with bars() as progress, torch.inference_mode():
         task = progress.add_task(what, total=len(pixels), note="")
         for start in range(0, max(len(pixels), 1), batch):

@@ -19,7 +19,7 @@ from taxohash.errors import TaxohashError
 from taxohash.files import replacing
 from taxohash.objectives.base import Objective
 from taxohash.progress import announce, bars, console
-from taxohash.staging import send, stage, take
+from taxohash.staging import at_once, keep_freed_memory, send, stage, take
 from taxohash.training_config import TrainingConfig
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -59,6 +59,8 @@ def fit(
     """
     if config.augment != "none" and inputs.ndim != 4:
         raise TaxohashError(f"augment = {config.augment!r} is for images, these are features: use 'none'")
+    if device == "cpu":
+        keep_freed_memory()
     network.to(device)
     objective.to(device)
     if inputs.ndim == 4:
@@ -124,11 +126,11 @@ def fit(
 
 
 @torch.no_grad()
-def embed(network: nn.Module, inputs: Tensor, device: str = "cpu", batch: int = 500) -> Tensor:
+def embed(network: nn.Module, inputs: Tensor, device: str = "cpu", batch: int | None = None) -> Tensor:
     """Outputs float[N, bits] of the network in evaluation mode."""
     network.eval()
     parts = []
-    for rows in torch.arange(len(inputs)).split(batch):
+    for rows in torch.arange(len(inputs)).split(batch or at_once(inputs.shape[1:], device)):
         parts.append(gather(network(take(inputs, share(rows), device)), len(rows)))
     return torch.cat(parts)
 
