@@ -20,14 +20,15 @@ class TreeCodeConfig:
     """Hyper-parameters of tree-code hashing.
 
     Attributes:
-        flip: share of bits turned from a parent to each of its children; sets all distances.
+        flip: share of bits turned from a parent to each of its children; sets all distances. None for
+            min(0.1, 0.4 / levels): in a deep tree the upper levels would else be told apart by no bit.
         coarse: weight of the cross-entropy at each level above the finest.
         shrinkage: weight of the mean squared logit; keeps posteriors modest where images are few.
         sharpness: of the posterior from which the bits are made; 1 takes it as it was learned.
         seed: of the class codes.
     """
 
-    flip: float = 0.1
+    flip: float | None = None
     coarse: float = 0.5
     shrinkage: float = 0.0
     sharpness: float = 1.0
@@ -51,7 +52,8 @@ class TreeCode(Objective[TreeCodeConfig]):
 
     def __init__(self, setting: Setting, config: TreeCodeConfig) -> None:
         super().__init__(setting, config)
-        codes = tree_code(setting.taxonomy, setting.bits, config.flip, config.seed)
+        flip = min(0.1, 0.4 / setting.taxonomy.depth) if config.flip is None else config.flip
+        codes = tree_code(setting.taxonomy, setting.bits, flip, config.seed)
         self.register_buffer("codes", torch.from_numpy(codes).float())
         self.register_buffer("ancestors", setting.ancestors, persistent=False)
 

@@ -212,6 +212,11 @@ def test_export_makes_a_generation_whose_codes_are_the_networks(
     assert [path.name for path in tmp_path.iterdir()] == [folder.name]
     report = evaluate_generation(folder, data.folder)
     assert report.headline == pytest.approx(generation.evaluation["headline"])
+    assert evaluate_generation(folder, data.folder, "barz").counts == {
+        "queries": 48,
+        "database": 47,
+        "bits": 16,
+    }
 
 
 def test_a_network_whose_outputs_are_not_the_bits_is_exported_with_its_code_layer(
