@@ -1,0 +1,37 @@
+"""Options come from what was chosen on held-out rows, and the table says how many seeds stand behind a number."""
+
+from typing import Any
+
+import pytest
+
+from benchmarks.finetuned import chosen_options, table
+from taxohash.errors import TaxohashError
+
+
+def searched(**changes: Any) -> dict[str, Any]:
+    return {"stage": "table", "data": "set", "method": "csq", "bits": 48, "options": {}} | changes
+
+
+def test_options_are_those_of_the_table_without_the_heads_learning_rate() -> None:
+    rows = [
+        searched(stage="search", options={"quantisation": 9.0}),
+        searched(bits=32, options={"quantisation": 1.0}),
+        searched(options={"quantisation": 0.5, "lr": 3e-3}),
+    ]
+    assert chosen_options(rows, "set", "csq", 48) == {"quantisation": 0.5}
+    with pytest.raises(TaxohashError, match="no options for csq, 64 bits, on set"):
+        chosen_options(rows, "set", "csq", 64)
+
+
+def test_the_table_shows_each_setting_by_itself() -> None:
+    def row(method: str, seed: int, fine: float, size: int = 96) -> dict[str, Any]:
+        return {
+            "data": "set", "data_md5": "md5", "method": method, "bits": 48, "seed": seed, "size": size, "epochs": 2,
+            "command": "python", "protocol": "flat", "device": "cpu", "trained": {"commit": "0123456789abcdef"},
+            "metrics": {"mAP": fine, "mAHP": 0.5, "nDCG": 0.25},
+        }  # fmt: skip
+
+    text = table([row("csq", 0, 0.5), row("csq", 1, 0.6), row("shpdh", 0, 0.7), row("csq", 0, 0.9, size=128)])
+    assert "| csq | 48 | 2 | 55.0 ± 7.1 | 50.0 ± 0.0 | 25.0 ± 0.0 |" in text
+    assert "| shpdh | 48 | 1 | 70.0 | 50.0 | 25.0 |" in text
+    assert "## set, 128 px, 2 epochs" in text.split("| csq | 48 | 1 | 90.0 | 50.0 | 25.0 |")[0]
