@@ -18,7 +18,7 @@ from typing import Annotated, Any
 import typer
 
 from benchmarks.method_run import RECIPES, seeded
-from benchmarks.method_trials import MAKERS
+from benchmarks.method_trials import MAKERS, chosen_options
 from taxohash.distributed import device
 from taxohash.errors import TaxohashError
 from taxohash.evaluation import evaluate_run
@@ -32,18 +32,6 @@ BACKBONE = "efficientnet_lite0"
 METRICS = {"mAP": "fine mAP", "mAHP": "mAHP", "nDCG": "nDCG@100"}
 SAME = ("data", "method", "bits", "seed", "size", "epochs")
 Row = dict[str, Any]
-
-
-def chosen_options(rows: list[Row], data: str, method: str, bits: int) -> dict[str, Any]:
-    """What benchmarks/methods.py chose for a method on held-out rows, without the learning rate of its head.
-
-    Raises:
-        TaxohashError: it has not run for these.
-    """
-    for row in rows:
-        if (row["stage"], row["data"], row["method"], row["bits"]) == ("table", data, method, bits):
-            return {name: value for name, value in row["options"].items() if name != "lr"}
-    raise TaxohashError(f"no options for {method}, {bits} bits, on {data}: run benchmarks.methods first")
 
 
 def measured(
@@ -141,6 +129,7 @@ def main(
             if wanted in {tuple(row[name] for name in SAME) for row in rows}:
                 continue
             options = chosen_options(searched, data.name, method, int(length))
+            options.pop("lr", None)  # that of the head
             rows.append(measured(data, work, method, int(length), int(seed), options, size, epochs))
             write_json(out, rows)
             with replacing(RESULTS / "finetuned.md") as draft:

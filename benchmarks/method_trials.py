@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from taxohash.errors import TaxohashError
+
 TRIALS = 3
 Options = dict[str, Any]
 
@@ -31,6 +33,18 @@ def trials(method: str, depth: int, bits: int) -> list[Options]:
     found = MAKERS[method].settings(depth, bits)
     assert len(found) in (1, TRIALS), method
     return found
+
+
+def chosen_options(rows: list[dict[str, Any]], data: str, method: str, bits: int) -> Options:
+    """What benchmarks/methods.py chose for a method on held-out rows, from its table's rows.
+
+    Raises:
+        TaxohashError: it has not run for these.
+    """
+    for row in rows:
+        if (row["stage"], row["data"], row["method"], row["bits"]) == ("table", data, method, bits):
+            return dict(row["options"])
+    raise TaxohashError(f"no options for {method}, {bits} bits, on {data}: run benchmarks.methods first")
 
 
 def grid(name: str, *values: Any) -> Callable[[int, int], list[Options]]:

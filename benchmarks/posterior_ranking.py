@@ -18,6 +18,7 @@ import typer
 from torch import Tensor
 
 from benchmarks.method_run import RECIPES, Problem, head_config, problem, train_head
+from benchmarks.method_trials import chosen_options
 from taxohash.files import read_json, replacing, write_json
 from taxohash.objectives import Setting, build
 from taxohash.progress import announce, console
@@ -70,7 +71,7 @@ def main(
         for row in read_json(RESULTS / "methods.json", "run benchmarks.methods")
         if (row["stage"], row["data"], row["shuffled"]) == ("table", data.name, False)
     ]
-    options = next(row["options"] for row in rows if row["method"] == "treecode")
+    options = chosen_options(rows, data.name, "treecode", BITS[-1])
     runs: dict[str, list[dict[str, float]]] = {}
     for method in ("shpdh", "treecode"):
         for bits in BITS:

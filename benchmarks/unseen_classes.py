@@ -16,6 +16,7 @@ import torch
 import typer
 
 from benchmarks.method_run import RECIPES, Problem, problem, trained
+from benchmarks.method_trials import chosen_options
 from taxohash.codes import pack
 from taxohash.files import read_json, replacing, write_json
 from taxohash.progress import announce, console
@@ -85,18 +86,10 @@ def main(
 ) -> None:
     console.quiet = True
     known = problem(str(data), "table", cache)
-    table = [
-        row
-        for row in read_json(RESULTS / "methods.json", "run benchmarks.methods")
-        if row["stage"] == "table"
-    ]
+    rows = read_json(RESULTS / "methods.json", "run benchmarks.methods")
     runs = []
     for method in METHODS:
-        options = next(
-            row["options"]
-            for row in table
-            if (row["data"], row["method"], row["bits"], row["shuffled"]) == (data.name, method, BITS, False)
-        )
+        options = chosen_options(rows, data.name, method, BITS)
         for seed in SEEDS:
             found = measured(known, data.name, method, options, seed)
             announce(f"{method}, seed {seed}: {found}")

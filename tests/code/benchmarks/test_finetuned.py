@@ -1,26 +1,8 @@
-"""Options come from what was chosen on held-out rows, and the table says how many seeds stand behind a number."""
+"""The table says how many seeds stand behind a number."""
 
 from typing import Any
 
-import pytest
-
-from benchmarks.finetuned import chosen_options, table
-from taxohash.errors import TaxohashError
-
-
-def searched(**changes: Any) -> dict[str, Any]:
-    return {"stage": "table", "data": "set", "method": "csq", "bits": 48, "options": {}} | changes
-
-
-def test_options_are_those_of_the_table_without_the_heads_learning_rate() -> None:
-    rows = [
-        searched(stage="search", options={"quantisation": 9.0}),
-        searched(bits=32, options={"quantisation": 1.0}),
-        searched(options={"quantisation": 0.5, "lr": 3e-3}),
-    ]
-    assert chosen_options(rows, "set", "csq", 48) == {"quantisation": 0.5}
-    with pytest.raises(TaxohashError, match="no options for csq, 64 bits, on set"):
-        chosen_options(rows, "set", "csq", 64)
+from benchmarks.finetuned import table
 
 
 def test_the_table_shows_each_setting_by_itself() -> None:
