@@ -1,6 +1,5 @@
 """How data reach the device: bytes as they are, without a wait of the host for the device, and how many at once."""
 
-import ctypes
 from collections.abc import Sequence
 
 import torch
@@ -12,8 +11,6 @@ RESIDENT = 0.25
 # three to four times as many images of 96 px a second in batches of 32 as in batches of 500.
 AT_ONCE = 500
 PIXELS_AT_ONCE = 300_000
-# mallopt's parameters (glibc, malloc.h).
-TRIM_THRESHOLD, MMAP_MAX = -1, -4
 
 
 def stage(inputs: Tensor, device: str) -> Tensor:
@@ -45,15 +42,3 @@ def at_once(shape: Sequence[int], device: str = "cpu") -> int:
     if torch.device(device).type != "cpu" or len(shape) < 3:
         return AT_ONCE
     return min(max(PIXELS_AT_ONCE // (shape[-2] * shape[-1]), 8), AT_ONCE)
-
-
-def keep_freed_memory() -> None:
-    """Ask glibc not to give freed memory back to the kernel, which would clear it page by page for the next step.
-
-    PyTorch's CPU allocator is malloc, and malloc maps each large block by itself. Training EfficientNet-Lite0 is 1.2
-    (96 px) to 1.3 times (128 px) as fast with this; other C libraries have no such call and need none.
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        mallopt(MMAP_MAX, 0)
-        mallopt(TRIM_THRESHOLD, 2**31 - 1)
