@@ -9,7 +9,7 @@ damaged, costs compiling again and nothing else.
 import hashlib
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import IO, Any, Self
@@ -17,7 +17,6 @@ from typing import IO, Any, Self
 from numba.core import caching
 from numba.core.caching import CacheImpl, IndexDataCacheFile, _CacheLocator
 
-from taxohash.errors import TaxohashError
 from taxohash.files import replacing
 
 PACKAGES = ("hamming", "metrics")
@@ -63,16 +62,15 @@ class LastingCacheFile(IndexDataCacheFile):
             yield file
 
     def save(self, key: Any, data: Any) -> None:
-        try:
+        with suppress(Exception):  # no space, no permission, or a damaged index that cannot be removed
             super().save(key, data)  # type: ignore[no-untyped-call]
-        except TaxohashError:
-            return
 
     def load(self, key: Any) -> Any:
         try:
             return super().load(key)  # type: ignore[no-untyped-call]
         except Exception:  # whatever unpickling makes of a damaged file
-            Path(self._index_path).unlink(missing_ok=True)
+            with suppress(OSError):
+                Path(self._index_path).unlink()
             return None
 
 

@@ -67,3 +67,12 @@ def test_a_full_disk_costs_only_compiling(tmp_path: Path) -> None:
     assert hits(root, tmp_path, full) == (0, 1)
     assert not [file for file in tmp_path.rglob("*") if file.is_file()]
     assert hits(root, tmp_path) == (0, 1)
+
+
+def test_a_damaged_cache_that_cannot_be_removed_costs_only_compiling(tmp_path: Path) -> None:
+    root = Path(taxohash.__file__).parents[1]
+    assert hits(root, tmp_path) == (0, 1)
+    for file in tmp_path.rglob("*.nbi"):
+        file.unlink()
+        file.mkdir()  # what even root can neither read as a file nor unlink
+    assert hits(root, tmp_path) == (0, 1)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from taxohash.objectives import build
+from taxohash.objectives import Setting, build
 from taxohash.objectives.tree_code import annealed, distance_targets, pair_weights, tree_code
 from taxohash.taxonomy import Taxonomy
 from tests.code.taxohash.objectives.toy import RAGGED, TREE, setting
@@ -122,3 +122,12 @@ def test_the_code_has_the_least_expected_distance_to_the_class_code() -> None:
 def test_a_sure_image_gets_its_class_code() -> None:
     tree: Any = build("treecode", setting(TREE, LABELS), {})
     assert torch.equal(tree.search_form(50 * torch.eye(9)).sign(), tree.class_codes())
+
+
+@pytest.mark.parametrize(("levels", "flip"), [(2, 0.1), (4, 0.1), (8, 0.05)])
+def test_fewer_bits_are_turned_at_each_level_of_a_deep_tree(levels: int, flip: float) -> None:
+    tree = Taxonomy("t", tuple((*"abcdefg"[: levels - 1], leaf) for leaf in "xyz"))
+    made, given = (
+        build("treecode", Setting(64, tree, torch.arange(3)), options) for options in ({}, {"flip": flip})
+    )
+    assert torch.equal(made.get_buffer("codes"), given.get_buffer("codes"))
