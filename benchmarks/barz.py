@@ -20,7 +20,7 @@ import typer
 
 from benchmarks.method_trials import MAKERS, trials
 from benchmarks.methods import BITS, SEARCHED, SEEDS, Row, new_task, run
-from taxohash.files import read_json, replacing
+from taxohash.runtime.atomic import read_json, replacing
 from taxohash.similarity import levels_by_height
 from taxohash.taxonomy import Taxonomy
 

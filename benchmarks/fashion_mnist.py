@@ -16,10 +16,10 @@ from typing import Any
 from taxohash.datasets import Dataset
 from taxohash.errors import TaxohashError
 from taxohash.evaluation import evaluate_run
-from taxohash.files import replacing, write_json
-from taxohash.progress import announce
-from taxohash.revision import revision
 from taxohash.runs import train
+from taxohash.runtime.atomic import replacing, write_json
+from taxohash.runtime.progress import announce
+from taxohash.runtime.provenance import revision
 from taxohash.training_config import TrainingConfig
 
 OBJECTIVES = ("shpdh", "dcwh")

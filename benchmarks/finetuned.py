@@ -22,9 +22,9 @@ from benchmarks.method_trials import MAKERS, chosen_options
 from taxohash.distributed import device
 from taxohash.errors import TaxohashError
 from taxohash.evaluation import evaluate_run
-from taxohash.files import read_json, replacing, write_json
-from taxohash.progress import announce
 from taxohash.runs import train
+from taxohash.runtime.atomic import read_json, replacing, write_json
+from taxohash.runtime.progress import announce
 from taxohash.training_config import TrainingConfig
 
 RESULTS = Path(__file__).parent / "results"

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import ttest_ind
 
-from taxohash.files import replacing
+from taxohash.runtime.atomic import replacing
 
 Row = dict[str, Any]
 METRICS = {"mAP": "Fine mAP", "mAHP": "mAHP", "nDCG": "nDCG@100"}

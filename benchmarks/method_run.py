@@ -17,8 +17,8 @@ from taxohash.features import efficientnet_lite0, features
 from taxohash.objectives import Objective, Setting, build, objective
 from taxohash.objectives.base import Projection
 from taxohash.objectives.itq import principal_components
-from taxohash.progress import console
 from taxohash.protocols import evaluate
+from taxohash.runtime.progress import console
 from taxohash.taxonomy import Taxonomy
 from taxohash.training import embed, fit
 from taxohash.training_config import TrainingConfig

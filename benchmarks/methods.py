@@ -26,8 +26,8 @@ import typer
 from benchmarks.method_report import write_report
 from benchmarks.method_trials import MAKERS, trials
 from taxohash.errors import TaxohashError
-from taxohash.files import read_json, write_json
-from taxohash.progress import bars
+from taxohash.runtime.atomic import read_json, write_json
+from taxohash.runtime.progress import bars
 
 BITS = (16, 32, 48, 64)
 SEARCHED = 32

@@ -19,11 +19,11 @@ from torch import Tensor
 
 from benchmarks.method_run import RECIPES, Problem, head_config, problem, train_head
 from benchmarks.method_trials import chosen_options
-from taxohash.files import read_json, replacing, write_json
 from taxohash.objectives import Setting, build
-from taxohash.progress import announce, console
 from taxohash.protocols import evaluate
-from taxohash.revision import revision
+from taxohash.runtime.atomic import read_json, replacing, write_json
+from taxohash.runtime.progress import announce, console
+from taxohash.runtime.provenance import revision
 from taxohash.training import embed
 
 BITS = (16, 32, 48, 64)

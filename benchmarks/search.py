@@ -38,7 +38,7 @@ from taxohash.hamming.bitslice import scan_sliced
 from taxohash.hamming.centres import NO_MASK, NO_ROWS, NO_WORDS
 from taxohash.hamming.segments import Run, Sliced, keep_flat
 from taxohash.hamming.words import to_words, width_of
-from taxohash.revision import revision
+from taxohash.runtime.provenance import revision
 
 RESULTS = Path(__file__).parent / "results"
 BATCHES = (1, 10, 100, 1000)

@@ -27,8 +27,8 @@ from taxohash.distributed import device
 from taxohash.errors import TaxohashError
 from taxohash.networks import HashingNetwork, network
 from taxohash.objectives import Setting, build
-from taxohash.progress import console
-from taxohash.revision import revision
+from taxohash.runtime.progress import console
+from taxohash.runtime.provenance import revision
 from taxohash.taxonomy import Taxonomy
 from taxohash.training import autocast, fit
 from taxohash.training_config import TrainingConfig

@@ -18,10 +18,10 @@ import typer
 from benchmarks.method_run import RECIPES, Problem, problem, trained
 from benchmarks.method_trials import chosen_options
 from taxohash.codes import pack
-from taxohash.files import read_json, replacing, write_json
-from taxohash.progress import announce, console
 from taxohash.protocols import evaluate
-from taxohash.revision import revision
+from taxohash.runtime.atomic import read_json, replacing, write_json
+from taxohash.runtime.progress import announce, console
+from taxohash.runtime.provenance import revision
 from taxohash.taxonomy import Labels, Taxonomy
 from taxohash.training import embed
 

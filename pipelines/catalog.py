@@ -5,7 +5,7 @@ import io
 from services.codestore import Item
 from taxohash.datasets import Dataset
 from taxohash.images import decode
-from taxohash.progress import bars
+from taxohash.runtime.progress import bars
 
 THUMBNAIL_PIXELS = 128
 # An image this small is its own thumbnail.

@@ -23,9 +23,9 @@ from taxohash import client
 from taxohash.datasets import Dataset
 from taxohash.datasets.obtain import obtain
 from taxohash.errors import TaxohashError
-from taxohash.files import replacing
 from taxohash.generation import Generation
-from taxohash.progress import MARK, console
+from taxohash.runtime.atomic import replacing
+from taxohash.runtime.progress import MARK, console
 
 COLLECTION = "demo"
 ANSWERS = 10

@@ -24,8 +24,8 @@ from taxohash.errors import TaxohashError
 from taxohash.gate import Verdict, judge
 from taxohash.generation import Generation
 from taxohash.inference import CODES
-from taxohash.progress import announce
 from taxohash.report.read import read_report
+from taxohash.runtime.progress import announce
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -12,7 +12,7 @@ from taxohash.inference import Hasher
 from taxohash.protocols import Report, evaluate, find_protocol
 from taxohash.report.evidence import Evidence
 from taxohash.report.write import write_report
-from taxohash.revision import revision
+from taxohash.runtime.provenance import revision
 from taxohash.taxonomy import Labels, Taxonomy
 
 if TYPE_CHECKING:

@@ -16,10 +16,10 @@ from taxohash.errors import TaxohashError
 from taxohash.generation import MANIFEST, Generation, file_sha256
 from taxohash.images import Pixels
 from taxohash.inference import CENTRES, CODES, MODEL, Model
-from taxohash.progress import bars
 from taxohash.report.read import REPORT, read_report
-from taxohash.revision import UNKNOWN, revision
 from taxohash.runs import WEIGHTS, Run
+from taxohash.runtime.progress import bars
+from taxohash.runtime.provenance import UNKNOWN, revision
 
 if TYPE_CHECKING:
     from taxohash.networks import HashingNetwork

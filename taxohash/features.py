@@ -18,9 +18,9 @@ from torch import Tensor, nn
 from taxohash import efficientnet
 from taxohash.datasets import Dataset
 from taxohash.errors import TaxohashError
-from taxohash.files import replacing, write_json
 from taxohash.images import Preprocessing, decode, to_array
-from taxohash.progress import bars
+from taxohash.runtime.atomic import replacing, write_json
+from taxohash.runtime.progress import bars
 from taxohash.staging import at_once
 
 Features = npt.NDArray[np.float16]

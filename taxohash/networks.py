@@ -19,7 +19,7 @@ from taxohash import efficientnet
 from taxohash.codes import Codes, pack
 from taxohash.errors import TaxohashError
 from taxohash.images import Pixels, Preprocessing
-from taxohash.progress import bars
+from taxohash.runtime.progress import bars
 from taxohash.staging import at_once
 
 

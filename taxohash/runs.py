@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from taxohash.datasets import Dataset
 from taxohash.errors import TaxohashError
-from taxohash.files import read_json, replacing, write_json
 from taxohash.images import decode
-from taxohash.revision import revision
+from taxohash.runtime.atomic import read_json, replacing, write_json
+from taxohash.runtime.provenance import revision
 from taxohash.training_config import TrainingConfig
 
 if TYPE_CHECKING:

@@ -16,10 +16,10 @@ from taxohash import distributed
 from taxohash.augmentation import crop, margin, random_windows
 from taxohash.distributed import agree, gather, share
 from taxohash.errors import TaxohashError
-from taxohash.files import replacing
 from taxohash.host_memory import keep_freed_memory
 from taxohash.objectives.base import Objective
-from taxohash.progress import announce, bars, console
+from taxohash.runtime.atomic import replacing
+from taxohash.runtime.progress import announce, bars, console
 from taxohash.staging import at_once, send, stage, take
 from taxohash.training_config import TrainingConfig
 

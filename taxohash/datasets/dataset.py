@@ -16,7 +16,7 @@ from taxohash.datasets.layout import image_bytes, open_table, plain_errors, read
 from taxohash.datasets.png import decode_grey
 from taxohash.errors import TaxohashError
 from taxohash.images import Pixels, Preprocessing, decode, to_array
-from taxohash.progress import track
+from taxohash.runtime.progress import track
 from taxohash.taxonomy import Labels, Taxonomy
 
 _ABSENT = pa.scalar(-1, pa.int32())

@@ -7,7 +7,7 @@ from taxohash.datasets.dataset import Dataset
 from taxohash.datasets.png import decode_grey
 from taxohash.errors import TaxohashError
 from taxohash.images import decode
-from taxohash.progress import track
+from taxohash.runtime.progress import track
 
 
 class Undecodable(NamedTuple):

@@ -7,7 +7,7 @@ import urllib.request
 from pathlib import Path
 
 from taxohash.errors import TaxohashError
-from taxohash.progress import console
+from taxohash.runtime.progress import console
 
 TIMEOUT = 60.0  # seconds without a byte
 

@@ -21,7 +21,7 @@ from taxohash.datasets.folders import cached
 from taxohash.datasets.png import encode_grey
 from taxohash.datasets.writer import Row, write_dataset
 from taxohash.errors import TaxohashError
-from taxohash.progress import track
+from taxohash.runtime.progress import track
 from taxohash.taxonomy import Taxonomy
 
 # In the order of the original's labels 0 ... 9. The tree is ours: things that are sold, stored and mistaken together.

@@ -11,7 +11,7 @@ from pathlib import Path
 from taxohash.datasets.writer import Row, write_dataset
 from taxohash.errors import TaxohashError
 from taxohash.images import decode
-from taxohash.progress import track
+from taxohash.runtime.progress import track
 from taxohash.taxonomy import Taxonomy
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp"})

@@ -16,8 +16,8 @@ from typing import Any
 import numba as nb
 import numpy as np
 
-from taxohash import kernel_cache
 from taxohash.hamming.intrinsics import popcount
+from taxohash.runtime import kernel_cache
 
 OPTIONS: dict[str, Any] = {**kernel_cache.OPTIONS, "boundscheck": False, "error_model": "numpy"}
 # For what allocates nothing: counting references to every array at every call takes longer than comparing a few codes.

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from taxohash.errors import TaxohashError
-from taxohash.files import replacing
 from taxohash.hamming.words import LINE_BYTES, aligned_bytes
+from taxohash.runtime.atomic import replacing
 
 MAGIC = b"TAXOHAM3"  # 3: the middle of each cell is bit-sliced
 

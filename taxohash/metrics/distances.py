@@ -13,9 +13,9 @@ import numpy.typing as npt
 from numba.core import types
 from numba.extending import intrinsic
 
-from taxohash.kernel_cache import OPTIONS
 from taxohash.metrics.grades import Grades
 from taxohash.metrics.ranking import Ranking
+from taxohash.runtime.kernel_cache import OPTIONS
 
 Codes = npt.NDArray[np.uint8]
 Distances = Callable[[slice], npt.NDArray[Any]]

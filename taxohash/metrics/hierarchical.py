@@ -5,10 +5,10 @@ from typing import Any, Literal
 import numba
 import numpy as np
 
-from taxohash.kernel_cache import OPTIONS
 from taxohash.metrics.gain import ideal_values, inverse, tail_sums
 from taxohash.metrics.precision import precision_sum
 from taxohash.metrics.ranking import Floats, Ranking, cutoff, log_factorial
+from taxohash.runtime.kernel_cache import OPTIONS
 
 
 def hierarchical_precision(ranking: Ranking, similarity: Floats, at: int) -> Floats:

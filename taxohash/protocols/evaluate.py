@@ -10,11 +10,11 @@ import numpy.typing as npt
 from taxohash import metrics as m
 from taxohash.errors import TaxohashError
 from taxohash.metrics.ranking import Floats
-from taxohash.progress import bars
 from taxohash.protocols.definitions import Protocol, find_protocol
 from taxohash.protocols.inputs import check_items, check_labels
 from taxohash.protocols.measures import Labels, Measures, View
 from taxohash.protocols.result import Report
+from taxohash.runtime.progress import bars
 from taxohash.taxonomy import Taxonomy
 
 Items = npt.NDArray[Any]

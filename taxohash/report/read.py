@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from taxohash.files import read_json
+from taxohash.runtime.atomic import read_json
 
 REPORT = "report.json"
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import jinja2
 
-from taxohash.files import replacing, write_json
 from taxohash.images import decode
 from taxohash.protocols import PROTOCOLS, Report
 from taxohash.report import figures
 from taxohash.report.evidence import Evidence, first_answers
 from taxohash.report.read import REPORT
+from taxohash.runtime.atomic import replacing, write_json
 from taxohash.taxonomy import Taxonomy
 
 QUERIES, ANSWERS, THUMBNAIL = 12, 10, 96

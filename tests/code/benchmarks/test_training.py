@@ -7,7 +7,7 @@ import typer
 from typer.testing import CliRunner
 
 from benchmarks import training
-from taxohash.progress import console
+from taxohash.runtime.progress import console
 
 app = typer.Typer()
 app.command()(training.main)

@@ -17,11 +17,11 @@ from typing import IO, Any, Self
 from numba.core import caching
 from numba.core.caching import CacheImpl, IndexDataCacheFile, _CacheLocator
 
-from taxohash.files import replacing
+from taxohash.runtime.atomic import replacing
 
 PACKAGES = ("hamming", "metrics")
 OPTIONS: dict[str, Any] = {"cache": True, "nogil": True}
-HERE = Path(__file__).resolve().parent
+ROOT = Path(__file__).resolve().parents[1]
 
 
 class PackageLocator(_CacheLocator):
@@ -43,7 +43,7 @@ class PackageLocator(_CacheLocator):
     @classmethod
     def from_function(cls, py_func: Callable[..., Any], py_file: str) -> Self | None:
         package = Path(py_file).resolve().parent
-        if package not in (HERE / name for name in PACKAGES):
+        if package not in (ROOT / name for name in PACKAGES):
             return None
         made = cls(package, py_func.__code__.co_firstlineno)
         try:

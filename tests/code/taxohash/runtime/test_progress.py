@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from taxohash import progress
+from taxohash.runtime import progress
 
 
 @pytest.fixture
