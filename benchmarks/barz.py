@@ -21,8 +21,8 @@ import typer
 from benchmarks.method_trials import MAKERS, trials
 from benchmarks.methods import BITS, SEARCHED, SEEDS, Row, new_task, run
 from taxohash.runtime.atomic import read_json, replacing
-from taxohash.similarity import levels_by_height
 from taxohash.taxonomy import Taxonomy
+from taxohash.taxonomy.similarity import levels_by_height
 
 METHODS = ("treecode", "shpdh", "csq", "dcwh", "hierarchy_embedding")
 TREE = Path(__file__).parent / "trees" / "cifar100-barz.json"

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 
 from taxohash.objectives.base import Objective, Setting, Supervision
-from taxohash.similarity import height_similarity
+from taxohash.taxonomy.similarity import height_similarity
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from taxohash.protocols.measures import (
     by_similarity,
     hierarchy,
 )
-from taxohash.similarity import height_similarity, wup_similarity
 from taxohash.taxonomy import Taxonomy
+from taxohash.taxonomy.similarity import height_similarity, wup_similarity
 
 
 @dataclass(frozen=True)

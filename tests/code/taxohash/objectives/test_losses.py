@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from taxohash.objectives import Setting, build
-from taxohash.similarity import height_similarity
+from taxohash.taxonomy.similarity import height_similarity
 from tests.code.taxohash.objectives.toy import RAGGED, TREE, setting
 
 LABELS = torch.tensor([0, 0, 1, 3, 8, 1, 4, 0])

@@ -9,8 +9,8 @@ import pytest
 
 from taxohash.errors import TaxohashError
 from taxohash.protocols import PROTOCOLS, evaluate
-from taxohash.similarity import height_similarity
 from taxohash.taxonomy import Taxonomy
+from taxohash.taxonomy.similarity import height_similarity
 
 Codes = npt.NDArray[np.uint8]
 CIFAR = Taxonomy("cifar", tuple((f"s{c // 5}", f"c{c}") for c in range(100)), ("superclass", "class"))

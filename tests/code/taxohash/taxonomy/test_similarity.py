@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from taxohash.similarity import height_similarity, levels_by_height, wup_similarity
 from taxohash.taxonomy import Taxonomy
-from tests.code.taxohash.test_taxonomy import paths
+from taxohash.taxonomy.similarity import height_similarity, levels_by_height, wup_similarity
+from tests.code.taxohash.taxonomy.test_tree import paths
 
 #        root (height 3)
 #       /            \

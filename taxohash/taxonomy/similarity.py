@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from taxohash.taxonomy import Taxonomy
+from taxohash.taxonomy.tree import Taxonomy
 
 Floats = npt.NDArray[np.float64]
 Node = tuple[str, ...]
