@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from taxohash.codes import bit_health, pack, unpack
 from taxohash.datasets import Dataset
-from taxohash.features import efficientnet_lite0, features
+from taxohash.networks.features import efficientnet_lite0, features
 from taxohash.objectives import Objective, Setting, build, objective
 from taxohash.objectives.base import Projection
 from taxohash.objectives.itq import principal_components

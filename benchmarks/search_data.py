@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from taxohash.codes import Codes, unpack
-from taxohash.networks import encode_pixels
+from taxohash.networks.hashing import encode_pixels
 from taxohash.runs import train
 
 COARSE, FINE = 20, 500

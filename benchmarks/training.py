@@ -25,7 +25,7 @@ from torch import Tensor
 
 from taxohash.distributed import device
 from taxohash.errors import TaxohashError
-from taxohash.networks import HashingNetwork, network
+from taxohash.networks.hashing import HashingNetwork, network
 from taxohash.objectives import Setting, build
 from taxohash.runtime.progress import console
 from taxohash.runtime.provenance import revision

@@ -26,7 +26,7 @@ def encode_files(source: str | Path, files: Sequence[Path]) -> Codes:
     images = [_open(file) for file in files]
     if (folder / MANIFEST).is_file():
         return Hasher(folder).encode_images(images)
-    from taxohash.networks import encode_pixels  # torch: only where a run is given
+    from taxohash.networks.hashing import encode_pixels  # torch: only where a run is given
     from taxohash.runs import Run
 
     network = Run.open(folder).network()

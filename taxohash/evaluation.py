@@ -16,7 +16,7 @@ from taxohash.runtime.provenance import revision
 from taxohash.taxonomy import Labels, Taxonomy
 
 if TYPE_CHECKING:
-    from taxohash.networks import HashingNetwork
+    from taxohash.networks.hashing import HashingNetwork
     from taxohash.runs import Run
 
 DEFAULT_PROTOCOL = "hierarchical"
@@ -115,7 +115,7 @@ def evaluate_generation(
 
 
 def _encoded(network: "HashingNetwork", dataset: Dataset, split: str) -> Split:
-    from taxohash.networks import encode_pixels
+    from taxohash.networks.hashing import encode_pixels
 
     pixels = dataset.pixels(split, network.preprocessing)
     return Split(split, encode_pixels(network, pixels, f"encoding {split}"), dataset.labels(split))

@@ -22,7 +22,7 @@ from taxohash.runtime.progress import bars
 from taxohash.runtime.provenance import UNKNOWN, revision
 
 if TYPE_CHECKING:
-    from taxohash.networks import HashingNetwork
+    from taxohash.networks.hashing import HashingNetwork
 
 CHECKED_IMAGES = 1000
 # An output this close to zero may round to either side in another engine; its bit carries no meaning.

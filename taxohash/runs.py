@@ -20,7 +20,7 @@ from taxohash.runtime.provenance import revision
 from taxohash.training_config import TrainingConfig
 
 if TYPE_CHECKING:
-    from taxohash.networks import HashingNetwork
+    from taxohash.networks.hashing import HashingNetwork
     from taxohash.objectives import Objective
 
 # What a run is can be read without torch; whatever trains or computes imports it.
@@ -195,7 +195,7 @@ def _check_trainable(name: str) -> None:
 
 
 def _network(config: RunConfig, outputs: int, pretrained: bool = False) -> "HashingNetwork":
-    from taxohash.networks import network
+    from taxohash.networks.hashing import network
 
     return network(config.network, outputs, config.size, config.channels, pretrained)
 
@@ -238,7 +238,7 @@ def _input_shape(dataset: Dataset, split: str, backbone: str) -> tuple[int, int]
 
     A pretrained backbone takes RGB, whatever the images are.
     """
-    from taxohash.networks import find_backbone
+    from taxohash.networks.backbones import find_backbone
 
     known = find_backbone(backbone)
     image = decode(next(dataset.images(split, [0])))

@@ -1,16 +1,10 @@
-"""How data reach the device: bytes as they are, without a wait of the host for the device, and how many at once."""
-
-from collections.abc import Sequence
+"""How data reach the device: bytes as they are, without a wait of the host for the device."""
 
 import torch
 from torch import Tensor
 
 # Part of the device's free memory that a training set may take to live there.
 RESIDENT = 0.25
-# Images encoded at once. On a CPU what a layer makes of them should stay in its caches: EfficientNet-Lite0 encodes
-# three to four times as many images of 96 px a second in batches of 32 as in batches of 500.
-AT_ONCE = 500
-PIXELS_AT_ONCE = 300_000
 
 
 def stage(inputs: Tensor, device: str) -> Tensor:
@@ -35,10 +29,3 @@ def send(tensor: Tensor, device: str) -> Tensor:
     if torch.device(device).type != "cuda":
         return tensor
     return tensor.pin_memory().to(device, non_blocking=True)
-
-
-def at_once(shape: Sequence[int], device: str = "cpu") -> int:
-    """How many items of a shape, images (C, H, W) or features (D), a network is best given when it only encodes."""
-    if torch.device(device).type != "cpu" or len(shape) < 3:
-        return AT_ONCE
-    return min(max(PIXELS_AT_ONCE // (shape[-2] * shape[-1]), 8), AT_ONCE)

@@ -17,10 +17,11 @@ from taxohash.augmentation import crop, margin, random_windows
 from taxohash.distributed import agree, gather, share
 from taxohash.errors import TaxohashError
 from taxohash.host_memory import keep_freed_memory
+from taxohash.networks.batch_size import at_once
 from taxohash.objectives.base import Objective
 from taxohash.runtime.atomic import replacing
 from taxohash.runtime.progress import announce, bars, console
-from taxohash.staging import at_once, send, stage, take
+from taxohash.staging import send, stage, take
 from taxohash.training_config import TrainingConfig
 
 CHECKPOINT = "checkpoint.safetensors"

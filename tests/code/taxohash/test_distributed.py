@@ -13,7 +13,7 @@ from torch import nn
 
 from taxohash import distributed
 from taxohash.errors import TaxohashError
-from taxohash.networks import network
+from taxohash.networks.hashing import network
 from taxohash.runs import Run
 from taxohash.training import CHECKPOINT, LOG
 from tests import together

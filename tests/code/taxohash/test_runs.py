@@ -16,7 +16,7 @@ from taxohash.evaluation import evaluate_generation, evaluate_run
 from taxohash.export import check_equal, export
 from taxohash.generation import Generation
 from taxohash.inference import CENTRES, CODES, Hasher
-from taxohash.networks import encode_pixels
+from taxohash.networks.hashing import encode_pixels
 from taxohash.protocols import evaluate
 from taxohash.report.read import read_report
 from taxohash.runs import Run, train

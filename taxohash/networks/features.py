@@ -15,13 +15,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from taxohash import efficientnet
 from taxohash.datasets import Dataset
 from taxohash.errors import TaxohashError
 from taxohash.images import Preprocessing, decode, to_array
+from taxohash.networks import efficientnet
+from taxohash.networks.batch_size import at_once
 from taxohash.runtime.atomic import replacing, write_json
 from taxohash.runtime.progress import bars
-from taxohash.staging import at_once
 
 Features = npt.NDArray[np.float16]
 CACHE = Path(".cache/features")

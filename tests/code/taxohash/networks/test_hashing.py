@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from taxohash import efficientnet
 from taxohash.datasets import Dataset
 from taxohash.errors import TaxohashError
 from taxohash.images import Preprocessing
-from taxohash.networks import find_backbone, network
+from taxohash.networks import efficientnet
+from taxohash.networks.backbones import find_backbone
+from taxohash.networks.hashing import network
 from taxohash.runs import Run, train
 from taxohash.training_config import TrainingConfig
 from tests.miniature import make_dataset

@@ -2,7 +2,7 @@
 
 import pytest
 
-from taxohash.staging import at_once
+from taxohash.networks.batch_size import at_once
 
 
 @pytest.mark.parametrize(

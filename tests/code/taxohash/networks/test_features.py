@@ -11,8 +11,8 @@ from taxohash.datasets import Dataset
 from taxohash.datasets.png import encode_grey
 from taxohash.datasets.writer import Row, write_dataset
 from taxohash.errors import TaxohashError
-from taxohash.features import Extractor, efficientnet_lite0, features
 from taxohash.images import Preprocessing
+from taxohash.networks.features import Extractor, efficientnet_lite0, features
 from taxohash.taxonomy import Taxonomy
 
 ROWS, BLOCK = 11, 4

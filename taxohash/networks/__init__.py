@@ -1,0 +1,1 @@
+"""Networks: backbones by name, and the hash layer on top."""
