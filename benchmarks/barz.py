@@ -39,7 +39,7 @@ def measure(folder: str, cache: str, task: Row) -> Row:
     from benchmarks.method_run import RECIPES, problem, trained
     from taxohash.codes import pack
     from taxohash.protocols import evaluate
-    from taxohash.training import embed
+    from taxohash.training.fit import embed
 
     known = problem(folder, task["stage"], cache)
     tree = Taxonomy.load(TREE).relabelled(known.taxonomy)

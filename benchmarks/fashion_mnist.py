@@ -16,11 +16,11 @@ from typing import Any
 from taxohash.datasets import Dataset
 from taxohash.errors import TaxohashError
 from taxohash.evaluation import evaluate_run
-from taxohash.runs import train
 from taxohash.runtime.atomic import replacing, write_json
 from taxohash.runtime.progress import announce
 from taxohash.runtime.provenance import revision
-from taxohash.training_config import TrainingConfig
+from taxohash.training.config import TrainingConfig
+from taxohash.training.run import train
 
 OBJECTIVES = ("shpdh", "dcwh")
 SEEDS = (0, 1, 2)

@@ -19,13 +19,13 @@ import typer
 
 from benchmarks.method_run import RECIPES, seeded
 from benchmarks.method_trials import MAKERS, chosen_options
-from taxohash.distributed import device
 from taxohash.errors import TaxohashError
 from taxohash.evaluation import evaluate_run
-from taxohash.runs import train
 from taxohash.runtime.atomic import read_json, replacing, write_json
 from taxohash.runtime.progress import announce
-from taxohash.training_config import TrainingConfig
+from taxohash.training.config import TrainingConfig
+from taxohash.training.distributed import device
+from taxohash.training.run import train
 
 RESULTS = Path(__file__).parent / "results"
 BACKBONE = "efficientnet_lite0"

@@ -20,8 +20,8 @@ from taxohash.objectives.itq import principal_components
 from taxohash.protocols import evaluate
 from taxohash.runtime.progress import console
 from taxohash.taxonomy import Taxonomy
-from taxohash.training import embed, fit
-from taxohash.training_config import TrainingConfig
+from taxohash.training.config import TrainingConfig
+from taxohash.training.fit import embed, fit
 
 COMPONENTS = 256
 HIDDEN = 256

@@ -24,7 +24,7 @@ from taxohash.protocols import evaluate
 from taxohash.runtime.atomic import read_json, replacing, write_json
 from taxohash.runtime.progress import announce, console
 from taxohash.runtime.provenance import revision
-from taxohash.training import embed
+from taxohash.training.fit import embed
 
 BITS = (16, 32, 48, 64)
 SEEDS = (0, 1, 2)

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from taxohash.codes import Codes, unpack
 from taxohash.networks.hashing import encode_pixels
-from taxohash.runs import train
+from taxohash.training.run import train
 
 COARSE, FINE = 20, 500
 CHUNK = 1 << 20

@@ -23,15 +23,15 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from taxohash.distributed import device
 from taxohash.errors import TaxohashError
 from taxohash.networks.hashing import HashingNetwork, network
 from taxohash.objectives import Setting, build
 from taxohash.runtime.progress import console
 from taxohash.runtime.provenance import revision
 from taxohash.taxonomy import Taxonomy
-from taxohash.training import autocast, fit
-from taxohash.training_config import TrainingConfig
+from taxohash.training.config import TrainingConfig
+from taxohash.training.distributed import device
+from taxohash.training.fit import autocast, fit
 
 TREE = Taxonomy("hundred", tuple((f"s{c // 5}", f"c{c}") for c in range(100)), ("superclass", "class"))
 BITS = 48

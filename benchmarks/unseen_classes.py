@@ -23,7 +23,7 @@ from taxohash.runtime.atomic import read_json, replacing, write_json
 from taxohash.runtime.progress import announce, console
 from taxohash.runtime.provenance import revision
 from taxohash.taxonomy import Labels, Taxonomy
-from taxohash.training import embed
+from taxohash.training.fit import embed
 
 METHODS = ("csq", "dcwh", "shpdh", "treecode")
 BITS = 48

@@ -13,7 +13,7 @@ import taxohash
 from pipelines.retrain import retrain
 from taxohash.datasets.identity import directory_md5
 from taxohash.errors import TaxohashError
-from taxohash.training_config import TrainingConfig
+from taxohash.training.config import TrainingConfig
 
 
 def main(arguments: list[str] | None = None) -> int:

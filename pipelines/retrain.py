@@ -8,7 +8,7 @@ from pathlib import Path
 from kfp import compiler, dsl, kubernetes
 
 from pipelines import components
-from taxohash.training_config import TrainingConfig
+from taxohash.training.config import TrainingConfig
 
 COMPILED = Path(__file__).parent / "compiled" / "retrain.yaml"
 # In a cluster: one claim for data, work and generations, one secret for the store's address.

@@ -64,8 +64,8 @@ def check_data(data: str, dataset_md5: str) -> None:
 @step
 def train_hasher(data: str, work: str, objective: str, bits: int, epochs: int, seed: int, out: str) -> None:
     """Train below `work`, where an interrupted attempt is continued, and copy the finished run to `out`."""
-    from taxohash.runs import train
-    from taxohash.training_config import TrainingConfig
+    from taxohash.training.config import TrainingConfig
+    from taxohash.training.run import train
 
     folder = run_folder(work, Dataset.open(data).md5(), objective, bits, epochs, seed)
     run = train(

@@ -75,8 +75,9 @@ def train(
     ] = None,
 ) -> None:
     """Train a hasher; started by torchrun, several processes train it together."""
-    from taxohash import distributed, runs
-    from taxohash.training_config import TrainingConfig
+    from taxohash.training import distributed
+    from taxohash.training import run as training_run
+    from taxohash.training.config import TrainingConfig
 
     given = {
         "epochs": epochs,
@@ -89,7 +90,7 @@ def train(
     }
     config = TrainingConfig(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
     with distributed.group():
-        run = runs.train(
+        run = training_run.train(
             data,
             out,
             objective=objective,

@@ -27,7 +27,7 @@ def encode_files(source: str | Path, files: Sequence[Path]) -> Codes:
     if (folder / MANIFEST).is_file():
         return Hasher(folder).encode_images(images)
     from taxohash.networks.hashing import encode_pixels  # torch: only where a run is given
-    from taxohash.runs import Run
+    from taxohash.training.run import Run
 
     network = Run.open(folder).network()
     return encode_pixels(network, np.stack([to_array(image, network.preprocessing) for image in images]))

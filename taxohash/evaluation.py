@@ -17,7 +17,7 @@ from taxohash.taxonomy import Labels, Taxonomy
 
 if TYPE_CHECKING:
     from taxohash.networks.hashing import HashingNetwork
-    from taxohash.runs import Run
+    from taxohash.training.run import Run
 
 DEFAULT_PROTOCOL = "hierarchical"
 
@@ -47,7 +47,7 @@ def evaluate_run(
         TaxohashError: no finished run, other data than it was trained on, an unknown protocol or split, or a
             tree of other labels.
     """
-    from taxohash.runs import Run  # torch: only where a run is given
+    from taxohash.training.run import Run  # torch: only where a run is given
 
     run = Run.open(folder)
     alone = find_protocol(protocol).alone

@@ -17,9 +17,9 @@ from taxohash.generation import MANIFEST, Generation, file_sha256
 from taxohash.images import Pixels
 from taxohash.inference import CENTRES, CODES, MODEL, Model
 from taxohash.report.read import REPORT, read_report
-from taxohash.runs import WEIGHTS, Run
 from taxohash.runtime.progress import bars
 from taxohash.runtime.provenance import UNKNOWN, revision
+from taxohash.training.run import WEIGHTS, Run
 
 if TYPE_CHECKING:
     from taxohash.networks.hashing import HashingNetwork

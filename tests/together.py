@@ -9,11 +9,12 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from taxohash import distributed
 from taxohash.objectives import build
-from taxohash.runs import train
-from taxohash.training import fit, save_weights
-from taxohash.training_config import TrainingConfig
+from taxohash.training import distributed
+from taxohash.training.checkpoint import save_weights
+from taxohash.training.config import TrainingConfig
+from taxohash.training.fit import fit
+from taxohash.training.run import train
 from tests.code.taxohash.objectives.toy import BITS, TREE, setting
 
 # Class-wise with centres of its own, class-wise with learned centres, pairs, codes of all rows.

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from pipelines import retrain
-from taxohash.training_config import TrainingConfig
+from taxohash.training.config import TrainingConfig
 
 STEPS = {"check-data", "train", "evaluate", "gate"}
 PUBLISHING = {"export", "index", "publish"}

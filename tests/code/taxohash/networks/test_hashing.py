@@ -12,8 +12,8 @@ from taxohash.images import Preprocessing
 from taxohash.networks import efficientnet
 from taxohash.networks.backbones import find_backbone
 from taxohash.networks.hashing import network
-from taxohash.runs import Run, train
-from taxohash.training_config import TrainingConfig
+from taxohash.training.config import TrainingConfig
+from taxohash.training.run import Run, train
 from tests.miniature import make_dataset
 
 

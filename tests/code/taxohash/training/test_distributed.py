@@ -11,15 +11,16 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from taxohash import distributed
 from taxohash.errors import TaxohashError
 from taxohash.networks.hashing import network
-from taxohash.runs import Run
-from taxohash.training import CHECKPOINT, LOG
+from taxohash.training import distributed
+from taxohash.training.checkpoint import CHECKPOINT
+from taxohash.training.fit import LOG
+from taxohash.training.run import Run
 from tests import together
 from tests.miniature import make_dataset
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 
 
 @pytest.fixture(scope="module")

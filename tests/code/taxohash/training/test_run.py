@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 
-from taxohash import training
 from taxohash.codes import pack
 from taxohash.datasets import Dataset
 from taxohash.encoding import encode_files
@@ -19,10 +18,11 @@ from taxohash.inference import CENTRES, CODES, Hasher
 from taxohash.networks.hashing import encode_pixels
 from taxohash.protocols import evaluate
 from taxohash.report.read import read_report
-from taxohash.runs import Run, train
 from taxohash.taxonomy import Taxonomy
-from taxohash.training import CHECKPOINT, embed
-from taxohash.training_config import TrainingConfig
+from taxohash.training.checkpoint import CHECKPOINT, save_checkpoint
+from taxohash.training.config import TrainingConfig
+from taxohash.training.fit import embed
+from taxohash.training.run import Run, train
 from tests.miniature import make_dataset
 
 CONFIG = TrainingConfig(epochs=3, batch=32)
@@ -66,16 +66,16 @@ def test_a_run_directory_is_complete(run: Run) -> None:
 def test_an_interrupted_run_ends_as_an_uninterrupted_one(
     data: Dataset, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    save, saved = training._save, 0
+    saved = 0
 
     def save_and_stop(*arguments: object) -> None:
         nonlocal saved
-        save(*arguments)  # type: ignore[arg-type]
+        save_checkpoint(*arguments)  # type: ignore[arg-type]
         saved += 1
         if saved == 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(training, "_save", save_and_stop)
+    monkeypatch.setattr("taxohash.training.fit.save_checkpoint", save_and_stop)
     with pytest.raises(KeyboardInterrupt):
         train(data.folder, tmp_path, bits=16, training=CONFIG)
     assert (tmp_path / CHECKPOINT).exists()
@@ -91,7 +91,7 @@ def test_an_interrupted_run_ends_as_an_uninterrupted_one(
 def test_a_finished_run_is_not_trained_again(
     run: Run, data: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("taxohash.training.fit", None)
+    monkeypatch.setattr("taxohash.training.fit.fit", None)
     assert train(data.folder, run.folder, bits=16, training=CONFIG).config == run.config
 
 

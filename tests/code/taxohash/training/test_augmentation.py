@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from taxohash.augmentation import crop, margin, random_windows
 from taxohash.errors import TaxohashError
 from taxohash.objectives import build
-from taxohash.training import fit
-from taxohash.training_config import TrainingConfig
+from taxohash.training.augmentation import crop, margin, random_windows
+from taxohash.training.config import TrainingConfig
+from taxohash.training.fit import fit
 from tests.code.taxohash.objectives.toy import BITS, TREE, setting
 
 

@@ -17,7 +17,7 @@ from taxohash.errors import TaxohashError
 from taxohash.images import decode
 from taxohash.runtime.atomic import read_json, replacing, write_json
 from taxohash.runtime.provenance import revision
-from taxohash.training_config import TrainingConfig
+from taxohash.training.config import TrainingConfig
 
 if TYPE_CHECKING:
     from taxohash.networks.hashing import HashingNetwork
@@ -98,7 +98,7 @@ class Run:
     def network(self) -> "HashingNetwork":
         """The trained network, in evaluation mode: the signs of its outputs are the code."""
         from taxohash import objectives
-        from taxohash.training import load_weights, read_weights
+        from taxohash.training.checkpoint import load_weights, read_weights
 
         config, file = self.config, self.folder / WEIGHTS
         stored = read_weights(file)
@@ -117,7 +117,7 @@ class Run:
 
     def objective(self, dataset: Dataset) -> "Objective[Any]":
         """The objective with its learned state."""
-        from taxohash.training import load_weights
+        from taxohash.training.checkpoint import load_weights
 
         made = _objective(self.config, dataset)
         load_weights(self.folder / WEIGHTS, self.network(), made)
@@ -143,8 +143,9 @@ def train(
     """
     import torch
 
-    from taxohash import distributed
-    from taxohash.training import CHECKPOINT, fit, save_weights
+    from taxohash.training import distributed
+    from taxohash.training.checkpoint import CHECKPOINT, save_weights
+    from taxohash.training.fit import fit
 
     if not 16 <= bits <= 256:
         raise TaxohashError(f"bits = {bits}: choose 16 to 256")

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from taxohash.errors import TaxohashError
 from taxohash.objectives import Objective, build
-from taxohash.staging import stage, take
-from taxohash.training import LOG, embed, fit
-from taxohash.training_config import TrainingConfig
+from taxohash.training.config import TrainingConfig
+from taxohash.training.fit import LOG, embed, fit
+from taxohash.training.staging import stage, take
 from tests.code.taxohash.objectives.toy import BITS, TREE, setting
 
 LABELS = torch.arange(20) % len(TREE)
@@ -94,7 +94,7 @@ def test_on_cpu_inputs_stay_where_they_are() -> None:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("resident", [0.0, 0.25])
 def test_on_cuda_rows_arrive_unchanged(resident: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("taxohash.staging.RESIDENT", resident)
+    monkeypatch.setattr("taxohash.training.staging.RESIDENT", resident)
     staged = stage(IMAGES, "cuda")
     assert staged.is_cuda == (resident > 0)
     found = take(staged, torch.tensor([3, 1, 3]), "cuda")
