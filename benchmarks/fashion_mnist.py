@@ -15,7 +15,7 @@ from typing import Any
 
 from taxohash.datasets import Dataset
 from taxohash.errors import TaxohashError
-from taxohash.evaluation import evaluate_run
+from taxohash.evaluation.run import evaluate_run
 from taxohash.runtime.atomic import replacing, write_json
 from taxohash.runtime.progress import announce
 from taxohash.runtime.provenance import revision

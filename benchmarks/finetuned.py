@@ -20,7 +20,7 @@ import typer
 from benchmarks.method_run import RECIPES, seeded
 from benchmarks.method_trials import MAKERS, chosen_options
 from taxohash.errors import TaxohashError
-from taxohash.evaluation import evaluate_run
+from taxohash.evaluation.run import evaluate_run
 from taxohash.runtime.atomic import read_json, replacing, write_json
 from taxohash.runtime.progress import announce
 from taxohash.training.config import TrainingConfig

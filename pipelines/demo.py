@@ -23,7 +23,7 @@ from taxohash import client
 from taxohash.datasets import Dataset
 from taxohash.datasets.obtain import obtain
 from taxohash.errors import TaxohashError
-from taxohash.generation import Generation
+from taxohash.generation.manifest import Generation
 from taxohash.runtime.atomic import replacing
 from taxohash.runtime.progress import MARK, console
 

@@ -21,10 +21,10 @@ from services.codestore import CodeStore, GenerationRef
 from taxohash.datasets import Dataset
 from taxohash.datasets.check import check
 from taxohash.errors import TaxohashError
-from taxohash.gate import Verdict, judge
-from taxohash.generation import Generation
-from taxohash.inference import CODES
-from taxohash.report.read import read_report
+from taxohash.evaluation.report.read import read_report
+from taxohash.generation.hasher import CODES
+from taxohash.generation.manifest import Generation
+from taxohash.release.gate import Verdict, judge
 from taxohash.runtime.progress import announce
 
 P = ParamSpec("P")
@@ -83,7 +83,7 @@ def run_folder(work: str, dataset_md5: str, objective: str, bits: int, epochs: i
 @step
 def evaluate_hasher(run: str, data: str, out: str, page: str) -> dict[str, float]:
     """Evaluate a copy of the run; its report goes to `page` as well. The headline metrics."""
-    from taxohash.evaluation import evaluate_run
+    from taxohash.evaluation.run import evaluate_run
 
     shutil.copytree(run, out, dirs_exist_ok=True)
     report = evaluate_run(out, data, queries=QUERIES)
@@ -109,7 +109,7 @@ def gate_hasher(run: str, data: str, collection: str, generations: str) -> Verdi
 @step
 def export_hasher(run: str, data: str, generations: str) -> str:
     """Make a generation below `generations`; its id."""
-    from taxohash.export import export
+    from taxohash.release.export import export
 
     return export(run, generations, data, queries=QUERIES).name
 
@@ -156,7 +156,7 @@ def _champion(folder: Path, data: str, protocol: str) -> dict[str, float]:
     evaluated = generation.evaluation
     if generation.dataset_md5 == Dataset.open(data).md5() and evaluated["protocol"] == protocol:
         return dict(evaluated["headline"])  # the same queries and database: measured already
-    from taxohash.evaluation import evaluate_generation
+    from taxohash.evaluation.run import evaluate_generation
 
     return evaluate_generation(folder, data, protocol, DATABASE, QUERIES).headline
 

@@ -116,7 +116,7 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="print the report as JSON")] = False,
 ) -> None:
     """Rank the training set for every query; report.json and report.html in the run."""
-    from taxohash.evaluation import evaluate_run
+    from taxohash.evaluation.run import evaluate_run
 
     report = evaluate_run(run, data, protocol, queries, taxonomy)
     if as_json:
@@ -148,7 +148,7 @@ def export(
     data: Annotated[Path | None, typer.Option(help="data set folder, if it moved")] = None,
 ) -> None:
     """Make a generation of a run: ONNX, codes and manifest; prints its directory."""
-    from taxohash.export import export as make
+    from taxohash.release.export import export as make
 
     print(make(run, out, data))
 

@@ -8,9 +8,9 @@ from PIL import Image
 
 from taxohash.codes import Codes
 from taxohash.errors import TaxohashError
-from taxohash.generation import MANIFEST
+from taxohash.generation.hasher import Hasher
+from taxohash.generation.manifest import MANIFEST
 from taxohash.images import decode, to_array
-from taxohash.inference import Hasher
 
 
 def encode_files(source: str | Path, files: Sequence[Path]) -> Codes:

@@ -8,7 +8,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
-from taxohash.generation import Generation
+from taxohash.generation.manifest import Generation
 from taxohash.images import Preprocessing
 from taxohash.taxonomy import Taxonomy
 

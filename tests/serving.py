@@ -15,8 +15,8 @@ import httpx
 import psutil  # type: ignore[import-untyped]
 
 from services.codestore import CodeStore, GenerationRef, Item
+from taxohash.generation.hasher import Hasher
 from taxohash.images import decode
-from taxohash.inference import Hasher
 from tests.generations import TAXONOMY, pictures
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -15,7 +15,7 @@ import tomllib
 from pathlib import Path
 
 from taxohash.errors import TaxohashError
-from taxohash.generation import Generation
+from taxohash.generation.manifest import Generation
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVICE = "services.retrieval.service:Retrieval"

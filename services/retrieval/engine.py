@@ -18,10 +18,10 @@ from services.retrieval.refusal import RefusedError
 from services.retrieval.settings import Settings
 from services.retrieval.uploads import Search
 from taxohash.errors import TaxohashError
-from taxohash.generation import Generation
+from taxohash.generation.hasher import Hasher
+from taxohash.generation.manifest import Generation
 from taxohash.hamming import HammingIndex, Selection
 from taxohash.images import decode, to_array
-from taxohash.inference import Hasher
 
 _PREPARED = 256  # selections of taxonomy nodes kept, a byte an item each
 

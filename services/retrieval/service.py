@@ -10,7 +10,7 @@ from services.retrieval.app import Loaded, Routes
 from services.retrieval.engine import refuse_mismatch
 from services.retrieval.settings import Settings
 from taxohash.errors import TaxohashError
-from taxohash.generation import Generation
+from taxohash.generation.manifest import Generation
 
 routes = Routes()
 

@@ -11,12 +11,12 @@ ROOT = Path(__file__).resolve().parents[2]
 HEAVY = ("torch", "kfp", "dvc", "onnx", "pandas", "pyarrow", "matplotlib")
 SERVING = [
     "taxohash.hamming",
-    "taxohash.generation",
+    "taxohash.generation.manifest",
     "taxohash.taxonomy",
     "taxohash.codes",
     "taxohash.images",
 ]
-SERVING += ["taxohash.inference", "taxohash.client"]
+SERVING += ["taxohash.generation.hasher", "taxohash.client"]
 SERVING += sorted(
     ".".join(path.relative_to(ROOT).with_suffix("").parts)
     for path in (ROOT / "services").rglob("*.py")

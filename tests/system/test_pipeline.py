@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from pipelines.steps import run_folder
 from services.codestore import CodeStore
 from taxohash.datasets import Dataset
-from taxohash.generation import Generation
+from taxohash.generation.manifest import Generation
 from tests.miniature import make_dataset
 
 pytestmark = pytest.mark.system

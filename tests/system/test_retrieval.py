@@ -24,9 +24,9 @@ from services.codestore import CodeStore, EmbeddedServer
 from taxohash.client import search
 from taxohash.codes import unpack
 from taxohash.errors import TaxohashError
-from taxohash.generation import Generation
+from taxohash.generation.hasher import Hasher
+from taxohash.generation.manifest import Generation
 from taxohash.images import decode
-from taxohash.inference import Hasher
 from tests.generations import BITS, TAXONOMY, make_generation
 from tests.serving import (
     COLLECTION,

@@ -11,7 +11,7 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from services.codestore import EmbeddedServer
-from taxohash.generation import Generation
+from taxohash.generation.manifest import Generation
 from tests.generations import TAXONOMY, make_generation
 from tests.serving import ITEMS, PICTURES, Service, environment, publish, serving
 

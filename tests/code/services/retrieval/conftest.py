@@ -12,8 +12,8 @@ from services.retrieval.app import Loaded
 from services.retrieval.engine import Engine
 from services.retrieval.settings import Limits, Settings
 from services.retrieval.workers import Workers
+from taxohash.generation.hasher import Hasher
 from taxohash.images import decode
-from taxohash.inference import Hasher
 from tests.application import Client, NoStore
 from tests.generations import TAXONOMY, make_generation, pictures
 

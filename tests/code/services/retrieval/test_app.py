@@ -14,8 +14,8 @@ from services.retrieval.settings import Limits
 from services.retrieval.uploads import Search
 from taxohash.codes import unpack
 from taxohash.errors import TaxohashError
+from taxohash.generation.hasher import Hasher
 from taxohash.images import decode
-from taxohash.inference import Hasher
 from tests.application import Client
 from tests.generations import BITS, TAXONOMY, pictures
 

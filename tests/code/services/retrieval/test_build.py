@@ -21,7 +21,7 @@ def test_requirements_are_pinned_and_leave_training_out() -> None:
 def test_sources_and_page_are_packed_and_nothing_else() -> None:
     packed = packed_files(ROOT)
     assert {
-        "taxohash/inference.py",
+        "taxohash/generation/hasher.py",
         "services/retrieval/service.py",
         "services/retrieval/page/page.js",
     } <= set(packed)

@@ -11,13 +11,14 @@ from taxohash.codes import pack
 from taxohash.datasets import Dataset
 from taxohash.encoding import encode_files
 from taxohash.errors import TaxohashError
-from taxohash.evaluation import evaluate_generation, evaluate_run
-from taxohash.export import check_equal, export
-from taxohash.generation import Generation
-from taxohash.inference import CENTRES, CODES, Hasher
+from taxohash.evaluation.report.read import read_report
+from taxohash.evaluation.run import evaluate_generation, evaluate_run
+from taxohash.generation.hasher import CENTRES, CODES, Hasher
+from taxohash.generation.manifest import Generation
 from taxohash.networks.hashing import encode_pixels
 from taxohash.protocols import evaluate
-from taxohash.report.read import read_report
+from taxohash.release.export import export
+from taxohash.release.onnx import check_equal
 from taxohash.taxonomy import Taxonomy
 from taxohash.training.checkpoint import CHECKPOINT, save_checkpoint
 from taxohash.training.config import TrainingConfig
@@ -238,7 +239,7 @@ def test_a_network_whose_outputs_are_not_the_bits_is_exported_with_its_code_laye
 def test_what_was_exported_before_is_used_again_unless_damaged(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from taxohash import export as exporting
+    from taxohash.release import export as exporting
 
     committed = {"version": "1", "commit": "0" * 40, "command": "taxohash"}
     monkeypatch.setattr(exporting, "revision", lambda: committed)
@@ -252,7 +253,7 @@ def test_what_was_exported_before_is_used_again_unless_damaged(
 
 
 def test_an_export_that_disagrees_is_refused(run: Run, data: Dataset, tmp_path: Path) -> None:
-    from taxohash.inference import MODEL, Model
+    from taxohash.generation.hasher import MODEL, Model
 
     folder = export(run.folder, tmp_path)
     network = run.network()

@@ -1,6 +1,6 @@
 import pytest
 
-from taxohash.gate import FLOORS, TOLERANCE, judge
+from taxohash.release.gate import FLOORS, TOLERANCE, judge
 
 GOOD = {"mAP": 0.87, "mAHP": 0.94, "nDCG": 0.93}
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from taxohash.codes import Codes, code_bytes, pack
 from taxohash.errors import TaxohashError
-from taxohash.generation import Generation
+from taxohash.generation.manifest import Generation
 from taxohash.images import Pixels, to_array
 from taxohash.taxonomy import Taxonomy
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import jinja2
 
+from taxohash.evaluation.report import figures
+from taxohash.evaluation.report.evidence import Evidence, first_answers
+from taxohash.evaluation.report.read import REPORT
 from taxohash.images import decode
 from taxohash.protocols import PROTOCOLS, Report
-from taxohash.report import figures
-from taxohash.report.evidence import Evidence, first_answers
-from taxohash.report.read import REPORT
 from taxohash.runtime.atomic import replacing, write_json
 from taxohash.taxonomy import Taxonomy
 
@@ -53,7 +53,7 @@ def write_report(
         plots["Classes"] = (caption, figures.class_scores(report, taxonomy))
     by_level, others = _tables(report, taxonomy)
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("taxohash.report", ""), autoescape=True, trim_blocks=True, lstrip_blocks=True,
+        loader=jinja2.PackageLoader("taxohash.evaluation.report", ""), autoescape=True, trim_blocks=True, lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )  # fmt: skip
     page = environment.get_template("report.html.j2").render(

@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
 from taxohash.codes import unpack
+from taxohash.evaluation.report.evidence import Evidence
 from taxohash.protocols import Report
-from taxohash.report.evidence import Evidence
 from taxohash.taxonomy import Taxonomy
 
 INK, PALE, ACCENT = "#1f2933", "#d5dae1", "#2563a8"

@@ -6,8 +6,8 @@ import pytest
 
 from taxohash.codes import pack
 from taxohash.errors import TaxohashError
-from taxohash.generation import Generation
-from taxohash.inference import Hasher
+from taxohash.generation.hasher import Hasher
+from taxohash.generation.manifest import Generation
 from tests.generations import BITS, SIDE, make_generation
 
 

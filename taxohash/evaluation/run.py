@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from taxohash.codes import Codes
 from taxohash.datasets import Dataset
 from taxohash.errors import TaxohashError
-from taxohash.inference import Hasher
+from taxohash.evaluation.report.evidence import Evidence
+from taxohash.evaluation.report.write import write_report
+from taxohash.generation.hasher import Hasher
 from taxohash.protocols import Report, evaluate, find_protocol
-from taxohash.report.evidence import Evidence
-from taxohash.report.write import write_report
 from taxohash.runtime.provenance import revision
 from taxohash.taxonomy import Labels, Taxonomy
 

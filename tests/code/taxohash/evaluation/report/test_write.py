@@ -12,9 +12,9 @@ import pytest
 from PIL import Image
 
 from taxohash.errors import TaxohashError
+from taxohash.evaluation.report.evidence import Evidence, first_answers
+from taxohash.evaluation.report.write import write_report
 from taxohash.protocols import Report, evaluate
-from taxohash.report.evidence import Evidence, first_answers
-from taxohash.report.write import write_report
 from taxohash.taxonomy import Taxonomy
 
 TREE = Taxonomy("t", tuple((f"top{c // 3}", f"<leaf {c}>") for c in range(6)), ("top", "leaf"))

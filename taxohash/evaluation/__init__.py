@@ -1,0 +1,1 @@
+"""Evaluation: ranking the database for every query, and the report of it."""

@@ -1,0 +1,1 @@
+"""A generation: a hasher and the codes it made, as a folder. No torch."""

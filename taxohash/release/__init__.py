@@ -1,0 +1,1 @@
+"""Release: from an evaluated run to what may be served."""
