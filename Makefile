@@ -14,7 +14,7 @@ install: ## make .venv with everything a developer needs
 	@sh scripts/install
 
 data: install ## put the data set named by data.dvc into data/
-	@$(PYTHON_IN) -m taxohash.datasets.obtain
+	@$(PYTHON_IN) -m pipelines.data
 
 demo: install ## train, gate, publish and serve on real images (ONCE=1: answer one search and stop)
 	@$(PYTHON_IN) -m pipelines.demo $(if $(ONCE),--once)

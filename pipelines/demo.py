@@ -17,11 +17,11 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from pipelines.data import obtain
 from pipelines.processes import running
 from services.codestore import CodeStore, EmbeddedServer
 from taxohash import client
 from taxohash.datasets import Dataset
-from taxohash.datasets.obtain import obtain
 from taxohash.errors import TaxohashError
 from taxohash.generation.manifest import Generation
 from taxohash.runtime.atomic import replacing

@@ -1,12 +1,9 @@
-"""Searching a running service by picture, from Python or the command line."""
+"""Searching a running service by picture."""
 
 from pathlib import Path
 from typing import Any
 
 import httpx
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from taxohash.errors import TaxohashError
 
@@ -63,30 +60,3 @@ def search(
             f"{url} answered {answer.status_code}, but not as a taxohash service does: correct --url"
         ) from None
     raise TaxohashError(f"{url} refused the search ({answer.status_code}): {sentence}")
-
-
-def print_table(answer: dict[str, Any], console: Console | None = None) -> None:
-    """Print an answer as a table; levels at which an item agrees with most answers are bold."""
-    bits, results = answer["bits"], answer["results"]
-    title = f"{len(results)} answers, generation {answer['generation']}, code {answer['code']}"
-    table = Table(title=title, title_justify="left", title_style="")
-    table.add_column("", justify="right")
-    table.add_column("item", overflow="fold")
-    table.add_column("label", overflow="fold")
-    table.add_column(f"distance of {bits}", justify="right")
-    for rank, result in enumerate(results, 1):
-        path = Text()
-        for level, name in enumerate(result["label_path"]):
-            path.append(" / " if level else "").append(
-                name, "bold" if level < result["levels_agreed"] else "dim"
-            )
-        table.add_row(str(rank), Text(_printable(result["id"])), path, str(result["distance"]))
-    out = console or Console()
-    out.print(table)
-    majority = " / ".join(f"{_printable(node['name'])} ({node['items']})" for node in answer["majority"])
-    out.print(Text(f"most agree on {majority}" if majority else "nothing found"))
-
-
-def _printable(text: str) -> str:
-    """The text without what a terminal would obey."""
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)

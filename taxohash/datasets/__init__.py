@@ -1,28 +1,5 @@
-"""Data sets: an image table with its taxonomy in a folder, and the named sets that can be prepared."""
+"""Data sets: an image table with its taxonomy in a folder."""
 
-from collections.abc import Callable
-from pathlib import Path
-
-from taxohash.datasets import fashion_mnist, folder
 from taxohash.datasets.dataset import Dataset
-from taxohash.errors import TaxohashError
 
-__all__ = ["NAMED", "Dataset", "prepare"]
-
-# A named set is one file with a function that writes the folder, from a source or from where it is published.
-NAMED: dict[str, Callable[[Path, str | None], None]] = {
-    "fashion-mnist": fashion_mnist.prepare,
-    "folder": folder.prepare,
-}
-
-
-def prepare(name: str, out: str | Path, source: str | None = None) -> Dataset:
-    """Write a named data set into the new folder `out` and open it.
-
-    Raises:
-        TaxohashError: no such name, `out` exists, or the source cannot be had.
-    """
-    if name not in NAMED:
-        raise TaxohashError(f"no data set is named {name!r}: choose one of {', '.join(NAMED)}")
-    NAMED[name](Path(out), source)
-    return Dataset.open(out)
+__all__ = ["Dataset"]

@@ -8,9 +8,9 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from taxohash.datasets.folders import new_folder
 from taxohash.datasets.layout import IMAGE, schema
 from taxohash.errors import TaxohashError
+from taxohash.runtime.atomic import new_folder
 from taxohash.taxonomy import Taxonomy
 
 ROWS_A_GROUP = 2_000

@@ -1,8 +1,9 @@
-"""Files that are either whole or absent."""
+"""Files and folders that are either whole or absent."""
 
 import errno
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,6 +37,35 @@ def replacing(path: Path) -> Iterator[Path]:
         raise _unwritable(path, error) from None
     finally:
         draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def new_folder(out: Path) -> Iterator[Path]:
+    """A folder that gets its name only when the block ends well; otherwise nothing is left.
+
+    Raises:
+        TaxohashError: `out` exists and is not empty, or cannot be written.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise TaxohashError(f"{out} exists already: remove it or name another folder")
+    partial = None
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+        yield partial
+        for file in partial.rglob("*"):
+            if file.is_file():
+                with file.open("rb+") as stream:
+                    os.fsync(stream.fileno())
+        partial.chmod(0o755)
+        partial.replace(out)
+    except OSError as error:
+        raise TaxohashError(
+            f"{out} cannot be written ({error.strerror or error}): free some space or name another folder"
+        ) from error
+    finally:
+        if partial is not None:
+            shutil.rmtree(partial, ignore_errors=True)
 
 
 def write_json(path: Path, data: Any) -> None:

@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from taxohash.datasets import Dataset, prepare
+from pipelines.data import tracked_md5
+from taxohash.datasets import Dataset
 from taxohash.datasets.check import check
-from taxohash.datasets.obtain import tracked_md5
+from taxohash.datasets.named import prepare
 from taxohash.errors import TaxohashError
 
 ROOT = Path(__file__).parents[2]

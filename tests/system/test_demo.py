@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.miniature import TAXONOMY, make_dataset
+from tests.support.miniature import TAXONOMY, make_dataset
 
 pytestmark = pytest.mark.system
 

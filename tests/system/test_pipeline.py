@@ -15,7 +15,7 @@ from pipelines.steps import run_folder
 from services.codestore import CodeStore
 from taxohash.datasets import Dataset
 from taxohash.generation.manifest import Generation
-from tests.miniature import make_dataset
+from tests.support.miniature import make_dataset
 
 pytestmark = pytest.mark.system
 COLLECTION = "pipeline-test"

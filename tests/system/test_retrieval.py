@@ -27,8 +27,8 @@ from taxohash.errors import TaxohashError
 from taxohash.generation.hasher import Hasher
 from taxohash.generation.manifest import Generation
 from taxohash.images import decode
-from tests.generations import BITS, TAXONOMY, make_generation
-from tests.serving import (
+from tests.support.generations import BITS, TAXONOMY, make_generation
+from tests.support.serving import (
     COLLECTION,
     IDS,
     ITEMS,

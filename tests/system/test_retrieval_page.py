@@ -12,8 +12,8 @@ from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from services.codestore import EmbeddedServer
 from taxohash.generation.manifest import Generation
-from tests.generations import TAXONOMY, make_generation
-from tests.serving import ITEMS, PICTURES, Service, environment, publish, serving
+from tests.support.generations import TAXONOMY, make_generation
+from tests.support.serving import ITEMS, PICTURES, Service, environment, publish, serving
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 pytestmark = [

@@ -5,7 +5,7 @@ import torch
 
 from benchmarks.method_run import Problem
 from benchmarks.unseen_classes import left_out, without
-from tests.code.taxohash.objectives.toy import TREE
+from tests.support.toy import TREE
 
 
 def test_one_class_of_every_superclass_is_left_out() -> None:

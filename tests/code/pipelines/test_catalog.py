@@ -5,7 +5,7 @@ import numpy as np
 from PIL import Image
 
 from pipelines.catalog import SMALL_BYTES, THUMBNAIL_PIXELS, items, thumbnail
-from tests.miniature import make_dataset
+from tests.support.miniature import make_dataset
 
 
 def test_one_item_an_image_in_the_order_of_the_rows(tmp_path: Path) -> None:

@@ -1,26 +1,14 @@
-"""The client's errors and its table; a real service answers it in tests/system."""
+"""The client's errors; a real service answers it in tests/system."""
 
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from io import StringIO
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
-from taxohash.client import print_table, search
+from taxohash.client import search
 from taxohash.errors import TaxohashError
-
-ANSWER = {
-    "generation": "0123456789abcdef",
-    "bits": 8,
-    "code": "ff",
-    "majority": [{"name": "warm", "items": 1}],
-    "results": [
-        {"id": "[red]\x1b[2Jit", "label_path": ["warm", "[bold]"], "distance": 3, "levels_agreed": 1}
-    ],
-}
 
 
 @pytest.fixture
@@ -76,20 +64,3 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     for file in (tmp_path / "absent.png", tmp_path):
         with pytest.raises(TaxohashError, match=str(file)):
             search("http://127.0.0.1:1", file)
-
-
-def test_the_table_shows_ids_as_they_are_and_nothing_of_the_terminals() -> None:
-    out = StringIO()
-    print_table(ANSWER, Console(file=out, width=80))
-    text = out.getvalue()
-    assert "[red]" in text
-    assert "\x1b" not in text
-    assert "warm / [bold]" in text
-    assert "0123456789abcdef" in text
-    assert "most agree on warm (1)" in text
-
-
-def test_an_empty_answer_is_said() -> None:
-    out = StringIO()
-    print_table(ANSWER | {"results": [], "majority": []}, Console(file=out, width=80))
-    assert "nothing found" in out.getvalue()

@@ -14,8 +14,8 @@ from services.retrieval.settings import Limits, Settings
 from services.retrieval.workers import Workers
 from taxohash.generation.hasher import Hasher
 from taxohash.images import decode
-from tests.application import Client, NoStore
-from tests.generations import TAXONOMY, make_generation, pictures
+from tests.support.application import Client, NoStore
+from tests.support.generations import TAXONOMY, make_generation, pictures
 
 ITEMS = 300
 LABELS = np.arange(ITEMS, dtype=np.int32) % (len(TAXONOMY) - 1)  # the last label has no item

@@ -16,8 +16,8 @@ from taxohash.codes import unpack
 from taxohash.errors import TaxohashError
 from taxohash.generation.hasher import Hasher
 from taxohash.images import decode
-from tests.application import Client
-from tests.generations import BITS, TAXONOMY, pictures
+from tests.support.application import Client
+from tests.support.generations import BITS, TAXONOMY, pictures
 
 PICTURE = pictures(1, seed=7)[0]
 

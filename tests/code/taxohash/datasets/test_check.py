@@ -6,13 +6,14 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from taxohash.contact_sheet import contact_sheets
-from taxohash.datasets import Dataset, commands
+from taxohash.cli import data
+from taxohash.datasets import Dataset
 from taxohash.datasets.check import check
+from taxohash.datasets.contact_sheet import contact_sheets
 from taxohash.datasets.layout import schema
 from taxohash.datasets.writer import Row, write_split
 from taxohash.errors import TaxohashError
-from tests.code.taxohash.datasets.conftest import COUNTS, tiny_rows
+from tests.support.tiny import COUNTS, tiny_rows
 
 
 def findings(folder: Path) -> list[str]:
@@ -111,7 +112,7 @@ def test_sets_of_labels(tiny: Path) -> None:
 def test_the_command_prints_a_line_each(
     tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert commands.check(tiny, sheets=tmp_path / "sheets")
+    assert data.check(tiny, sheets=tmp_path / "sheets")
     printed = capsys.readouterr().out
     assert "plant/tree/oak" in printed
     assert "sound, 0 warnings, md5 " in printed
@@ -119,7 +120,7 @@ def test_the_command_prints_a_line_each(
     assert sheets.keys() == {"animal.png", "plant.png"}
     assert sheets["animal.png"] > sheets["plant.png"]  # two labels are two lines
     write_split(tiny / "test.parquet", [Row(b"", "[bold]", 0)])
-    assert not commands.check(tiny)
+    assert not data.check(tiny)
     assert "1 errors" in capsys.readouterr().out
 
 

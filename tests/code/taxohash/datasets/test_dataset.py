@@ -14,7 +14,7 @@ from taxohash.datasets.png import encode_grey
 from taxohash.datasets.writer import Row, write_split
 from taxohash.errors import TaxohashError
 from taxohash.images import Preprocessing, decode, to_array
-from tests.code.taxohash.datasets.conftest import COUNTS, TAXONOMY, tiny_rows
+from tests.support.tiny import COUNTS, TAXONOMY, tiny_rows
 
 
 def test_opens_what_was_written(tiny: Path) -> None:

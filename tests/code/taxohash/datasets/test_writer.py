@@ -3,11 +3,12 @@ from pathlib import Path
 
 import pytest
 
-from taxohash.datasets.folders import cached, new_folder
 from taxohash.datasets.identity import directory_md5
+from taxohash.datasets.named.download import cached
 from taxohash.datasets.writer import Row, write_dataset
 from taxohash.errors import TaxohashError
-from tests.code.taxohash.datasets.conftest import COUNTS, TAXONOMY, tiny_rows
+from taxohash.runtime.atomic import new_folder
+from tests.support.tiny import COUNTS, TAXONOMY, tiny_rows
 
 
 def test_the_same_rows_give_these_bytes_everywhere(tiny: Path) -> None:

@@ -8,7 +8,7 @@ from taxohash.codes import pack
 from taxohash.errors import TaxohashError
 from taxohash.generation.hasher import Hasher
 from taxohash.generation.manifest import Generation
-from tests.generations import BITS, SIDE, make_generation
+from tests.support.generations import BITS, SIDE, make_generation
 
 
 def test_a_generation_is_read_back_as_it_was_written(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from taxohash.errors import TaxohashError
 from taxohash.hamming import HammingIndex, index, segments
 from taxohash.hamming import centres as centres_module
 from taxohash.hamming.state import State, merged
-from tests.code.taxohash.hamming.oracle import KINDS, Codes, make_codes, nearest
+from tests.support.hamming_oracle import KINDS, Codes, make_codes, nearest
 
 BITS = 48
 

@@ -21,7 +21,7 @@ from taxohash.hamming.segments import (
     merge,
 )
 from taxohash.hamming.words import from_words, to_words, width_of
-from tests.code.taxohash.hamming.oracle import KINDS, LENGTHS, Answer, Codes, distances, make_codes, nearest
+from tests.support.hamming_oracle import KINDS, LENGTHS, Answer, Codes, distances, make_codes, nearest
 
 MANY = 9000  # codes enough for several blocks and for slicing
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from taxohash import metrics as m
 from taxohash.metrics.ranking import Floats
-from tests.code.taxohash.metrics import naive
+from tests.support import naive_metrics as naive
 
 GAINS = (0.0, 1.0, 3.0)
 SIMILARITY = (0.0, 0.5, 1.0)

@@ -14,7 +14,7 @@ from taxohash.networks.backbones import find_backbone
 from taxohash.networks.hashing import network
 from taxohash.training.config import TrainingConfig
 from taxohash.training.run import Run, train
-from tests.miniature import make_dataset
+from tests.support.miniature import make_dataset
 
 
 def images(side: int, channels: int = 3) -> torch.Tensor:

@@ -10,7 +10,7 @@ from taxohash.errors import TaxohashError
 from taxohash.objectives import build
 from taxohash.objectives.classwise import gaussian_logits
 from taxohash.objectives.shpdh import default_inverse_variances, default_level_weights
-from tests.code.taxohash.objectives.toy import RAGGED, TREE, setting
+from tests.support.toy import RAGGED, TREE, setting
 
 
 @pytest.mark.parametrize(("level", "s"), [(1, 1.0), (0, 0.5)])

@@ -3,7 +3,7 @@
 import pytest
 
 from taxohash.objectives import objectives
-from tests.code.taxohash.objectives.toy import TREE, scores, shuffled
+from tests.support.toy import TREE, scores, shuffled
 
 HIERARCHICAL = [name for name, kind in objectives().items() if kind.supervision == "labels per level"]
 CHANCE = 1 / 9

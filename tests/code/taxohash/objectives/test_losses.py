@@ -9,7 +9,7 @@ import torch
 
 from taxohash.objectives import Setting, build
 from taxohash.taxonomy.similarity import height_similarity
-from tests.code.taxohash.objectives.toy import RAGGED, TREE, setting
+from tests.support.toy import RAGGED, TREE, setting
 
 LABELS = torch.tensor([0, 0, 1, 3, 8, 1, 4, 0])
 BITS = 8

@@ -7,7 +7,7 @@ from taxohash.errors import TaxohashError
 from taxohash.objectives import build
 from taxohash.objectives.base import Projection
 from taxohash.objectives.itq import principal_components, rotate_to_cube
-from tests.code.taxohash.objectives.toy import TREE, setting
+from tests.support.toy import TREE, setting
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import torch
 
 from taxohash.objectives import build, objectives
 from taxohash.objectives.base import Projection
-from tests.code.taxohash.objectives.toy import TREE, setting, toy
+from tests.support.toy import TREE, setting, toy
 
 GOLDEN = Path(__file__).parent / "trace.json"
 LEARNED = [name for name, kind in objectives().items() if not issubclass(kind, Projection)]

@@ -10,7 +10,7 @@ import torch
 from taxohash.objectives import Setting, build
 from taxohash.objectives.tree_code import annealed, distance_targets, pair_weights, tree_code
 from taxohash.taxonomy import Taxonomy
-from tests.code.taxohash.objectives.toy import RAGGED, TREE, setting
+from tests.support.toy import RAGGED, TREE, setting
 
 LABELS = torch.arange(9).repeat_interleave(4)
 DEEP = Taxonomy("deep", tuple((a, a + b, a + b + c) for a, b, c in product("uvw", "xyz", "123")))

@@ -14,7 +14,7 @@ from taxohash.objectives import build
 from taxohash.training.augmentation import crop, margin, random_windows
 from taxohash.training.config import TrainingConfig
 from taxohash.training.fit import fit
-from tests.code.taxohash.objectives.toy import BITS, TREE, setting
+from tests.support.toy import BITS, TREE, setting
 
 
 def generator(seed: int) -> torch.Generator:

@@ -17,8 +17,8 @@ from taxohash.training import distributed
 from taxohash.training.checkpoint import CHECKPOINT
 from taxohash.training.fit import LOG
 from taxohash.training.run import Run
-from tests import together
-from tests.miniature import make_dataset
+from tests.support import together
+from tests.support.miniature import make_dataset
 
 ROOT = Path(__file__).parents[4]
 
@@ -32,7 +32,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     launch = ["-m", "torch.distributed.run", "--nproc-per-node", "2"]
     launch += ["--rdzv-backend", "c10d", "--rdzv-endpoint", "localhost:0"]
     done = subprocess.run(
-        [sys.executable, *launch, "-m", "tests.together", str(two)],
+        [sys.executable, *launch, "-m", "tests.support.together", str(two)],
         cwd=ROOT,
         env=os.environ | {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"},
         capture_output=True,

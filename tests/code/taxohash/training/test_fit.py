@@ -12,7 +12,7 @@ from taxohash.objectives import Objective, build
 from taxohash.training.config import TrainingConfig
 from taxohash.training.fit import LOG, embed, fit
 from taxohash.training.staging import stage, take
-from tests.code.taxohash.objectives.toy import BITS, TREE, setting
+from tests.support.toy import BITS, TREE, setting
 
 LABELS = torch.arange(20) % len(TREE)
 IMAGES = torch.randint(0, 256, (20, 1, 8, 8), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)

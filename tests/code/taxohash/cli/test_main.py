@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from taxohash.cli import parse_options
+from taxohash.cli.main import parse_options
 from taxohash.errors import TaxohashError
 from taxohash.objectives import objectives
-from tests.miniature import make_dataset
+from tests.support.miniature import make_dataset
 
 
 def taxohash(*arguments: object, code: int = 0) -> "subprocess.CompletedProcess[str]":

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from taxohash.datasets import obtain as module
+from pipelines import data as module
+from pipelines.data import obtain, tracked_md5
 from taxohash.datasets.identity import directory_md5
-from taxohash.datasets.obtain import obtain, tracked_md5
 from taxohash.errors import TaxohashError
 
 

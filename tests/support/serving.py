@@ -17,9 +17,9 @@ import psutil  # type: ignore[import-untyped]
 from services.codestore import CodeStore, GenerationRef, Item
 from taxohash.generation.hasher import Hasher
 from taxohash.images import decode
-from tests.generations import TAXONOMY, pictures
+from tests.support.generations import TAXONOMY, pictures
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 COLLECTION = "signs"
 ITEMS = 700
 PICTURES = pictures(ITEMS)

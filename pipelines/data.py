@@ -5,8 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from taxohash.datasets import Dataset, prepare
+from taxohash.datasets import Dataset
 from taxohash.datasets.identity import directory_md5
+from taxohash.datasets.named import prepare
 from taxohash.errors import TaxohashError
 
 NAME = "fashion-mnist"

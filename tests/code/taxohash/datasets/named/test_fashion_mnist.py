@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from taxohash.datasets import Dataset, fashion_mnist, prepare
+from taxohash.datasets import Dataset
+from taxohash.datasets.named import fashion_mnist, prepare
 from taxohash.errors import TaxohashError
 from taxohash.images import Preprocessing
 

@@ -32,9 +32,9 @@ def prepare(
     source: Annotated[str | None, typer.Option(help="folder or URL of the original files")] = None,
 ) -> None:
     """Write a named data set as a folder."""
-    from taxohash.datasets import commands
+    from taxohash.cli import data
 
-    commands.prepare(name, out, source)
+    data.prepare(name, out, source)
 
 
 @data_app.command("check")
@@ -43,9 +43,9 @@ def check(
     sheets: Annotated[Path | None, typer.Option(help="directory for contact sheets")] = None,
 ) -> None:
     """Open every row of a data set; a table of what was found."""
-    from taxohash.datasets import commands
+    from taxohash.cli import data
 
-    if not commands.check(folder, sheets):
+    if not data.check(folder, sheets):
         raise typer.Exit(1)
 
 
@@ -135,7 +135,7 @@ def encode(
     images: Annotated[list[Path], typer.Argument(help="pictures")],
 ) -> None:
     """Print the code of each picture, in hex."""
-    from taxohash.encoding import encode_files
+    from taxohash.cli.encode import encode_files
 
     for file, code in zip(images, encode_files(source, images), strict=True):
         print(f"{code.tobytes().hex()}  {file}")
@@ -176,12 +176,13 @@ def search(
 ) -> None:
     """Search by picture; the token, if one is needed, comes from TAXOHASH_API_TOKEN."""
     from taxohash import client
+    from taxohash.cli.search import print_table
 
     answer = client.search(url, picture, k, within, os.environ.get("TAXOHASH_API_TOKEN"))
     if as_json:
         print(json.dumps(answer))
     else:
-        client.print_table(answer)
+        print_table(answer)
 
 
 def parse_options(pairs: list[str]) -> dict[str, Any]:
@@ -214,7 +215,3 @@ def main() -> None:
         sys.exit(130)
     except BrokenPipeError:  # `taxohash ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-if __name__ == "__main__":
-    main()

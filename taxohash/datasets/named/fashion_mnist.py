@@ -16,8 +16,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from taxohash.datasets.download import download, unpack
-from taxohash.datasets.folders import cached
+from taxohash.datasets.named.download import cached, download, unpack
 from taxohash.datasets.png import encode_grey
 from taxohash.datasets.writer import Row, write_dataset
 from taxohash.errors import TaxohashError

@@ -1,6 +1,6 @@
 """Trains small networks without batch norm by several objectives; run by one process or, by torchrun, several.
 
-python -m tests.together FOLDER
+python -m tests.support.together FOLDER
 """
 
 import sys
@@ -15,7 +15,7 @@ from taxohash.training.checkpoint import save_weights
 from taxohash.training.config import TrainingConfig
 from taxohash.training.fit import fit
 from taxohash.training.run import train
-from tests.code.taxohash.objectives.toy import BITS, TREE, setting
+from tests.support.toy import BITS, TREE, setting
 
 # Class-wise with centres of its own, class-wise with learned centres, pairs, codes of all rows.
 OBJECTIVES = ("shpdh", "idcwh", "dpsh", "dsdh")

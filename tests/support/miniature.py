@@ -10,8 +10,10 @@ from PIL import Image
 from taxohash.datasets import Dataset
 from taxohash.datasets.writer import Row, write_dataset
 from taxohash.taxonomy import Taxonomy
+from taxohash.training.config import TrainingConfig
 
 SIDE = 16
+CONFIG = TrainingConfig(epochs=3, batch=32)
 TAXONOMY = Taxonomy(
     name="miniature",
     level_names=("shade", "shape", "place"),

@@ -1,12 +1,15 @@
-"""Files from a URL or from a Debian package, without root and without touching what the system has installed."""
+"""Files from a URL or from a Debian package, without root and without touching what the system has installed; and their cache."""
 
+import os
 import shutil
 import subprocess
 import tempfile
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 from taxohash.errors import TaxohashError
+from taxohash.runtime.atomic import new_folder
 from taxohash.runtime.progress import console
 
 TIMEOUT = 60.0  # seconds without a byte
@@ -25,6 +28,21 @@ def download(url: str, file: Path) -> None:
         raise TaxohashError(
             f"{url} cannot be downloaded ({error}): check the address and the network"
         ) from None
+
+
+def cached(name: str, fill: Callable[[Path], None]) -> Path:
+    """The cache's folder of this name; when it is not there yet, `fill` gets a new one to put files into.
+
+    The cache is $TAXOHASH_CACHE, or taxohash in $XDG_CACHE_HOME or ~/.cache. It can be deleted at any time.
+    """
+    root = (
+        os.environ.get("TAXOHASH_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "taxohash"
+    )
+    folder = Path(root).expanduser() / name
+    if not folder.is_dir():
+        with new_folder(folder) as partial:
+            fill(partial)
+    return folder
 
 
 def unpack(package: str, wanted: Path, into: Path) -> None:

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from taxohash.datasets import Dataset, prepare
+from taxohash.datasets import Dataset
+from taxohash.datasets.named import prepare
 from taxohash.errors import TaxohashError
 
 

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from taxohash.datasets.png import encode_grey
 from taxohash.datasets.writer import Row, write_dataset
@@ -21,8 +20,6 @@ def tiny_rows(split: str) -> list[Row]:
     return [Row(encode_grey(image), f"{split}/{row}.png", row % 3) for row, image in enumerate(images)]
 
 
-@pytest.fixture
-def tiny(tmp_path: Path) -> Path:
-    folder = tmp_path / "tiny"
+def make_tiny(folder: Path) -> Path:
     write_dataset(folder, TAXONOMY, ((split, tiny_rows(split)) for split in COUNTS))
     return folder

@@ -6,10 +6,10 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from taxohash import datasets
-from taxohash.contact_sheet import contact_sheets
+from taxohash.datasets import named
 from taxohash.datasets.check import Check
 from taxohash.datasets.check import check as check_dataset
+from taxohash.datasets.contact_sheet import contact_sheets
 
 _MOST_LABELS = 24  # rows of the table; a larger tree is counted by its top-level classes
 
@@ -18,9 +18,9 @@ def prepare(name: str, out: str | Path, source: str | None = None) -> None:
     """Write a named data set and say what it is.
 
     Raises:
-        TaxohashError: see `datasets.prepare`.
+        TaxohashError: see `named.prepare`.
     """
-    dataset = datasets.prepare(name, out, source)
+    dataset = named.prepare(name, out, source)
     sizes = ", ".join(f"{dataset.count(split):,} {split}" for split in dataset.splits)
     print(f"{out}: {dataset.taxonomy.name}, {len(dataset.taxonomy)} labels, {sizes}, md5 {dataset.md5()}")
 

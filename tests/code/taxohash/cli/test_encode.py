@@ -1,0 +1,26 @@
+"""Files are encoded alike by a run and by the generation made of it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from taxohash.cli.encode import encode_files
+from taxohash.datasets import Dataset
+from taxohash.errors import TaxohashError
+from taxohash.release.export import export
+from taxohash.training.run import Run
+
+
+def test_files_are_encoded_alike_by_run_and_generation(run: Run, data: Dataset, tmp_path: Path) -> None:
+    folder = export(run.folder, tmp_path / "generations")
+    files = []
+    for row, image in enumerate(data.images("test", [0, 1, 2])):
+        files.append(tmp_path / f"{row}.png")
+        files[-1].write_bytes(image)
+    assert np.array_equal(encode_files(run.folder, files), encode_files(folder, files))
+    files[1].write_bytes(b"nothing")
+    with pytest.raises(TaxohashError, match=r"1\.png: image of 7 bytes cannot be decoded"):
+        encode_files(folder, files)
+    with pytest.raises(TaxohashError, match="cannot be read"):
+        encode_files(folder, [tmp_path / "none.png"])
