@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from taxohash.objectives.base import Objective, Setting, Supervision
-from taxohash.objectives.centres import hash_centres
+from taxohash.objectives.parts.hash_centres import hash_centres
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from taxohash.objectives.base import Objective, Setting, Supervision
-from taxohash.objectives.centres import push_apart
-from taxohash.objectives.classwise import class_means, gaussian_logits
-from taxohash.objectives.pairs import signs
+from taxohash.objectives.parts.classwise import class_means, gaussian_logits
+from taxohash.objectives.parts.hash_centres import push_apart
+from taxohash.objectives.parts.quantisation import signs
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from taxohash.objectives.base import Objective, Supervision
-from taxohash.objectives.classwise import vertex_constraint
-from taxohash.objectives.pairs import distinct, negative_log_likelihood, same_label
+from taxohash.objectives.parts.pairs import distinct, negative_log_likelihood, same_label
+from taxohash.objectives.parts.quantisation import vertex_constraint
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from torch.nn.functional import normalize
 
 from taxohash.errors import TaxohashError
 from taxohash.objectives.base import Objective, Setting, Supervision
-from taxohash.objectives.classwise import class_means
-from taxohash.objectives.pairs import distinct, same_label
+from taxohash.objectives.parts.classwise import class_means
+from taxohash.objectives.parts.pairs import distinct, same_label
 
 CODEWORDS = 256
 

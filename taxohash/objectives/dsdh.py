@@ -11,7 +11,8 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from taxohash.objectives.base import Objective, Setting, Supervision
-from taxohash.objectives.pairs import distinct, negative_log_likelihood, same_label, signs
+from taxohash.objectives.parts.pairs import distinct, negative_log_likelihood, same_label
+from taxohash.objectives.parts.quantisation import signs
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from taxohash.objectives.base import Objective, Supervision
-from taxohash.objectives.classwise import vertex_constraint
-from taxohash.objectives.pairs import distinct, same_label
+from taxohash.objectives.parts.pairs import distinct, same_label
+from taxohash.objectives.parts.quantisation import vertex_constraint
 
 
 @dataclass(frozen=True)

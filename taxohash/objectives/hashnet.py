@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from taxohash.objectives.base import Objective, Setting, Supervision
-from taxohash.objectives.pairs import distinct, negative_log_likelihood, same_label
+from taxohash.objectives.parts.pairs import distinct, negative_log_likelihood, same_label
 
 
 @dataclass(frozen=True)

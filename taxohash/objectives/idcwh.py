@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from taxohash.objectives.base import Objective, Setting, Supervision
-from taxohash.objectives.centres import push_apart
-from taxohash.objectives.classwise import cubic_constraint, gaussian_logits, vertex_constraint
+from taxohash.objectives.parts.classwise import gaussian_logits
+from taxohash.objectives.parts.hash_centres import push_apart
+from taxohash.objectives.parts.quantisation import cubic_constraint, vertex_constraint
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from taxohash.errors import TaxohashError
 from taxohash.objectives.base import Projection, Supervision
-from taxohash.objectives.pairs import signs
+from taxohash.objectives.parts.quantisation import signs
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from taxohash.errors import TaxohashError
 from taxohash.objectives.base import Objective, Setting, Supervision
-from taxohash.objectives.pairs import distinct
+from taxohash.objectives.parts.pairs import distinct
 
 
 @dataclass(frozen=True)

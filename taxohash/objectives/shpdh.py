@@ -13,7 +13,8 @@ from torch.nn.functional import cross_entropy
 
 from taxohash.errors import TaxohashError
 from taxohash.objectives.base import Objective, Setting, Supervision
-from taxohash.objectives.classwise import class_means, cubic_constraint, gaussian_logits, vertex_constraint
+from taxohash.objectives.parts.classwise import class_means, gaussian_logits
+from taxohash.objectives.parts.quantisation import cubic_constraint, vertex_constraint
 
 # 1 / sigma^2 by level, fine -> coarse, as the authors set them for CIFAR-100 and NABirds.
 PUBLISHED_INVERSE_VARIANCES = {2: (1.0, 0.5), 4: (1.0, 0.67, 0.5, 0.25)}

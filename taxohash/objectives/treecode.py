@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import nll_loss
 
 from taxohash.objectives.base import Objective, Setting, Supervision
-from taxohash.objectives.tree_code import tree_code
+from taxohash.objectives.parts.tree_layout import tree_code
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from taxohash.objectives.centres import hamming, hash_centres
+from taxohash.objectives.parts.hash_centres import hamming, hash_centres
 
 OTHERS = ~torch.eye(200, dtype=torch.bool)
 

@@ -1,4 +1,4 @@
-"""Parts shared by the class-wise methods: Gaussian class likelihood, hyper-cube constraints, class centres.
+"""Parts shared by the class-wise methods: Gaussian class likelihood, class centres.
 
 Zhe, Chen and Yan, "Deep Class-Wise Hashing", and Zhang et al., "Semantic Hierarchy Preserving Deep Hashing".
 """
@@ -13,17 +13,6 @@ def gaussian_logits(outputs: Tensor, centres: Tensor, inverse_variance: float) -
     ||f||^2 cancels in the softmax, so it is left out, which is also the more accurate order.
     """
     return inverse_variance * (outputs @ centres.T - 0.5 * centres.square().sum(dim=1))
-
-
-def cubic_constraint(outputs: Tensor, margin: float) -> Tensor:
-    """Mean over images of sum_j [|f_j| - margin]_+ : keeps outputs inside the hyper-cube."""
-    return (outputs.abs() - margin).clamp_min(0).sum(dim=1).mean()
-
-
-def vertex_constraint(outputs: Tensor) -> Tensor:
-    """Mean over images of ||sign(f) - f||^2: pulls outputs to the vertices of the hyper-cube."""
-    signs = torch.where(outputs >= 0, 1.0, -1.0)
-    return (signs - outputs).square().sum(dim=1).mean()
 
 
 def class_means(outputs: Tensor, classes: Tensor, count: int, previous: Tensor) -> Tensor:

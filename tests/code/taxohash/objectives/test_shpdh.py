@@ -8,7 +8,7 @@ from torch import Tensor
 
 from taxohash.errors import TaxohashError
 from taxohash.objectives import build
-from taxohash.objectives.classwise import gaussian_logits
+from taxohash.objectives.parts.classwise import gaussian_logits
 from taxohash.objectives.shpdh import default_inverse_variances, default_level_weights
 from tests.support.toy import RAGGED, TREE, setting
 

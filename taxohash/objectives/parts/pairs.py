@@ -5,11 +5,6 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 
-def signs(outputs: Tensor) -> Tensor:
-    """+1 where f >= 0, else -1, as constants."""
-    return torch.where(outputs.detach() >= 0, 1.0, -1.0)
-
-
 def distinct(labels: Tensor) -> Tensor:
     """bool[n, n]: the pairs of different images of a batch."""
     return ~torch.eye(len(labels), dtype=torch.bool, device=labels.device)
