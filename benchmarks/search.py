@@ -33,10 +33,13 @@ from benchmarks.search_profile import profile
 from benchmarks.search_report import write
 from taxohash.codes import Codes
 from taxohash.errors import TaxohashError
-from taxohash.hamming import HammingIndex, Selection, flat
-from taxohash.hamming.bitslice import scan_sliced
+from taxohash.hamming import HammingIndex, Selection
+from taxohash.hamming.arrange import keep_flat
 from taxohash.hamming.centres import NO_MASK, NO_ROWS, NO_WORDS
-from taxohash.hamming.segments import Run, Sliced, keep_flat
+from taxohash.hamming.kernels import flat
+from taxohash.hamming.kernels.bitslice import scan_sliced
+from taxohash.hamming.kernels.conventions import EMPTY
+from taxohash.hamming.segments import Run, Sliced
 from taxohash.hamming.words import to_words, width_of
 from taxohash.runtime.provenance import revision
 
@@ -71,7 +74,7 @@ def own_flat(codes: Codes, bits: int) -> Search:
 
 
 def _heaps(segment: Run | Sliced, queries: npt.NDArray[np.uint64], k: int) -> npt.NDArray[np.int32]:
-    best = np.full((len(queries), k), flat.EMPTY)
+    best = np.full((len(queries), k), EMPTY)
     segment.search(queries, NO_MASK, best)
     distances, rows = np.empty((len(queries), k), np.int32), np.empty((len(queries), k), np.int64)
     flat.finish(best, distances, rows)

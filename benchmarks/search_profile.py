@@ -9,9 +9,9 @@ import numpy as np
 
 from taxohash.codes import Codes
 from taxohash.hamming import HammingIndex
-from taxohash.hamming.cells import BLOCK, differing
-from taxohash.hamming.intrinsics import LINE
-from taxohash.hamming.rings import centre_distances
+from taxohash.hamming.kernels.cells import BLOCK, differing
+from taxohash.hamming.kernels.intrinsics import LINE
+from taxohash.hamming.kernels.rings import centre_distances
 from taxohash.hamming.segments import Rings, Sliced
 from taxohash.hamming.words import to_words, width_of
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from taxohash.hamming.bitslice import scan_sliced
-from taxohash.hamming.flat import EMPTY, SHIFT
-from taxohash.hamming.rings import assign, centre_distances, majority
+from taxohash.hamming.kernels.bitslice import scan_sliced
+from taxohash.hamming.kernels.conventions import EMPTY, SHIFT
+from taxohash.hamming.kernels.grouping import assign, majority
+from taxohash.hamming.kernels.rings import centre_distances
 from taxohash.hamming.words import Words, width_of
 
 FEWEST_CODES = 20_000  # below that a flat scan takes microseconds

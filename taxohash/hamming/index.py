@@ -14,13 +14,15 @@ import numpy as np
 import numpy.typing as npt
 
 from taxohash.errors import TaxohashError
-from taxohash.hamming import flat
+from taxohash.hamming.arrange import make_segment, restore
 from taxohash.hamming.centres import NO_MASK, NO_ROWS
-from taxohash.hamming.intrinsics import CODES
-from taxohash.hamming.segments import Bitmap, Keys, Run, Segment, Sliced, bring, make_segment, restore
+from taxohash.hamming.kernels import flat
+from taxohash.hamming.kernels.conventions import EMPTY, LOW, SHIFT
+from taxohash.hamming.kernels.intrinsics import CODES
+from taxohash.hamming.segments import Bitmap, Keys, Run, Segment, Sliced, bring
 from taxohash.hamming.selection import Selection
-from taxohash.hamming.state import State, append, fresh, merged, rearrange, rebase, without
 from taxohash.hamming.storage import read_arrays, write_arrays
+from taxohash.hamming.versions import State, append, fresh, merged, rearrange, rebase, without
 from taxohash.hamming.words import Rows, Words, check_bits, check_rows, to_words
 
 T = TypeVar("T")
@@ -122,7 +124,7 @@ class HammingIndex:
         if most > LONG_K:
             return self._search_long(asked, most, base, state.tail, mask, tail_mask)
         best: Keys = np.empty((max(len(asked), 1), max(most, 1)), dtype=np.uint64)
-        best.fill(flat.EMPTY)
+        best.fill(EMPTY)
         if len(asked) == 0 or most == 0:
             most = min(most, _count_allowed(base, mask, state.tail, tail_mask))
             return np.empty((len(asked), most), dtype=np.int32), np.empty((len(asked), most), dtype=np.int64)
@@ -130,7 +132,7 @@ class HammingIndex:
         if len(state.tail):
             bring(state.tail, asked, tail_mask, best, ordered=False)
         if selection is not None:
-            most = min(most, int(np.count_nonzero(best[0] != flat.EMPTY)))
+            most = min(most, int(np.count_nonzero(best[0] != EMPTY)))
         distances = np.empty((len(asked), most), dtype=np.int32)
         rows = np.empty((len(asked), most), dtype=np.int64)
         flat.finish(best, distances, rows)
@@ -344,7 +346,7 @@ def _search_base(base: Segment, queries: Words, mask: Bitmap, best: Keys, thread
         return base.search(queries, mask, best)
     if len(queries) < threads and isinstance(base, Sliced) and len(base) >= SPLIT:
         step = -(-len(base) // (threads * CODES)) * CODES
-        parts = [(np.full_like(best, flat.EMPTY), start) for start in range(0, len(base), step)]
+        parts = [(np.full_like(best, EMPTY), start) for start in range(0, len(base), step)]
         touched = sum(
             _each(
                 lambda p: base.search_part(queries, mask, p[0], p[1], min(p[1] + step, len(base))),
@@ -375,7 +377,7 @@ def _collect(query: Words, radius: int, base: Segment, tail: Run, mask: Bitmap, 
 
 
 def _split(keys: Keys) -> tuple[Distances, Rows]:
-    return (keys >> flat.SHIFT).astype(np.int32), (keys & flat.LOW).astype(np.int64)
+    return (keys >> SHIFT).astype(np.int32), (keys & LOW).astype(np.int64)
 
 
 @cache

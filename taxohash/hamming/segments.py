@@ -10,10 +10,9 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from taxohash.hamming import bitslice, blocks, cells, flat, rings
-from taxohash.hamming.centres import NO_ROWS, NO_WORDS, Centres, find_centres
-from taxohash.hamming.intrinsics import LINE
-from taxohash.hamming.words import Words, aligned_bytes, width_of
+from taxohash.hamming.centres import NO_WORDS, Centres
+from taxohash.hamming.kernels import bitslice, blocks, cells, flat, grouping, rings
+from taxohash.hamming.words import Words, width_of
 
 RowNumbers = npt.NDArray[np.uint32]  # one a code, or empty where row = position
 Bitmap = npt.NDArray[np.uint8]  # one bit a row, or empty for all rows
@@ -23,7 +22,6 @@ Arrays = dict[str, npt.NDArray[Any]]
 SLICE_FROM = 8192  # codes from which slicing pays
 SLICE_QUERIES = 8  # queries from which slicing on the way pays
 BUDGET = 8  # rings go cell by cell for all queries that would each look at 1/8 of the codes
-SLICED_RING = 64  # codes of the outermost rings of a body
 
 
 class Segment(Protocol):
@@ -54,10 +52,6 @@ class Segment(Protocol):
 
     def words(self) -> Words:
         """All codes, uint64[N * W], in the order of `rows`."""
-        ...
-
-    def take(self, mask: Bitmap) -> "Segment":
-        """The codes of the allowed rows as a segment of their own."""
         ...
 
     def arrays(self) -> Arrays:
@@ -94,9 +88,6 @@ class Run:
 
     def words(self) -> Words:
         return self.codes[: self.count * len(width_of(self.bits))]
-
-    def take(self, mask: Bitmap) -> Segment:
-        return take_words(self, mask)
 
     def arrays(self) -> Arrays:
         return {"codes": self.words(), "rows": self.rows[: self.count]}
@@ -149,9 +140,6 @@ class Sliced:
         words: Words = blocks.unslice_all(width_of(self.bits), self.bits, self.blocks, self.count)
         return words
 
-    def take(self, mask: Bitmap) -> Segment:
-        return take_words(self, mask)
-
     def arrays(self) -> Arrays:
         return {"blocks": self.blocks, "rows": self.rows}
 
@@ -201,12 +189,6 @@ class Rings:
         words: Words = cells.unslice_bodies(width, self.codes, self.centres.words, self.bodies)
         return words[: len(self) * len(width)]
 
-    def take(self, mask: Bitmap) -> Segment:
-        kept = flat.positions(self.rows, mask, len(self))
-        near, radii = self.ring_of()
-        words = np.ascontiguousarray(self.words().reshape(-1, len(width_of(self.bits)))[kept]).ravel()
-        return arrange(self.bits, words, self.rows[kept], self.centres, near[kept], radii[kept])
-
     def arrays(self) -> Arrays:
         return {
             "codes": self.codes, "rows": self.rows, "offsets": self.offsets, "extents": self.extents, "firsts": self.firsts,
@@ -219,7 +201,7 @@ class Rings:
     def ring_of(self) -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.uint16]]:
         """The centre and the radius of each code: uint16[N], uint16[N]."""
         near, radii = np.empty(len(self), dtype=np.uint16), np.empty(len(self), dtype=np.uint16)
-        rings.ring_of(self.offsets, near, radii)
+        grouping.ring_of(self.offsets, near, radii)
         return near, radii
 
 
@@ -233,121 +215,3 @@ def bring(run: Run, queries: Words, mask: Bitmap, best: Keys, ordered: bool) -> 
         )
     else:
         flat.scan_each(width, run.codes, run.rows, mask, 0, run.count, queries, best, ordered)
-
-
-def take_words(segment: Segment, mask: Bitmap) -> Segment:
-    """The allowed codes of a segment in row order, sliced if there are many."""
-    kept = flat.positions(segment.rows, mask, len(segment))
-    if isinstance(segment, Sliced):
-        words = blocks.pick(width_of(segment.bits), segment.bits, segment.blocks, kept)
-    else:
-        words = np.ascontiguousarray(segment.words().reshape(-1, len(width_of(segment.bits)))[kept]).ravel()
-    rows = segment.rows[kept] if segment.rows.size else kept.astype(np.uint32)
-    return keep_flat(segment.bits, words, rows)
-
-
-def keep_flat(bits: int, words: Words, rows: RowNumbers) -> Segment:
-    """Codes in ascending rows, without structure. Keeps `words` where they are few."""
-    width = width_of(bits)
-    count = words.size // len(width)
-    if count < SLICE_FROM:
-        return Run(bits, words, rows, count)
-    sliced = np.empty(blocks.blocks_size(width, bits, count), dtype=np.uint64)  # NumPy asks for huge pages
-    blocks.slice_all(width, bits, words, sliced)
-    return Sliced(bits, sliced, rows, count)
-
-
-def arrange(
-    bits: int,
-    words: Words,
-    rows: RowNumbers,
-    centres: Centres,
-    near: npt.NDArray[np.uint16],
-    radii: npt.NDArray[np.uint16],
-) -> Rings:
-    """Codes in ascending rows whose centres and radii are known, sorted into rings; in each, rows ascend."""
-    width = width_of(bits)
-    offsets = np.empty((centres.words.size // len(width), bits + 2), dtype=np.uint32)
-    out_words = aligned_bytes(8 * (words.size + LINE)).view(np.uint64)
-    out_rows = np.empty(near.size, dtype=np.uint32)
-    out_words[words.size :] = 0  # whole vectors of the last plane may be read
-    rings.place(width, words, rows, near, radii, offsets, out_words, out_rows)
-    held = offsets[:, 1:] > offsets[:, :-1]
-    last = held.shape[1] - 1
-    extents = np.stack([held.argmax(axis=1), last - held[:, ::-1].argmax(axis=1)], axis=0).astype(np.int32)
-    firsts = np.zeros(held.shape, dtype=np.uint32)
-    firsts[held] = out_rows[offsets[:, :-1][held]]
-    bodies = find_bodies(offsets)
-    cells.slice_bodies(width, out_words, centres.words, bodies)
-    return Rings(bits, out_words, out_rows, centres, offsets, extents, firsts, bodies)
-
-
-def find_bodies(offsets: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
-    """Which positions of each cell to slice, uint32[C, 2]: from its first ring of many codes to its last."""
-    edges = offsets.astype(np.int64)
-    large = edges[:, 1:] - edges[:, :-1] >= SLICED_RING
-    each, last = np.arange(len(edges)), large.shape[1] - 1
-    start = edges[each, large.argmax(axis=1)]
-    stop = edges[each, last + 1 - large[:, ::-1].argmax(axis=1)]
-    start = -(-start // LINE) * LINE  # so that planes are cache lines
-    stop = start + (stop - start) // 64 * 64
-    empty = (stop <= start) | ~large.any(axis=1)
-    start[empty] = stop[empty] = edges[empty, -1]
-    return np.stack([start, stop], axis=1).astype(np.uint32)
-
-
-def make_segment(bits: int, words: Words, rows: RowNumbers, given: Words | None) -> Segment:
-    """The fastest arrangement of codes words uint64[N * W] in ascending `rows`; decides by what it measures of them."""
-    centres = find_centres(words, bits, given)
-    if centres is None:
-        return keep_flat(bits, words, rows)
-    return arrange(bits, words, rows, centres, *centres.assign(words, width_of(bits)))
-
-
-def merge(base: Segment, mask: Bitmap, words: Words, rows: RowNumbers) -> Segment:
-    """The allowed codes of `base` and more codes words uint64[n * W], in the arrangement of `base`."""
-    width = width_of(base.bits)
-    kept = flat.positions(base.rows, mask, len(base))
-    old_words = base.words().reshape(-1, len(width))[kept]
-    old_rows = base.rows[kept] if base.rows.size else kept.astype(np.uint32)
-    if isinstance(base, Rings):
-        near, radii = base.ring_of()
-        new_near, new_radii = base.centres.assign(words, width)
-        all_rows = np.concatenate([old_rows, rows])
-        order = by_row(all_rows)
-        return arrange(
-            base.bits,
-            np.concatenate([old_words, words.reshape(-1, len(width))])[order].ravel(),
-            all_rows[order],
-            base.centres,
-            np.concatenate([near[kept], new_near])[order],
-            np.concatenate([radii[kept], new_radii])[order],
-        )
-    order = np.argsort(rows, kind="stable")
-    at = np.searchsorted(old_rows, rows[order])
-    all_rows = np.insert(old_rows, at, rows[order])
-    all_words = np.insert(old_words, at, words.reshape(-1, len(width))[order], axis=0).ravel()
-    dense = bool(
-        all_rows.size == 0 or all_rows[-1] == all_rows.size - 1
-    )  # ascending and distinct: row = position
-    return keep_flat(base.bits, all_words, NO_ROWS if dense else all_rows)
-
-
-def by_row(rows: RowNumbers) -> npt.NDArray[np.int64]:
-    """The order that sorts different row numbers, without comparing them."""
-    places = np.full(int(rows.max(initial=0)) + 1, -1, dtype=np.int64)
-    places[rows] = np.arange(rows.size)
-    return places[places >= 0]
-
-
-def restore(bits: int, layout: str, count: int, arrays: Arrays) -> Segment:
-    """The segment whose `layout`, length and `arrays()` were kept."""
-    a = arrays
-    if layout == "rings":
-        centres = Centres(a["centres"], a["heads"], a["ends"])
-        return Rings(
-            bits, a["codes"], a["rows"], centres, a["offsets"], a["extents"], a["firsts"], a["bodies"]
-        )
-    if layout == "sliced":
-        return Sliced(bits, a["blocks"], a["rows"], count)
-    return Run(bits, a["codes"], a["rows"], count)

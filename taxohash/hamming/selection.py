@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from taxohash.errors import TaxohashError
+from taxohash.hamming.arrange import take
 from taxohash.hamming.segments import Segment
 from taxohash.hamming.words import check_rows
 
@@ -34,7 +35,7 @@ class Selection:
             return base, True
         taken = self._taken  # read once: another thread may replace it
         if taken is None or taken[0] is not base:
-            taken = (base, base.take(self.bitmap))
+            taken = (base, take(base, self.bitmap))
             self._taken = taken
         return taken[1], False
 

@@ -10,9 +10,8 @@ from typing import Any, Literal, Protocol
 import numba
 import numpy as np
 import numpy.typing as npt
-from numba.core import types
-from numba.extending import intrinsic
 
+from taxohash.hamming.kernels.intrinsics import popcount
 from taxohash.metrics.grades import Grades
 from taxohash.metrics.ranking import Ranking
 from taxohash.runtime.kernel_cache import OPTIONS
@@ -132,14 +131,6 @@ def _words(codes: Codes) -> npt.NDArray[np.uint64]:
     return np.ascontiguousarray(np.pad(codes, ((0, 0), (0, missing)))).view(np.uint64)
 
 
-@intrinsic
-def _popcount(context: Any, word: Any) -> Any:
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.ctpop(args[0])
-
-    return types.uint64(types.uint64), generate
-
-
 @numba.njit(**OPTIONS)
 def _count(queries: Any, database: Any, starts: Any, table: Any, counts: Any) -> None:
     """Add every pair to counts[q, distance, grade]; class c of the database is rows starts[c] ... starts[c + 1]."""
@@ -150,12 +141,12 @@ def _count(queries: Any, database: Any, starts: Any, table: Any, counts: Any) ->
             histogram = counts[q, :, table[q, c]]
             if words == 1:  # twice as fast without the inner loop
                 for i in range(starts[c], starts[c + 1]):
-                    histogram[_popcount(first ^ database[i, 0])] += 1  # type: ignore[call-arg]
+                    histogram[popcount(first ^ database[i, 0])] += 1
             else:
                 for i in range(starts[c], starts[c + 1]):
                     distance = np.uint64(0)
                     for word in range(words):
-                        distance += _popcount(queries[q, word] ^ database[i, word])  # type: ignore[call-arg]
+                        distance += popcount(queries[q, word] ^ database[i, word])
                     histogram[distance] += 1
 
 

@@ -1,8 +1,8 @@
-"""Where compiled kernels are kept: by the content of the package they come from.
+"""Where compiled kernels are kept: by the content of the packages they come from.
 
 Numba keeps them beside each source file and looks at that file alone. Kept by content instead, a copy of the
-package (in a Bento, in another checkout) finds what was compiled before, and a change in any file of the package,
-such as one whose functions were inlined elsewhere, compiles anew. A cache that cannot be written, or that a crash
+packages (in a Bento, in another checkout) finds what was compiled before, and a change in any of their files, such as
+one whose functions were inlined elsewhere, compiles anew. A cache that cannot be written, or that a crash
 damaged, costs compiling again and nothing else.
 """
 
@@ -19,7 +19,7 @@ from numba.core.caching import CacheImpl, IndexDataCacheFile, _CacheLocator
 
 from taxohash.runtime.atomic import replacing
 
-PACKAGES = ("hamming", "metrics")
+PACKAGES = ("hamming/kernels", "metrics")
 OPTIONS: dict[str, Any] = {"cache": True, "nogil": True}
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -32,10 +32,10 @@ class PackageLocator(_CacheLocator):
         self._line = line
 
     def get_cache_path(self) -> str:
-        return str(_folder() / f"{self._package.name}-{_digest(self._package)[:16]}")
+        return str(_folder() / f"{self._package.name}-{_digest()[:16]}")
 
     def get_source_stamp(self) -> str:
-        return _digest(self._package)
+        return _digest()
 
     def get_disambiguator(self) -> str:
         return str(self._line)
@@ -75,10 +75,12 @@ class LastingCacheFile(IndexDataCacheFile):
 
 
 @cache
-def _digest(package: Path) -> str:
+def _digest() -> str:
+    """Of all packages together: the kernels of one may be inlined in another."""
     digest = hashlib.sha256()
-    for file in sorted(package.rglob("*.py")):
-        digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
+    for package in PACKAGES:
+        for file in sorted((ROOT / package).rglob("*.py")):
+            digest.update(file.relative_to(ROOT).as_posix().encode() + b"\0" + file.read_bytes() + b"\0")
     return digest.hexdigest()
 
 

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from taxohash.errors import TaxohashError
-from taxohash.hamming import HammingIndex, index, segments
+from taxohash.hamming import HammingIndex, arrange, index, segments
 from taxohash.hamming import centres as centres_module
-from taxohash.hamming.state import State, merged
+from taxohash.hamming.versions import State, merged
 from tests.support.hamming_oracle import KINDS, Codes, make_codes, nearest
 
 BITS = 48
@@ -28,7 +28,8 @@ def small_thresholds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a few hundred codes take the paths of millions."""
     monkeypatch.setattr(centres_module, "FEWEST_CODES", 300)
     monkeypatch.setattr(centres_module, "CODES_PER_CENTRE", 30)
-    monkeypatch.setattr(segments, "SLICE_FROM", 300)
+    for module in (arrange, segments):
+        monkeypatch.setattr(module, "SLICE_FROM", 300)
     monkeypatch.setattr(index, "TAIL", (40, 8))
     monkeypatch.setattr(index, "DEAD", (40, 8))
     monkeypatch.setattr(index, "LONG_K", 60)

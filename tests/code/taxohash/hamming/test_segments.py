@@ -6,19 +6,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from taxohash.hamming import flat
-from taxohash.hamming.blocks import pick
+from taxohash.hamming.arrange import arrange, find_bodies, keep_flat, make_segment, merge, take
 from taxohash.hamming.centres import NO_MASK, NO_ROWS, Centres
+from taxohash.hamming.kernels import flat
+from taxohash.hamming.kernels.blocks import pick
+from taxohash.hamming.kernels.conventions import EMPTY, LOW
 from taxohash.hamming.segments import (
     Rings,
     Run,
     Segment,
     Sliced,
-    arrange,
-    find_bodies,
-    keep_flat,
-    make_segment,
-    merge,
 )
 from taxohash.hamming.words import from_words, to_words, width_of
 from tests.support.hamming_oracle import KINDS, LENGTHS, Answer, Codes, distances, make_codes, nearest
@@ -44,9 +41,9 @@ def arrangements(bits: int, codes: Codes, rng: np.random.Generator) -> list[Segm
 
 
 def search(segment: Segment, queries: Codes, k: int, mask: npt.NDArray[np.uint8] = NO_MASK) -> Answer:
-    best = np.full((len(queries), k), flat.EMPTY)
+    best = np.full((len(queries), k), EMPTY)
     segment.search(to_words(queries, segment.bits), mask, best)
-    held = int(np.count_nonzero(best[0] != flat.EMPTY))
+    held = int(np.count_nonzero(best[0] != EMPTY))
     near, rows = np.empty((len(queries), held), np.int32), np.empty((len(queries), held), np.int64)
     flat.finish(best, near, rows)
     return near, rows
@@ -89,7 +86,7 @@ def test_every_arrangement_finds_what_a_naive_scan_finds(
             to_words(queries, bits)[0], radius, bitmap(allowed, count), np.empty(1, np.uint64), 0
         )
         inside = allowed[distances(codes[allowed], queries[0]) <= radius]
-        np.testing.assert_array_equal(np.sort(keys[:size] & flat.LOW), inside)
+        np.testing.assert_array_equal(np.sort(keys[:size] & LOW), inside)
         counts = np.zeros(bits + 1, dtype=np.int64)
         segment.histogram(to_words(queries, bits)[0], bitmap(allowed, count), counts)
         np.testing.assert_array_equal(
@@ -146,7 +143,7 @@ def test_a_part_keeps_its_arrangement_and_answers_alike(bits: int) -> None:
     queries = make_codes(rng, 3, bits, "clustered")
     kept = np.flatnonzero(rng.random(MANY) < 0.95)
     for segment in arrangements(bits, codes, rng):
-        part = segment.take(bitmap(kept, MANY))
+        part = take(segment, bitmap(kept, MANY))
         assert isinstance(part, Rings) == isinstance(segment, Rings)
         for answer, wanted in zip(search(part, queries, 10), nearest(codes, queries, 10, kept), strict=True):
             np.testing.assert_array_equal(answer, wanted)
@@ -184,5 +181,5 @@ def test_rings_look_at_few_codes_of_a_cluster() -> None:
     codes = make_codes(rng, 30_000, 64, "clustered")
     segment = make_segment(64, to_words(codes, 64).ravel(), NO_ROWS, None)
     queries = to_words(make_codes(rng, 50, 64, "clustered"), 64)
-    best = np.full((50, 10), flat.EMPTY)
+    best = np.full((50, 10), EMPTY)
     assert segment.search(queries, NO_MASK, best) < 50 * 30_000 / 4

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import taxohash
 
 
@@ -13,7 +15,7 @@ def hits(root: Path, cache: Path, before: str = "") -> tuple[int, int]:
     """Cache hits and misses of one kernel in a process that runs `before` and imports the package below `root`."""
     script = (
         f"{before}\n"
-        "import numpy as np; from taxohash.hamming import flat; words = np.arange(4, dtype=np.uint64)\n"
+        "import numpy as np; from taxohash.hamming.kernels import flat; words = np.arange(4, dtype=np.uint64)\n"
         "assert flat.count_near((0,), words, 0, 4, words[:1], 1) == 1\n"
         "stats = flat.count_near.stats\n"
         "print(sum(stats.cache_hits.values()), sum(stats.cache_misses.values()))"
@@ -38,11 +40,12 @@ def copy(root: Path) -> Path:
     return root
 
 
-def test_a_copy_finds_them_and_a_change_in_another_file_does_not(tmp_path: Path) -> None:
+@pytest.mark.parametrize("file", ["hamming/kernels/intrinsics.py", "metrics/distances.py"])
+def test_a_copy_finds_them_and_a_change_in_another_file_does_not(tmp_path: Path, file: str) -> None:
     first, second = copy(tmp_path / "first"), copy(tmp_path / "second")
     assert hits(first, tmp_path / "cache") == (0, 1)
     assert hits(second, tmp_path / "cache") == (1, 0)
-    changed = second / "taxohash" / "hamming" / "intrinsics.py"
+    changed = second / "taxohash" / file
     changed.write_text(changed.read_text() + "\n# changed\n")
     assert hits(second, tmp_path / "cache") == (0, 1)
     assert not list((first / "taxohash").rglob("*.nb[ci]"))

@@ -1,34 +1,19 @@
 """Kernels over runs of codes as words: one query at a time, straight through memory.
 
-Shared conventions. `words` is uint64[N * W], row-major, W = len(width): `width` is a tuple whose only meaning is
-its length, so that the compiler knows W. `rows` is uint32[N], the row number at each position, or empty when row =
-position. `mask` is a bitmap uint8[M], least significant bit first, of the rows that may be answered (those beyond it
-may not), or empty for all. `best` is uint64[k], a max-heap of keys distance << 32 | row: comparing keys is comparing
-(distance, row), so ties fall by row without another word.
-
 The scan makes one branch-free pass "how many of these 256 are near enough?" that compiles to vector popcounts;
 only a block with a hit is looked at again. Learned codes repeat, so many can be exactly as far as the k-th: where ties
 can still win by row and hits are many, a second such pass over whole keys comes before any is looked at by itself.
 """
 
-from typing import Any
-
 import numba as nb
 import numpy as np
 
-from taxohash.hamming.intrinsics import popcount
-from taxohash.runtime import kernel_cache
+from taxohash.hamming.kernels.conventions import KERNEL, LOW, NOWHERE, OPTIONS, SHIFT
+from taxohash.hamming.kernels.intrinsics import popcount
 
-OPTIONS: dict[str, Any] = {**kernel_cache.OPTIONS, "boundscheck": False, "error_model": "numpy"}
-# For what allocates nothing: counting references to every array at every call takes longer than comparing a few codes.
-KERNEL: dict[str, Any] = {**OPTIONS, "_nrt": False}
 BLOCK = 256
 SUB_BLOCK = 32
 MANY = 16  # near codes in a block that are more likely ties of the k-th than better
-EMPTY = np.uint64(0xFFFF_FFFF_FFFF_FFFF)  # a heap slot not yet filled: farther than any code
-NOWHERE = np.uint64(0xFFFF_FFFF)  # the row of a code that was removed
-SHIFT = np.uint64(32)
-LOW = np.uint64(0xFFFF_FFFF)
 
 
 @nb.njit(inline="always", **KERNEL)

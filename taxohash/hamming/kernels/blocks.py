@@ -8,8 +8,8 @@ The 64 x 64 transposition: Warren, Hacker's Delight, 2nd ed., 7-3.
 import numba as nb
 import numpy as np
 
-from taxohash.hamming.flat import OPTIONS
-from taxohash.hamming.intrinsics import CODES, LANES, add_planes, block_size, count_planes
+from taxohash.hamming.kernels.conventions import OPTIONS
+from taxohash.hamming.kernels.intrinsics import CODES, LANES, add_planes, block_size, count_planes
 
 WHOLE = 24  # codes wanted of one block from which transposing all of it is cheaper
 

@@ -15,9 +15,10 @@ Counting by carry-save adders: Harley and Seal (Warren, Hacker's Delight, 2nd ed
 import numba as nb
 import numpy as np
 
-from taxohash.hamming.blocks import slice_block, unslice_block
-from taxohash.hamming.flat import OPTIONS, SHIFT, is_allowed, offer, row_at, scan, with_room
-from taxohash.hamming.intrinsics import (
+from taxohash.hamming.kernels.blocks import slice_block, unslice_block
+from taxohash.hamming.kernels.conventions import OPTIONS, SHIFT
+from taxohash.hamming.kernels.flat import is_allowed, offer, row_at, scan, with_room
+from taxohash.hamming.kernels.intrinsics import (
     CODES,
     LANES,
     block_size,

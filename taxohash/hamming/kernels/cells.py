@@ -14,12 +14,9 @@ edges = offsets[c], the position of its first code of each radius. Other convent
 import numba as nb
 import numpy as np
 
-from taxohash.hamming.blocks import transpose
-from taxohash.hamming.flat import (
-    EMPTY,
-    KERNEL,
-    OPTIONS,
-    SHIFT,
+from taxohash.hamming.kernels.blocks import transpose
+from taxohash.hamming.kernels.conventions import EMPTY, KERNEL, OPTIONS, SHIFT
+from taxohash.hamming.kernels.flat import (
     collect,
     distance,
     histogram,
@@ -29,19 +26,21 @@ from taxohash.hamming.flat import (
     scan,
     with_room,
 )
-from taxohash.hamming.intrinsics import CODES, LANES, LINE, VECTOR, count_common, popcount, prefetch
+from taxohash.hamming.kernels.intrinsics import (
+    CODES,
+    LANES,
+    LINE,
+    ONE,
+    VECTOR,
+    count_common,
+    lowest,
+    prefetch,
+)
 
 BLOCK = 64 * LINE  # codes of a block: a plane is a cache line
 FETCHED = 4  # blocks of a body asked for ahead
 FEW = 12  # codes to compare one by one
 ALL = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
-ONE = np.uint64(1)
-
-
-@nb.njit(inline="always", **KERNEL)
-def lowest(word):  # type: ignore[no-untyped-def]
-    """The number of the lowest set bit of a word that has one."""
-    return np.int64(popcount((word & (~word + ONE)) - ONE))
 
 
 @nb.njit(**KERNEL)

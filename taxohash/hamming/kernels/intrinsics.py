@@ -6,9 +6,13 @@ The vectors are LLVM's own, so the same text becomes AVX-512, AVX2, SSE or NEON.
 from typing import Any
 
 import llvmlite.binding as llvm
+import numba as nb
+import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic, register_jitable
+
+from taxohash.hamming.kernels.conventions import KERNEL
 
 emitted: Any = intrinsic
 jitable: Any = register_jitable
@@ -17,6 +21,7 @@ emit_tools: Any = cgutils
 LANES = 32  # uint64 words of one plane of a block
 LINE = 8  # uint64 words of a cache line
 CODES = 64 * LANES  # codes of a block
+ONE = np.uint64(1)
 GROUP = 16  # planes added by one tree of adders
 VECTOR = 8 if llvm.get_host_cpu_features().get("avx512f") else 4  # uint64 lanes of the widest register
 
@@ -34,6 +39,12 @@ def popcount(_: Any, word: Any) -> Any:
         return builder.ctpop(arguments[0])
 
     return types.uint64(types.uint64), emit
+
+
+@nb.njit(inline="always", **KERNEL)
+def lowest(word):  # type: ignore[no-untyped-def]
+    """The number of the lowest set bit of a word that has one."""
+    return np.int64(popcount((word & (~word + ONE)) - ONE))
 
 
 @jitable

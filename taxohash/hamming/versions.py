@@ -6,9 +6,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from taxohash.hamming import flat
+from taxohash.hamming.arrange import make_segment, merge
 from taxohash.hamming.centres import NO_MASK, NO_ROWS
-from taxohash.hamming.segments import Bitmap, Run, Segment, make_segment, merge
+from taxohash.hamming.kernels import flat
+from taxohash.hamming.kernels.conventions import NOWHERE
+from taxohash.hamming.segments import Bitmap, Run, Segment
 from taxohash.hamming.words import Rows, Words, width_of
 
 
@@ -76,7 +78,7 @@ def rebase(before: State, now: State, base: Segment) -> State:
         now.tail.rows[first:last].copy(),
         last - first,
     )
-    return State(base, alive, len(gone), rest, int((rest.rows == flat.NOWHERE).sum()), now.end)
+    return State(base, alive, len(gone), rest, int((rest.rows == NOWHERE).sum()), now.end)
 
 
 def _clear(bitmap: Bitmap, rows: npt.NDArray[Any]) -> None:
@@ -111,6 +113,6 @@ def without(state: State, rows: Rows) -> State:
     hit = np.flatnonzero(np.isin(tail.rows[: len(tail)], unique.astype(np.uint32)))
     if hit.size:
         numbers = tail.rows.copy()
-        numbers[hit] = flat.NOWHERE
+        numbers[hit] = NOWHERE
         state = replace(state, tail=replace(tail, rows=numbers), removed=state.removed + hit.size)
     return state

@@ -1,0 +1,140 @@
+"""Making segments: which arrangement suits the codes, taking part of one, merging, restoring a kept one."""
+
+import numpy as np
+import numpy.typing as npt
+
+from taxohash.hamming.centres import NO_ROWS, Centres, find_centres
+from taxohash.hamming.kernels import blocks, cells, flat, grouping
+from taxohash.hamming.kernels.intrinsics import LINE
+from taxohash.hamming.segments import SLICE_FROM, Arrays, Bitmap, Rings, RowNumbers, Run, Segment, Sliced
+from taxohash.hamming.words import Words, aligned_bytes, width_of
+
+SLICED_RING = 64  # codes of the outermost rings of a body
+
+
+def take(segment: Segment, mask: Bitmap) -> Segment:
+    """The codes of the allowed rows as a segment of their own, in rings where the segment is."""
+    if not isinstance(segment, Rings):
+        return take_words(segment, mask)
+    kept = flat.positions(segment.rows, mask, len(segment))
+    near, radii = segment.ring_of()
+    words = np.ascontiguousarray(segment.words().reshape(-1, len(width_of(segment.bits)))[kept]).ravel()
+    return arrange(segment.bits, words, segment.rows[kept], segment.centres, near[kept], radii[kept])
+
+
+def take_words(segment: Segment, mask: Bitmap) -> Segment:
+    """The allowed codes of a segment in row order, sliced if there are many."""
+    kept = flat.positions(segment.rows, mask, len(segment))
+    if isinstance(segment, Sliced):
+        words = blocks.pick(width_of(segment.bits), segment.bits, segment.blocks, kept)
+    else:
+        words = np.ascontiguousarray(segment.words().reshape(-1, len(width_of(segment.bits)))[kept]).ravel()
+    rows = segment.rows[kept] if segment.rows.size else kept.astype(np.uint32)
+    return keep_flat(segment.bits, words, rows)
+
+
+def keep_flat(bits: int, words: Words, rows: RowNumbers) -> Segment:
+    """Codes in ascending rows, without structure. Keeps `words` where they are few."""
+    width = width_of(bits)
+    count = words.size // len(width)
+    if count < SLICE_FROM:
+        return Run(bits, words, rows, count)
+    sliced = np.empty(blocks.blocks_size(width, bits, count), dtype=np.uint64)  # NumPy asks for huge pages
+    blocks.slice_all(width, bits, words, sliced)
+    return Sliced(bits, sliced, rows, count)
+
+
+def arrange(
+    bits: int,
+    words: Words,
+    rows: RowNumbers,
+    centres: Centres,
+    near: npt.NDArray[np.uint16],
+    radii: npt.NDArray[np.uint16],
+) -> Rings:
+    """Codes in ascending rows whose centres and radii are known, sorted into rings; in each, rows ascend."""
+    width = width_of(bits)
+    offsets = np.empty((centres.words.size // len(width), bits + 2), dtype=np.uint32)
+    out_words = aligned_bytes(8 * (words.size + LINE)).view(np.uint64)
+    out_rows = np.empty(near.size, dtype=np.uint32)
+    out_words[words.size :] = 0  # whole vectors of the last plane may be read
+    grouping.place(width, words, rows, near, radii, offsets, out_words, out_rows)
+    held = offsets[:, 1:] > offsets[:, :-1]
+    last = held.shape[1] - 1
+    extents = np.stack([held.argmax(axis=1), last - held[:, ::-1].argmax(axis=1)], axis=0).astype(np.int32)
+    firsts = np.zeros(held.shape, dtype=np.uint32)
+    firsts[held] = out_rows[offsets[:, :-1][held]]
+    bodies = find_bodies(offsets)
+    cells.slice_bodies(width, out_words, centres.words, bodies)
+    return Rings(bits, out_words, out_rows, centres, offsets, extents, firsts, bodies)
+
+
+def find_bodies(offsets: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
+    """Which positions of each cell to slice, uint32[C, 2]: from its first ring of many codes to its last."""
+    edges = offsets.astype(np.int64)
+    large = edges[:, 1:] - edges[:, :-1] >= SLICED_RING
+    each, last = np.arange(len(edges)), large.shape[1] - 1
+    start = edges[each, large.argmax(axis=1)]
+    stop = edges[each, last + 1 - large[:, ::-1].argmax(axis=1)]
+    start = -(-start // LINE) * LINE  # so that planes are cache lines
+    stop = start + (stop - start) // 64 * 64
+    empty = (stop <= start) | ~large.any(axis=1)
+    start[empty] = stop[empty] = edges[empty, -1]
+    return np.stack([start, stop], axis=1).astype(np.uint32)
+
+
+def make_segment(bits: int, words: Words, rows: RowNumbers, given: Words | None) -> Segment:
+    """The fastest arrangement of codes words uint64[N * W] in ascending `rows`; decides by what it measures of them."""
+    centres = find_centres(words, bits, given)
+    if centres is None:
+        return keep_flat(bits, words, rows)
+    return arrange(bits, words, rows, centres, *centres.assign(words, width_of(bits)))
+
+
+def merge(base: Segment, mask: Bitmap, words: Words, rows: RowNumbers) -> Segment:
+    """The allowed codes of `base` and more codes words uint64[n * W], in the arrangement of `base`."""
+    width = width_of(base.bits)
+    kept = flat.positions(base.rows, mask, len(base))
+    old_words = base.words().reshape(-1, len(width))[kept]
+    old_rows = base.rows[kept] if base.rows.size else kept.astype(np.uint32)
+    if isinstance(base, Rings):
+        near, radii = base.ring_of()
+        new_near, new_radii = base.centres.assign(words, width)
+        all_rows = np.concatenate([old_rows, rows])
+        order = by_row(all_rows)
+        return arrange(
+            base.bits,
+            np.concatenate([old_words, words.reshape(-1, len(width))])[order].ravel(),
+            all_rows[order],
+            base.centres,
+            np.concatenate([near[kept], new_near])[order],
+            np.concatenate([radii[kept], new_radii])[order],
+        )
+    order = np.argsort(rows, kind="stable")
+    at = np.searchsorted(old_rows, rows[order])
+    all_rows = np.insert(old_rows, at, rows[order])
+    all_words = np.insert(old_words, at, words.reshape(-1, len(width))[order], axis=0).ravel()
+    dense = bool(
+        all_rows.size == 0 or all_rows[-1] == all_rows.size - 1
+    )  # ascending and distinct: row = position
+    return keep_flat(base.bits, all_words, NO_ROWS if dense else all_rows)
+
+
+def by_row(rows: RowNumbers) -> npt.NDArray[np.int64]:
+    """The order that sorts different row numbers, without comparing them."""
+    places = np.full(int(rows.max(initial=0)) + 1, -1, dtype=np.int64)
+    places[rows] = np.arange(rows.size)
+    return places[places >= 0]
+
+
+def restore(bits: int, layout: str, count: int, arrays: Arrays) -> Segment:
+    """The segment whose `layout`, length and `arrays()` were kept."""
+    a = arrays
+    if layout == "rings":
+        centres = Centres(a["centres"], a["heads"], a["ends"])
+        return Rings(
+            bits, a["codes"], a["rows"], centres, a["offsets"], a["extents"], a["firsts"], a["bodies"]
+        )
+    if layout == "sliced":
+        return Sliced(bits, a["blocks"], a["rows"], count)
+    return Run(bits, a["codes"], a["rows"], count)

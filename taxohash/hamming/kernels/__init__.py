@@ -1,0 +1,1 @@
+"""Kernels of the exact search: compiled, without objects, over arrays of words and bit planes."""

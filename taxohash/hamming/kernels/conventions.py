@@ -1,0 +1,22 @@
+"""What all kernels agree on.
+
+`words` is uint64[N * W], row-major, W = len(width): `width` is a tuple whose only meaning is
+its length, so that the compiler knows W. `rows` is uint32[N], the row number at each position, or empty when row =
+position. `mask` is a bitmap uint8[M], least significant bit first, of the rows that may be answered (those beyond it
+may not), or empty for all. `best` is uint64[k], a max-heap of keys distance << 32 | row: comparing keys is comparing
+(distance, row), so ties fall by row without another word.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from taxohash.runtime import kernel_cache
+
+OPTIONS: dict[str, Any] = {**kernel_cache.OPTIONS, "boundscheck": False, "error_model": "numpy"}
+# For what allocates nothing: counting references to every array at every call takes longer than comparing a few codes.
+KERNEL: dict[str, Any] = {**OPTIONS, "_nrt": False}
+EMPTY = np.uint64(0xFFFF_FFFF_FFFF_FFFF)  # a heap slot not yet filled: farther than any code
+NOWHERE = np.uint64(0xFFFF_FFFF)  # the row of a code that was removed
+SHIFT = np.uint64(32)
+LOW = np.uint64(0xFFFF_FFFF)
