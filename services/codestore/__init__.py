@@ -2,8 +2,8 @@
 
 from services.codestore.connection import StoreUnavailableError
 from services.codestore.embedded import EmbeddedServer
+from services.codestore.records import GenerationRef, GenerationState, Item, Position, Snapshot
 from services.codestore.store import CodeStore
-from services.codestore.values import GenerationRef, GenerationState, Item, Position, Snapshot
 
 __all__ = [
     "CodeStore",

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from services.codestore.values import Item
+from services.codestore.records import Item
 from taxohash.codes import code_bytes
 from taxohash.errors import TaxohashError
 

@@ -3,7 +3,10 @@
 import hashlib
 from pathlib import Path
 
-_BODY = Path(__file__).with_name("functions.lua").read_text(encoding="utf-8")
+# In the order in which they use each other.
+_PARTS = ("rows", "catalog", "codes", "collection", "register")
+_FOLDER = Path(__file__).with_name("lua")
+_BODY = "\n".join((_FOLDER / f"{part}.lua").read_text(encoding="utf-8") for part in _PARTS)
 
 VERSION = hashlib.sha256(_BODY.encode()).hexdigest()[:12]
 LIBRARY = f"taxohash_{VERSION}"

@@ -11,10 +11,10 @@ from urllib.parse import quote
 import numpy as np
 from PIL import Image
 
+from services import metrics
 from services.codestore import CodeStore, GenerationRef, Snapshot
-from services.retrieval import metrics
 from services.retrieval.agreement import agreed_levels, majority_path
-from services.retrieval.refusal import RefusedError
+from services.retrieval.errors import RefusedError
 from services.retrieval.settings import Settings
 from services.retrieval.uploads import Search
 from taxohash.errors import TaxohashError

@@ -13,7 +13,7 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
-from services.retrieval.refusal import RefusedError
+from services.retrieval.errors import RefusedError
 from services.retrieval.settings import Limits
 
 IMAGE = "image"

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from services.retrieval.refusal import RefusedError, busy
+from services.retrieval.errors import RefusedError, busy
 from services.retrieval.settings import Limits
 
 T = TypeVar("T")

@@ -6,7 +6,8 @@ from typing import Any
 import httpx
 
 from services.codestore import StoreUnavailableError
-from services.retrieval.app import Loaded, Routes
+from services.retrieval.app import application
+from services.retrieval.loaded import Holder, Loaded
 
 
 class NoStore:
@@ -24,9 +25,7 @@ class Client:
 
     def __init__(self, loaded: Loaded | None) -> None:
         self.loaded = loaded
-        routes = Routes()
-        routes.loaded = loaded
-        self._transport = httpx.ASGITransport(routes.asgi(), raise_app_exceptions=False)
+        self._transport = httpx.ASGITransport(application(Holder(loaded)), raise_app_exceptions=False)
         self._runner = asyncio.Runner()
 
     def __call__(self, method: str, path: str, **options: Any) -> httpx.Response:

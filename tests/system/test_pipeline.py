@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from pipelines.steps import run_folder
+from pipelines.retrain.steps import run_folder
 from services.codestore import CodeStore
 from taxohash.datasets import Dataset
 from taxohash.generation.manifest import Generation
@@ -33,7 +33,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def retrain(redis_url: str, data: Path, home: Path, *options: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "pipelines.local", "--data", str(data), "--home", str(home)]
+    command = [sys.executable, "-m", "pipelines.runners.local", "--data", str(data), "--home", str(home)]
     return subprocess.run(
         [*command, "--collection", COLLECTION, "--bits", str(BITS), "--epochs", str(EPOCHS), *options],
         env={

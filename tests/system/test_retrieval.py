@@ -68,7 +68,14 @@ def store(tmp_path_factory: pytest.TempPathFactory, generation: Path) -> Iterato
 
 @pytest.fixture(scope="module")
 def bento(home: Path, generation: Path) -> str:
-    command = [sys.executable, "-m", "services.retrieval.build", str(generation), "--bento-home", str(home)]
+    command = [
+        sys.executable,
+        "-m",
+        "services.retrieval.bento.build",
+        str(generation),
+        "--bento-home",
+        str(home),
+    ]
     built, again = (
         subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout for _ in range(2)
     )
@@ -367,7 +374,7 @@ def test_a_generation_that_is_not_published_is_refused_by_both_ids(
     store: EmbeddedServer, home: Path, generation: Path, tmp_path: Path, way: str
 ) -> None:
     other = make_generation(tmp_path / "other", seed=1)
-    command = [sys.executable, "-m", "services.retrieval.serve", str(tmp_path / "other"), "--port", "0"]
+    command = [sys.executable, "-m", "services.retrieval.bento.serve", str(tmp_path / "other"), "--port", "0"]
     variables = environment(store.url, home)
     if way == "bento":  # as a container starts it
         command = [
@@ -375,7 +382,7 @@ def test_a_generation_that_is_not_published_is_refused_by_both_ids(
             "-m",
             "bentoml",
             "serve",
-            "services.retrieval.service:Retrieval",
+            "services.retrieval.bento.service:Retrieval",
             "--port",
             "1",
         ]
@@ -400,7 +407,7 @@ def test_without_a_published_generation_or_a_store_it_does_not_start(
         (environment("redis://127.0.0.1:1", home), "start it, or correct the address"),
     ]:
         done = subprocess.run(
-            [sys.executable, "-m", "services.retrieval.serve", str(generation), "--port", "0"],
+            [sys.executable, "-m", "services.retrieval.bento.serve", str(generation), "--port", "0"],
             cwd=ROOT,
             env=variables,
             capture_output=True,

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.codestore.checks import MAX_THUMBNAIL, check_codes, check_ids, check_item
-from services.codestore.values import Item
+from services.codestore.records import Item
 from taxohash.errors import TaxohashError
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from services.codestore import GenerationRef, Snapshot
-from services.retrieval.app import Loaded
 from services.retrieval.engine import Engine
+from services.retrieval.loaded import Loaded
 from services.retrieval.settings import Limits, Settings
 from services.retrieval.workers import Workers
 from taxohash.generation.hasher import Hasher

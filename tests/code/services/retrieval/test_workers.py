@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from services.retrieval.refusal import RefusedError
+from services.retrieval.errors import RefusedError
 from services.retrieval.settings import Limits
 from services.retrieval.workers import Workers
 

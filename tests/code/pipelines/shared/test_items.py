@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from pipelines.catalog import SMALL_BYTES, THUMBNAIL_PIXELS, items, thumbnail
+from pipelines.shared.items import SMALL_BYTES, THUMBNAIL_PIXELS, items, thumbnail
 from tests.support.miniature import make_dataset
 
 

@@ -1,4 +1,4 @@
-"""Pack a generation as a Bento: `python -m services.retrieval.build GENERATION_DIR [--bento-home DIR]`.
+"""Pack a generation as a Bento: `python -m services.retrieval.bento.build GENERATION_DIR [--bento-home DIR]`.
 
 The Bento holds the generation as a model, the sources of `taxohash` and `services`, and the pinned
 requirements of the serving extra. Its version names the generation and what was packed with it, so the same
@@ -17,8 +17,8 @@ from pathlib import Path
 from taxohash.errors import TaxohashError
 from taxohash.generation.manifest import Generation
 
-ROOT = Path(__file__).resolve().parents[2]
-SERVICE = "services.retrieval.service:Retrieval"
+ROOT = Path(__file__).resolve().parents[3]
+SERVICE = "services.retrieval.bento.service:Retrieval"
 BENTO = "taxohash-retrieval"
 MODEL = "taxohash-generation"
 PACKAGES = ("taxohash", "services")
@@ -26,7 +26,7 @@ _SUFFIXES = {".py", ".html", ".css", ".js", ".svg", ".lua", ".j2"}
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m services.retrieval.build", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m services.retrieval.bento.build", description=__doc__)
     parser.add_argument("generation", type=Path, help="folder of the generation")
     parser.add_argument("--bento-home", type=Path, help="where Bentos and models are kept (BENTOML_HOME)")
     chosen = parser.parse_args(arguments)

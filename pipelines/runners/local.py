@@ -1,4 +1,4 @@
-"""Run the retraining pipeline on this machine with kfp.local: `python -m pipelines.local --help`."""
+"""Run the retraining pipeline on this machine with kfp.local: `python -m pipelines.runners.local --help`."""
 
 import argparse
 import hashlib
@@ -10,14 +10,14 @@ from pathlib import Path
 from kfp import local
 
 import taxohash
-from pipelines.retrain import retrain
+from pipelines.retrain.pipeline import retrain
 from taxohash.datasets.identity import directory_md5
 from taxohash.errors import TaxohashError
 from taxohash.training.config import TrainingConfig
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m pipelines.local", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m pipelines.runners.local", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="data set folder")
     parser.add_argument(
         "--home", type=Path, default=Path(".demo"), help="where runs, generations and outputs go"
@@ -62,7 +62,7 @@ def main(arguments: list[str] | None = None) -> int:
 def sources_sha256() -> str:
     """Identity of the code that the steps run: what an image's digest is in a cluster."""
     digest = hashlib.sha256()
-    for package in (Path(taxohash.__file__).parent, Path(__file__).parent):
+    for package in (Path(taxohash.__file__).parent, Path(__file__).parents[1]):
         for file in sorted(package.rglob("*.py")):
             digest.update(
                 file.relative_to(package.parent).as_posix().encode() + b"\0" + file.read_bytes() + b"\0"

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.codestore import packing
-from services.codestore.packing import (
+from services.codestore import wire
+from services.codestore.records import Item
+from services.codestore.wire import (
     batches,
     by_segment,
     lines,
@@ -15,7 +16,6 @@ from services.codestore.packing import (
     unpack_item,
     unpack_segment,
 )
-from services.codestore.values import Item
 
 texts = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Zl", "Zp"]), max_size=20)
 
@@ -29,7 +29,7 @@ def test_lines_round_trip(values: list[str]) -> None:
 def test_by_segment_is_a_partition_in_order(values: list[int], most: int) -> None:
     segments = np.array(values, np.int64)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(packing, "PART_ITEMS", most)
+        patch.setattr(wire, "PART_ITEMS", most)
         parts = [(segment, indices.tolist()) for segment, indices in by_segment(segments)]
     assert all(0 < len(indices) <= most for _, indices in parts)
     joined: dict[int, list[int]] = {}
@@ -42,8 +42,8 @@ def test_by_segment_is_a_partition_in_order(values: list[int], most: int) -> Non
 def test_batches_keep_the_order_and_their_bounds(sizes: list[int], most: int, most_bytes: int) -> None:
     items = [Item(str(number), 0, bytes(size)) for number, size in enumerate(sizes)]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(packing, "BATCH_ITEMS", most)
-        patch.setattr(packing, "BATCH_BYTES", most_bytes)
+        patch.setattr(wire, "BATCH_ITEMS", most)
+        patch.setattr(wire, "BATCH_BYTES", most_bytes)
         found = list(batches(items))
     assert [item for batch in found for item in batch] == items
     assert all(0 < len(batch) <= most for batch in found)

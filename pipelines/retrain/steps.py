@@ -5,19 +5,15 @@ the environment (TAXOHASH_REDIS_URL), never from a parameter that a run would ke
 process of its own, so what is slow to import is imported by those that need it.
 """
 
-import functools
 import hashlib
 import json
-import os
 import shutil
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import ParamSpec, TypeVar
 
 import numpy as np
 
-from services.codestore import CodeStore, GenerationRef
+from pipelines.shared.step import code_store, step
+from services.codestore import GenerationRef
 from taxohash.datasets import Dataset
 from taxohash.datasets.check import check
 from taxohash.errors import TaxohashError
@@ -27,23 +23,7 @@ from taxohash.generation.manifest import Generation
 from taxohash.release.gate import Verdict, judge
 from taxohash.runtime.progress import announce
 
-P = ParamSpec("P")
-R = TypeVar("R")
 DATABASE, QUERIES = "train", "test"
-
-
-def step(function: Callable[P, R]) -> Callable[P, R]:
-    """End the step's process with one line where the user can put something right."""
-
-    @functools.wraps(function)
-    def run(*args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            return function(*args, **kwargs)
-        except TaxohashError as error:
-            print(f"error: {error}", flush=True)
-            sys.exit(2)
-
-    return run
 
 
 @step
@@ -95,7 +75,7 @@ def evaluate_hasher(run: str, data: str, out: str, page: str) -> dict[str, float
 def gate_hasher(run: str, data: str, collection: str, generations: str) -> Verdict:
     """Compare the run with the generation now published, on the same queries."""
     report = read_report(run)
-    with _store() as store:
+    with code_store() as store:
         store.create(collection, Dataset.open(data).taxonomy)  # another tree is refused before any export
         published = store.published(collection)
     champion = None
@@ -120,12 +100,12 @@ def index_codes(generation_id: str, data: str, collection: str, generations: str
 
     Repeating it changes nothing.
     """
-    from pipelines.catalog import items
+    from pipelines.shared.items import items
 
     folder = Path(generations) / generation_id
     generation, dataset = Generation.load(folder), Dataset.open(data)
     codes = np.load(folder / CODES, allow_pickle=False)
-    with _store() as store:
+    with code_store() as store:
         store.create(collection, dataset.taxonomy)
         store.begin(collection, GenerationRef(generation.id, generation.bits, generation.taxonomy_sha256))
         if store.count(collection, generation.id) != len(codes):
@@ -138,7 +118,7 @@ def index_codes(generation_id: str, data: str, collection: str, generations: str
 @step
 def publish_generation(generation_id: str, collection: str) -> str:
     """Make the generation the one that is served; the id it replaces, or nothing."""
-    with _store() as store:
+    with code_store() as store:
         current = store.published(collection)
         if current is not None and current.id == generation_id:
             return generation_id
@@ -159,12 +139,3 @@ def _champion(folder: Path, data: str, protocol: str) -> dict[str, float]:
     from taxohash.evaluation.run import evaluate_generation
 
     return evaluate_generation(folder, data, protocol, DATABASE, QUERIES).headline
-
-
-def _store() -> CodeStore:
-    url = os.environ.get("TAXOHASH_REDIS_URL")
-    if not url:
-        raise TaxohashError(
-            "TAXOHASH_REDIS_URL is not set: give the address of the code store in the environment"
-        )
-    return CodeStore.connect(url)

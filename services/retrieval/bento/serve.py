@@ -1,4 +1,4 @@
-"""Serve a Bento, or a generation's folder from the sources: `python -m services.retrieval.serve TAG|DIR --port N`.
+"""Serve a Bento, or a generation's folder from the sources: `python -m services.retrieval.bento.serve TAG|DIR --port N`.
 
 A thin start of `bentoml serve` on loopback: one line when something is wrong, the address when it is ready,
 and nothing left behind when it ends. Settings come from the environment, see settings.py.
@@ -21,7 +21,7 @@ from types import FrameType
 import httpx
 import psutil  # type: ignore[import-untyped]
 
-from services.retrieval.build import ROOT, SERVICE
+from services.retrieval.bento.build import ROOT, SERVICE
 from services.retrieval.settings import Settings
 from taxohash.errors import TaxohashError
 
@@ -32,7 +32,7 @@ _STOP_SECONDS = 15.0
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m services.retrieval.serve", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m services.retrieval.bento.serve", description=__doc__)
     parser.add_argument("target", help="tag or folder of a Bento, or folder of a generation")
     parser.add_argument("--port", type=int, default=3000, help="0 takes a free one")
     parser.add_argument("--bento-home", type=Path, help="where Bentos and models are kept (BENTOML_HOME)")

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from services.retrieval.build import ROOT, main, packed_files, requirements
-from services.retrieval.serve import free_port
-from services.retrieval.serve import main as serve
+from services.retrieval.bento.build import ROOT, main, packed_files, requirements
+from services.retrieval.bento.serve import free_port
+from services.retrieval.bento.serve import main as serve
 from taxohash.errors import TaxohashError
 
 
@@ -22,7 +22,7 @@ def test_sources_and_page_are_packed_and_nothing_else() -> None:
     packed = packed_files(ROOT)
     assert {
         "taxohash/generation/hasher.py",
-        "services/retrieval/service.py",
+        "services/retrieval/bento/service.py",
         "services/retrieval/page/page.js",
     } <= set(packed)
     assert {Path(name).parts[0] for name in packed} == {"taxohash", "services"}

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from services.codestore.values import Item
+from services.codestore.records import Item
 
 BATCH_ITEMS = 4_000  # items sent together, over all segments
 PART_ITEMS = 1_000  # items of one call; keeps the server busy for a few milliseconds at most

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from pipelines import retrain
+from pipelines.retrain import pipeline
 from taxohash.training.config import TrainingConfig
 
 STEPS = {"check-data", "train", "evaluate", "gate"}
@@ -15,7 +15,7 @@ PUBLISHING = {"export", "index", "publish"}
 
 @pytest.fixture(scope="module")
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return retrain.compile_to(tmp_path_factory.mktemp("compiled") / "retrain.yaml")
+    return pipeline.compile_to(tmp_path_factory.mktemp("compiled") / "retrain.yaml")
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,7 @@ def documents(compiled: Path) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def test_the_golden_is_up_to_date(compiled: Path) -> None:
-    assert compiled.read_text() == retrain.COMPILED.read_text(), "renew it: python -m pipelines.retrain"
+    assert compiled.read_text() == pipeline.COMPILED.read_text(), "renew it: python -m pipelines.retrain"
 
 
 def test_data_seed_and_image_are_parameters(documents: tuple[dict[str, Any], dict[str, Any]]) -> None:
@@ -65,5 +65,5 @@ def test_every_step_has_volume_and_secret(documents: tuple[dict[str, Any], dict[
     executors = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
     assert set(executors) == set(spec["deploymentSpec"]["executors"])
     for executor in executors.values():
-        assert executor["pvcMount"][0]["mountPath"] == retrain.MOUNT
+        assert executor["pvcMount"][0]["mountPath"] == pipeline.MOUNT
         assert executor["secretAsEnv"][0]["keyToEnv"][0]["envVar"] == "TAXOHASH_REDIS_URL"

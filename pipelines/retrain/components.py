@@ -12,7 +12,7 @@ IMAGE = "taxohash/python-train:0.1.0"
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
 def check_data(data: str, dataset_md5: str) -> None:
-    from pipelines import steps
+    from pipelines.retrain import steps
 
     steps.check_data(data, dataset_md5)
 
@@ -28,7 +28,7 @@ def train(
     seed: int,
     run: Output[Model],
 ) -> None:
-    from pipelines import steps
+    from pipelines.retrain import steps
 
     steps.train_hasher(data, work, objective, bits, epochs, seed, run.path)
 
@@ -45,7 +45,7 @@ def evaluate(
     import json
     from pathlib import Path
 
-    from pipelines import steps
+    from pipelines.retrain import steps
 
     headline = steps.evaluate_hasher(run.path, data, evaluated.path, report.path)
     for name, value in headline.items():
@@ -63,7 +63,7 @@ def gate(
 ) -> bool:
     from pathlib import Path
 
-    from pipelines import steps
+    from pipelines.retrain import steps
 
     verdict = steps.gate_hasher(run.path, data, collection, generations)
     Path(reason).write_text(verdict.reason)
@@ -72,27 +72,27 @@ def gate(
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
 def export(run: Input[Model], data: str, generations: str) -> str:
-    from pipelines import steps
+    from pipelines.retrain import steps
 
     return steps.export_hasher(run.path, data, generations)
 
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
 def index(generation_id: str, data: str, collection: str, generations: str) -> int:
-    from pipelines import steps
+    from pipelines.retrain import steps
 
     return steps.index_codes(generation_id, data, collection, generations)
 
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
 def publish(generation_id: str, collection: str, codes: int) -> str:
-    from pipelines import steps
+    from pipelines.retrain import steps
 
     return steps.publish_generation(generation_id, collection)
 
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
 def refuse(reason: str) -> None:
-    from pipelines import steps
+    from pipelines.retrain import steps
 
     steps.report_refusal(reason)

@@ -1,5 +1,7 @@
 """A request that is not served, and what the client is told."""
 
+from starlette.responses import JSONResponse
+
 from taxohash.errors import TaxohashError
 
 
@@ -24,3 +26,8 @@ class RefusedError(TaxohashError):
 def busy(sentence: str, seconds: int = 1) -> RefusedError:
     """Too much to do just now: 429, and when to come back."""
     return RefusedError(429, "busy", sentence, {"Retry-After": str(seconds)})
+
+
+def refusal_response(refused: RefusedError) -> JSONResponse:
+    """The one form of every error: {"error": sentence}."""
+    return JSONResponse({"error": str(refused)}, refused.status, refused.headers)

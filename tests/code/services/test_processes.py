@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from pipelines import processes
-from pipelines.processes import running
+from services import processes
+from services.processes import running
 
 STUBBORN = """
 import os, signal, subprocess, sys, time

@@ -6,16 +6,17 @@ from pathlib import Path
 import bentoml
 
 from services.codestore import CodeStore
-from services.retrieval.app import Loaded, Routes
+from services.retrieval.app import application
 from services.retrieval.engine import refuse_mismatch
+from services.retrieval.loaded import Holder, Loaded
 from services.retrieval.settings import Settings
 from taxohash.errors import TaxohashError
 from taxohash.generation.manifest import Generation
 
-routes = Routes()
+holder = Holder()
 
 
-@bentoml.asgi_app(routes.asgi(), path="/")
+@bentoml.asgi_app(application(holder), path="/")
 @bentoml.service(
     name="taxohash-retrieval",
     workers=1,  # each would hold all codes: scale by replicas
@@ -46,7 +47,7 @@ class Retrieval:
 
     def __init__(self) -> None:
         settings = Settings.from_environment()
-        routes.loaded = Loaded.open(settings, generation_folder(settings))
+        holder.loaded = Loaded.open(settings, generation_folder(settings))
         # What is loaded stays: the collector need not walk it again and again while requests wait.
         gc.collect()
         gc.freeze()
@@ -55,14 +56,14 @@ class Retrieval:
         return True
 
     def __is_ready__(self) -> bool:
-        return routes.loaded is not None
+        return holder.loaded is not None
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]
     def close(self) -> None:
         """Let go of threads and connections."""
-        if routes.loaded is not None:
-            routes.loaded.close()
-            routes.loaded = None
+        if holder.loaded is not None:
+            holder.loaded.close()
+            holder.loaded = None
 
 
 def generation_folder(settings: Settings) -> Path:

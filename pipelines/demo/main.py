@@ -11,15 +11,16 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from pipelines.data import obtain
-from pipelines.processes import running
+from pipelines.demo.log import CACHED, ENDED, STARTED, last_of, lines_of
 from services.codestore import CodeStore, EmbeddedServer
+from services.processes import running
 from taxohash import client
 from taxohash.datasets import Dataset
 from taxohash.errors import TaxohashError
@@ -29,10 +30,6 @@ from taxohash.runtime.progress import MARK, console
 
 COLLECTION = "demo"
 ANSWERS = 10
-_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-_STARTED = re.compile(r"Executing task '([\w-]+)'")
-_ENDED = re.compile(r"Task '([\w-]+)' finished with status SUCCESS")
-_CACHED = re.compile(r"Task '?([\w-]+)'? cache hit")
 
 
 class Stopwatch:
@@ -124,15 +121,15 @@ class Demo:
         begun = started = time.perf_counter()
         log = self.home / "pipeline.log"
         problem = f"a step failed: see {log}"
-        with self._running("pipelines.local", *options) as process, log.open("w") as out:
-            for line in _lines(process):
+        with self._running("pipelines.runners.local", *options) as process, log.open("w") as out:
+            for line in lines_of(process):
                 out.write(line)
                 told = line.strip()
-                if match := _STARTED.search(line):
+                if match := STARTED.search(line):
                     started = time.perf_counter()
-                elif match := _ENDED.search(line):
+                elif match := ENDED.search(line):
                     self._watch.ended(match[1], time.perf_counter() - started)
-                elif match := _CACHED.search(line):
+                elif match := CACHED.search(line):
                     self._watch.ended(match[1], 0.0, " (cached)")
                 elif told.startswith(MARK):
                     say(f"  {told}")
@@ -153,21 +150,21 @@ class Demo:
         bentos = ("--bento-home", str(self.home / "bento"))
         with self._watch.step("bento"):
             folder = self.home / "generations" / self.generation.id
-            with self._running("services.retrieval.build", str(folder), *bentos) as process:
-                said = list(_lines(process))
+            with self._running("services.retrieval.bento.build", str(folder), *bentos) as process:
+                said = list(lines_of(process))
                 if process.wait():
-                    raise TaxohashError(f"the Bento was not built: {_last(said)}")
-            tag = _last(said)
+                    raise TaxohashError(f"the Bento was not built: {last_of(said)}")
+            tag = last_of(said)
         with self._watch.step("serve"):
             process = stack.enter_context(
-                self._running("services.retrieval.serve", tag, "--port", str(port), *bentos)
+                self._running("services.retrieval.bento.serve", tag, "--port", str(port), *bentos)
             )
-            lines, said = _lines(process), []
+            lines, said = lines_of(process), []
             for line in lines:
                 said.append(line)
                 if match := re.match(r"serving (http\S+)", line):
                     return match[1], lines
-        raise TaxohashError(f"the service did not start: {_last(said)}")
+        raise TaxohashError(f"the service did not start: {last_of(said)}")
 
     def search(self, url: str) -> dict[str, Any]:
         """The service's answer to the first test image."""
@@ -195,15 +192,6 @@ class Demo:
             yield process
 
 
-def _lines(process: "subprocess.Popen[str]") -> Iterator[str]:
-    assert process.stdout is not None
-    return (_COLOUR.sub("", line) for line in process.stdout)
-
-
-def _last(lines: Sequence[str]) -> str:
-    return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
-
-
 def say(text: str) -> None:
     """A line for the person who watches, on standard error."""
     console.print(text, highlight=False, markup=False, soft_wrap=True)
@@ -211,7 +199,3 @@ def say(text: str) -> None:
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
-
-
-if __name__ == "__main__":
-    sys.exit(main())

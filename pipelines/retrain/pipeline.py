@@ -7,10 +7,10 @@ from pathlib import Path
 
 from kfp import compiler, dsl, kubernetes
 
-from pipelines import components
+from pipelines.retrain import components
 from taxohash.training.config import TrainingConfig
 
-COMPILED = Path(__file__).parent / "compiled" / "retrain.yaml"
+COMPILED = Path(__file__).resolve().parents[1] / "compiled" / "retrain.yaml"
 # In a cluster: one claim for data, work and generations, one secret for the store's address.
 CLAIM, MOUNT = "taxohash-work", "/work"
 SECRET, SECRET_KEY = "taxohash-codestore", "redis-url"
@@ -80,7 +80,3 @@ def compile_to(file: Path = COMPILED) -> Path:
     file.parent.mkdir(parents=True, exist_ok=True)
     compiler.Compiler().compile(retrain, str(file))
     return file
-
-
-if __name__ == "__main__":
-    print(compile_to())

@@ -1,0 +1,7 @@
+"""`python -m pipelines.demo`."""
+
+import sys
+
+from pipelines.demo.main import main
+
+sys.exit(main())

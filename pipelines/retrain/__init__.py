@@ -1,0 +1,1 @@
+"""The retraining pipeline: its graph, its components, and what each step does."""

@@ -1,0 +1,56 @@
+-- Catalog: the items of a segment. KEYS[1] is the prefix of a segment.
+
+-- ids, labels int32, uris, tags, thumbnail sizes uint32, thumbnails -> {position, new items}
+local function put_items(keys, args)
+  local segment, ids, labels = keys[1], lines(args[1]), args[2]
+  local uris, tags, sizes, thumbnails = lines(args[3]), lines(args[4]), args[5], args[6]
+  local old_rows = row_count(segment)
+  local rows = lookup(segment, ids)
+  local new_ids, index = {}, {}
+  for i, id in ipairs(ids) do
+    if not rows[i] then
+      rows[i] = old_rows + #new_ids
+      new_ids[#new_ids + 1] = id
+      index[#index + 1] = id
+      index[#index + 1] = rows[i]
+    end
+  end
+  local pictures, from = {}, 0
+  for i = 1, #sizes / 4 do
+    local size = struct.unpack('<I4', sizes, i * 4 - 3)
+    pictures[i] = string.sub(thumbnails, from + 1, from + size)
+    from = from + size
+  end
+
+  local runs = runs_of(rows)
+  local now = struct.pack('<I4', tonumber(redis.call('TIME')[1]))
+  sliced('HSET', segment .. ':rows', index)
+  redis.call('HSET', segment .. ':state', 'rows', old_rows + #new_ids)
+  append_ids(segment, old_rows, new_ids)
+  write_column(segment .. ':labels', 4, runs, labels)
+  write_column(segment .. ':times', 4, runs, string.rep(now, #ids))
+  replace(segment .. ':uris', rows, old_rows, uris)
+  replace(segment .. ':tags', rows, old_rows, tags)
+  replace(segment .. ':thumbnails', rows, old_rows, pictures)
+  return {log(segment, 'items', '', runs), #new_ids}
+end
+
+-- id -> {label int32, time uint32, uri, tags, thumbnail}, or nothing
+local function item(keys, args)
+  local segment, row = keys[1], redis.call('HGET', keys[1] .. ':rows', args[1])
+  if not row then return false end
+  local chunk, from = math.floor(row / CHUNK), row % CHUNK * 4
+  return {
+    redis.call('GETRANGE', segment .. ':labels:' .. chunk, from, from + 3),
+    redis.call('GETRANGE', segment .. ':times:' .. chunk, from, from + 3),
+    redis.call('HGET', segment .. ':uris', row) or '',
+    redis.call('HGET', segment .. ':tags', row) or '',
+    redis.call('HGET', segment .. ':thumbnails', row) or '',
+  }
+end
+
+-- id -> thumbnail, or nothing
+local function thumbnail(keys, args)
+  local row = redis.call('HGET', keys[1] .. ':rows', args[1])
+  return row and redis.call('HGET', keys[1] .. ':thumbnails', row)
+end

@@ -1,0 +1,1 @@
+"""The Bento: building it, serving it, and the service that it holds."""

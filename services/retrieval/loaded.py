@@ -1,0 +1,67 @@
+"""What the routes work with, once it is there."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from starlette.requests import Request
+
+from services import metrics
+from services.codestore import CodeStore
+from services.retrieval.engine import Engine
+from services.retrieval.errors import RefusedError
+from services.retrieval.settings import Settings
+from services.retrieval.workers import Workers
+
+_STORE_SECONDS = 5.0  # a thumbnail that takes longer is given up
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What the routes work with."""
+
+    settings: Settings
+    engine: Engine
+    store: CodeStore
+    workers: Workers
+
+    @classmethod
+    def open(cls, settings: Settings, folder: Path) -> "Loaded":
+        """Load the generation in `folder` with its codes.
+
+        Raises:
+            TaxohashError: see Engine.open.
+        """
+        store = CodeStore.connect(settings.redis_url, timeout=_STORE_SECONDS)
+        try:
+            engine = Engine.open(folder, store, settings)
+        except BaseException:
+            store.close()
+            raise
+        metrics.CODES_LOADED.labels(engine.generation.id).set(len(engine))
+        return cls(settings, engine, store, Workers(settings.limits))
+
+    def close(self) -> None:
+        """Let go of threads and connections."""
+        self.workers.close()
+        self.store.close()
+
+
+@dataclass
+class Holder:
+    """Where the loaded generation is found; None until the service has started."""
+
+    loaded: Loaded | None = None
+
+
+def loaded_of(request: Request) -> Loaded:
+    """What the application of this request has loaded.
+
+    Raises:
+        RefusedError: 503, nothing yet.
+    """
+    loaded: Loaded | None = request.app.state.holder.loaded
+    if loaded is None:
+        raise RefusedError(
+            503, "loading", "codes are still being loaded: try again in a moment", {"Retry-After": "2"}
+        )
+    return loaded
