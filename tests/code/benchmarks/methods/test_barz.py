@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from benchmarks.barz import best
+from benchmarks.methods.barz import best
 
 
 def test_a_methods_best_trial() -> None:

@@ -36,7 +36,7 @@ def trials(method: str, depth: int, bits: int) -> list[Options]:
 
 
 def chosen_options(rows: list[dict[str, Any]], data: str, method: str, bits: int) -> Options:
-    """What benchmarks/methods.py chose for a method on held-out rows, from its table's rows.
+    """What benchmarks/methods/table.py chose for a method on held-out rows, from its table's rows.
 
     Raises:
         TaxohashError: it has not run for these.

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.method_trials import chosen_options
+from benchmarks.methods.trials import chosen_options
 from taxohash.errors import TaxohashError
 
 

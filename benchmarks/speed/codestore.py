@@ -1,4 +1,4 @@
-"""Time and memory of the code store on an embedded Valkey: python -m benchmarks.codestore [--items N ...]; prints JSON."""
+"""Time and memory of the code store on an embedded Valkey: python -m benchmarks.speed.codestore [--items N ...]; prints JSON."""
 
 import argparse
 import json

@@ -1,6 +1,6 @@
 """How busy fit() keeps the device: its images a second beside the bare backbone's.
 
-    python -m benchmarks.training [--network efficientnet_lite0] [--size 224] [--batch 128] [--steps 50]
+    python -m benchmarks.speed.training [--network efficientnet_lite0] [--size 224] [--batch 128] [--steps 50]
 
 Two things take turns, on a GPU if there is one: an epoch of fit() (images taken from the set and sent,
 augmentation, normalisation, network, loss, gradients, clipping, optimiser), and as many forward and backward

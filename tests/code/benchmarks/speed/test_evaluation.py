@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.evaluation import BITS, TREE, loop, problem
+from benchmarks.speed.evaluation import BITS, TREE, loop, problem
 from taxohash.protocols import evaluate
 
 

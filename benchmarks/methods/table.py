@@ -3,7 +3,7 @@
     python -m benchmarks.methods [--data FOLDER]... [--methods a,b] [--workers 2] [--trials-only] [--report-only]
 
 Hyper-parameters are searched first, on rows held out of the training set and never on the test queries:
-for every method and data set the same number of trials, at 32 bits (benchmarks/method_trials.py). Then each
+for every method and data set the same number of trials, at 32 bits (benchmarks/methods/trials.py). Then each
 method is trained with its best trial under three seeds and evaluated on the test queries. Every run is one
 JSON row in benchmarks/results/methods.json, written as soon as it is done: an interrupted command goes on
 where it was. The Markdown table and the figure are made from the rows alone.
@@ -23,8 +23,8 @@ from typing import Annotated, Any
 
 import typer
 
-from benchmarks.method_report import write_report
-from benchmarks.method_trials import MAKERS, trials
+from benchmarks.methods.report import write_report
+from benchmarks.methods.trials import MAKERS, trials
 from taxohash.errors import TaxohashError
 from taxohash.runtime.atomic import read_json, write_json
 from taxohash.runtime.progress import bars
@@ -104,7 +104,7 @@ def run(pool: Executor, tasks: list[Row], rows: list[Row], out: Path, measure: C
     known = {identity(row) for row in rows}
     missing = [task for task in tasks if identity(task) not in known]
     common = {
-        "command": shlex.join(["python", "-m", f"benchmarks.{Path(sys.argv[0]).stem}", *sys.argv[1:]]),
+        "command": shlex.join(["python", "-m", _module(), *sys.argv[1:]]),
         "commit": _commit(),
     }
     with bars() as progress:
@@ -130,9 +130,15 @@ def timed(measure: Callable[[Row], Row], task: Row) -> Row:
 
 
 def _measured(folders: dict[str, str], cache: str, task: Row) -> Row:
-    from benchmarks.method_run import measure  # torch belongs to the workers
+    from benchmarks.methods.head import measure  # torch belongs to the workers
 
     return measure(task, folders[task["data"]], cache)
+
+
+def _module() -> str:
+    """Name of the module that was started with `python -m`."""
+    spec = sys.modules["__main__"].__spec__
+    return spec.name.removesuffix(".__main__") if spec else Path(sys.argv[0]).stem
 
 
 def _commit() -> str:
@@ -172,7 +178,3 @@ def main(
                 pool.shutdown(cancel_futures=True)
                 raise
     write_report(rows, RESULTS)
-
-
-if __name__ == "__main__":
-    typer.run(main)

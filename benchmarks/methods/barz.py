@@ -1,10 +1,10 @@
 """CIFAR-100 under the protocol of Barz and Denzler, on their tree: 163 nodes, eight levels, ragged.
 
-    python -m benchmarks.barz [--data ../shared/data/cifar100] [--workers 2]
+    python -m benchmarks.methods.barz [--data ../shared/data/cifar100] [--workers 2]
 
 Each of the 10,000 test images queries the 9,999 others; similarity is by the height of the common ancestor. Methods
 that know levels learn from the tree with a level for each height, whose agreements are these similarities; the others
-learn from labels. Features, head, trials and the way they are chosen are those of benchmarks/methods.py, but that
+learn from labels. Features, head, trials and the way they are chosen are those of benchmarks/methods/table.py, but that
 all are chosen by mAHP@250, on rows held out of the training set. Interrupted, the command goes on where it was.
 """
 
@@ -18,15 +18,15 @@ from typing import Annotated, Any
 
 import typer
 
-from benchmarks.method_trials import MAKERS, trials
-from benchmarks.methods import BITS, SEARCHED, SEEDS, Row, new_task, run
+from benchmarks.methods.table import BITS, SEARCHED, SEEDS, Row, new_task, run
+from benchmarks.methods.trials import MAKERS, trials
 from taxohash.runtime.atomic import read_json, replacing
 from taxohash.taxonomy import Taxonomy
 from taxohash.taxonomy.similarity import levels_by_height
 
 METHODS = ("treecode", "shpdh", "csq", "dcwh", "hierarchy_embedding")
-TREE = Path(__file__).parent / "trees" / "cifar100-barz.json"
-RESULTS = Path(__file__).parent / "results"
+TREE = Path(__file__).resolve().parents[1] / "trees" / "cifar100-barz.json"
+RESULTS = Path(__file__).resolve().parents[1] / "results"
 SET = "cifar100-barz"
 CHOSEN_BY = "mAHP@250"
 METRICS = {"mAHP@250": "mAHP@250", "mAHP@250/wup": "the same by Wu and Palmer", "mAP": "fine mAP"}
@@ -36,7 +36,7 @@ def measure(folder: str, cache: str, task: Row) -> Row:
     """Train and evaluate one task; its metrics and what they were measured on."""
     import torch  # torch belongs to the workers
 
-    from benchmarks.method_run import RECIPES, problem, trained
+    from benchmarks.methods.head import RECIPES, problem, trained
     from taxohash.codes import pack
     from taxohash.protocols import evaluate
     from taxohash.training.fit import embed
@@ -107,7 +107,7 @@ def as_markdown(rows: list[Row]) -> str:
     lines = [
         "# CIFAR-100 under Barz and Denzler's protocol, on their tree",
         "",
-        f"`python -m benchmarks.barz`, data {table[0]['data_md5']}, commit {commits}, {len(SEEDS)} seeds: each of "
+        f"`python -m benchmarks.methods.barz`, data {table[0]['data_md5']}, commit {commits}, {len(SEEDS)} seeds: each of "
         f"{table[0]['queries']:,} test images queries the others, in per cent, ± standard deviation; a perfect ranking has "
         "mAHP@250 = 99.6. Heads on frozen EfficientNet-Lite0 features at 96 px, as in methods.md; hierarchy_embedding ranks "
         "real vectors of 100 dimensions. Published, on networks trained for it from scratch: 86.2 (PyramidNet-272-200), 83.1 "

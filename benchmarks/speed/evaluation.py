@@ -1,6 +1,6 @@
 """The whole P1 report against a loop that sorts the database for every query.
 
-    python -m benchmarks.evaluation [--loop-queries 300] [--repeats 3] [--out FILE]
+    python -m benchmarks.speed.evaluation [--loop-queries 300] [--repeats 3] [--out FILE]
 
 10,000 queries and 50,000 database codes of 64 bits, clustered by class and superclass as CIFAR-100's
 classes are (20 superclasses of 5 classes). The loop does what evaluation scripts do: distances by a
@@ -121,7 +121,7 @@ def main(
         "report_values": {name: round(same.metrics[name], 4) for name in sorted_values},
         "loop_values": {name: round(value, 4) for name, value in sorted_values.items()},
         "cpus": os.cpu_count(),
-        "command": " ".join(["python -m benchmarks.evaluation", *sys.argv[1:]]),
+        "command": " ".join(["python -m benchmarks.speed.evaluation", *sys.argv[1:]]),
     }
     text = json.dumps(result, indent=1)
     print(text)

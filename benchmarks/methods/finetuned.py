@@ -1,9 +1,9 @@
 """Methods with the whole backbone fine-tuned, under the same protocols as on frozen features.
 
-    python -m benchmarks.finetuned [--data ../shared/data/cifar100] [--methods shpdh,dcwh,csq,hashnet,treecode]
+    python -m benchmarks.methods.finetuned [--data ../shared/data/cifar100] [--methods shpdh,dcwh,csq,hashnet,treecode]
         [--bits 32,48] [--seeds 0] [--size 128] [--epochs 20]
 
-Every method gets the same training; its options are those chosen for benchmarks/methods.py, on frozen features and
+Every method gets the same training; its options are those chosen for benchmarks/methods/table.py, on frozen features and
 held-out rows, and nothing is chosen here. An interrupted command goes on at the epoch where it was, and finished runs
 below `--work` are used again. Rows go to benchmarks/results/finetuned.json, the table to finetuned.md.
 """
@@ -17,8 +17,8 @@ from typing import Annotated, Any
 
 import typer
 
-from benchmarks.method_run import RECIPES, seeded
-from benchmarks.method_trials import MAKERS, chosen_options
+from benchmarks.methods.head import RECIPES, seeded
+from benchmarks.methods.trials import MAKERS, chosen_options
 from taxohash.errors import TaxohashError
 from taxohash.evaluation.run import evaluate_run
 from taxohash.runtime.atomic import read_json, replacing, write_json
@@ -27,7 +27,7 @@ from taxohash.training.config import TrainingConfig
 from taxohash.training.distributed import device
 from taxohash.training.run import train
 
-RESULTS = Path(__file__).parent / "results"
+RESULTS = Path(__file__).resolve().parents[1] / "results"
 BACKBONE = "efficientnet_lite0"
 METRICS = {"mAP": "fine mAP", "mAHP": "mAHP", "nDCG": "nDCG@100"}
 SAME = ("data", "method", "bits", "seed", "size", "epochs")
@@ -72,7 +72,7 @@ def measured(
         "device": device(),
         "metrics": report.headline | report.metrics,
         "trained": run.provenance,
-        "command": shlex.join(["python", "-m", "benchmarks.finetuned", *sys.argv[1:]]),
+        "command": shlex.join(["python", "-m", "benchmarks.methods.finetuned", *sys.argv[1:]]),
     }
 
 

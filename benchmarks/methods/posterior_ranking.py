@@ -1,11 +1,11 @@
 """What treecode's posterior is worth before it is made into bits.
 
-    python -m benchmarks.posterior_ranking [--data ../shared/data/grocery]
+    python -m benchmarks.methods.posterior_ranking [--data ../shared/data/grocery]
 
 The best order that a posterior p over classes allows, by the protocol's own gain, is that of the expected similarity
 sum_y p_y s(y, x). Ranked so, with real numbers and with the true classes of the database, no method that starts from this
 posterior can do better: what is missing then is missing in the posterior. The same for the mean posterior of MEMBERS
-heads, which no single head of that size has. Head, features and chosen options are those of benchmarks/methods.py.
+heads, which no single head of that size has. Head, features and chosen options are those of benchmarks/methods/table.py.
 """
 
 import statistics
@@ -17,8 +17,8 @@ import torch
 import typer
 from torch import Tensor
 
-from benchmarks.method_run import RECIPES, Problem, head_config, problem, train_head
-from benchmarks.method_trials import chosen_options
+from benchmarks.methods.head import RECIPES, Problem, head_config, problem, train_head
+from benchmarks.methods.trials import chosen_options
 from taxohash.objectives import Setting, build
 from taxohash.protocols import evaluate
 from taxohash.runtime.atomic import read_json, replacing, write_json
@@ -30,7 +30,7 @@ BITS = (16, 32, 48, 64)
 SEEDS = (0, 1, 2)
 MEMBERS = 8
 METRICS = ("mAP", "mAHP")
-RESULTS = Path(__file__).parent / "results"
+RESULTS = Path(__file__).resolve().parents[1] / "results"
 
 
 def posterior(known: Problem, name: str, options: dict[str, Any], seed: int) -> Tensor:
@@ -96,7 +96,7 @@ def as_markdown(result: dict[str, Any]) -> str:
     lines = [
         "# What treecode's posterior is worth before it is made into bits",
         "",
-        f"`python -m benchmarks.posterior_ranking` on {result['data']}, data {result['data_md5']}, {len(SEEDS)} seeds, "
+        f"`python -m benchmarks.methods.posterior_ranking` on {result['data']}, data {result['data_md5']}, {len(SEEDS)} seeds, "
         f"commit {result['commit'][:12]}. Exact: by expected similarity under the posterior, in real numbers, with the true "
         "classes of the database.",
         "",

@@ -28,9 +28,9 @@ from rich.console import Console
 from usearch.compiled import MetricKind, ScalarKind
 from usearch.index import search as usearch_search
 
-from benchmarks.search_data import real, resampled, synthetic
-from benchmarks.search_profile import profile
-from benchmarks.search_report import write
+from benchmarks.search.data import real, resampled, synthetic
+from benchmarks.search.profile import profile
+from benchmarks.search.report import write
 from taxohash.codes import Codes
 from taxohash.errors import TaxohashError
 from taxohash.hamming import HammingIndex, Selection
@@ -43,7 +43,7 @@ from taxohash.hamming.segments import Run, Sliced
 from taxohash.hamming.words import to_words, width_of
 from taxohash.runtime.provenance import revision
 
-RESULTS = Path(__file__).parent / "results"
+RESULTS = Path(__file__).resolve().parents[1] / "results"
 BATCHES = (1, 10, 100, 1000)
 SHARES = (0.001, 0.01, 0.1, 0.5)
 LONGEST = 2.5  # seconds that one call may take; a method that needs more is not given larger batches
@@ -406,7 +406,3 @@ def main() -> None:
         write(result, options.out)  # after each case: a run that is cut short keeps what it has
     if options.json:
         print(json.dumps(result, indent=1))
-
-
-if __name__ == "__main__":
-    main()

@@ -1,10 +1,10 @@
 """Classes that no training image showed: what codes learned from the others are worth there.
 
-    python -m benchmarks.unseen_classes [--data ../shared/data/cifar100]
+    python -m benchmarks.methods.unseen_classes [--data ../shared/data/cifar100]
 
 A code that knows the training classes alone could be no more than their names. So one class of every superclass
 is left out of training; its test images are the queries, and the whole training set with the images of the
-left-out classes is ranked. Head, features and chosen hyper-parameters are those of benchmarks/methods.py.
+left-out classes is ranked. Head, features and chosen hyper-parameters are those of benchmarks/methods/table.py.
 """
 
 import statistics
@@ -15,8 +15,8 @@ import numpy as np
 import torch
 import typer
 
-from benchmarks.method_run import RECIPES, Problem, problem, trained
-from benchmarks.method_trials import chosen_options
+from benchmarks.methods.head import RECIPES, Problem, problem, trained
+from benchmarks.methods.trials import chosen_options
 from taxohash.codes import pack
 from taxohash.protocols import evaluate
 from taxohash.runtime.atomic import read_json, replacing, write_json
@@ -29,7 +29,7 @@ METHODS = ("csq", "dcwh", "shpdh", "treecode")
 BITS = 48
 SEEDS = (0, 1, 2)
 METRICS = ("mAP", "mAHP", "nDCG")
-RESULTS = Path(__file__).parent / "results"
+RESULTS = Path(__file__).resolve().parents[1] / "results"
 
 
 def left_out(taxonomy: Taxonomy) -> Labels:
@@ -105,7 +105,7 @@ def as_markdown(found: dict[str, Any]) -> str:
     lines = [
         "# Classes that training never showed",
         "",
-        f"`python -m benchmarks.unseen_classes`, {found['data']} ({found['data_md5']}), {found['bits']} bits, commit {found['commit']}: one "
+        f"`python -m benchmarks.methods.unseen_classes`, {found['data']} ({found['data_md5']}), {found['bits']} bits, commit {found['commit']}: one "
         "class of every superclass left out of training, its test images the queries, all training images the database.",
         "",
         "| method | fine mAP | mAHP | nDCG@100 |",

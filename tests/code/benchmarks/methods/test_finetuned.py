@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from benchmarks.finetuned import table
+from benchmarks.methods.finetuned import table
 
 
 def test_the_table_shows_each_setting_by_itself() -> None:

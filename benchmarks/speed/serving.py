@@ -1,6 +1,6 @@
 """Latency of a running service, as one client on one connection sees it.
 
-`python -m benchmarks.serving PICTURE --url http://127.0.0.1:3000` sends searches one after the other and
+`python -m benchmarks.speed.serving PICTURE --url http://127.0.0.1:3000` sends searches one after the other and
 prints JSON: milliseconds over all requests after the warm-up, the server's own share (`took_ms`), and the
 round trip of the smallest answer there is (`/livez`), which is what HTTP alone costs.
 """
@@ -95,7 +95,7 @@ def benchmark(url: str, picture: bytes, requests: int, k: int, within: str) -> d
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.serving", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.speed.serving", description=__doc__)
     parser.add_argument("picture", type=Path)
     parser.add_argument("--url", default="http://127.0.0.1:3000")
     parser.add_argument("--requests", type=int, default=1000)

@@ -6,7 +6,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from benchmarks import training
+from benchmarks.speed import training
 from taxohash.runtime.progress import console
 
 app = typer.Typer()

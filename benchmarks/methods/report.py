@@ -1,4 +1,4 @@
-"""The rows of benchmarks/methods.py as a Markdown table and a figure."""
+"""The rows of benchmarks/methods/table.py as a Markdown table and a figure."""
 
 from collections.abc import Callable
 from pathlib import Path

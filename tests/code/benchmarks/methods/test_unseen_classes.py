@@ -3,8 +3,8 @@
 import numpy as np
 import torch
 
-from benchmarks.method_run import Problem
-from benchmarks.unseen_classes import left_out, without
+from benchmarks.methods.head import Problem
+from benchmarks.methods.unseen_classes import left_out, without
 from tests.support.toy import TREE
 
 

@@ -1,6 +1,6 @@
 """What the hierarchy gives on fashion-mnist: shpdh beside dcwh, which ignores it.
 
-    python -m benchmarks.fashion_mnist [--data data] [--work .cache/fashion-mnist] [--bits 48]
+    python -m benchmarks.methods.fashion_mnist [--data data] [--work .cache/fashion-mnist] [--bits 48]
 
 Same network, epochs and seeds; the training set is ranked for each of the 10,000 test images. Both objectives
 keep the defaults, which were chosen on images held out of the training set. Finished runs below `--work`
@@ -25,11 +25,11 @@ from taxohash.training.run import train
 OBJECTIVES = ("shpdh", "dcwh")
 SEEDS = (0, 1, 2)
 METRICS = ("mAP", "mAHP", "nDCG")
-RESULTS = Path(__file__).parent / "results"
+RESULTS = Path(__file__).resolve().parents[1] / "results"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.fashion_mnist", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.methods.fashion_mnist", description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("data"))
     parser.add_argument("--work", type=Path, default=Path(".cache/fashion-mnist"))
     parser.add_argument("--bits", type=int, default=48)
@@ -82,7 +82,7 @@ def table(found: dict[str, Any]) -> str:
     lines = [
         f"fashion-mnist {found['dataset_md5']}, {found['bits']} bits, {found['epochs']} epochs, "
         f"{len(SEEDS)} seeds, protocol {found['runs'][0]['protocol']}, commit {found['commit'][:12]}, "
-        "`python -m benchmarks.fashion_mnist`:",
+        "`python -m benchmarks.methods.fashion_mnist`:",
         "",
         "| objective | " + " | ".join({"mAP": "fine mAP@all"}.get(name, name) for name in METRICS) + " |",
         "|---|" + "---|" * len(METRICS),

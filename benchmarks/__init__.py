@@ -1,0 +1,1 @@
+"""Measurements against peers; results lie in benchmarks/results."""

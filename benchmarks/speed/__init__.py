@@ -1,0 +1,1 @@
+"""How fast training, evaluation, serving and the code store are."""
