@@ -23,10 +23,11 @@ test: install ## the whole test suite (ARGS="-k name" for a part, JOBS=1 for one
 	@sh scripts/browser
 	@OMP_NUM_THREADS=1 $(PYTHON_IN) -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
-lint: install ## ruff, its formatter, and mypy --strict
+lint: install ## ruff, its formatter, mypy --strict, and who may import whom
 	@$(PYTHON_IN) -m ruff check .
 	@$(PYTHON_IN) -m ruff format --check .
 	@$(PYTHON_IN) -m mypy --strict $(SOURCES)
+	@.venv/bin/lint-imports --no-logo
 
 format: install ## let ruff put the sources in order
 	@$(PYTHON_IN) -m ruff check --fix .
@@ -38,5 +39,5 @@ lock: install ## write the versions in .venv to constraints.txt
 
 clean: ## remove what was made, environment and data included
 	rm -rf .venv .cache .demo data runs generations local_outputs build dist *.egg-info
-	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
