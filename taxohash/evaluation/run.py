@@ -50,12 +50,12 @@ def evaluate_run(
     from taxohash.training.run import Run  # torch: only where a run is given
 
     run = Run.open(folder)
-    alone = find_protocol(protocol).alone
+    leave_one_out = find_protocol(protocol).leave_one_out
     dataset = run.dataset(data)
     taxonomy = Taxonomy.load(graded_by).relabelled(dataset.taxonomy) if graded_by else dataset.taxonomy
     network = run.network()
     asked = _encoded(network, dataset, queries)
-    ranked = asked if alone else _encoded(network, dataset, run.config.split)
+    ranked = asked if leave_one_out else _encoded(network, dataset, run.config.split)
     report = evaluate(
         protocol,
         asked.codes,
@@ -88,7 +88,7 @@ def evaluate_generation(
     Raises:
         TaxohashError: a damaged generation, or data with another taxonomy.
     """
-    alone = find_protocol(protocol).alone
+    leave_one_out = find_protocol(protocol).leave_one_out
     hasher = Hasher(folder, threads=os.cpu_count() or 1)
     dataset = Dataset.open(data)
     if dataset.taxonomy.sha256 != hasher.taxonomy.sha256:
@@ -102,7 +102,7 @@ def evaluate_generation(
         return Split(split, hasher.encode(pixels), dataset.labels(split))
 
     asked = encoded(queries)
-    ranked = asked if alone else encoded(database)
+    ranked = asked if leave_one_out else encoded(database)
     return evaluate(
         protocol,
         asked.codes,
@@ -148,5 +148,5 @@ def _evidence(dataset: Dataset, taxonomy: Taxonomy, bits: int, asked: Split, ran
         database_codes=ranked.codes,
         database_labels=ranked.labels,
         database_images=lambda rows: dataset.images(ranked.name, rows),
-        alone=asked is ranked,
+        leave_one_out=asked is ranked,
     )

@@ -1,6 +1,6 @@
 """Rankings from codes or vectors, block by block of queries, in bounded memory.
 
-A ranker maps a slice of queries to their `Ranking`. With `alone`, query i is item i of the database
+A ranker maps a slice of queries to their `Ranking`. With `leave_one_out`, query i is item i of the database
 and is left out of its own ranking.
 """
 
@@ -37,18 +37,20 @@ class HistogramRanker:
     The database is grouped by class, so that inside a group the grade is constant.
     """
 
-    def __init__(self, query: Codes, database: Codes, bits: int, grades: Grades, alone: bool = False) -> None:
+    def __init__(
+        self, query: Codes, database: Codes, bits: int, grades: Grades, leave_one_out: bool = False
+    ) -> None:
         order = np.argsort(grades.database, kind="stable")
         self._query, self._database = _words(query), _words(database[order])
         self._starts = np.searchsorted(grades.database[order], np.arange(grades.table.shape[1] + 1))
-        self._bits, self._grades, self._alone = bits, grades, alone
+        self._bits, self._grades, self._leave_one_out = bits, grades, leave_one_out
         self.block = max(1, BLOCK_CELLS // ((bits + 1) * grades.levels))
 
     def __call__(self, queries: slice) -> Ranking:
         table = self._grades.table[self._grades.query[queries]]
         counts = np.zeros((len(table), self._bits + 1, self._grades.levels), np.int32)
         _count(self._query[queries], self._database, self._starts, table, counts)
-        if self._alone:
+        if self._leave_one_out:
             own = table[np.arange(len(table)), self._grades.database[queries]]
             counts[np.arange(len(table)), 0, own] -= 1
         return Ranking(counts)
@@ -64,20 +66,29 @@ class SortingRanker:
     """
 
     def __init__(
-        self, distances: Distances, grades: Grades, order: npt.NDArray[np.integer] | None, alone: bool = False
+        self,
+        distances: Distances,
+        grades: Grades,
+        order: npt.NDArray[np.integer] | None,
+        leave_one_out: bool = False,
     ) -> None:
-        self._distances, self._grades, self._order, self._alone = distances, grades, order, alone
+        self._distances, self._grades, self._order, self._leave_one_out = (
+            distances,
+            grades,
+            order,
+            leave_one_out,
+        )
         self.block = max(1, BLOCK_CELLS // (len(grades.database) * grades.levels))
 
     def __call__(self, queries: slice) -> Ranking:
         distances, grades = self._distances(queries), self._grades.rows(queries)
-        if self._alone:
+        if self._leave_one_out:
             own = np.arange(queries.start, queries.start + len(distances))
             distances[own - queries.start, own] = _farthest(distances)
         if self._order is not None:
             distances, grades = distances[:, self._order], grades[:, self._order]
         order = np.argsort(distances, axis=1, kind="stable")
-        if self._alone:
+        if self._leave_one_out:
             order = order[:, :-1]
         distances, grades = np.take_along_axis(distances, order, 1), np.take_along_axis(grades, order, 1)
         counts = np.zeros((*order.shape, self._grades.levels), np.int32)

@@ -26,7 +26,7 @@ class Protocol:
 
     Attributes:
         views: from query labels, database labels and taxonomy; the first one gives the curves.
-        alone: the queries are the database, and each is left out of its own ranking.
+        leave_one_out: the queries are the database, and each is left out of its own ranking.
         many: labels are multi-hot sets; under `flat` they may be.
         queries, database, classes: counts of the data set that the protocol names, classes of each level
             coarse -> fine; a report notes where they differ.
@@ -35,7 +35,7 @@ class Protocol:
     name: str
     summary: str
     views: Callable[[Labels, Labels, Taxonomy], list[View]]
-    alone: bool = False
+    leave_one_out: bool = False
     many: bool = False
     queries: int | None = None
     database: int | None = None
@@ -126,7 +126,7 @@ PROTOCOLS = {
             "Barz and Denzler: each test image queries the others; similarity by height of the common ancestor"
             " on the tree given; AHP@250 by the trapezoid rule, so that a perfect ranking scores 0.996.",
             _barz,
-            alone=True,
+            leave_one_out=True,
         ),
         Protocol(
             "flat",

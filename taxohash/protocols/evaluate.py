@@ -63,7 +63,7 @@ def evaluate(
     database_codes, database_labels = np.asarray(database_codes), np.asarray(database_labels)
     _check(chosen, query_codes, query_labels, database_codes, database_labels, taxonomy, bits)
     order = np.arange(len(query_codes))
-    if query_labels.ndim == 1 and not chosen.alone:  # queries of one class share their ideal rankings
+    if query_labels.ndim == 1 and not chosen.leave_one_out:  # queries of one class share their ideal rankings
         order = np.argsort(query_labels, kind="stable")
     query_codes, query_labels = query_codes[order], query_labels[order]
     tied = None if ties == "expected" else np.arange(len(database_codes))
@@ -75,7 +75,7 @@ def evaluate(
     for view in chosen.views(query_labels, database_labels, taxonomy):
         measures, ranker = (
             view.measures,
-            _ranker(query_codes, database_codes, bits, metric, view, tied, chosen.alone),
+            _ranker(query_codes, database_codes, bits, metric, view, tied, chosen.leave_one_out),
         )
         if isinstance(ranker, m.HistogramRanker):
             measures = measures | view.by_radius
@@ -87,7 +87,7 @@ def evaluate(
         metrics={name: float(value.mean()) for name, value in values.items()},
         counts={
             "queries": len(query_codes),
-            "database": len(database_codes) - chosen.alone,
+            "database": len(database_codes) - chosen.leave_one_out,
             "dimensions" if bits is None else "bits": bits or query_codes.shape[1],
         },
         ties=f"random (seed {seed})" if ties == "random" else ties,
@@ -109,14 +109,14 @@ def _ranker(
     metric: Literal["cosine", "l2"],
     view: View,
     order: npt.NDArray[np.integer] | None,
-    alone: bool,
+    leave_one_out: bool,
 ) -> m.Ranker:
     """Histograms where codes tie, else sorting."""
     if bits is None:
-        return m.SortingRanker(m.real_valued(query, database, metric), view.grades, order, alone)
+        return m.SortingRanker(m.real_valued(query, database, metric), view.grades, order, leave_one_out)
     if order is None:
-        return m.HistogramRanker(query, database, bits, view.grades, alone)
-    return m.SortingRanker(m.hamming(query, database), view.grades, order, alone)
+        return m.HistogramRanker(query, database, bits, view.grades, leave_one_out)
+    return m.SortingRanker(m.hamming(query, database), view.grades, order, leave_one_out)
 
 
 def _measure(
@@ -167,7 +167,7 @@ def _check(
     many = protocol.many or (protocol.name == "flat" and query_labels.ndim == 2)
     check_labels("query labels", query_labels, len(query_codes), taxonomy, many)
     check_labels("database labels", database_labels, len(database_codes), taxonomy, many)
-    if protocol.alone:
+    if protocol.leave_one_out:
         same = np.array_equal(query_codes, database_codes) and np.array_equal(query_labels, database_labels)
         if not same or len(query_codes) < 2:
             raise TaxohashError(

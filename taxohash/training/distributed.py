@@ -1,12 +1,12 @@
-"""Several processes train as one: torchrun starts them, each computes its share of every batch.
+"""Several processes train as one: torchrun starts them, each computes its shard of every batch.
 
     torchrun --nproc-per-node 2 -m taxohash.cli train --data data --out runs/first
 
 Every process walks through the same batches in the same order and draws the same random numbers. It
-computes the outputs of its share of a batch; the outputs of all shares are gathered, and every process
+computes the outputs of its shard of a batch; the outputs of all shards are gathered, and every process
 computes the loss of the whole batch, so that objectives over pairs or triplets see what they would see
 in one process. Losses, gradients and weights are those of one process up to rounding, with two exceptions:
-batch normalisation takes its statistics from each share on CPU (on CUDA plain batch norms are made to share
+batch normalisation takes its statistics from each shard on CPU (on CUDA plain batch norms are made to share
 them), and dropout draws other masks. Each process holds the whole training set in its memory.
 """
 
@@ -60,7 +60,7 @@ def group() -> Iterator[None]:
         dist.destroy_process_group()
 
 
-def world() -> int:
+def world_size() -> int:
     """Number of processes that train together."""
     return dist.get_world_size() if dist.is_initialized() else 1
 
@@ -70,46 +70,46 @@ def rank() -> int:
     return dist.get_rank() if dist.is_initialized() else 0
 
 
-def wait() -> None:
+def barrier() -> None:
     """Until all processes are here."""
-    if world() > 1:
+    if world_size() > 1:
         dist.barrier()
 
 
-def share(batch: Tensor) -> Tensor:
+def shard(batch: Tensor) -> Tensor:
     """This process's part of a batch, along the first dimension.
 
     All parts have the same length: where the batch does not divide, its first items are used again,
-    and `gather` drops their outputs.
+    and `all_gather` drops their outputs.
     """
-    if world() == 1:
+    if world_size() == 1:
         return batch
-    length = -(-len(batch) // world())
+    length = -(-len(batch) // world_size())
     own = torch.arange(rank() * length, (rank() + 1) * length) % len(batch)
     return batch[own.to(batch.device)]
 
 
-def gather(outputs: Tensor, count: int) -> Tensor:
-    """Outputs of the whole batch of `count` items, from the outputs of each share; differentiable."""
-    if world() == 1:
+def all_gather(outputs: Tensor, count: int) -> Tensor:
+    """Outputs of the whole batch of `count` items, from the outputs of each shard; differentiable."""
+    if world_size() == 1:
         return outputs
-    gathered: Tensor = _Gather.apply(outputs)  # type: ignore[no-untyped-call]
+    gathered: Tensor = _AllGather.apply(outputs)  # type: ignore[no-untyped-call]
     return gathered[:count]
 
 
 def parallel(network: nn.Module) -> nn.Module:
     """The network as it is called in training: its gradients become the mean over processes."""
-    if world() == 1:
+    if world_size() == 1:
         return network
     on_cuda = next(network.parameters()).is_cuda
     if on_cuda:
-        share_batch_norm(network)
+        sync_batch_norm(network)
     return nn.parallel.DistributedDataParallel(
         network, device_ids=[torch.cuda.current_device()] if on_cuda else None
     )
 
 
-def share_batch_norm(network: nn.Module) -> None:
+def sync_batch_norm(network: nn.Module) -> None:
     """Let plain batch norms take their statistics from all processes; parameters and names stay.
 
     Subclasses stay as they are: they may do more than to normalise.
@@ -120,24 +120,24 @@ def share_batch_norm(network: nn.Module) -> None:
                 setattr(parent, name, nn.SyncBatchNorm.convert_sync_batchnorm(child))
 
 
-def agree(module: nn.Module) -> None:
+def broadcast(module: nn.Module) -> None:
     """Give every process the state of process 0: rounding and decisions by sign must not part them."""
-    if world() > 1:
+    if world_size() > 1:
         for tensor in module.state_dict().values():
             whole = tensor.contiguous()
             dist.broadcast(whole, 0)
             tensor.copy_(whole)
 
 
-class _Gather(torch.autograd.Function):
+class _AllGather(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, outputs: Tensor) -> Tensor:
-        parts = [torch.empty_like(outputs) for _ in range(world())]
+        parts = [torch.empty_like(outputs) for _ in range(world_size())]
         dist.all_gather(parts, outputs.contiguous())
         return torch.cat(parts)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
         # Each process has the gradient of the whole loss. The mean that `parallel` takes over the
-        # processes divides what each share contributes, hence the factor.
-        return gradient.chunk(world())[rank()] * world()
+        # processes divides what each shard contributes, hence the factor.
+        return gradient.chunk(world_size())[rank()] * world_size()

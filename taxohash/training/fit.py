@@ -18,7 +18,7 @@ from taxohash.training import distributed
 from taxohash.training.augmentation import crop, margin, random_windows
 from taxohash.training.checkpoint import CHECKPOINT, restore_checkpoint, save_checkpoint
 from taxohash.training.config import TrainingConfig
-from taxohash.training.distributed import agree, gather, share
+from taxohash.training.distributed import all_gather, broadcast, shard
 from taxohash.training.memory import keep_freed_memory
 from taxohash.training.staging import send, stage, take
 
@@ -67,7 +67,7 @@ def fit(
     learned = [p for module in (network, objective) for p in module.parameters() if p.requires_grad]
     optimiser = _optimiser(learned, config)
     log = restore_checkpoint(out / CHECKPOINT, network, objective, optimiser)
-    agree(objective)
+    broadcast(objective)
     trained = distributed.parallel(network)
     inputs, labels = stage(inputs, device), labels.to(device)
     writes = distributed.rank() == 0
@@ -103,12 +103,12 @@ def fit(
             means = {name: float(value) / len(inputs) for name, value in sums.items()}
             if not math.isfinite(means["loss"]):
                 raise TaxohashError(f"loss of epoch {epoch + 1} is {means['loss']}: lower lr = {config.lr}")
-            agree(network)
+            broadcast(network)
             if objective.wants_outputs:
                 with autocast(config, device):
                     outputs = embed(network, inputs, device)
                 objective.end_epoch(outputs.float(), labels)
-            agree(objective)
+            broadcast(objective)
             record = {"epoch": epoch + 1, "seconds": round(time.perf_counter() - started, 3), "lr": rate}
             log.append(record | means)
             if not writes:
@@ -130,7 +130,7 @@ def embed(network: nn.Module, inputs: Tensor, device: str = "cpu", batch: int | 
     network.eval()
     parts = []
     for rows in torch.arange(len(inputs)).split(batch or at_once(inputs.shape[1:], device)):
-        parts.append(gather(network(take(inputs, share(rows), device)), len(rows)))
+        parts.append(all_gather(network(take(inputs, shard(rows), device)), len(rows)))
     return torch.cat(parts)
 
 
@@ -142,16 +142,16 @@ def _outputs(
     windows: torch.Generator,
     device: str,
 ) -> Tensor:
-    """float[n, bits] of a training batch, of which each process computes its share."""
-    batch = take(inputs, share(rows), device)
+    """float[n, bits] of a training batch, of which each process computes its shard."""
+    batch = take(inputs, shard(rows), device)
     if config.augment != "none":
         side = batch.shape[-1]
         # Drawn for the whole batch, so that an image's window does not depend on who computes it.
         drawn = random_windows(len(rows), 2 * margin(side), config.augment == "crop-flip", windows)
-        batch = crop(batch, send(share(drawn), device), side, margin(side))
+        batch = crop(batch, send(shard(drawn), device), side, margin(side))
     with autocast(config, device):
         outputs = network(batch)
-    return gather(outputs.float(), len(rows))
+    return all_gather(outputs.float(), len(rows))
 
 
 def autocast(config: TrainingConfig, device: str) -> torch.autocast:

@@ -179,7 +179,7 @@ def train(
                 _plot(log, folder / "curves.png")
                 save_weights(folder / WEIGHTS, made, loss)
                 (folder / CHECKPOINT).unlink(missing_ok=True)
-            distributed.wait()
+            distributed.barrier()
     return Run.open(folder)
 
 

@@ -25,7 +25,7 @@ class Evidence:
         query_labels, database_labels: int[*] into the taxonomy.
         query_images, database_images: encoded images (PNG, JPEG, WebP) of given rows, in their order,
             such as `lambda rows: dataset.images("test", rows)`; without them there is no grid.
-        alone: the queries are the database, and each is left out of its own answers.
+        leave_one_out: the queries are the database, and each is left out of its own answers.
     """
 
     taxonomy: Taxonomy
@@ -36,7 +36,7 @@ class Evidence:
     database_labels: npt.NDArray[np.integer]
     query_images: ImagesOf | None = None
     database_images: ImagesOf | None = None
-    alone: bool = False
+    leave_one_out: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,10 +66,10 @@ def first_answers(evidence: Evidence, queries: int, answers: int) -> Answers:
     codes = evidence.query_codes[picked][:, None] ^ evidence.database_codes[None]
     distances = np.bitwise_count(codes).sum(axis=2, dtype=np.int64)
     ranked = distances.copy()
-    if evidence.alone:
+    if evidence.leave_one_out:
         ranked[np.arange(len(picked)), picked] = evidence.bits + 1
     rows = np.argsort(ranked, axis=1, kind="stable")[
-        :, : min(answers, len(evidence.database_codes) - evidence.alone)
+        :, : min(answers, len(evidence.database_codes) - evidence.leave_one_out)
     ]
     agreement = evidence.taxonomy.agreement[
         evidence.query_labels[picked][:, None], evidence.database_labels[rows]

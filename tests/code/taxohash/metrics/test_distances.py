@@ -68,13 +68,13 @@ def test_a_query_is_left_out_of_its_own_ranking() -> None:
     codes, _, _ = problem(6, 12, 1, 8)
     labels = np.arange(12) % 4
     grades = m.Grades.of_labels(np.eye(4, dtype=int), labels, labels)
-    counted = m.HistogramRanker(codes, codes, 8, grades, alone=True)(slice(3, 9))
+    counted = m.HistogramRanker(codes, codes, 8, grades, leave_one_out=True)(slice(3, 9))
     signs = np.unpackbits(codes, axis=1) * 2.0 - 1
-    tied = m.SortingRanker(m.real_valued(signs, signs, "l2"), grades, None, alone=True)(slice(3, 9))
+    tied = m.SortingRanker(m.real_valued(signs, signs, "l2"), grades, None, leave_one_out=True)(slice(3, 9))
     assert counted.length == tied.length == 11
     np.testing.assert_array_equal(counted.totals, np.tile([9, 2], (6, 1)))
     np.testing.assert_allclose(m.average_precision(tied), m.average_precision(counted), atol=1e-12)
-    kept = m.SortingRanker(m.hamming(codes, codes), grades, np.arange(12), alone=True)(slice(0, 12))
+    kept = m.SortingRanker(m.hamming(codes, codes), grades, np.arange(12), leave_one_out=True)(slice(0, 12))
     for row in range(12):
         others = [i for i in range(12) if i != row]
         wanted = [

@@ -71,9 +71,9 @@ def test_a_run_of_two_processes_is_a_run(folders: tuple[Path, Path]) -> None:
 def test_one_process_is_left_alone() -> None:
     batch = torch.arange(5)
     with distributed.group():
-        assert (distributed.world(), distributed.rank()) == (1, 0)
-        assert distributed.share(batch) is batch
-        assert distributed.gather(batch, 5) is batch
+        assert (distributed.world_size(), distributed.rank()) == (1, 0)
+        assert distributed.shard(batch) is batch
+        assert distributed.all_gather(batch, 5) is batch
         made = nn.Linear(1, 1)
         assert distributed.parallel(made) is made
 
@@ -82,11 +82,11 @@ def test_one_process_is_left_alone() -> None:
 def test_shares_are_equally_long_and_make_up_the_batch(
     count: int, world: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(distributed, "world", lambda: world)
+    monkeypatch.setattr(distributed, "world_size", lambda: world)
     shares = []
     for rank in range(world):
         monkeypatch.setattr(distributed, "rank", lambda rank=rank: rank)
-        shares.append(distributed.share(torch.arange(count)))
+        shares.append(distributed.shard(torch.arange(count)))
     assert len({len(share) for share in shares}) == 1
     assert torch.equal(torch.cat(shares)[:count], torch.arange(count))
 
@@ -104,7 +104,7 @@ def test_shared_batch_norms_keep_names_and_values() -> None:
     images = torch.randint(0, 256, (2, 1, 28, 28), dtype=torch.uint8)
     with torch.no_grad():
         before, names = made(images), list(made.state_dict())
-        distributed.share_batch_norm(made)
+        distributed.sync_batch_norm(made)
         assert any(isinstance(module, nn.SyncBatchNorm) for module in made.modules())
         assert not any(isinstance(module, nn.BatchNorm2d) for module in made.modules())
         assert torch.allclose(made(images), before)

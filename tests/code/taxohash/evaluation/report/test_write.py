@@ -86,7 +86,7 @@ def test_first_answers_are_the_nearest() -> None:
 
 
 def test_a_query_is_not_among_its_own_answers() -> None:
-    whole = Evidence(TREE, 16, CODES, LABELS, CODES, LABELS, alone=True)
+    whole = Evidence(TREE, 16, CODES, LABELS, CODES, LABELS, leave_one_out=True)
     found = first_answers(whole, 5, 60)
     bits = np.unpackbits(CODES, axis=1)
     for query, rows in zip(found.queries, found.rows, strict=True):
