@@ -12,7 +12,7 @@ from taxohash.hamming import HammingIndex
 from taxohash.hamming.kernels.cells import BLOCK, differing
 from taxohash.hamming.kernels.intrinsics import LINE
 from taxohash.hamming.kernels.rings import centre_distances
-from taxohash.hamming.segments import Rings, Sliced
+from taxohash.hamming.layouts import Rings, Sliced
 from taxohash.hamming.words import to_words, width_of
 
 BATCH = 100
@@ -35,7 +35,7 @@ def profile(index: HammingIndex, queries: Codes, rounds: int) -> dict[str, float
         return lambda: index.search(batch, K)
 
     found["search"] = _best([searching(batch) for batch in batches]) / BATCH
-    base = index._state.base
+    base = index._version.base
     if isinstance(base, Sliced):
         words = base.words()
         turns: list[Callable[[], object]] = [lambda: index.search(queries[:1], K), lambda: _sum(words)]

@@ -39,7 +39,7 @@ from taxohash.hamming.centres import NO_MASK, NO_ROWS, NO_WORDS
 from taxohash.hamming.kernels import flat
 from taxohash.hamming.kernels.bitslice import scan_sliced
 from taxohash.hamming.kernels.conventions import EMPTY
-from taxohash.hamming.segments import Run, Sliced
+from taxohash.hamming.layouts import Flat, Sliced
 from taxohash.hamming.words import to_words, width_of
 from taxohash.runtime.provenance import revision
 
@@ -67,13 +67,13 @@ def allowing(index: HammingIndex, allowed: "npt.NDArray[np.bool_] | Selection") 
 def own_flat(codes: Codes, bits: int) -> Search:
     """Our bit-sliced scan whatever the codes look like."""
     segment = keep_flat(bits, to_words(codes, bits).ravel(), NO_ROWS)
-    if isinstance(segment, Run):
+    if isinstance(segment, Flat):
         return lambda queries, k: _heaps(segment, to_words(queries, bits), k)
     assert isinstance(segment, Sliced)
     return lambda queries, k: _heaps(segment, to_words(queries, bits), k)
 
 
-def _heaps(segment: Run | Sliced, queries: npt.NDArray[np.uint64], k: int) -> npt.NDArray[np.int32]:
+def _heaps(segment: Flat | Sliced, queries: npt.NDArray[np.uint64], k: int) -> npt.NDArray[np.int32]:
     best = np.full((len(queries), k), EMPTY)
     segment.search(queries, NO_MASK, best)
     distances, rows = np.empty((len(queries), k), np.int32), np.empty((len(queries), k), np.int64)

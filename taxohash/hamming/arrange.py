@@ -1,4 +1,4 @@
-"""Making segments: which arrangement suits the codes, taking part of one, merging, restoring a kept one."""
+"""Making layouts: which one suits the codes, taking part of one, merging, restoring a kept one."""
 
 import numpy as np
 import numpy.typing as npt
@@ -6,39 +6,39 @@ import numpy.typing as npt
 from taxohash.hamming.centres import NO_ROWS, Centres, find_centres
 from taxohash.hamming.kernels import blocks, cells, flat, grouping
 from taxohash.hamming.kernels.intrinsics import LINE
-from taxohash.hamming.segments import SLICE_FROM, Arrays, Bitmap, Rings, RowNumbers, Run, Segment, Sliced
+from taxohash.hamming.layouts import SLICE_FROM, Arrays, Bitmap, Flat, Layout, Rings, RowNumbers, Sliced
 from taxohash.hamming.words import Words, aligned_bytes, width_of
 
 SLICED_RING = 64  # codes of the outermost rings of a body
 
 
-def take(segment: Segment, mask: Bitmap) -> Segment:
-    """The codes of the allowed rows as a segment of their own, in rings where the segment is."""
-    if not isinstance(segment, Rings):
-        return take_words(segment, mask)
-    kept = flat.positions(segment.rows, mask, len(segment))
-    near, radii = segment.ring_of()
-    words = np.ascontiguousarray(segment.words().reshape(-1, len(width_of(segment.bits)))[kept]).ravel()
-    return arrange(segment.bits, words, segment.rows[kept], segment.centres, near[kept], radii[kept])
+def take(layout: Layout, mask: Bitmap) -> Layout:
+    """The codes of the allowed rows as a layout of their own, in rings where the layout is."""
+    if not isinstance(layout, Rings):
+        return take_words(layout, mask)
+    kept = flat.positions(layout.rows, mask, len(layout))
+    near, radii = layout.ring_of()
+    words = np.ascontiguousarray(layout.words().reshape(-1, len(width_of(layout.bits)))[kept]).ravel()
+    return arrange(layout.bits, words, layout.rows[kept], layout.centres, near[kept], radii[kept])
 
 
-def take_words(segment: Segment, mask: Bitmap) -> Segment:
-    """The allowed codes of a segment in row order, sliced if there are many."""
-    kept = flat.positions(segment.rows, mask, len(segment))
-    if isinstance(segment, Sliced):
-        words = blocks.pick(width_of(segment.bits), segment.bits, segment.blocks, kept)
+def take_words(layout: Layout, mask: Bitmap) -> Layout:
+    """The allowed codes of a layout in row order, sliced if there are many."""
+    kept = flat.positions(layout.rows, mask, len(layout))
+    if isinstance(layout, Sliced):
+        words = blocks.pick(width_of(layout.bits), layout.bits, layout.blocks, kept)
     else:
-        words = np.ascontiguousarray(segment.words().reshape(-1, len(width_of(segment.bits)))[kept]).ravel()
-    rows = segment.rows[kept] if segment.rows.size else kept.astype(np.uint32)
-    return keep_flat(segment.bits, words, rows)
+        words = np.ascontiguousarray(layout.words().reshape(-1, len(width_of(layout.bits)))[kept]).ravel()
+    rows = layout.rows[kept] if layout.rows.size else kept.astype(np.uint32)
+    return keep_flat(layout.bits, words, rows)
 
 
-def keep_flat(bits: int, words: Words, rows: RowNumbers) -> Segment:
+def keep_flat(bits: int, words: Words, rows: RowNumbers) -> Layout:
     """Codes in ascending rows, without structure. Keeps `words` where they are few."""
     width = width_of(bits)
     count = words.size // len(width)
     if count < SLICE_FROM:
-        return Run(bits, words, rows, count)
+        return Flat(bits, words, rows, count)
     sliced = np.empty(blocks.blocks_size(width, bits, count), dtype=np.uint64)  # NumPy asks for huge pages
     blocks.slice_all(width, bits, words, sliced)
     return Sliced(bits, sliced, rows, count)
@@ -83,7 +83,7 @@ def find_bodies(offsets: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
     return np.stack([start, stop], axis=1).astype(np.uint32)
 
 
-def make_segment(bits: int, words: Words, rows: RowNumbers, given: Words | None) -> Segment:
+def make_layout(bits: int, words: Words, rows: RowNumbers, given: Words | None) -> Layout:
     """The fastest arrangement of codes words uint64[N * W] in ascending `rows`; decides by what it measures of them."""
     centres = find_centres(words, bits, given)
     if centres is None:
@@ -91,7 +91,7 @@ def make_segment(bits: int, words: Words, rows: RowNumbers, given: Words | None)
     return arrange(bits, words, rows, centres, *centres.assign(words, width_of(bits)))
 
 
-def merge(base: Segment, mask: Bitmap, words: Words, rows: RowNumbers) -> Segment:
+def merge(base: Layout, mask: Bitmap, words: Words, rows: RowNumbers) -> Layout:
     """The allowed codes of `base` and more codes words uint64[n * W], in the arrangement of `base`."""
     width = width_of(base.bits)
     kept = flat.positions(base.rows, mask, len(base))
@@ -127,8 +127,8 @@ def by_row(rows: RowNumbers) -> npt.NDArray[np.int64]:
     return places[places >= 0]
 
 
-def restore(bits: int, layout: str, count: int, arrays: Arrays) -> Segment:
-    """The segment whose `layout`, length and `arrays()` were kept."""
+def restore(bits: int, layout: str, count: int, arrays: Arrays) -> Layout:
+    """The layout whose `layout`, length and `arrays()` were kept."""
     a = arrays
     if layout == "rings":
         centres = Centres(a["centres"], a["heads"], a["ends"])
@@ -137,4 +137,4 @@ def restore(bits: int, layout: str, count: int, arrays: Arrays) -> Segment:
         )
     if layout == "sliced":
         return Sliced(bits, a["blocks"], a["rows"], count)
-    return Run(bits, a["codes"], a["rows"], count)
+    return Flat(bits, a["codes"], a["rows"], count)

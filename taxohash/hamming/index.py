@@ -14,15 +14,15 @@ import numpy as np
 import numpy.typing as npt
 
 from taxohash.errors import TaxohashError
-from taxohash.hamming.arrange import make_segment, restore
+from taxohash.hamming.arrange import make_layout, restore
 from taxohash.hamming.centres import NO_MASK, NO_ROWS
 from taxohash.hamming.kernels import flat
 from taxohash.hamming.kernels.conventions import EMPTY, LOW, SHIFT
 from taxohash.hamming.kernels.intrinsics import CODES
-from taxohash.hamming.segments import Bitmap, Keys, Run, Segment, Sliced, bring
+from taxohash.hamming.layouts import Bitmap, Flat, Keys, Layout, Sliced, bring
 from taxohash.hamming.selection import Selection
 from taxohash.hamming.storage import read_arrays, write_arrays
-from taxohash.hamming.versions import State, append, fresh, merged, rearrange, rebase, without
+from taxohash.hamming.versions import Version, append, fresh, merged, rearrange, rebase, without
 from taxohash.hamming.words import Rows, Words, check_bits, check_rows, to_words
 
 T = TypeVar("T")
@@ -39,14 +39,14 @@ SPLIT = 1 << 20  # codes from which several threads share one query
 class HammingIndex:
     """Exact top-k and radius search over binary codes of `bits` bits, by Hamming distance, ties by row.
 
-    Any number of threads may search while others change the index: a search sees one state, a change is visible to
+    Any number of threads may search while others change the index: a search sees one version, a change is visible to
     the next search. Codes that cluster are grouped around centres and most are never looked at; other codes are
     bit-sliced and scanned. `build` decides by what it measures.
     """
 
-    def __init__(self, bits: int, state: State, built: int) -> None:
+    def __init__(self, bits: int, version: Version, built: int) -> None:
         self.bits = bits
-        self._state = state
+        self._version = version
         self._built = built  # codes at the last decision about the arrangement
         self._lock = threading.Lock()  # held by whoever changes the index
         self._compacting = threading.Lock()  # held by whoever makes a new base
@@ -68,19 +68,19 @@ class HammingIndex:
         given = None if centres is None else to_words(centres, bits, "centres")
         if len(words) >= MOST_ROWS:
             raise TaxohashError(f"{len(words)} codes: an index holds fewer than {MOST_ROWS}")
-        base = make_segment(bits, words.ravel(), NO_ROWS, given)
-        if isinstance(base, Run):
+        base = make_layout(bits, words.ravel(), NO_ROWS, given)
+        if isinstance(base, Flat):
             base = replace(base, codes=base.codes.copy())  # the caller's array is his
         return cls(bits, fresh(base, len(words)), len(words))
 
     def __len__(self) -> int:
         """Rows that can be found."""
-        return self._state.live
+        return self._version.live
 
     @property
     def rows(self) -> int:
         """Rows ever given out, removed ones included: boolean masks have this length."""
-        return self._state.end
+        return self._version.end
 
     def select(self, allowed: npt.ArrayLike) -> Selection:
         """Prepare an allowed-set, a mask bool[rows] or an array of rows, for many searches.
@@ -88,7 +88,7 @@ class HammingIndex:
         Raises:
             TaxohashError: a mask of another length, or rows out of range.
         """
-        return Selection(allowed, self._state.end)
+        return Selection(allowed, self._version.end)
 
     def search(
         self,
@@ -117,20 +117,20 @@ class HammingIndex:
             raise TaxohashError(
                 f"k is {k} and threads {threads}: pass k of 0 or more and threads of 1 or more"
             )
-        state = self._state
-        selection = self._selection(allowed, state)
-        most = min(k, state.live if selection is None else min(state.live, selection.count))
-        base, mask, tail_mask = _apply(state, selection)
+        version = self._version
+        selection = self._selection(allowed, version)
+        most = min(k, version.live if selection is None else min(version.live, selection.count))
+        base, mask, tail_mask = _apply(version, selection)
         if most > LONG_K:
-            return self._search_long(asked, most, base, state.tail, mask, tail_mask)
+            return self._search_long(asked, most, base, version.tail, mask, tail_mask)
         best: Keys = np.empty((max(len(asked), 1), max(most, 1)), dtype=np.uint64)
         best.fill(EMPTY)
         if len(asked) == 0 or most == 0:
-            most = min(most, _count_allowed(base, mask, state.tail, tail_mask))
+            most = min(most, _count_allowed(base, mask, version.tail, tail_mask))
             return np.empty((len(asked), most), dtype=np.int32), np.empty((len(asked), most), dtype=np.int64)
         touched = _search_base(base, asked, mask, best, threads)
-        if len(state.tail):
-            bring(state.tail, asked, tail_mask, best, ordered=False)
+        if len(version.tail):
+            bring(version.tail, asked, tail_mask, best, ordered=False)
         if selection is not None:
             most = min(most, int(np.count_nonzero(best[0] != EMPTY)))
         distances = np.empty((len(asked), most), dtype=np.int32)
@@ -139,7 +139,7 @@ class HammingIndex:
         self._last = {
             "path": base.layout,
             "queries": len(asked),
-            "touched": touched + len(asked) * len(state.tail),
+            "touched": touched + len(asked) * len(version.tail),
         }
         return distances, rows
 
@@ -162,12 +162,12 @@ class HammingIndex:
         asked = to_words(queries, self.bits, "queries")
         if radius < 0 or threads < 1:
             raise TaxohashError(f"radius is {radius} and threads {threads}: pass 0 or more, and 1 or more")
-        state = self._state
-        base, mask, tail_mask = _apply(state, self._selection(allowed, state))
+        version = self._version
+        base, mask, tail_mask = _apply(version, self._selection(allowed, version))
         radius = min(int(radius), self.bits)
 
         def one(query: Words) -> Keys:
-            return _collect(query, radius, base, state.tail, mask, tail_mask)
+            return _collect(query, radius, base, version.tail, mask, tail_mask)
 
         found = _each(one, list(asked), threads)
         limits = np.zeros(len(asked) + 1, dtype=np.int64)
@@ -183,14 +183,14 @@ class HammingIndex:
         """
         words = to_words(codes, self.bits)
         with self._lock:
-            state = self._state
-            rows = np.arange(state.end, state.end + len(words), dtype=np.int64)
-            if state.end + len(words) >= MOST_ROWS:
+            version = self._version
+            rows = np.arange(version.end, version.end + len(words), dtype=np.int64)
+            if version.end + len(words) >= MOST_ROWS:
                 raise TaxohashError(
-                    f"the index has given out {state.end} of {MOST_ROWS} rows: build a new one"
+                    f"the index has given out {version.end} of {MOST_ROWS} rows: build a new one"
                 )
-            tail = append(state.tail, words, rows)
-            self._state = replace(state, tail=tail, end=state.end + len(words))
+            tail = append(version.tail, words, rows)
+            self._version = replace(version, tail=tail, end=version.end + len(words))
         self._compact_if_due()
         return rows
 
@@ -201,7 +201,7 @@ class HammingIndex:
             TaxohashError: rows out of range.
         """
         with self._lock:
-            self._state = without(self._state, check_rows(rows, self._state.end))
+            self._version = without(self._version, check_rows(rows, self._version.end))
         self._compact_if_due()
 
     def update(self, rows: npt.ArrayLike, codes: npt.ArrayLike) -> None:
@@ -212,18 +212,18 @@ class HammingIndex:
         """
         words = to_words(codes, self.bits)
         with self._lock:
-            state = self._state
-            at = check_rows(rows, state.end)
+            version = self._version
+            at = check_rows(rows, version.end)
             if len(at) != len(words) or len(np.unique(at)) != len(at):
                 raise TaxohashError(
                     f"{len(at)} rows for {len(words)} codes: pass each row once, and one code a row"
                 )
-            remaining = without(state, at)
-            if state.live - remaining.live != len(at):
+            remaining = without(version, at)
+            if version.live - remaining.live != len(at):
                 raise TaxohashError(
                     f"not all of the {len(at)} rows exist: add the codes of removed rows instead"
                 )
-            self._state = replace(remaining, tail=append(remaining.tail, words, at))
+            self._version = replace(remaining, tail=append(remaining.tail, words, at))
         self._compact_if_due()
 
     def compact(self) -> None:
@@ -232,14 +232,14 @@ class HammingIndex:
 
     def save(self, path: str | Path) -> None:
         """Write the index to one file, whole or not at all."""
-        state = self._state
+        version = self._version
         header = {
-            "bits": self.bits, "layout": state.base.layout, "count": len(state.base), "dead": state.dead,
-            "removed": state.removed, "end": state.end, "built": self._built,
+            "bits": self.bits, "layout": version.base.layout, "count": len(version.base), "dead": version.dead,
+            "removed": version.removed, "end": version.end, "built": self._built,
         }  # fmt: skip
-        arrays = {f"base_{name}": array for name, array in state.base.arrays().items()}
-        arrays |= {f"tail_{name}": array for name, array in state.tail.arrays().items()}
-        write_arrays(Path(path), header, {**arrays, "alive": state.alive})
+        arrays = {f"base_{name}": array for name, array in version.base.arrays().items()}
+        arrays |= {f"tail_{name}": array for name, array in version.tail.arrays().items()}
+        write_arrays(Path(path), header, {**arrays, "alive": version.alive})
 
     @classmethod
     def load(cls, path: str | Path, mmap: bool = True) -> Self:
@@ -255,31 +255,31 @@ class HammingIndex:
         }
         base = restore(bits, header["layout"], header["count"], parts)
         rows = arrays["tail_rows"]
-        tail = Run(bits, arrays["tail_codes"], rows, rows.size)
-        state = State(base, arrays["alive"], header["dead"], tail, header["removed"], header["end"])
-        return cls(bits, state, header["built"])
+        tail = Flat(bits, arrays["tail_codes"], rows, rows.size)
+        version = Version(base, arrays["alive"], header["dead"], tail, header["removed"], header["end"])
+        return cls(bits, version, header["built"])
 
     def stats(self) -> dict[str, Any]:
         """Rows, bytes, the arrangement, and what the last search did.
 
-        `rows` given out, `live` ones, `tail` codes not yet in the base, `bits`, `layout` ("rings", "sliced", "run"),
+        `rows` given out, `live` ones, `tail` codes not yet in the base, `bits`, `layout` ("rings", "sliced", "flat"),
         `bytes` of all arrays, `bytes_per_code`; of the last search `path`, `queries` and `touched` (codes looked at).
         """
-        state = self._state
-        size = sum(a.nbytes for a in state.base.arrays().values()) + state.alive.nbytes
-        size += state.tail.codes.nbytes + state.tail.rows.nbytes
+        version = self._version
+        size = sum(a.nbytes for a in version.base.arrays().values()) + version.alive.nbytes
+        size += version.tail.codes.nbytes + version.tail.rows.nbytes
         return {
-            "rows": state.end, "live": state.live, "tail": len(state.tail), "bits": self.bits,
-            "layout": state.base.layout, "bytes": size, "bytes_per_code": size / max(state.live, 1), **self._last,
+            "rows": version.end, "live": version.live, "tail": len(version.tail), "bits": self.bits,
+            "layout": version.base.layout, "bytes": size, "bytes_per_code": size / max(version.live, 1), **self._last,
         }  # fmt: skip
 
-    def _selection(self, allowed: "npt.ArrayLike | Selection | None", state: State) -> Selection | None:
+    def _selection(self, allowed: "npt.ArrayLike | Selection | None", version: Version) -> Selection | None:
         if allowed is None or isinstance(allowed, Selection):
             return allowed
-        return Selection(allowed, state.end, once=True)
+        return Selection(allowed, version.end, once=True)
 
     def _search_long(
-        self, asked: Words, most: int, base: Segment, tail: Run, mask: Bitmap, tail_mask: Bitmap
+        self, asked: Words, most: int, base: Layout, tail: Flat, mask: Bitmap, tail_mask: Bitmap
     ) -> tuple[Distances, Rows]:
         """`search` for long rankings: count the distances, then collect and sort what is near enough."""
         most = min(most, _count_allowed(base, mask, tail, tail_mask))
@@ -299,9 +299,11 @@ class HammingIndex:
         return distances, rows
 
     def _is_due(self) -> bool:
-        state = self._state
-        size = len(state.base)
-        return len(state.tail) > max(TAIL[0], size // TAIL[1]) or state.dead > max(DEAD[0], size // DEAD[1])
+        version = self._version
+        size = len(version.base)
+        return len(version.tail) > max(TAIL[0], size // TAIL[1]) or version.dead > max(
+            DEAD[0], size // DEAD[1]
+        )
 
     def _compact_if_due(self) -> None:
         if self._is_due() and not self._compacting.locked():
@@ -311,22 +313,22 @@ class HammingIndex:
         with self._compacting:
             if not always and not self._is_due():
                 return
-            before = self._state
+            before = self._version
             base = merged(before)
             if len(base) > 2 * self._built:
                 base, self._built = rearrange(base), len(base)
             with self._lock:
-                self._state = rebase(before, self._state, base)
+                self._version = rebase(before, self._version, base)
 
 
-def _apply(state: State, selection: Selection | None) -> tuple[Segment, Bitmap, Bitmap]:
+def _apply(version: Version, selection: Selection | None) -> tuple[Layout, Bitmap, Bitmap]:
     """What to search instead of the base, and the masks for it and for the tail."""
-    alive = state.alive if state.dead else NO_MASK
+    alive = version.alive if version.dead else NO_MASK
     if selection is None:
-        return state.base, alive, NO_MASK
-    base, masked = selection.apply(state.base)
+        return version.base, alive, NO_MASK
+    base, masked = selection.apply(version.base)
     if masked:
-        if state.dead:
+        if version.dead:
             shared = min(alive.size, selection.bitmap.size)
             alive = alive[:shared] & selection.bitmap[:shared]
         else:
@@ -334,13 +336,13 @@ def _apply(state: State, selection: Selection | None) -> tuple[Segment, Bitmap, 
     return base, alive, selection.bitmap
 
 
-def _count_allowed(base: Segment, mask: Bitmap, tail: Run, tail_mask: Bitmap) -> int:
+def _count_allowed(base: Layout, mask: Bitmap, tail: Flat, tail_mask: Bitmap) -> int:
     return len(flat.positions(base.rows, mask, len(base))) + len(
         flat.positions(tail.rows, tail_mask, len(tail))
     )
 
 
-def _search_base(base: Segment, queries: Words, mask: Bitmap, best: Keys, threads: int) -> int:
+def _search_base(base: Layout, queries: Words, mask: Bitmap, best: Keys, threads: int) -> int:
     """`base.search` on several threads: each takes some queries, or, of few queries, some of the codes."""
     if threads == 1 or (len(queries) == 1 and len(base) < SPLIT):
         return base.search(queries, mask, best)
@@ -369,7 +371,7 @@ def _search_base(base: Segment, queries: Words, mask: Bitmap, best: Keys, thread
     )
 
 
-def _collect(query: Words, radius: int, base: Segment, tail: Run, mask: Bitmap, tail_mask: Bitmap) -> Keys:
+def _collect(query: Words, radius: int, base: Layout, tail: Flat, mask: Bitmap, tail_mask: Bitmap) -> Keys:
     """The sorted keys of all allowed codes within `radius`."""
     keys, size = base.collect(query, radius, mask, np.empty(64, dtype=np.uint64), 0)
     keys, size = tail.collect(query, radius, tail_mask, keys, size)

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from taxohash.errors import TaxohashError
 from taxohash.hamming.arrange import take
-from taxohash.hamming.segments import Segment
+from taxohash.hamming.layouts import Layout
 from taxohash.hamming.words import check_rows
 
 TAKE = 4  # a prepared selection of at most 1/4 of the codes gets its own copy of them
@@ -25,10 +25,10 @@ class Selection:
         self.bitmap = _bitmap(allowed, end)
         self.count = int(np.bitwise_count(self.bitmap).sum())
         self._once = once
-        self._taken: tuple[Segment, Segment] | None = None
+        self._taken: tuple[Layout, Layout] | None = None
 
-    def apply(self, base: Segment) -> tuple[Segment, bool]:
-        """The segment to search instead of `base`, and whether the bitmap still has to be applied to it."""
+    def apply(self, base: Layout) -> tuple[Layout, bool]:
+        """The layout to search instead of `base`, and whether the bitmap still has to be applied to it."""
         if self.count * (TAKE_ONCE if self._once else TAKE) > len(base):
             return base, True
         if self._once and base.rows.size:  # to find the few codes, the row of every code would be asked for

@@ -1,4 +1,4 @@
-"""What a search sees, and how changes make the next such state out of it."""
+"""What a search sees, and how changes make the next such version out of it."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -6,25 +6,25 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from taxohash.hamming.arrange import make_segment, merge
+from taxohash.hamming.arrange import make_layout, merge
 from taxohash.hamming.centres import NO_MASK, NO_ROWS
 from taxohash.hamming.kernels import flat
 from taxohash.hamming.kernels.conventions import NOWHERE
-from taxohash.hamming.segments import Bitmap, Run, Segment
+from taxohash.hamming.layouts import Bitmap, Flat, Layout
 from taxohash.hamming.words import Rows, Words, width_of
 
 
 @dataclass(frozen=True)
-class State:
+class Version:
     """What a search sees. Never changed, only replaced, so that a search that has begun is not disturbed.
 
     The base is arranged for speed; the tail holds what was added or updated since. A row is alive in one of them.
     """
 
-    base: Segment
+    base: Layout
     alive: Bitmap  # of the rows in the base
     dead: int  # rows of the base that are not alive
-    tail: Run  # a removed code has row NOWHERE; the arrays are longer than what is in use
+    tail: Flat  # a removed code has row NOWHERE; the arrays are longer than what is in use
     removed: int  # codes in the tail that are not alive
     end: int  # the next row
 
@@ -33,26 +33,26 @@ class State:
         return len(self.base) - self.dead + len(self.tail) - self.removed
 
 
-def fresh(base: Segment, end: int) -> State:
-    """A state of nothing but a base whose rows are all alive."""
-    empty = Run(base.bits, np.empty(0, dtype=np.uint64), NO_ROWS, 0)
-    return State(base, _bitmap_of(base, end), 0, empty, 0, end)
+def fresh(base: Layout, end: int) -> Version:
+    """A version of nothing but a base whose rows are all alive."""
+    empty = Flat(base.bits, np.empty(0, dtype=np.uint64), NO_ROWS, 0)
+    return Version(base, _bitmap_of(base, end), 0, empty, 0, end)
 
 
-def _bitmap_of(base: Segment, end: int) -> Bitmap:
+def _bitmap_of(base: Layout, end: int) -> Bitmap:
     alive = np.zeros(end + 1, dtype=np.bool_)
     alive[base.rows if base.rows.size else slice(len(base))] = True
     return np.packbits(alive, bitorder="little")
 
 
-def merged(state: State) -> Segment:
-    """A base of all rows of `state` that are alive, arranged as its base is."""
-    kept = flat.positions(state.tail.rows, NO_MASK, len(state.tail))
-    words = state.tail.codes.reshape(-1, len(width_of(state.base.bits)))[kept].ravel()
-    return merge(state.base, state.alive, words, state.tail.rows[kept])
+def merged(version: Version) -> Layout:
+    """A base of all rows of `version` that are alive, arranged as its base is."""
+    kept = flat.positions(version.tail.rows, NO_MASK, len(version.tail))
+    words = version.tail.codes.reshape(-1, len(width_of(version.base.bits)))[kept].ravel()
+    return merge(version.base, version.alive, words, version.tail.rows[kept])
 
 
-def rearrange(base: Segment) -> Segment:
+def rearrange(base: Layout) -> Layout:
     """Decide anew how to arrange the codes of a base that has grown."""
     words, rows = base.words(), base.rows
     if rows.size:
@@ -60,11 +60,11 @@ def rearrange(base: Segment) -> Segment:
         words, rows = words.reshape(-1, len(width_of(base.bits)))[order].ravel(), rows[order]
         if rows[-1] == rows.size - 1:
             rows = NO_ROWS
-    return make_segment(base.bits, words, rows, None)
+    return make_layout(base.bits, words, rows, None)
 
 
-def rebase(before: State, now: State, base: Segment) -> State:
-    """The state `now` on a base made of `before`; what has changed between the two is kept."""
+def rebase(before: Version, now: Version, base: Layout) -> Version:
+    """The version `now` on a base made of `before`; what has changed between the two is kept."""
     alive = _bitmap_of(base, before.end)
     tail_before, tail_now = before.tail.rows[: len(before.tail)], now.tail.rows[: len(before.tail)]
     gone = np.unpackbits(before.alive & ~now.alive, bitorder="little").nonzero()[0]
@@ -72,21 +72,21 @@ def rebase(before: State, now: State, base: Segment) -> State:
     _clear(alive, gone)
     words = len(width_of(base.bits))
     first, last = len(before.tail), len(now.tail)
-    rest = Run(
+    rest = Flat(
         base.bits,
         now.tail.codes[first * words : last * words].copy(),
         now.tail.rows[first:last].copy(),
         last - first,
     )
-    return State(base, alive, len(gone), rest, int((rest.rows == NOWHERE).sum()), now.end)
+    return Version(base, alive, len(gone), rest, int((rest.rows == NOWHERE).sum()), now.end)
 
 
 def _clear(bitmap: Bitmap, rows: npt.NDArray[Any]) -> None:
     np.bitwise_and.at(bitmap, rows >> 3, ~np.left_shift(np.uint8(1), (rows & 7).astype(np.uint8)))
 
 
-def append(tail: Run, words: Words, rows: Rows) -> Run:
-    """The tail with more codes. Writes beyond what any earlier state can see, or into longer arrays."""
+def append(tail: Flat, words: Words, rows: Rows) -> Flat:
+    """The tail with more codes. Writes beyond what any earlier version can see, or into longer arrays."""
     width = words.shape[1]
     count = len(tail) + len(words)
     codes, numbers = tail.codes, tail.rows
@@ -97,22 +97,22 @@ def append(tail: Run, words: Words, rows: Rows) -> Run:
         numbers[: len(tail)] = tail.rows[: len(tail)]
     codes[len(tail) * width : count * width] = words.ravel()
     numbers[len(tail) : count] = rows
-    return Run(tail.bits, codes, numbers, count)
+    return Flat(tail.bits, codes, numbers, count)
 
 
-def without(state: State, rows: Rows) -> State:
-    """The state without `rows`, wherever they are."""
+def without(version: Version, rows: Rows) -> Version:
+    """The version without `rows`, wherever they are."""
     unique = np.unique(rows)
-    inside = unique[unique < 8 * state.alive.size]
-    held = inside[(state.alive[inside >> 3] >> (inside & 7).astype(np.uint8)) & 1 != 0]
+    inside = unique[unique < 8 * version.alive.size]
+    held = inside[(version.alive[inside >> 3] >> (inside & 7).astype(np.uint8)) & 1 != 0]
     if held.size:
-        alive = state.alive.copy()
+        alive = version.alive.copy()
         _clear(alive, held)
-        state = replace(state, alive=alive, dead=state.dead + held.size)
-    tail = state.tail
+        version = replace(version, alive=alive, dead=version.dead + held.size)
+    tail = version.tail
     hit = np.flatnonzero(np.isin(tail.rows[: len(tail)], unique.astype(np.uint32)))
     if hit.size:
         numbers = tail.rows.copy()
         numbers[hit] = NOWHERE
-        state = replace(state, tail=replace(tail, rows=numbers), removed=state.removed + hit.size)
-    return state
+        version = replace(version, tail=replace(tail, rows=numbers), removed=version.removed + hit.size)
+    return version

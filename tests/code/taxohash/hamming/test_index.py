@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from taxohash.errors import TaxohashError
-from taxohash.hamming import HammingIndex, arrange, index, segments
+from taxohash.hamming import HammingIndex, arrange, index, layouts
 from taxohash.hamming import centres as centres_module
-from taxohash.hamming.versions import State, merged
+from taxohash.hamming.versions import Version, merged
 from tests.support.hamming_oracle import KINDS, Codes, make_codes, nearest
 
 BITS = 48
@@ -28,7 +28,7 @@ def small_thresholds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a few hundred codes take the paths of millions."""
     monkeypatch.setattr(centres_module, "FEWEST_CODES", 300)
     monkeypatch.setattr(centres_module, "CODES_PER_CENTRE", 30)
-    for module in (arrange, segments):
+    for module in (arrange, layouts):
         monkeypatch.setattr(module, "SLICE_FROM", 300)
     monkeypatch.setattr(index, "TAIL", (40, 8))
     monkeypatch.setattr(index, "DEAD", (40, 8))
@@ -279,11 +279,11 @@ def test_changes_during_a_compaction_are_kept(monkeypatch: pytest.MonkeyPatch) -
     added = make_codes(rng, 30, 64, "uniform")
     made.add(added[:20])
 
-    def meanwhile(state: State) -> segments.Segment:
+    def meanwhile(version: Version) -> layouts.Layout:
         made.add(added[20:])
         made.remove([3, 501])
         made.update([4, 502], added[:2])
-        return merged(state)
+        return merged(version)
 
     monkeypatch.setattr(index, "merged", meanwhile)
     made.compact()
@@ -324,7 +324,7 @@ def test_stats_tell_what_a_search_did() -> None:
     made.search(make_codes(rng, 3, 64, "uniform"))
     stats = made.stats()
     assert (stats["rows"], stats["live"], stats["queries"], stats["touched"]) == (50, 50, 3, 150)
-    assert stats["path"] == stats["layout"] == "run"
+    assert stats["path"] == stats["layout"] == "flat"
 
 
 @pytest.mark.parametrize(

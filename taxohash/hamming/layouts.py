@@ -1,6 +1,6 @@
 """Three ways to keep a fixed set of codes, with the same operations.
 
-`Run`: the codes as words, in order. `Sliced`: bit-sliced blocks, for codes without structure. `Rings`: words grouped
+`Flat`: the codes as words, in order. `Sliced`: bit-sliced blocks, for codes without structure. `Rings`: words grouped
 around centres, for codes that cluster. None of them changes once made, so any number of threads may search them.
 """
 
@@ -24,7 +24,7 @@ SLICE_QUERIES = 8  # queries from which slicing on the way pays
 BUDGET = 8  # rings go cell by cell for all queries that would each look at 1/8 of the codes
 
 
-class Segment(Protocol):
+class Layout(Protocol):
     """A fixed set of codes."""
 
     @property
@@ -60,14 +60,14 @@ class Segment(Protocol):
 
 
 @dataclass(frozen=True)
-class Run:
+class Flat:
     """Codes as words: uint64[N * W]; `count` of them are in use."""
 
     bits: int
     codes: Words
     rows: RowNumbers
     count: int
-    layout = "run"
+    layout = "flat"
 
     def __len__(self) -> int:
         return self.count
@@ -127,7 +127,7 @@ class Sliced:
         return (stop - start) * len(queries)
 
     def histogram(self, query: Words, mask: Bitmap, counts: npt.NDArray[np.int64]) -> None:
-        self._run().histogram(query, mask, counts)
+        self._flat().histogram(query, mask, counts)
 
     def collect(self, query: Words, radius: int, mask: Bitmap, keys: Keys, size: int) -> tuple[Keys, int]:
         width = width_of(self.bits)
@@ -143,8 +143,8 @@ class Sliced:
     def arrays(self) -> Arrays:
         return {"blocks": self.blocks, "rows": self.rows}
 
-    def _run(self) -> Run:
-        return Run(self.bits, self.words(), self.rows, self.count)
+    def _flat(self) -> Flat:
+        return Flat(self.bits, self.words(), self.rows, self.count)
 
 
 @dataclass(frozen=True)
@@ -205,13 +205,13 @@ class Rings:
         return near, radii
 
 
-def bring(run: Run, queries: Words, mask: Bitmap, best: Keys, ordered: bool) -> None:
-    """Bring the codes of `run` into heaps that may hold others already, sliced on the way for many queries."""
-    width = width_of(run.bits)
-    if len(queries) >= SLICE_QUERIES and run.count >= SLICE_FROM:
-        words = run.words()
+def bring(part: Flat, queries: Words, mask: Bitmap, best: Keys, ordered: bool) -> None:
+    """Bring the codes of `part` into heaps that may hold others already, sliced on the way for many queries."""
+    width = width_of(part.bits)
+    if len(queries) >= SLICE_QUERIES and part.count >= SLICE_FROM:
+        words = part.words()
         bitslice.scan_sliced(
-            width, run.bits, NO_WORDS, words, run.rows, mask, 0, run.count, queries, best, ordered
+            width, part.bits, NO_WORDS, words, part.rows, mask, 0, part.count, queries, best, ordered
         )
     else:
-        flat.scan_each(width, run.codes, run.rows, mask, 0, run.count, queries, best, ordered)
+        flat.scan_each(width, part.codes, part.rows, mask, 0, part.count, queries, best, ordered)

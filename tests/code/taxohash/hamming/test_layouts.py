@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from taxohash.hamming.arrange import arrange, find_bodies, keep_flat, make_segment, merge, take
+from taxohash.hamming.arrange import arrange, find_bodies, keep_flat, make_layout, merge, take
 from taxohash.hamming.centres import NO_MASK, NO_ROWS, Centres
 from taxohash.hamming.kernels import flat
 from taxohash.hamming.kernels.blocks import pick
 from taxohash.hamming.kernels.conventions import EMPTY, LOW
-from taxohash.hamming.segments import (
+from taxohash.hamming.layouts import (
+    Flat,
+    Layout,
     Rings,
-    Run,
-    Segment,
     Sliced,
 )
 from taxohash.hamming.words import from_words, to_words, width_of
@@ -31,18 +31,18 @@ def in_rings(bits: int, codes: Codes, rng: np.random.Generator) -> Rings:
     return arrange(bits, words, NO_ROWS, grouped, *grouped.assign(words, width_of(bits)))
 
 
-def arrangements(bits: int, codes: Codes, rng: np.random.Generator) -> list[Segment]:
+def arrangements(bits: int, codes: Codes, rng: np.random.Generator) -> list[Layout]:
     words = to_words(codes, bits).ravel()
     return [
-        Run(bits, words, NO_ROWS, len(codes)),
+        Flat(bits, words, NO_ROWS, len(codes)),
         keep_flat(bits, words, NO_ROWS),
         in_rings(bits, codes, rng),
     ]
 
 
-def search(segment: Segment, queries: Codes, k: int, mask: npt.NDArray[np.uint8] = NO_MASK) -> Answer:
+def search(layout: Layout, queries: Codes, k: int, mask: npt.NDArray[np.uint8] = NO_MASK) -> Answer:
     best = np.full((len(queries), k), EMPTY)
-    segment.search(to_words(queries, segment.bits), mask, best)
+    layout.search(to_words(queries, layout.bits), mask, best)
     held = int(np.count_nonzero(best[0] != EMPTY))
     near, rows = np.empty((len(queries), held), np.int32), np.empty((len(queries), held), np.int64)
     flat.finish(best, near, rows)
@@ -75,20 +75,20 @@ def test_every_arrangement_finds_what_a_naive_scan_finds(
         queries[:, -1] &= (0xFF << (8 - bits % 8)) & 0xFF
     allowed = np.flatnonzero(rng.random(count) < 0.3)
     radius = bits // 8
-    for segment in arrangements(bits, codes, rng):
+    for layout in arrangements(bits, codes, rng):
         for asked in (queries, queries[:1]):
-            for answer, wanted in zip(search(segment, asked, k), nearest(codes, asked, k), strict=True):
+            for answer, wanted in zip(search(layout, asked, k), nearest(codes, asked, k), strict=True):
                 np.testing.assert_array_equal(answer, wanted)
-        filtered = search(segment, queries, k, bitmap(allowed, count))
+        filtered = search(layout, queries, k, bitmap(allowed, count))
         for answer, wanted in zip(filtered, nearest(codes, queries, k, allowed), strict=True):
             np.testing.assert_array_equal(answer, wanted)
-        keys, size = segment.collect(
+        keys, size = layout.collect(
             to_words(queries, bits)[0], radius, bitmap(allowed, count), np.empty(1, np.uint64), 0
         )
         inside = allowed[distances(codes[allowed], queries[0]) <= radius]
         np.testing.assert_array_equal(np.sort(keys[:size] & LOW), inside)
         counts = np.zeros(bits + 1, dtype=np.int64)
-        segment.histogram(to_words(queries, bits)[0], bitmap(allowed, count), counts)
+        layout.histogram(to_words(queries, bits)[0], bitmap(allowed, count), counts)
         np.testing.assert_array_equal(
             counts, np.bincount(distances(codes[allowed], queries[0]), minlength=bits + 1)
         )
@@ -142,9 +142,9 @@ def test_a_part_keeps_its_arrangement_and_answers_alike(bits: int) -> None:
     codes = make_codes(rng, MANY, bits, "clustered")
     queries = make_codes(rng, 3, bits, "clustered")
     kept = np.flatnonzero(rng.random(MANY) < 0.95)
-    for segment in arrangements(bits, codes, rng):
-        part = take(segment, bitmap(kept, MANY))
-        assert isinstance(part, Rings) == isinstance(segment, Rings)
+    for layout in arrangements(bits, codes, rng):
+        part = take(layout, bitmap(kept, MANY))
+        assert isinstance(part, Rings) == isinstance(layout, Rings)
         for answer, wanted in zip(search(part, queries, 10), nearest(codes, queries, 10, kept), strict=True):
             np.testing.assert_array_equal(answer, wanted)
 
@@ -158,9 +158,9 @@ def test_merging_brings_rows_in_wherever_they_belong(bits: int) -> None:
     stayed = np.setdiff1d(np.arange(MANY), moved)
     changed = codes.copy()
     changed[moved] = make_codes(rng, 200, bits, "clustered")
-    for segment in arrangements(bits, codes, rng):
+    for layout in arrangements(bits, codes, rng):
         words = to_words(changed[moved], bits).ravel()
-        merged = merge(segment, bitmap(stayed, MANY), words, moved.astype(np.uint32))
+        merged = merge(layout, bitmap(stayed, MANY), words, moved.astype(np.uint32))
         assert len(merged) == MANY
         for answer, wanted in zip(search(merged, queries, 20), nearest(changed, queries, 20), strict=True):
             np.testing.assert_array_equal(answer, wanted)
@@ -171,15 +171,15 @@ def test_codes_that_cluster_get_rings_and_others_do_not() -> None:
     for kind, expected in (("clustered", Rings), ("duplicates", Rings), ("uniform", Sliced)):
         codes = make_codes(rng, 30_000, 64, kind)
         words = to_words(codes, 64).ravel()
-        assert isinstance(make_segment(64, words, NO_ROWS, None), expected)
+        assert isinstance(make_layout(64, words, NO_ROWS, None), expected)
         centres = to_words(make_codes(rng, 7, 64, kind), 64)
-        assert isinstance(make_segment(64, words, NO_ROWS, centres), expected)
+        assert isinstance(make_layout(64, words, NO_ROWS, centres), expected)
 
 
 def test_rings_look_at_few_codes_of_a_cluster() -> None:
     rng = np.random.default_rng(0)
     codes = make_codes(rng, 30_000, 64, "clustered")
-    segment = make_segment(64, to_words(codes, 64).ravel(), NO_ROWS, None)
+    layout = make_layout(64, to_words(codes, 64).ravel(), NO_ROWS, None)
     queries = to_words(make_codes(rng, 50, 64, "clustered"), 64)
     best = np.full((50, 10), EMPTY)
-    assert segment.search(queries, NO_MASK, best) < 50 * 30_000 / 4
+    assert layout.search(queries, NO_MASK, best) < 50 * 30_000 / 4
