@@ -4,6 +4,7 @@ A code of `bits` bits is stored in ceil(bits/8) bytes, most significant bit firs
 """
 
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,36 @@ def code_bytes(bits: int) -> int:
     return (bits + 7) // 8
 
 
+def check(codes: npt.ArrayLike, bits: int, what: str = "codes", rows: int | None = None) -> Codes:
+    """The codes as an array, if they are packed codes of `bits` bits: uint8[N, ceil(bits/8)], padding zero.
+
+    Args:
+        what: names them in errors.
+        rows: N, where it is known how many there must be.
+
+    Raises:
+        TaxohashError: another dtype or shape, or a set bit beyond `bits`, which would count in every distance.
+    """
+    if bits < 1:
+        raise TaxohashError(f"{what} have {bits} bits: a code has at least one")
+    try:
+        array: npt.NDArray[Any] = np.asarray(codes)
+    except ValueError:  # rows of different lengths
+        array = np.empty(0, object)
+    width = code_bytes(bits)
+    fits = array.ndim == 2 and array.shape[1] == width and (rows is None or len(array) == rows)
+    if array.dtype != np.uint8 or not fits:
+        raise TaxohashError(
+            f"{what} are {array.dtype}{list(array.shape)}: {bits} bits need "
+            f"uint8[{'N' if rows is None else rows}, {width}], packed by taxohash.codes.pack or numpy.packbits"
+        )
+    if bits % 8 and len(array) and int(np.bitwise_or.reduce(array[:, -1])) & (0xFF >> bits % 8):
+        raise TaxohashError(
+            f"{what} have bits set beyond the first {bits}: pass their own bits, or clear the padding"
+        )
+    return array
+
+
 def pack(outputs: npt.NDArray[np.float32]) -> Codes:
     """Binarise network outputs float[N, bits] with b = 1 where f >= 0; uint8[N, ceil(bits/8)]."""
     return np.packbits(outputs >= 0, axis=1)
@@ -27,13 +58,9 @@ def unpack(codes: Codes, bits: int) -> npt.NDArray[np.uint8]:
     """The bits of packed codes: uint8[N, bits] of 0 and 1.
 
     Raises:
-        TaxohashError: the codes do not have ceil(bits/8) bytes a row.
+        TaxohashError: see `check`.
     """
-    if codes.ndim != 2 or codes.shape[1] != code_bytes(bits):
-        raise TaxohashError(
-            f"codes have shape {codes.shape}; {bits} bits need [N, {code_bytes(bits)}]: pass the bits they were made with"
-        )
-    return np.unpackbits(codes, axis=1, count=bits)
+    return np.unpackbits(check(codes, bits), axis=1, count=bits)
 
 
 @dataclass(frozen=True)

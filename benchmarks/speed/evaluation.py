@@ -23,13 +23,13 @@ import numpy as np
 import numpy.typing as npt
 import typer
 
+from taxohash.codes import Codes
 from taxohash.metrics.gain import discounts
 from taxohash.protocols import evaluate
 from taxohash.taxonomy import Taxonomy
 
 BITS, QUERIES, DATABASE = 64, 10_000, 50_000
 TREE = Taxonomy("cifar100", tuple((f"s{c // 5}", f"c{c}") for c in range(100)), ("superclass", "class"))
-Codes = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
 
 

@@ -1,13 +1,11 @@
 """Checks of values before anything is written."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import numpy as np
-import numpy.typing as npt
 
 from services.codestore.records import Item
-from taxohash.codes import code_bytes
 from taxohash.errors import TaxohashError
 
 MAX_ID = 200
@@ -75,22 +73,3 @@ def check_item(item: Item, labels: int) -> Item:
             f"thumbnail of item {item.id!r} is not bytes, at most {MAX_THUMBNAIL}: make it smaller"
         )
     return item
-
-
-def check_codes(ids: Sequence[str], codes: npt.NDArray[np.uint8], bits: int) -> npt.NDArray[np.uint8]:
-    """The codes, contiguous.
-
-    Raises:
-        TaxohashError: they are not uint8[len(ids), ceil(bits/8)], or a padding bit is set.
-    """
-    shape = (len(ids), code_bytes(bits))
-    if not isinstance(codes, np.ndarray) or codes.dtype != np.uint8 or codes.shape != shape:
-        found = f"{codes.dtype}{list(codes.shape)}" if isinstance(codes, np.ndarray) else type(codes).__name__
-        raise TaxohashError(
-            f"codes are {found}; {shape[0]} ids of {bits} bits need uint8{list(shape)}: pack them so"
-        )
-    if bits % 8 and np.any(codes[:, -1] & ((1 << (8 - bits % 8)) - 1)):
-        raise TaxohashError(
-            f"codes have bits set beyond the {bits} of the generation: padding bits must be zero"
-        )
-    return np.ascontiguousarray(codes)

@@ -5,13 +5,13 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from services.codestore.checks import check_codes, check_ids
+from services.codestore.checks import check_ids
 from services.codestore.collection import CollectionReader
 from services.codestore.connection import Call
 from services.codestore.keys import check_name, segment_key, segments_of
 from services.codestore.records import GenerationRef, Position, Snapshot
 from services.codestore.wire import by_segment, lines, unpack_segment
-from taxohash.codes import code_bytes
+from taxohash.codes import check, code_bytes
 from taxohash.errors import TaxohashError
 
 
@@ -42,7 +42,7 @@ class StoredCodes(CollectionReader):
         opened = self._open(collection)
         bits = self._status(opened).ref(collection, generation_id).bits
         listed = check_ids(ids)
-        codes = check_codes(listed, codes, bits)
+        codes = check(codes, bits, f"codes of {len(listed)} ids", rows=len(listed))
         parts = [
             (
                 segment,

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from taxohash.codes import check, code_bytes
 from taxohash.errors import TaxohashError
 
 Words = npt.NDArray[np.uint64]
@@ -27,30 +28,22 @@ def to_words(codes: npt.ArrayLike, bits: int, what: str = "codes") -> Words:
     The order of bits inside a word does not matter to a Hamming distance, so bytes are copied as they lie.
 
     Raises:
-        TaxohashError: wrong dtype or shape, or a set bit beyond `bits` (it would count in every distance).
+        TaxohashError: see `codes.check`.
     """
-    array = np.asarray(codes)
-    width = (bits + 7) // 8
-    if array.dtype != np.uint8:
-        raise TaxohashError(f"{what} have dtype {array.dtype}: pass packed uint8 codes (numpy.packbits)")
-    if array.ndim != 2 or array.shape[1] != width:
-        raise TaxohashError(f"{what} have shape {array.shape}: {bits} bits need [N, {width}]")
-    if bits % 8 and len(array) and int(np.bitwise_or.reduce(array[:, -1])) & ((1 << (8 - bits % 8)) - 1):
-        raise TaxohashError(
-            f"{what} have bits set beyond the first {bits}: pad with zeros or pass the right bits"
-        )
+    array = check(codes, bits, what)
+    width = code_bytes(bits)
     if width % 8 == 0:
         words = np.ascontiguousarray(array).view(np.uint64)
         flags = words.flags  # the kernels are compiled for aligned, writable arrays
         return words if flags.aligned and flags.writeable else words.copy()
-    padded = np.zeros((len(array), (width + 7) // 8 * 8), dtype=np.uint8)
+    padded = np.zeros((len(array), 8 * len(width_of(bits))), dtype=np.uint8)
     padded[:, :width] = array
     return padded.view(np.uint64)
 
 
 def from_words(words: Words, bits: int) -> npt.NDArray[np.uint8]:
     """The packed codes uint8[N, ceil(bits/8)] that `to_words` made `words` from."""
-    return np.ascontiguousarray(words.view(np.uint8)[:, : (bits + 7) // 8])
+    return np.ascontiguousarray(words.view(np.uint8)[:, : code_bytes(bits)])
 
 
 def check_rows(rows: npt.ArrayLike, end: int, what: str = "rows") -> Rows:

@@ -11,12 +11,12 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from taxohash.codes import Codes
 from taxohash.hamming.kernels.intrinsics import popcount
 from taxohash.metrics.grades import Grades
 from taxohash.metrics.ranking import Ranking
 from taxohash.runtime.kernel_cache import OPTIONS
 
-Codes = npt.NDArray[np.uint8]
 Distances = Callable[[slice], npt.NDArray[Any]]
 Vectors = npt.NDArray[np.floating]
 BLOCK_CELLS = 4_000_000

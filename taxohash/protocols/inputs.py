@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from taxohash.codes import code_bytes
+from taxohash.codes import check
 from taxohash.errors import TaxohashError
 from taxohash.taxonomy import Taxonomy
 
@@ -28,18 +28,7 @@ def check_items(name: str, items: Array, bits: int | None) -> None:
                 f"{name} contain NaN or infinity: evaluate a network whose outputs are finite"
             )
         return
-    if items.dtype != np.uint8:
-        raise TaxohashError(
-            f"{name} are {items.dtype}: give packed uint8 codes, or leave out bits= for real vectors"
-        )
-    if bits < 1 or items.shape[1] != code_bytes(bits):
-        raise TaxohashError(
-            f"{name} have {items.shape[1]} bytes a row, {bits} bits need {code_bytes(bits)}: pass their own bits"
-        )
-    if bits % 8 and (items[:, -1] & (0xFF >> bits % 8)).any():
-        raise TaxohashError(
-            f"{name} have padding bits set after bit {bits}: pack them with taxohash.codes.pack"
-        )
+    check(items, bits, name)
 
 
 def check_labels(name: str, labels: Array, rows: int, taxonomy: Taxonomy, many: bool) -> None:

@@ -3,7 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
-Codes = npt.NDArray[np.uint8]
+from taxohash.codes import Codes
+
 Answer = tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]
 
 LENGTHS = (8, 12, 45, 48, 64, 65, 128, 1000, 1024)  # of one word, two words and sixteen

@@ -22,6 +22,7 @@ from taxohash.hamming.kernels.intrinsics import (
     CODES,
     LANES,
     block_size,
+    code_planes,
     compare,
     compare_ahead,
     count_planes,
@@ -34,7 +35,7 @@ FETCHERS = 4  # queries of a batch that fetch the next block: together they touc
 @nb.njit(**OPTIONS)
 def _prepare(width, bits, queries, slots, ones, flips):  # type: ignore[no-untyped-def]
     """For queries uint64[Q, W]: which planes to add, |q|, and whether these are the planes of its clear bits."""
-    planes, head = (bits + 7) // 8 * 8, (1 + count_planes(width)) * LANES
+    planes, head = code_planes(bits), (1 + count_planes(width)) * LANES
     for q in range(queries.shape[0]):
         for w in range(len(width)):
             ones[q] += np.int64(popcount(queries[q, w]))
@@ -86,7 +87,7 @@ def scan_sliced(width, bits, blocks, words, rows, mask, start, stop, queries, be
 
     The codes come from `blocks`, or, where that is empty, from `words`, sliced on the way. `ordered` as in `scan`.
     """
-    many, planes, count = queries.shape[0], (bits + 7) // 8 * 8, count_planes(width)
+    many, planes, count = queries.shape[0], code_planes(bits), count_planes(width)
     size = block_size(width, bits)
     slots = np.zeros((many, 32 * len(width)), np.int32)
     ones, flips = np.zeros(many, np.int64), np.zeros(many, np.bool_)
@@ -123,7 +124,7 @@ def scan_sliced(width, bits, blocks, words, rows, mask, start, stop, queries, be
 def collect_sliced(width, bits, blocks, rows, mask, stop, query, radius, keys, size):  # type: ignore[no-untyped-def]
     """`collect` over the first `stop` codes of `blocks`."""
     length, count = block_size(width, bits), count_planes(width)
-    limit = min(radius, (bits + 7) // 8 * 8) + 1
+    limit = min(radius, code_planes(bits)) + 1
     slots = np.zeros((1, 32 * len(width)), np.int32)
     ones, flips = np.zeros(1, np.int64), np.zeros(1, np.bool_)
     _prepare(width, bits, query.reshape(1, len(width)), slots, ones, flips)

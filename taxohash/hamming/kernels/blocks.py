@@ -9,7 +9,14 @@ import numba as nb
 import numpy as np
 
 from taxohash.hamming.kernels.conventions import OPTIONS
-from taxohash.hamming.kernels.intrinsics import CODES, LANES, add_planes, block_size, count_planes
+from taxohash.hamming.kernels.intrinsics import (
+    CODES,
+    LANES,
+    add_planes,
+    block_size,
+    code_planes,
+    count_planes,
+)
 
 WHOLE = 24  # codes wanted of one block from which transposing all of it is cheaper
 
@@ -41,7 +48,7 @@ def transpose(tile):  # type: ignore[no-untyped-def]
 @nb.njit(**OPTIONS)
 def slice_block(width, bits, words, start, stop, block):  # type: ignore[no-untyped-def]
     """Write the codes at positions start..stop-1 of words uint64[N * W], at most CODES of them, as a block."""
-    size, planes, head = len(width), (bits + 7) // 8 * 8, (1 + count_planes(width)) * LANES
+    size, planes, head = len(width), code_planes(bits), (1 + count_planes(width)) * LANES
     tile = np.empty(CODES, np.uint64)
     slots = np.zeros(64 * size, np.int32)
     for i in range(LANES):
@@ -63,7 +70,7 @@ def slice_block(width, bits, words, start, stop, block):  # type: ignore[no-unty
 @nb.njit(**OPTIONS)
 def unslice_block(width, bits, block, words, start, stop):  # type: ignore[no-untyped-def]
     """The inverse of `slice_block`: write the block's codes to positions start..stop-1 of words uint64[N * W]."""
-    size, planes, head = len(width), (bits + 7) // 8 * 8, (1 + count_planes(width)) * LANES
+    size, planes, head = len(width), code_planes(bits), (1 + count_planes(width)) * LANES
     tile = np.empty(CODES, np.uint64)
     for w in range(size):
         used = min(64, planes - 64 * w)
@@ -105,7 +112,7 @@ def unslice_all(width, bits, blocks, total):  # type: ignore[no-untyped-def]
 @nb.njit(**OPTIONS)
 def pick(width, bits, blocks, wanted):  # type: ignore[no-untyped-def]
     """The words uint64[n * W] of the codes at positions wanted int64[n], ascending."""
-    size, planes, head = block_size(width, bits), (bits + 7) // 8 * 8, (1 + count_planes(width)) * LANES
+    size, planes, head = block_size(width, bits), code_planes(bits), (1 + count_planes(width)) * LANES
     words, tile = np.empty(wanted.size * len(width), np.uint64), np.empty(CODES * len(width), np.uint64)
     first = 0
     while first < wanted.size:

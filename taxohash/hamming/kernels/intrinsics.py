@@ -57,9 +57,15 @@ def count_planes(width: Any) -> Any:
 
 
 @jitable
+def code_planes(bits: Any) -> Any:
+    """Planes that hold the bits of codes: whole bytes of them, as codes come packed."""
+    return (bits + 7) // 8 * 8
+
+
+@jitable
 def block_size(width: Any, bits: Any) -> Any:
     """Words of one block of codes of `bits` bits."""
-    return (1 + count_planes(width) + (bits + 7) // 8 * 8) * LANES
+    return (1 + count_planes(width) + code_planes(bits)) * LANES
 
 
 def _data(context: Any, builder: Any, kind: Any, array: Any) -> Any:

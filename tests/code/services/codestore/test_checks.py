@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.codestore.checks import MAX_THUMBNAIL, check_codes, check_ids, check_item
+from services.codestore.checks import MAX_THUMBNAIL, check_ids, check_item
 from services.codestore.records import Item
 from taxohash.errors import TaxohashError
 
@@ -70,36 +70,3 @@ def test_an_item_out_of_bounds_is_refused(changes: dict[str, Any], message: str)
 
 def test_a_numpy_label_is_a_label() -> None:
     assert check_item(Item("a", np.int32(2)), 3).label == 2  # type: ignore[arg-type]
-
-
-@given(st.integers(1, 40), st.integers(0, 5), st.randoms())
-def test_codes_are_taken_if_and_only_if_their_padding_is_zero(bits: int, count: int, random: Any) -> None:
-    codes = np.packbits(
-        np.random.default_rng(random.getrandbits(32)).integers(0, 2, (count, bits), np.uint8), axis=1
-    )
-    ids = [str(number) for number in range(count)]
-    assert np.array_equal(check_codes(ids, codes, bits), codes)
-    if bits % 8 and count:
-        codes[-1, -1] |= 1
-        with pytest.raises(TaxohashError, match="padding bits must be zero"):
-            check_codes(ids, codes, bits)
-
-
-@pytest.mark.parametrize(
-    "codes",
-    [
-        np.zeros((2, 2), np.uint8),
-        np.zeros((1, 1), np.uint8),
-        np.zeros((2, 1), np.int8),
-        np.zeros(2, np.uint8),
-        [[0], [0]],
-    ],
-)
-def test_codes_of_another_shape_are_refused(codes: Any) -> None:
-    with pytest.raises(TaxohashError, match=r"need uint8\[2, 1\]: pack them so"):
-        check_codes(["a", "b"], codes, 8)
-
-
-def test_codes_become_contiguous() -> None:
-    codes = np.arange(20, dtype=np.uint8).reshape(10, 2)[::2]
-    assert check_codes(list("abcde"), codes, 16).flags.c_contiguous

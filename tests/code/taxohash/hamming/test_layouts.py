@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from taxohash.codes import Codes
 from taxohash.hamming.arrange import arrange, find_bodies, keep_flat, make_layout, merge, take
 from taxohash.hamming.centres import NO_MASK, NO_ROWS, Centres
 from taxohash.hamming.kernels import flat
@@ -18,7 +19,7 @@ from taxohash.hamming.layouts import (
     Sliced,
 )
 from taxohash.hamming.words import from_words, to_words, width_of
-from tests.support.hamming_oracle import KINDS, LENGTHS, Answer, Codes, distances, make_codes, nearest
+from tests.support.hamming_oracle import KINDS, LENGTHS, Answer, distances, make_codes, nearest
 
 MANY = 9000  # codes enough for several blocks and for slicing
 

@@ -1,14 +1,12 @@
 """Rankers against loops over pairs."""
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from taxohash import metrics as m
-
-Codes = npt.NDArray[np.uint8]
+from taxohash.codes import Codes
 
 
 def problem(seed: int, queries: int, items: int, bits: int) -> tuple[Codes, Codes, m.Grades]:

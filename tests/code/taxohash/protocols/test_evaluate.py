@@ -7,12 +7,12 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from taxohash.codes import Codes
 from taxohash.errors import TaxohashError
 from taxohash.protocols import PROTOCOLS, evaluate
 from taxohash.taxonomy import Taxonomy
 from taxohash.taxonomy.similarity import height_similarity
 
-Codes = npt.NDArray[np.uint8]
 CIFAR = Taxonomy("cifar", tuple((f"s{c // 5}", f"c{c}") for c in range(100)), ("superclass", "class"))
 SMALL = Taxonomy(
     "small", tuple((f"a{c // 4}", f"b{c // 2}", f"c{c}") for c in range(8)), ("top", "middle", "leaf")
@@ -187,8 +187,8 @@ def test_vectors_have_no_radius() -> None:
     [
         ({"protocol": "p1"}, "there is no protocol 'p1'"),
         ({"ties": "none"}, "there is no tie policy 'none'"),
-        ({"bits": 20}, "query codes have 2 bytes a row, 20 bits need 3"),
-        ({"bits": 9}, "query codes have padding bits set after bit 9"),
+        ({"bits": 20}, r"query codes are uint8\[\d+, 2\]: 20 bits need uint8\[N, 3\]"),
+        ({"bits": 9}, "query codes have bits set beyond the first 9"),
         ({"bits": None}, "query codes are uint8: give real vectors"),
         ({"query_codes": np.zeros((0, 2), np.uint8)}, r"query codes have shape \(0, 2\)"),
         ({"database_codes": np.zeros((200, 2))}, "database codes are float64"),
