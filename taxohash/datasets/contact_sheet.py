@@ -1,6 +1,5 @@
 """Contact sheets: the first images of every label of a top-level class, one line a label, to look at."""
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 from taxohash.datasets.dataset import Dataset
 from taxohash.errors import TaxohashError
 from taxohash.images import decode
+from taxohash.runtime.atomic import replacing
 
 CELL = 64  # pixels, height and width of a picture
 COLUMNS = 12
@@ -94,13 +94,6 @@ def _file_name(name: str) -> str:
 
 
 def _save(sheet: Image.Image, file: Path) -> Path:
-    stream = io.BytesIO()
-    sheet.save(stream, "PNG")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(stream.getvalue())
-    except OSError as error:
-        raise TaxohashError(
-            f"contact sheet {file} cannot be written ({error.strerror}): name another folder"
-        ) from None
+    with replacing(file) as draft:
+        sheet.save(draft, "PNG")
     return file

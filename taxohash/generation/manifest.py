@@ -7,13 +7,13 @@ hashers, which look alike, can never be mixed.
 
 import hashlib
 import json
-import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from taxohash.errors import TaxohashError
 from taxohash.images import Preprocessing
+from taxohash.runtime.atomic import write_json
 from taxohash.taxonomy import Taxonomy
 
 MANIFEST = "generation.json"
@@ -68,12 +68,7 @@ class Generation:
             **{**self.__dict__, "files": {name: file_sha256(folder / name) for name in names}}
         )
         data = {"format": FORMAT, "id": sealed.id, **asdict(sealed)}
-        draft = folder / (MANIFEST + ".part")
-        with draft.open("w", encoding="utf-8") as out:
-            out.write(json.dumps(data, indent=1, sort_keys=True) + "\n")
-            out.flush()
-            os.fsync(out.fileno())
-        os.replace(draft, folder / MANIFEST)
+        write_json(folder / MANIFEST, data, sort_keys=True)
         return sealed
 
     @classmethod

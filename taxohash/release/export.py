@@ -3,7 +3,6 @@
 import contextlib
 import os
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from taxohash.generation.hasher import CENTRES, CODES, MODEL, Model
 from taxohash.generation.manifest import MANIFEST, Generation, file_sha256
 from taxohash.images import Pixels
 from taxohash.release.onnx import check_equal, write_onnx
+from taxohash.runtime.atomic import drafting, place
 from taxohash.runtime.progress import bars
 from taxohash.runtime.provenance import UNKNOWN, revision
 from taxohash.training.run import WEIGHTS, Run
@@ -44,10 +44,8 @@ def export(
         return made
     from taxohash.objectives import config_of  # torch, and seconds: only where there is something to make
 
-    network = run.network()
-    root.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=root))
-    try:
+    network, objective = run.trained(dataset)
+    with drafting(root) as draft:
         shutil.copyfile(run.folder / WEIGHTS, draft / WEIGHTS)
         shutil.copyfile(run.folder / REPORT, draft / REPORT)
         dataset.taxonomy.save(draft / "taxonomy.json")
@@ -57,12 +55,11 @@ def export(
         check_equal(network, hasher, asked[:CHECKED_IMAGES])
         database = _encode(hasher, dataset.pixels(run.config.split, network.preprocessing))
         np.save(draft / CODES, database, allow_pickle=False)
-        centres = run.objective(dataset).class_codes()
-        if centres is not None:
+        if (centres := objective.class_codes()) is not None:
             np.save(draft / CENTRES, pack(centres.numpy()), allow_pickle=False)
         generation = Generation(
             bits=run.config.bits,
-            objective={"name": run.config.objective, "config": config_of(run.objective(dataset))},
+            objective={"name": run.config.objective, "config": config_of(objective)},
             network=run.config.network,
             preprocessing=network.preprocessing,
             taxonomy_sha256=dataset.taxonomy.sha256,
@@ -75,15 +72,8 @@ def export(
             reference=_reference(hasher.encode(asked[:CHECKED_IMAGES]), database, dataset, run),
         ).write(draft)
         final = root / generation.id
-        if final.exists() and _sound(final):
-            shutil.rmtree(draft)
-        else:
-            shutil.rmtree(final, ignore_errors=True)
-            draft.chmod(0o755)
-            draft.rename(final)
-    except BaseException:
-        shutil.rmtree(draft, ignore_errors=True)
-        raise
+        if not (final.exists() and _sound(final)):
+            place(draft, final)
     return final
 
 

@@ -1,4 +1,4 @@
-"""Files and folders that are either whole or absent."""
+"""The one way to write files and folders: whole or not at all, on disk before they get their name."""
 
 import errno
 import json
@@ -20,23 +20,50 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         TaxohashError: no space, or no permission to write there.
     """
-    try:
+    with _one_line(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
         os.close(handle)
-    except OSError as error:
-        raise _unwritable(path, error) from None
-    draft = Path(name)
-    try:
+        draft = Path(name)
+        try:
+            yield draft
+            _sync(draft)
+            draft.chmod(0o644)
+            os.replace(draft, path)
+            _sync(path.parent)
+        finally:
+            draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def drafting(parent: Path) -> Iterator[Path]:
+    """A new folder in `parent` that vanishes when the block ends, unless `place` gave it a name.
+
+    Raises:
+        TaxohashError: no space, or no permission to write there.
+    """
+    with _one_line(parent), _draft(parent) as draft:
         yield draft
-        with draft.open("rb+") as file:
-            os.fsync(file.fileno())
-        draft.chmod(0o644)
-        os.replace(draft, path)
-    except OSError as error:
-        raise _unwritable(path, error) from None
-    finally:
-        draft.unlink(missing_ok=True)
+
+
+def place(draft: Path, out: Path) -> None:
+    """Give a drafted folder its name beside it; a folder that has the name makes way.
+
+    Raises:
+        TaxohashError: no space, or no permission to write there.
+    """
+    with _one_line(out):
+        for file in draft.rglob("*"):
+            _sync(file)
+        _sync(draft)
+        draft.chmod(0o755)
+        if out.exists():
+            with _draft(out.parent) as aside:
+                out.rename(aside / out.name)
+                draft.rename(out)
+        else:
+            draft.rename(out)
+        _sync(out.parent)
 
 
 @contextmanager
@@ -46,32 +73,23 @@ def new_folder(out: Path) -> Iterator[Path]:
     Raises:
         TaxohashError: `out` exists and is not empty, or cannot be written.
     """
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise TaxohashError(f"{out} exists already: remove it or name another folder")
-    partial = None
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
-        yield partial
-        for file in partial.rglob("*"):
-            if file.is_file():
-                with file.open("rb+") as stream:
-                    os.fsync(stream.fileno())
-        partial.chmod(0o755)
-        partial.replace(out)
-    except OSError as error:
-        raise TaxohashError(
-            f"{out} cannot be written ({error.strerror or error}): free some space or name another folder"
-        ) from error
-    finally:
-        if partial is not None:
-            shutil.rmtree(partial, ignore_errors=True)
+    with _one_line(out):
+        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise TaxohashError(f"{out} exists already: remove it or name another folder")
+        with _draft(out.parent) as draft:
+            yield draft
+            place(draft, out)
 
 
-def write_json(path: Path, data: Any) -> None:
-    """Write JSON, indented, whole or not at all."""
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text, whole or not at all."""
     with replacing(path) as draft:
-        draft.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+        draft.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, data: Any, sort_keys: bool = False) -> None:
+    """Write JSON, indented, whole or not at all."""
+    write_text(path, json.dumps(data, indent=1, sort_keys=sort_keys) + "\n")
 
 
 def read_json(path: Path, remedy: str) -> Any:
@@ -88,8 +106,31 @@ def read_json(path: Path, remedy: str) -> Any:
         raise TaxohashError(f"{path} is not JSON ({error}): {remedy}") from None
 
 
-def _unwritable(path: Path, error: OSError) -> TaxohashError:
-    # NumPy's tofile gives no number, only that less was written than asked.
-    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, None)
-    remedy = "free some space" if full else "choose a place that can be written"
-    return TaxohashError(f"{path} cannot be written ({error.strerror or error}): {remedy}")
+@contextmanager
+def _draft(parent: Path) -> Iterator[Path]:
+    parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=parent))
+    try:
+        yield draft
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _sync(path: Path) -> None:
+    """Wait until a file's bytes, or a folder's names, are on disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _one_line(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        # NumPy's tofile gives no number, only that less was written than asked.
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, None)
+        remedy = "free some space" if full else "choose a place that can be written"
+        raise TaxohashError(f"{path} cannot be written ({error.strerror or error}): {remedy}") from None

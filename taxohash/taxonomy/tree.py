@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from taxohash.errors import TaxohashError
+from taxohash.runtime.atomic import write_text
 
 Labels = npt.NDArray[np.int32]
 
@@ -226,7 +227,7 @@ class Taxonomy:
 
     def save(self, path: str | Path) -> None:
         """Write the canonical taxonomy.json."""
-        Path(path).write_text(self.to_json(), encoding="utf-8")
+        write_text(Path(path), self.to_json())
 
     @property
     def sha256(self) -> str:

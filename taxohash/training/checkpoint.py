@@ -1,7 +1,7 @@
 """Weights and checkpoints: one safetensors file each, so that no pickle is written or read."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,15 +28,6 @@ def save_weights(path: Path, network: nn.Module, objective: nn.Module) -> None:
         save_file({name: tensor.contiguous() for name, tensor in _tensors(network, objective)}, draft)
 
 
-def load_weights(path: Path, network: nn.Module, objective: nn.Module | None = None) -> None:
-    """Read what `save_weights` wrote; without an objective only the network's part.
-
-    Raises:
-        TaxohashError: absent, damaged, or of another network or objective.
-    """
-    _load_modules(path, read_weights(path), network, objective)
-
-
 def read_weights(path: Path) -> dict[str, Tensor]:
     """What `save_weights` wrote, by name.
 
@@ -50,19 +41,23 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         raise TaxohashError(f"weights {path} cannot be read ({error}): train again") from None
 
 
-def _load_modules(
-    path: Path, stored: dict[str, Tensor], network: nn.Module, objective: nn.Module | None
-) -> None:
-    modules = {"network": network} | ({"objective": objective} if objective is not None else {})
-    for prefix, module in modules.items():
-        state = {
-            name.removeprefix(prefix + "."): t for name, t in stored.items() if name.startswith(prefix + ".")
-        }
-        try:
-            module.load_state_dict(state)
-        except RuntimeError as error:
-            reason = str(error).splitlines()[-1].strip()
-            raise TaxohashError(f"{path} is of another {prefix} ({reason}): choose another folder") from None
+def state_of(part: str, stored: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The state of one part, `network` or `objective`, among what was stored."""
+    prefix = f"{part}."
+    return {name.removeprefix(prefix): tensor for name, tensor in stored.items() if name.startswith(prefix)}
+
+
+def load_part(path: Path, stored: Mapping[str, Tensor], part: str, module: nn.Module) -> None:
+    """Give a module its stored state; `path`, where that was read, is named in errors.
+
+    Raises:
+        TaxohashError: it is the state of another module.
+    """
+    try:
+        module.load_state_dict(state_of(part, stored))
+    except RuntimeError as error:
+        reason = str(error).splitlines()[-1].strip()
+        raise TaxohashError(f"{path} is of another {part} ({reason}): choose another folder") from None
 
 
 def save_checkpoint(
@@ -91,7 +86,8 @@ def restore_checkpoint(
             stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
         raise TaxohashError(f"checkpoint {path} cannot be read ({error}): delete it to start again") from None
-    _load_modules(path, stored, network, objective)
+    load_part(path, stored, "network", network)
+    load_part(path, stored, "objective", objective)
     state: dict[int, dict[str, Tensor]] = {}
     for name, tensor in stored.items():
         if name.startswith("optimiser."):

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from taxohash.errors import TaxohashError
 from taxohash.networks.batch_size import at_once
 from taxohash.objectives.base import Objective
-from taxohash.runtime.atomic import replacing
+from taxohash.runtime.atomic import write_text
 from taxohash.runtime.progress import announce, bars, console
 from taxohash.training import distributed
 from taxohash.training.augmentation import crop, margin, random_windows
@@ -114,8 +114,7 @@ def fit(
             if not writes:
                 continue
             save_checkpoint(out / CHECKPOINT, network, objective, optimiser, log)
-            with replacing(out / LOG) as draft:
-                draft.write_text("".join(json.dumps(line) + "\n" for line in log), encoding="utf-8")
+            write_text(out / LOG, "".join(json.dumps(line) + "\n" for line in log))
             if not console.is_terminal:
                 announce(
                     f"epoch {epoch + 1}/{config.epochs}: loss {log[-1]['loss']:.4f}, {record['seconds']} s"

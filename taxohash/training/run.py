@@ -20,6 +20,8 @@ from taxohash.runtime.provenance import revision
 from taxohash.training.config import TrainingConfig
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from taxohash.networks.hashing import HashingNetwork
     from taxohash.objectives import Objective
 
@@ -97,31 +99,35 @@ class Run:
 
     def network(self) -> "HashingNetwork":
         """The trained network, in evaluation mode: the signs of its outputs are the code."""
+        return self._network(self._stored())
+
+    def trained(self, dataset: Dataset) -> "tuple[HashingNetwork, Objective[Any]]":
+        """The network as above, and the objective with its learned state; the weights are read once."""
+        from taxohash.training.checkpoint import load_part
+
+        stored = self._stored()
+        objective = _objective(self.config, dataset)
+        load_part(self.folder / WEIGHTS, stored, "objective", objective)
+        return self._network(stored), objective
+
+    def _stored(self) -> "Mapping[str, Tensor]":
+        from taxohash.training.checkpoint import read_weights
+
+        return read_weights(self.folder / WEIGHTS)
+
+    def _network(self, stored: "Mapping[str, Tensor]") -> "HashingNetwork":
         from taxohash import objectives
-        from taxohash.training.checkpoint import load_weights, read_weights
+        from taxohash.training.checkpoint import load_part, state_of
 
         config, file = self.config, self.folder / WEIGHTS
-        stored = read_weights(file)
         if "network.hash.bias" not in stored:
             raise TaxohashError(f"weights {file} hold no hash layer: train again")
         made = _network(config, len(stored["network.hash.bias"]))
-        load_weights(file, made)
-        learned = {
-            name.removeprefix("objective."): value
-            for name, value in stored.items()
-            if name.startswith("objective.")
-        }
+        load_part(file, stored, "network", made)
         kind = objectives.objective(config.objective)
-        made.code = kind.code_layer(learned, objectives.configured(config.objective, config.options))
+        options = objectives.configured(config.objective, config.options)
+        made.code = kind.code_layer(state_of("objective", stored), options)
         return made.eval()
-
-    def objective(self, dataset: Dataset) -> "Objective[Any]":
-        """The objective with its learned state."""
-        from taxohash.training.checkpoint import load_weights
-
-        made = _objective(self.config, dataset)
-        load_weights(self.folder / WEIGHTS, self.network(), made)
-        return made
 
 
 def train(

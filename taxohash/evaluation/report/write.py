@@ -13,7 +13,7 @@ from taxohash.evaluation.report.evidence import Evidence, first_answers
 from taxohash.evaluation.report.read import REPORT
 from taxohash.images import decode
 from taxohash.protocols import PROTOCOLS, Report
-from taxohash.runtime.atomic import replacing, write_json
+from taxohash.runtime.atomic import write_json, write_text
 from taxohash.taxonomy import Taxonomy
 
 QUERIES, ANSWERS, THUMBNAIL = 12, 10, 96
@@ -70,8 +70,7 @@ def write_report(
         key=list(zip(figures.level_colours(taxonomy.depth), ["nothing", *taxonomy.levels], strict=True)),
         provenance=dict(provenance or {}),
     )
-    with replacing(folder / "report.html") as draft:
-        draft.write_text(page, encoding="utf-8")
+    write_text(folder / "report.html", page)
     write_json(folder / REPORT, {**report.as_dict(), "provenance": dict(provenance or {})})
     return folder / "report.html"
 

@@ -4,10 +4,8 @@ from pathlib import Path
 import pytest
 
 from taxohash.datasets.identity import directory_md5
-from taxohash.datasets.named.download import cached
 from taxohash.datasets.writer import Row, write_dataset
 from taxohash.errors import TaxohashError
-from taxohash.runtime.atomic import new_folder
 from tests.support.tiny import COUNTS, TAXONOMY, tiny_rows
 
 
@@ -33,22 +31,3 @@ def test_an_existing_folder_is_kept(tiny: Path) -> None:
     with pytest.raises(TaxohashError, match="exists already"):
         write_dataset(tiny, TAXONOMY, ((split, tiny_rows(split)) for split in COUNTS))
     assert directory_md5(tiny) == before
-
-
-def test_a_place_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(TaxohashError, match="cannot be written"), new_folder(tmp_path / "file" / "out"):
-        pass
-
-
-def test_the_cache_is_filled_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TAXOHASH_CACHE", str(tmp_path / "cache"))
-    calls: list[Path] = []
-
-    def fill(folder: Path) -> None:
-        calls.append(folder)
-        (folder / "file").touch()
-
-    for _ in range(2):
-        assert (cached("name", fill) / "file").exists()
-    assert len(calls) == 1

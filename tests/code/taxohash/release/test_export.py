@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -91,3 +93,26 @@ def test_export_wants_a_report(data: Dataset, tmp_path: Path) -> None:
     made = train(data.folder, tmp_path / "run", bits=16, training=replace(CONFIG, epochs=1))
     with pytest.raises(TaxohashError, match="taxohash evaluate"):
         export(made.folder, tmp_path / "generations")
+
+
+def test_weights_are_read_once_and_the_network_is_built_once(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from taxohash.networks import hashing
+    from taxohash.training import checkpoint
+
+    calls: list[str] = []
+
+    def counted(module: ModuleType, name: str) -> None:
+        original = getattr(module, name)
+
+        def call(*arguments: Any) -> Any:
+            calls.append(name)
+            return original(*arguments)
+
+        monkeypatch.setattr(module, name, call)
+
+    counted(checkpoint, "read_weights")
+    counted(hashing, "network")
+    export(run.folder, tmp_path)
+    assert calls == ["read_weights", "network"]
