@@ -13,6 +13,7 @@ import taxohash
 from pipelines.retrain.pipeline import retrain
 from taxohash.datasets.identity import directory_md5
 from taxohash.errors import TaxohashError
+from taxohash.runtime.atomic import writable
 from taxohash.training.config import TrainingConfig
 
 
@@ -28,7 +29,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--epochs", type=int, default=TrainingConfig.epochs)
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args(arguments)
-    home = chosen.home.resolve()
+    try:
+        home = writable(chosen.home.resolve())
+    except TaxohashError as error:
+        print(f"error: {error}")
+        return 2
     logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s")  # answers from the cache
     warnings.filterwarnings("ignore", module="kfp")  # settings that only a cluster heeds
     local.init(

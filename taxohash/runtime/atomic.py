@@ -81,6 +81,18 @@ def new_folder(out: Path) -> Iterator[Path]:
             place(draft, out)
 
 
+def writable(folder: Path) -> Path:
+    """The folder, made with its parents, for programs that are not ours to write into.
+
+    Raises:
+        TaxohashError: it cannot be made, or nothing can be written into it.
+    """
+    with _one_line(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+
+
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text, whole or not at all."""
     with replacing(path) as draft:

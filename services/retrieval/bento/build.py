@@ -16,6 +16,7 @@ from pathlib import Path
 
 from taxohash.errors import TaxohashError
 from taxohash.generation.manifest import Generation
+from taxohash.runtime.atomic import writable
 
 ROOT = Path(__file__).resolve().parents[3]
 SERVICE = "services.retrieval.bento.service:Retrieval"
@@ -30,10 +31,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("generation", type=Path, help="folder of the generation")
     parser.add_argument("--bento-home", type=Path, help="where Bentos and models are kept (BENTOML_HOME)")
     chosen = parser.parse_args(arguments)
-    if chosen.bento_home:
-        os.environ["BENTOML_HOME"] = str(chosen.bento_home.resolve())
     os.environ["BENTOML_DO_NOT_TRACK"] = "true"
     try:
+        if chosen.bento_home:
+            os.environ["BENTOML_HOME"] = str(writable(chosen.bento_home.resolve()))
         tag = build(chosen.generation)
     except TaxohashError as error:
         print(f"build: {error}", file=sys.stderr)

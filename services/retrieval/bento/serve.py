@@ -24,6 +24,7 @@ import psutil  # type: ignore[import-untyped]
 from services.retrieval.bento.build import ROOT, SERVICE
 from services.retrieval.settings import Settings
 from taxohash.errors import TaxohashError
+from taxohash.runtime.atomic import writable
 
 HOST = "127.0.0.1"
 _START_SECONDS = 120.0
@@ -133,8 +134,7 @@ def _home(chosen: Path | None) -> Iterator[Path]:
     real = chosen or Path(os.environ.get("BENTOML_HOME") or Path.home() / "bentoml")
     with tempfile.TemporaryDirectory(prefix="taxohash-serve-") as folder:
         for store in ("bentos", "models"):
-            (real / store).mkdir(parents=True, exist_ok=True)
-            (Path(folder) / store).symlink_to((real / store).resolve())
+            (Path(folder) / store).symlink_to(writable(real / store).resolve())
         yield Path(folder)
 
 

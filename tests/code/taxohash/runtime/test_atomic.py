@@ -9,7 +9,16 @@ from pathlib import Path
 import pytest
 
 from taxohash.errors import TaxohashError
-from taxohash.runtime.atomic import drafting, new_folder, place, read_json, replacing, write_json, write_text
+from taxohash.runtime.atomic import (
+    drafting,
+    new_folder,
+    place,
+    read_json,
+    replacing,
+    writable,
+    write_json,
+    write_text,
+)
 
 
 def names(folder: Path) -> list[str]:
@@ -19,6 +28,10 @@ def names(folder: Path) -> list[str]:
 def write_folder(out: Path) -> None:
     with new_folder(out) as draft:
         (draft / "part").write_text("text")
+
+
+def use_folder(out: Path) -> None:
+    writable(out)
 
 
 WRITERS: list[Callable[[Path], None]] = [
@@ -71,7 +84,7 @@ def test_a_draft_is_placed_by_a_name_found_out_later_and_takes_an_older_ones_pla
     assert names(tmp_path) == ["named"]
 
 
-@pytest.mark.parametrize("write", WRITERS)
+@pytest.mark.parametrize("write", [*WRITERS, use_folder])
 def test_a_place_that_cannot_be_written_is_one_line(tmp_path: Path, write: Callable[[Path], None]) -> None:
     (tmp_path / "file").touch()
     out = tmp_path / "file" / "out"
