@@ -40,7 +40,8 @@ class Setting:
 class Objective(nn.Module, Generic[ConfigT]):
     """A published way to learn codes.
 
-    Learnable state is a Parameter, other state a buffer, so that a checkpoint holds all of it.
+    Learnable state is a Parameter, other state a buffer, so that a checkpoint holds all of it. State is made in
+    torch's default dtype and losses follow it, so that the tests can trace them in float64.
 
     Class attributes:
         name: as given to `--objective`.

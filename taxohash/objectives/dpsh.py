@@ -39,7 +39,7 @@ class DPSH(Objective[DPSHConfig]):
 
     def loss(self, outputs: Tensor, labels: Tensor, rows: Tensor) -> dict[str, Tensor]:
         pairs = distinct(labels)
-        similar = same_label(labels)[pairs].float()
+        similar = same_label(labels)[pairs].to(outputs)
         likelihood = negative_log_likelihood(0.5 * (outputs @ outputs.T)[pairs], similar).mean()
         quantisation = self.config.quantisation * vertex_constraint(outputs) / self.setting.bits
         return {"pairs": likelihood, "quantisation": quantisation}

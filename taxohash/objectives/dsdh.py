@@ -49,19 +49,19 @@ class DSDH(Objective[DSDHConfig]):
 
     def __init__(self, setting: Setting, config: DSDHConfig) -> None:
         super().__init__(setting, config)
-        start = torch.randint(0, 2, (len(setting.labels), setting.bits)).float() * 2 - 1
+        start = torch.randint(0, 2, (len(setting.labels), setting.bits)) * 2.0 - 1
         self.register_buffer("codes", start)
 
     def loss(self, outputs: Tensor, labels: Tensor, rows: Tensor) -> dict[str, Tensor]:
         pairs = distinct(labels)
-        similar = same_label(labels)[pairs].float()
+        similar = same_label(labels)[pairs].to(outputs)
         likelihood = negative_log_likelihood(0.5 * (outputs @ outputs.T)[pairs], similar)
         gaps = (self.get_buffer("codes")[rows] - outputs).square().mean()
         return {"pairs": likelihood.mean(), "quantisation": self.config.quantisation * gaps}
 
     def end_epoch(self, outputs: Tensor, labels: Tensor) -> None:
         config = self.config
-        targets = one_hot(labels, len(self.setting.taxonomy)).float()
+        targets = one_hot(labels, len(self.setting.taxonomy)).to(outputs)
         codes = signs(outputs)
         weights = ridge_solution(codes, targets, config.ridge / config.classification)
         linear = config.classification * targets @ weights.T + config.quantisation * outputs

@@ -46,7 +46,7 @@ class HashNet(Objective[HashNetConfig]):
     def loss(self, outputs: Tensor, labels: Tensor, rows: Tensor) -> dict[str, Tensor]:
         codes = torch.tanh(self.beta * outputs)
         pairs = distinct(labels)
-        similar = same_label(labels)[pairs].float()
+        similar = same_label(labels)[pairs].to(outputs)
         terms = negative_log_likelihood(self.config.alpha * (codes @ codes.T)[pairs], similar)
         positives = similar.sum()
         # |S| / |S1| for similar, |S| / |S0| for dissimilar pairs: both kinds weigh the same.

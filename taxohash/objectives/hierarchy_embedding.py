@@ -68,4 +68,4 @@ def class_embeddings(similarity: Tensor) -> Tensor:
     A tree similarity with ones only on the diagonal is positive definite, so the factor exists.
     """
     factor: Tensor = torch.linalg.cholesky(similarity)
-    return factor.float()
+    return factor.to(torch.get_default_dtype())

@@ -54,7 +54,7 @@ class TreeCode(Objective[TreeCodeConfig]):
         super().__init__(setting, config)
         flip = min(0.1, 0.4 / setting.taxonomy.depth) if config.flip is None else config.flip
         codes = tree_code(setting.taxonomy, setting.bits, flip, config.seed)
-        self.register_buffer("codes", torch.from_numpy(codes).float())
+        self.register_buffer("codes", torch.from_numpy(codes).to(torch.get_default_dtype()))
         self.register_buffer("ancestors", setting.ancestors, persistent=False)
 
     @property

@@ -19,13 +19,13 @@ def hash_centres(classes: int, bits: int, generator: torch.Generator, tries: int
     such row is found in `tries` draws, the bound falls by one, since it cannot be met in every length.
     """
     if bits & (bits - 1) == 0 and classes <= 2 * bits:
-        rows = torch.from_numpy(hadamard(bits)).float()
+        rows = torch.from_numpy(hadamard(bits)).to(torch.get_default_dtype())
         return torch.cat([rows, -rows])[:classes]
     centres = torch.empty(classes, bits)
     bound = bits // 4 + 1
     filled = 0
     while filled < classes:
-        draws = torch.randint(0, 2, (tries, bits), generator=generator).float() * 2 - 1
+        draws = torch.randint(0, 2, (tries, bits), generator=generator) * 2.0 - 1
         if filled:
             nearest = (0.5 * (bits - draws @ centres[:filled].T)).amin(dim=1)
             draws = draws[nearest >= bound]
