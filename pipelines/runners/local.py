@@ -1,7 +1,6 @@
 """Run the retraining pipeline on this machine with kfp.local: `python -m pipelines.runners.local --help`."""
 
 import argparse
-import hashlib
 import logging
 import sys
 import warnings
@@ -9,11 +8,11 @@ from pathlib import Path
 
 from kfp import local
 
-import taxohash
 from pipelines.retrain.pipeline import retrain
 from taxohash.datasets.identity import directory_md5
 from taxohash.errors import TaxohashError
 from taxohash.runtime.atomic import writable
+from taxohash.runtime.sources import steps_digest
 from taxohash.training.config import TrainingConfig
 
 
@@ -46,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
         retrain(
             dataset_md5=directory_md5(chosen.data),
             seed=chosen.seed,
-            image=f"local/python:{sources_sha256()[:12]}",
+            image=f"local/python:{steps_digest()[:12]}",
             data=str(chosen.data.resolve()),
             work=str(home),
             generations=str(home / "generations"),
@@ -62,17 +61,6 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"pipeline stopped: {error}", file=sys.stderr)
         return 1
     return 0
-
-
-def sources_sha256() -> str:
-    """Identity of the code that the steps run: what an image's digest is in a cluster."""
-    digest = hashlib.sha256()
-    for package in (Path(taxohash.__file__).parent, Path(__file__).parents[1]):
-        for file in sorted(package.rglob("*.py")):
-            digest.update(
-                file.relative_to(package.parent).as_posix().encode() + b"\0" + file.read_bytes() + b"\0"
-            )
-    return digest.hexdigest()
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ one whose functions were inlined elsewhere, compiles anew. A cache that cannot b
 damaged, costs compiling again and nothing else.
 """
 
-import hashlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -17,11 +16,11 @@ from typing import IO, Any, Self
 from numba.core import caching
 from numba.core.caching import CacheImpl, IndexDataCacheFile, _CacheLocator
 
+from taxohash.runtime import sources
 from taxohash.runtime.atomic import replacing
 
-PACKAGES = ("hamming/kernels", "metrics")
+PACKAGES = ("taxohash/hamming/kernels", "taxohash/metrics")
 OPTIONS: dict[str, Any] = {"cache": True, "nogil": True}
-ROOT = Path(__file__).resolve().parents[1]
 
 
 class PackageLocator(_CacheLocator):
@@ -43,7 +42,7 @@ class PackageLocator(_CacheLocator):
     @classmethod
     def from_function(cls, py_func: Callable[..., Any], py_file: str) -> Self | None:
         package = Path(py_file).resolve().parent
-        if package not in (ROOT / name for name in PACKAGES):
+        if package not in (sources.ROOT / name for name in PACKAGES):
             return None
         made = cls(package, py_func.__code__.co_firstlineno)
         try:
@@ -77,11 +76,7 @@ class LastingCacheFile(IndexDataCacheFile):
 @cache
 def _digest() -> str:
     """Of all packages together: the kernels of one may be inlined in another."""
-    digest = hashlib.sha256()
-    for package in PACKAGES:
-        for file in sorted((ROOT / package).rglob("*.py")):
-            digest.update(file.relative_to(ROOT).as_posix().encode() + b"\0" + file.read_bytes() + b"\0")
-    return digest.hexdigest()
+    return sources.digest(sources.files(*PACKAGES))
 
 
 def _folder() -> Path:

@@ -7,7 +7,6 @@ content is built once. The last line printed is its tag.
 
 import argparse
 import contextlib
-import hashlib
 import os
 import shutil
 import sys
@@ -16,14 +15,13 @@ from pathlib import Path
 
 from taxohash.errors import TaxohashError
 from taxohash.generation.manifest import Generation
+from taxohash.runtime import sources
 from taxohash.runtime.atomic import writable
 
-ROOT = Path(__file__).resolve().parents[3]
 SERVICE = "services.retrieval.bento.service:Retrieval"
 BENTO = "taxohash-retrieval"
 MODEL = "taxohash-generation"
 PACKAGES = ("taxohash", "services")
-_SUFFIXES = {".py", ".html", ".css", ".js", ".svg", ".lua", ".j2"}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -53,9 +51,9 @@ def build(folder: Path) -> str:
     from bentoml.exceptions import NotFound
 
     generation = Generation.load(folder)
-    required = requirements(ROOT / "pyproject.toml")
-    sources = packed_files(ROOT)
-    version = f"{generation.id}-{_fingerprint(sources, required)}"
+    required = requirements(sources.ROOT / "pyproject.toml")
+    packed = sources.files(*PACKAGES)
+    version = f"{generation.id}-{sources.digest(packed, required)[:8]}"
     with contextlib.suppress(NotFound):
         return str(bentoml.bentos.get(f"{BENTO}:{version}").tag)
     with contextlib.redirect_stdout(sys.stderr):  # stdout is the tag alone
@@ -63,8 +61,8 @@ def build(folder: Path) -> str:
             SERVICE,
             name=BENTO,
             version=version,
-            build_ctx=str(ROOT),
-            include=sources,
+            build_ctx=str(sources.ROOT),
+            include=packed,
             models=[_pack_model(folder, generation)],
             labels={"generation": generation.id},
             description=f"Image retrieval with the codes of generation {generation.id}.",
@@ -78,23 +76,6 @@ def requirements(pyproject: Path) -> list[str]:
     """The pinned requirements of the project and of its extra `serve`."""
     project = tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"]
     return sorted({*project["dependencies"], *project["optional-dependencies"]["serve"]})
-
-
-def packed_files(root: Path) -> list[str]:
-    """Sources that go into the Bento, relative to `root`."""
-    return sorted(
-        str(path.relative_to(root))
-        for package in PACKAGES
-        for path in (root / package).rglob("*")
-        if path.suffix in _SUFFIXES and path.is_file()
-    )
-
-
-def _fingerprint(sources: list[str], required: list[str]) -> str:
-    digest = hashlib.sha256("\n".join(required).encode())
-    for name in sources:
-        digest.update(name.encode() + b"\0" + hashlib.sha256((ROOT / name).read_bytes()).digest())
-    return digest.hexdigest()[:8]
 
 
 def _pack_model(folder: Path, generation: Generation) -> str:

@@ -21,10 +21,11 @@ from types import FrameType
 import httpx
 import psutil  # type: ignore[import-untyped]
 
-from services.retrieval.bento.build import ROOT, SERVICE
+from services.retrieval.bento.build import SERVICE
 from services.retrieval.settings import Settings
 from taxohash.errors import TaxohashError
 from taxohash.runtime.atomic import writable
+from taxohash.runtime.sources import ROOT
 
 HOST = "127.0.0.1"
 _START_SECONDS = 120.0

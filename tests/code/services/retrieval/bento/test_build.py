@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from services.retrieval.bento.build import ROOT, main, packed_files, requirements
+from services.retrieval.bento.build import main, requirements
 from services.retrieval.bento.serve import free_port
 from services.retrieval.bento.serve import main as serve
 from taxohash.errors import TaxohashError
+from taxohash.runtime.sources import ROOT
 
 
 def test_requirements_are_pinned_and_leave_training_out() -> None:
@@ -16,16 +17,6 @@ def test_requirements_are_pinned_and_leave_training_out() -> None:
     names = {requirement.split("==")[0] for requirement in required}
     assert {"bentoml", "onnxruntime", "pillow", "redis"} <= names
     assert not names & {"torch", "kfp", "dvc", "onnx"}
-
-
-def test_sources_and_page_are_packed_and_nothing_else() -> None:
-    packed = packed_files(ROOT)
-    assert {
-        "taxohash/generation/hasher.py",
-        "services/retrieval/bento/service.py",
-        "services/retrieval/page/page.js",
-    } <= set(packed)
-    assert {Path(name).parts[0] for name in packed} == {"taxohash", "services"}
 
 
 def test_what_is_no_generation_is_one_line(
