@@ -34,8 +34,8 @@ def contact_sheets(dataset: Dataset, out: str | Path, split: str | None = None) 
         for label in labels.tolist():
             rows_of[label].append(row)
     files = []
-    for (name,) in dataset.taxonomy.class_paths(0):
-        labels = dataset.taxonomy.subtree(name)
+    classes = zip(dataset.taxonomy.class_paths(0), dataset.taxonomy.members(0), strict=True)
+    for (name,), labels in classes:
         if len(labels) > MOST_LINES:
             labels = labels[np.linspace(0, len(labels) - 1, MOST_LINES).astype(int)]
         lines = []

@@ -19,6 +19,7 @@ from taxohash.errors import TaxohashError
 from taxohash.runtime.atomic import write_text
 
 Labels = npt.NDArray[np.int32]
+Integers = npt.NDArray[np.integer]
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,7 @@ class Taxonomy:
         if len(index) != len(self.paths):
             twice = next(path for label, path in enumerate(self.paths) if index[path] != label)
             raise TaxohashError(f"taxonomy {self.name!r} lists {'/'.join(twice)} twice: remove one")
-        inner = {path[:depth] for path in self.paths for depth in range(1, len(path))}
-        if both := inner.intersection(index):
+        if both := _parents(self.paths).intersection(index):
             raise TaxohashError(
                 f"taxonomy {self.name!r} has {'/'.join(min(both))} both as a label and as a parent: give the label a name of its own"
             )
@@ -73,7 +73,7 @@ class Taxonomy:
         """Number of labels (leaves)."""
         return len(self.paths)
 
-    @property
+    @cached_property
     def depth(self) -> int:
         """Number of levels, K."""
         return max(len(path) for path in self.paths)
@@ -84,27 +84,41 @@ class Taxonomy:
         return self.level_names or tuple(f"level{level + 1}" for level in range(self.depth))
 
     @cached_property
-    def _nodes(self) -> list[list[tuple[str, ...]]]:
-        completed = [path + (path[-1],) * (self.depth - len(path)) for path in self.paths]
-        return [list(dict.fromkeys(path[: level + 1] for path in completed)) for level in range(self.depth)]
+    def _class_counts(self) -> list[int]:
+        counts: list[int] = (self.ancestors.max(axis=0) + 1).tolist()
+        return counts
 
     def class_count(self, level: int) -> int:
         """Number of classes at a level."""
-        return len(self._nodes[level])
+        return self._class_counts[level]
 
     def class_paths(self, level: int) -> list[tuple[str, ...]]:
         """Path of every class of a level, in the order of their class indices."""
-        return list(self._nodes[level])
+        _, first = np.unique(self.ancestors[:, level], return_index=True)
+        return [_completed(self.paths[label], level + 1)[: level + 1] for label in first]
+
+    def members(self, level: int) -> list[Labels]:
+        """The labels of every class of a level, in the order of their class indices."""
+        by_class = np.argsort(self.ancestors[:, level], kind="stable").astype(np.int32)
+        return np.split(by_class, np.flatnonzero(np.diff(self.ancestors[by_class, level])) + 1)
 
     @cached_property
     def ancestors(self) -> Labels:
-        """int32[labels, K]: the class index of every label at every level, coarse -> fine."""
-        table = np.empty((len(self), self.depth), np.int32)
-        for level, nodes in enumerate(self._nodes):
-            index = {node: i for i, node in enumerate(nodes)}
-            for label, path in enumerate(self.paths):
-                completed = path + (path[-1],) * (self.depth - len(path))
-                table[label, level] = index[completed[: level + 1]]
+        """int32[labels, K]: the class index of every label at every level, coarse -> fine.
+
+        Classes are numbered in the order in which the labels come to them.
+        """
+        known: dict[str, int] = {}
+        completed = (name for path in self.paths for name in _completed(path, self.depth))
+        numbers = (known.setdefault(name, len(known)) for name in completed)
+        shape = (len(self), self.depth)
+        names = np.fromiter(numbers, np.int64, len(self) * self.depth).reshape(shape)
+        table, classes = np.empty(shape, np.int32), np.zeros(len(self), np.int64)
+        for level in range(self.depth):
+            named = classes * len(known) + names[:, level]  # a class is its parent and its name
+            _, first, which = np.unique(named, return_index=True, return_inverse=True)
+            classes = np.argsort(np.argsort(first))[which]
+            table[:, level] = classes
         return table
 
     def parents(self, level: int) -> Labels:
@@ -115,12 +129,18 @@ class Taxonomy:
 
     # -- relations -----------------------------------------------------------------------------
 
+    def agreed(self, left: Integers, right: Integers) -> Labels:
+        """int32[...]: number of levels at which labels have the same class, 0 ... K; the arrays are broadcast."""
+        levels = np.zeros(np.broadcast_shapes(left.shape, right.shape), np.int32)
+        for classes in self.ancestors.T:
+            levels += classes[left] == classes[right]
+        return levels
+
     @cached_property
     def agreement(self) -> Labels:
-        """int32[labels, labels]: number of levels at which two labels have the same class, 0 ... K."""
-        same = self.ancestors[:, None, :] == self.ancestors[None, :, :]
-        agreed: Labels = same.sum(axis=2, dtype=np.int32)
-        return agreed
+        """int32[labels, labels]: `agreed` of all pairs. For trees whose square fits in memory."""
+        labels = np.arange(len(self))
+        return self.agreed(labels[:, None], labels)
 
     @property
     def similarity(self) -> npt.NDArray[np.float64]:
@@ -136,7 +156,7 @@ class Taxonomy:
         prefix = tuple(part for part in node.split("/") if part)
         found = [label for label, path in enumerate(self.paths) if prefix and path[: len(prefix)] == prefix]
         if not found:
-            known = ", ".join("/".join(path) for path in self._nodes[0][:8])
+            known = ", ".join("/".join(path) for path in self.class_paths(0)[:8])
             raise TaxohashError(
                 f"taxonomy {self.name!r} has no node {node!r}: give a path such as one below {known}"
             )
@@ -234,3 +254,19 @@ class Taxonomy:
         """Identity of names, levels and order of labels; source and licence do not count."""
         identity = json.dumps([self.levels, self.paths], ensure_ascii=False, separators=(",", ":"))
         return hashlib.sha256(identity.encode()).hexdigest()
+
+
+def _completed(path: tuple[str, ...], depth: int) -> tuple[str, ...]:
+    """The path, its last name repeated until it has this many."""
+    return path + path[-1:] * (depth - len(path))
+
+
+def _parents(paths: Iterable[tuple[str, ...]]) -> set[tuple[str, ...]]:
+    """The paths of all inner nodes."""
+    found: set[tuple[str, ...]] = set()
+    for path in paths:
+        above = path[:-1]
+        while above and above not in found:  # above one that is known all are
+            found.add(above)
+            above = above[:-1]
+    return found

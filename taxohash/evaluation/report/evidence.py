@@ -71,7 +71,7 @@ def first_answers(evidence: Evidence, queries: int, answers: int) -> Answers:
     rows = np.argsort(ranked, axis=1, kind="stable")[
         :, : min(answers, len(evidence.database_codes) - evidence.leave_one_out)
     ]
-    agreement = evidence.taxonomy.agreement[
+    agreement = evidence.taxonomy.agreed(
         evidence.query_labels[picked][:, None], evidence.database_labels[rows]
-    ]
+    )
     return Answers(picked, rows, np.take_along_axis(distances, rows, 1), agreement)

@@ -29,14 +29,45 @@ def test_ragged_paths_are_completed_downwards() -> None:
 
 
 @given(paths)
+def test_classes_are_the_different_paths_to_a_level(found: list[tuple[str, ...]]) -> None:
+    taxonomy = Taxonomy("any", tuple(found))
+    depth = max(len(path) for path in found)
+    assert taxonomy.depth == depth
+    assert taxonomy.ancestors.shape == (len(found), depth)
+    for level in range(depth):
+        full = [(path + (path[-1],) * depth)[: level + 1] for path in found]
+        classes = list(dict.fromkeys(full))
+        members = [[label for label, path in enumerate(full) if path == own] for own in classes]
+        assert taxonomy.ancestors[:, level].tolist() == [classes.index(path) for path in full]
+        assert taxonomy.class_count(level) == len(classes)
+        assert taxonomy.class_paths(level) == classes
+        assert [own.tolist() for own in taxonomy.members(level)] == members
+        if level:
+            assert taxonomy.parents(level).tolist() == [
+                taxonomy.class_paths(level - 1).index(path[:level]) for path in classes
+            ]
+
+
+@given(paths)
+def test_a_subtree_is_what_its_path_begins(found: list[tuple[str, ...]]) -> None:
+    taxonomy = Taxonomy("any", tuple(found))
+    for node in {path[:names] for path in found for names in range(1, len(path) + 1)}:
+        below = [label for label, path in enumerate(found) if path[: len(node)] == node]
+        assert taxonomy.subtree("/".join(node)).tolist() == below
+
+
+@given(paths)
 def test_similarity_counts_shared_ancestors(found: list[tuple[str, ...]]) -> None:
     taxonomy = Taxonomy("any", tuple(found))
     full = [path + (path[-1],) * (taxonomy.depth - len(path)) for path in found]
     for i, a in enumerate(full):
         for j, b in enumerate(full):
             shared = sum(a[: level + 1] == b[: level + 1] for level in range(taxonomy.depth))
+            assert taxonomy.agreement[i, j] == shared
+            assert taxonomy.agreed(np.array(i), np.array([j])) == [shared]
             assert taxonomy.similarity[i, j] == shared / taxonomy.depth
     assert np.array_equal(taxonomy.similarity, taxonomy.similarity.T)
+    assert taxonomy.agreement.dtype == taxonomy.ancestors.dtype == np.int32
 
 
 @given(paths)
