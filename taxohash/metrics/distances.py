@@ -34,25 +34,22 @@ class Ranker(Protocol):
 class HistogramRanker:
     """Expected ranking of packed codes: one pass counts distances and grades, and nothing is sorted.
 
-    The database is grouped by class, so that inside a group the grade is constant.
+    The database lies in the order of its grades, so that inside a run the grade is constant.
     """
 
     def __init__(
         self, query: Codes, database: Codes, bits: int, grades: Grades, leave_one_out: bool = False
     ) -> None:
-        order = np.argsort(grades.database, kind="stable")
-        self._query, self._database = _words(query), _words(database[order])
-        self._starts = np.searchsorted(grades.database[order], np.arange(grades.table.shape[1] + 1))
+        self._query, self._database = _words(query), _words(database[grades.order])
         self._bits, self._grades, self._leave_one_out = bits, grades, leave_one_out
         self.block = max(1, BLOCK_CELLS // ((bits + 1) * grades.levels))
 
     def __call__(self, queries: slice) -> Ranking:
-        table = self._grades.table[self._grades.query[queries]]
-        counts = np.zeros((len(table), self._bits + 1, self._grades.levels), np.int32)
-        _count(self._query[queries], self._database, self._starts, table, counts)
+        grades, query = self._grades, self._query[queries]
+        counts = np.zeros((len(query), self._bits + 1, grades.levels), np.int32)
+        _count(query, self._database, grades.query[queries], grades.bounds, grades.runs, counts)
         if self._leave_one_out:
-            own = table[np.arange(len(table)), self._grades.database[queries]]
-            counts[np.arange(len(table)), 0, own] -= 1
+            counts[np.arange(len(query)), 0, grades.own(queries)] -= 1
         return Ranking(counts)
 
 
@@ -78,7 +75,7 @@ class SortingRanker:
             order,
             leave_one_out,
         )
-        self.block = max(1, BLOCK_CELLS // (len(grades.database) * grades.levels))
+        self.block = max(1, BLOCK_CELLS // (len(grades.order) * grades.levels))
 
     def __call__(self, queries: slice) -> Ranking:
         distances, grades = self._distances(queries), self._grades.rows(queries)
@@ -143,18 +140,19 @@ def _words(codes: Codes) -> npt.NDArray[np.uint64]:
 
 
 @numba.njit(**OPTIONS)
-def _count(queries: Any, database: Any, starts: Any, table: Any, counts: Any) -> None:
-    """Add every pair to counts[q, distance, grade]; class c of the database is rows starts[c] ... starts[c + 1]."""
+def _count(queries: Any, database: Any, classes: Any, bounds: Any, runs: Any, counts: Any) -> None:
+    """Add every pair to counts[q, distance, grade]; the grades are those of `Grades`."""
     words = database.shape[1]
     for q in range(len(queries)):
         first = queries[q, 0]
-        for c in range(len(starts) - 1):
-            histogram = counts[q, :, table[q, c]]
+        ends = bounds[classes[q] if len(bounds) > 1 else 0]
+        for run in range(runs.shape[1]):
+            histogram = counts[q, :, runs[classes[q], run]]
             if words == 1:  # twice as fast without the inner loop
-                for i in range(starts[c], starts[c + 1]):
+                for i in range(ends[run], ends[run + 1]):
                     histogram[popcount(first ^ database[i, 0])] += 1
             else:
-                for i in range(starts[c], starts[c + 1]):
+                for i in range(ends[run], ends[run + 1]):
                     distance = np.uint64(0)
                     for word in range(words):
                         distance += popcount(queries[q, word] ^ database[i, word])

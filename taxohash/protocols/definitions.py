@@ -1,7 +1,7 @@
 """The named protocols. A number is comparable only with numbers of the same protocol."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -17,7 +17,7 @@ from taxohash.protocols.measures import (
     hierarchy,
 )
 from taxohash.taxonomy import Taxonomy
-from taxohash.taxonomy.similarity import height_similarity, wup_similarity
+from taxohash.taxonomy.similarity import by_height, by_wup
 
 
 @dataclass(frozen=True)
@@ -60,9 +60,10 @@ def superclass_size(database: Labels, taxonomy: Taxonomy) -> int:
 def _flat(query: Labels, database: Labels, taxonomy: Taxonomy) -> list[View]:
     if query.ndim == 2:
         shared = m.Grades.of_label_sets(query.astype(bool), database.astype(bool))
-        grades = m.Grades((shared.table > 0).astype(np.uint8), shared.query, shared.database, 2)
+        grades = replace(shared, runs=(shared.runs > 0).astype(np.uint8), levels=2)
     else:
-        grades = m.Grades.of_labels(np.eye(len(taxonomy), dtype=np.uint8), query, database)
+        own_class = np.arange(len(taxonomy))[:, None]
+        grades = m.Grades.of_tree(own_class, query, database)
     measures: Measures = {"mAP": partial(m.average_precision, grade=1)}
     measures |= {f"mAP@{at}": partial(m.average_precision, grade=1, at=at) for at in (1000, 5000)}
     measures |= {f"P@{at}": partial(m.precision, grade=1, at=at) for at in (1, 10, 100, 1000)}
@@ -87,8 +88,8 @@ def _multilabel(query: Labels, database: Labels, taxonomy: Taxonomy) -> list[Vie
 
 def _barz(query: Labels, database: Labels, taxonomy: Taxonomy) -> list[View]:
     return [
-        by_similarity(height_similarity(taxonomy), query, database),
-        by_similarity(wup_similarity(taxonomy), query, database, "/wup"),
+        by_similarity(by_height(taxonomy), query, database),
+        by_similarity(by_wup(taxonomy), query, database, "/wup"),
         by_level(taxonomy, query, database, {}, precisions=False),
     ]
 

@@ -144,8 +144,12 @@ def _measure(
 def _by_class(scores: Floats, labels: Labels, taxonomy: Taxonomy) -> dict[str, float]:
     if labels.ndim == 2:
         return {}
+    order = np.argsort(labels, kind="stable")
+    present, starts = np.unique(labels[order], return_index=True)
+    by_label = np.split(scores[order], starts[1:])
     return {
-        "/".join(taxonomy.paths[label]): float(scores[labels == label].mean()) for label in np.unique(labels)
+        "/".join(taxonomy.paths[label]): float(own.mean())
+        for label, own in zip(present, by_label, strict=True)
     }
 
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from taxohash import metrics as m
 from taxohash.metrics.ranking import Floats
 from taxohash.taxonomy import Taxonomy
+from taxohash.taxonomy.similarity import TreeSimilarity
 
 Measure = Callable[[m.Ranking], Floats]
 Measures = dict[str, Measure]
@@ -53,7 +54,7 @@ def by_level(
         for at in (1, 10, 100):
             named[f"P@{at}{suffix}"] = partial(m.precision, grade=grade, at=at)
     return View(
-        grades=m.Grades.of_labels(taxonomy.agreement, query, database),
+        grades=m.Grades.of_tree(taxonomy.ancestors, query, database),
         measures=named,
         by_radius={f"P@r2{s}": partial(m.precision_within, grade=g, radius=2) for s, g in levels.items()},
         curves={taxonomy.levels[grade - 1]: grade for grade in levels.values()},
@@ -87,15 +88,17 @@ def hierarchical_precisions(similarity: Floats, suffix: str = "") -> Measures:
     }
 
 
-def by_similarity(similarity: Floats, query: Labels, database: Labels, suffix: str = "") -> View:
-    """A view graded by a similarity of classes float64[labels, labels]: Barz and Denzler's metrics."""
-    values, grades = np.unique(similarity, return_inverse=True)
+def by_similarity(similarity: TreeSimilarity, query: Labels, database: Labels, suffix: str = "") -> View:
+    """A view graded by a similarity of labels: Barz and Denzler's metrics."""
+    values = similarity.values()
     measures: Measures = {
         f"mAHP@250{suffix}": partial(
             m.average_hierarchical_precision, similarity=values, at=250, rule="trapezoid"
         )
     }
-    table = grades.reshape(similarity.shape)
-    return View(
-        m.Grades.of_labels(table, query, database), measures | hierarchical_precisions(values, suffix)
+    # Of what no two labels have, any value will do: there is no such item.
+    table = np.minimum(np.searchsorted(values, similarity.table), len(values) - 1)
+    grades = m.Grades.of_agreement(
+        table, similarity.taxonomy.ancestors, similarity.row, similarity.kind, query, database
     )
+    return View(grades, measures | hierarchical_precisions(values, suffix))

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 from taxohash import metrics as m
 from taxohash.codes import Codes
+from taxohash.taxonomy import Taxonomy
+from tests.code.taxohash.taxonomy.test_tree import paths
 
 
 def problem(seed: int, queries: int, items: int, bits: int) -> tuple[Codes, Codes, m.Grades]:
@@ -28,12 +30,10 @@ def distance(a: Codes, b: Codes) -> int:
 )
 def test_histogram_counts_every_pair(seed: int, queries: int, items: int, bits: int) -> None:
     query, database, grades = problem(seed, queries, items, bits)
-    expected = np.zeros((queries, bits + 1, 3), int)
+    expected, rows = np.zeros((queries, bits + 1, 3), int), grades.rows(slice(0, queries))
     for q in range(queries):
         for i in range(items):
-            expected[
-                q, distance(query[q], database[i]), grades.table[grades.query[q], grades.database[i]]
-            ] += 1
+            expected[q, distance(query[q], database[i]), rows[q, i]] += 1
     counts = m.HistogramRanker(query, database, bits, grades)(slice(0, queries)).counts
     np.testing.assert_array_equal(counts, expected)
 
@@ -45,7 +45,7 @@ def test_kept_order_is_the_stable_sort(bits: int) -> None:
     ranking = m.SortingRanker(m.hamming(query, database), grades, order)(slice(1, 4))
     for row, q in enumerate(range(1, 4)):
         by_distance = sorted(order, key=lambda i: distance(query[q], database[i]))
-        wanted = [int(grades.table[grades.query[q], grades.database[i]]) for i in by_distance]
+        wanted = [int(grades.rows(slice(q, q + 1))[0, i]) for i in by_distance]
         got = [g for block in ranking.counts[row] for g, n in enumerate(block) for _ in range(n)]
         assert got == wanted
         assert (np.count_nonzero(ranking.counts[row], axis=1) <= 1).all()  # no ties are left
@@ -80,6 +80,47 @@ def test_a_query_is_left_out_of_its_own_ranking() -> None:
             for i in sorted(others, key=lambda i: distance(codes[row], codes[i]))
         ]
         assert [g for block in kept.counts[row] for g, n in enumerate(block) for _ in range(n)] == wanted
+
+
+def test_labels_are_graded_by_a_table() -> None:
+    table = np.array([[0, 2, 1], [1, 0, 0]])
+    grades = m.Grades.of_labels(table, np.array([1, 0, 1]), np.array([2, 0, 1, 0]))
+    assert grades.rows(slice(0, 3)).tolist() == [[0, 1, 0, 1], [1, 0, 2, 0], [0, 1, 0, 1]]
+    assert grades.own(slice(1, 3)).tolist() == [0, 0]
+    assert grades.levels == 3
+
+
+@settings(max_examples=60, deadline=None)
+@given(found=paths, seed=st.integers(0, 10**6))
+def test_labels_are_graded_by_the_levels_they_agree_on(found: list[tuple[str, ...]], seed: int) -> None:
+    tree, rng = Taxonomy("any", tuple(found)), np.random.default_rng(seed)
+    query, database = rng.integers(0, len(tree), 5), rng.integers(0, len(tree), 17)
+    grades = m.Grades.of_tree(tree.ancestors, query, database)
+    wanted = tree.agreement[query][:, database]
+    assert grades.levels == tree.depth + 1
+    assert grades.rows(slice(0, 5)).tolist() == wanted.tolist()
+    assert grades.rows(slice(2, 4)).tolist() == wanted[2:4].tolist()
+    alike = np.zeros((17, 1), np.uint8)
+    counts = m.HistogramRanker(alike[:5], alike, 8, grades)(slice(1, 5)).counts
+    for row, own in zip(counts, wanted[1:], strict=True):
+        assert row[0].tolist() == np.bincount(own, minlength=grades.levels).tolist()
+    among = m.Grades.of_tree(tree.ancestors, database, database)
+    assert among.own(slice(3, 17)).tolist() == [tree.depth] * 14
+    left_out = m.HistogramRanker(alike, alike, 8, among, leave_one_out=True)(slice(0, 17)).counts
+    assert left_out[:, 0, tree.depth].tolist() == [(database == own).sum() - 1 for own in database]
+
+
+@settings(max_examples=60, deadline=None)
+@given(found=paths, seed=st.integers(0, 10**6))
+def test_labels_are_graded_by_agreement_and_kinds(found: list[tuple[str, ...]], seed: int) -> None:
+    tree, rng = Taxonomy("any", tuple(found)), np.random.default_rng(seed)
+    table = rng.integers(0, 300, (3, 2, tree.depth + 1))
+    row, kind = rng.integers(0, 3, len(tree)), rng.integers(0, 2, len(tree))
+    query, database = rng.integers(0, len(tree), 4), rng.integers(0, len(tree), 15)
+    grades = m.Grades.of_agreement(table, tree.ancestors, row, kind, query, database)
+    wanted = [[table[row[q], kind[d], tree.agreement[q, d]] for d in database] for q in query]
+    assert grades.rows(slice(0, 4)).tolist() == wanted
+    assert grades.levels == table.max() + 1
 
 
 def test_label_sets_are_graded_by_labels_shared() -> None:

@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given
 
 from taxohash.taxonomy import Taxonomy
-from taxohash.taxonomy.similarity import height_similarity, levels_by_height, wup_similarity
+from taxohash.taxonomy.similarity import (
+    by_height,
+    by_wup,
+    height_similarity,
+    levels_by_height,
+    wup_similarity,
+)
 from tests.code.taxohash.taxonomy.test_tree import paths
 
 #        root (height 3)
@@ -53,6 +59,29 @@ def test_levels_by_height_agree_as_heights_do(found: list[tuple[str, ...]]) -> N
     levels = levels_by_height(tree)
     np.testing.assert_allclose(levels.similarity, height_similarity(tree))
     np.testing.assert_allclose(height_similarity(levels), height_similarity(tree))
+
+
+def common(a: tuple[str, ...], b: tuple[str, ...]) -> int:
+    """Names that two paths share from the top."""
+    return next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+
+
+@given(paths)
+def test_similarities_by_definition(found: list[tuple[str, ...]]) -> None:
+    tree = Taxonomy("any", tuple(found))
+    for i, a in enumerate(found):
+        for j, b in enumerate(found):
+            shared = common(a, b)
+            height = max(len(path) - shared for path in found if path[:shared] == a[:shared])
+            assert height_similarity(tree)[i, j] == 1.0 - height / tree.depth
+            assert wup_similarity(tree)[i, j] == 2.0 * (shared + 1) / (len(a) + 1 + len(b) + 1)
+
+
+@given(paths)
+def test_the_values_that_pairs_have(found: list[tuple[str, ...]]) -> None:
+    tree = Taxonomy("any", tuple(found))
+    for similarity in (by_height(tree), by_wup(tree)):
+        assert similarity.values().tolist() == np.unique(similarity.square()).tolist()
 
 
 @pytest.mark.parametrize(
