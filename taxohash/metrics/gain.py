@@ -1,5 +1,6 @@
 """Metrics of graded gain: DCG and its kin. Expectations over ties are exact, gain being additive."""
 
+from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
@@ -7,6 +8,8 @@ import numpy as np
 from taxohash.metrics.ranking import Floats, Ints, Ranking, cutoff
 
 Discount = Literal["jk", "hpdh", "log"]
+IDEAL_CELLS = 500_000
+"""Upper bound on the cells of ideal rankings float64[U, ranks] held at once, where there is more than one."""
 
 
 def discounts(discount: Discount, ranks: int) -> Floats:
@@ -30,6 +33,29 @@ def ideal_values(totals: Ints, values: Floats, ranks: int) -> Floats:
         for start, end, value in zip(np.concatenate([[0], ends[:-1]]), ends, values[::-1], strict=True):
             best[row, start:end] = value
     return best
+
+
+def against_ideal(
+    ranking: Ranking, values: Floats, ranks: int, weights: Callable[[Floats], Floats]
+) -> Floats:
+    """float64[Q]: expected sum over ranks of values, each rank weighted by what the best ranking has up to there.
+
+    Best rankings are as long as the database and as many as the queries have classes, so some are made at a time.
+
+    Args:
+        weights: from the ideal values float64[U, ranks] to weights of the same shape, row by row.
+    """
+    totals, which = ranking.ideal()
+    some = max(1, IDEAL_CELLS // ranks)
+    if len(totals) <= some:
+        return ranking.expected_sum(values, weights(ideal_values(totals, values, ranks)), which)
+    sums = np.empty(len(ranking))
+    for start in range(0, len(totals), some):
+        rows = np.flatnonzero((which >= start) & (which < start + some))
+        ideal = ideal_values(totals[start : start + some], values, ranks)
+        part = Ranking(ranking.counts[rows])
+        sums[rows] = part.expected_sum(values, weights(ideal), which[rows] - start)
+    return sums
 
 
 def inverse(x: Floats) -> Floats:
@@ -56,10 +82,13 @@ def ndcg(
     """
     rank = cutoff(at, ranking)
     divisor = discounts(discount, rank)
-    totals, which = ranking.ideal()
-    ideal = inverse((ideal_values(totals, gains, rank) / divisor).cumsum(axis=1))
-    weights = tail_sums(ideal) / rank if curve else np.repeat(ideal[:, -1:], rank, axis=1)
-    return ranking.expected_sum(gains, weights / divisor, which)
+
+    def weights(best: Floats) -> Floats:
+        ideal = (best / divisor).cumsum(axis=1)
+        share = tail_sums(inverse(ideal)) / rank if curve else inverse(ideal[:, -1:])
+        return share / divisor
+
+    return against_ideal(ranking, gains, rank, weights)
 
 
 def average_cumulative_gain(ranking: Ranking, gains: Floats, at: int) -> Floats:

@@ -5,7 +5,7 @@ from typing import Any, Literal
 import numba
 import numpy as np
 
-from taxohash.metrics.gain import ideal_values, inverse, tail_sums
+from taxohash.metrics.gain import against_ideal, ideal_values, inverse, tail_sums
 from taxohash.metrics.precision import precision_sum
 from taxohash.metrics.ranking import Floats, Ranking, cutoff, log_factorial
 from taxohash.runtime.kernel_cache import OPTIONS
@@ -34,13 +34,13 @@ def average_hierarchical_precision(
             which a perfect ranking scores 1 - 1 / at.
     """
     rank = cutoff(at, ranking)
-    totals, which = ranking.ideal()
     shares = np.full(rank, 1.0 / rank)
     if rule == "trapezoid":
         shares[0] -= 0.5 / rank
         shares[-1] -= 0.5 / rank
-    best = ideal_values(totals, similarity, rank).cumsum(axis=1)
-    return ranking.expected_sum(similarity, tail_sums(shares * inverse(best)), which)
+    return against_ideal(
+        ranking, similarity, rank, lambda best: tail_sums(shares * inverse(best.cumsum(axis=1)))
+    )
 
 
 def weighted_recall(ranking: Ranking, similarity: Floats, at: int) -> Floats:

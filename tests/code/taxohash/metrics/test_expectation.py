@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from taxohash import metrics as m
+from taxohash.metrics import gain
 from taxohash.metrics.ranking import Floats
 from tests.support import naive_metrics as naive
 
@@ -105,6 +106,16 @@ def test_queries_of_a_batch_do_not_touch_each_other() -> None:
         together = measure(m.Ranking(counts))
         alone = np.array([float(measure(m.Ranking(counts[[query]]))[0]) for query in range(6)])
         np.testing.assert_allclose(together, alone, atol=1e-12)
+
+
+@pytest.mark.parametrize("cells", [1, 50, 200])
+def test_best_rankings_may_be_made_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch, cells: int) -> None:
+    counts = np.random.default_rng(2).integers(0, 5, (20, 6, 3))
+    counts[:, 0, 0] += 90 - counts.sum(axis=(1, 2))
+    whole = [measure(m.Ranking(counts)) for measure, _ in CASES.values()]
+    monkeypatch.setattr(gain, "IDEAL_CELLS", cells)
+    for (measure, _), wanted in zip(CASES.values(), whole, strict=True):
+        assert measure(m.Ranking(counts)).tolist() == wanted.tolist()
 
 
 def test_nothing_relevant_scores_zero() -> None:
