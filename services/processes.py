@@ -1,17 +1,22 @@
 """Child processes that never outlive us."""
 
+import ctypes
 import os
 import signal
 import subprocess
+import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+
+import psutil  # type: ignore[import-untyped]
 
 STOP_SECONDS = 30.0
 
 
 @contextmanager
 def running(command: Sequence[str], environment: Mapping[str, str]) -> "Iterator[subprocess.Popen[str]]":
-    """Start a command in a process group of its own, its output piped; end the whole group on leaving.
+    """Start a command in a session of its own, its output piped; end it and all it started on leaving.
 
     Ctrl-C in the terminal reaches only us, so that we decide in which order things stop.
     """
@@ -31,15 +36,41 @@ def running(command: Sequence[str], environment: Mapping[str, str]) -> "Iterator
         stop(process)
 
 
-def stop(process: "subprocess.Popen[str]") -> None:
-    """End a process group: first asked, then killed."""
-    for ask in (signal.SIGTERM, signal.SIGKILL):
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, ask)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(STOP_SECONDS)
-            break
-    with suppress(ProcessLookupError):  # members that outlived their leader
+def stop(process: "subprocess.Popen[str] | subprocess.Popen[bytes]", seconds: float | None = None) -> None:
+    """End the leader of a session and all it started, also what left the session: first asked, then killed.
+
+    Only the session is asked; what left it is asked by whoever started it.
+
+    Args:
+        seconds: in which they may end by themselves, STOP_SECONDS if left out.
+    """
+    seconds = STOP_SECONDS if seconds is None else seconds
+    deadline = time.monotonic() + seconds
+    descendants = _descendants(process.pid)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(seconds)
+    for straggler in psutil.wait_procs(descendants, max(0.0, deadline - time.monotonic()))[1]:
+        with suppress(psutil.NoSuchProcess):
+            straggler.kill()
+    with suppress(ProcessLookupError):  # the leader, and members started meanwhile
         os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
     if process.stdout is not None:
         process.stdout.close()
+
+
+def end_with_parent() -> None:
+    """As `preexec_fn`: have Linux ask the child to end should we be killed without a chance to do so."""
+    if sys.platform == "linux":
+        pr_set_pdeathsig = 1
+        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
+
+
+def _descendants(pid: int) -> list[psutil.Process]:
+    """All that a process started, and what that started, whatever session they are in."""
+    try:
+        return list(psutil.Process(pid).children(recursive=True))
+    except psutil.NoSuchProcess:
+        return []

@@ -5,7 +5,6 @@ and nothing left behind when it ends. Settings come from the environment, see se
 """
 
 import argparse
-import ctypes
 import os
 import signal
 import socket
@@ -19,8 +18,8 @@ from pathlib import Path
 from types import FrameType
 
 import httpx
-import psutil  # type: ignore[import-untyped]
 
+from services.processes import end_with_parent, stop
 from services.retrieval.bento.build import SERVICE
 from services.retrieval.settings import Settings
 from taxohash.errors import TaxohashError
@@ -83,7 +82,7 @@ def _serve(target: str, port: int, home: Path) -> int:
     command += ["--timeout-graceful-shutdown", str(_GRACE_SECONDS)]
     # A session of its own, so that Ctrl-C reaches us alone.
     process = subprocess.Popen(
-        command, env=environment, cwd=ROOT, start_new_session=True, preexec_fn=_end_with_parent
+        command, env=environment, cwd=ROOT, start_new_session=True, preexec_fn=end_with_parent
     )
     try:
         url = f"http://{HOST}:{port}"
@@ -92,7 +91,9 @@ def _serve(target: str, port: int, home: Path) -> int:
         return process.wait()
     finally:
         if process.poll() is None:
-            _stop(process)
+            for again in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(again, signal.SIG_IGN)
+            stop(process, _STOP_SECONDS)
 
 
 def _ready(process: "subprocess.Popen[bytes]", url: str) -> bool:
@@ -114,18 +115,6 @@ def _ready(process: "subprocess.Popen[bytes]", url: str) -> bool:
     return False
 
 
-def _stop(process: "subprocess.Popen[bytes]") -> None:
-    """End the server and whatever it started; its workers are in sessions of their own."""
-    for again in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(again, signal.SIG_IGN)
-    family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
-    process.terminate()  # it ends its workers, which finish what they are at
-    for straggler in psutil.wait_procs(family, _STOP_SECONDS)[1]:
-        with suppress(psutil.NoSuchProcess):
-            straggler.kill()
-    process.wait()
-
-
 @contextmanager
 def _home(chosen: Path | None) -> Iterator[Path]:
     """A BENTOML_HOME of our own that shares Bentos and models with the chosen one.
@@ -137,13 +126,6 @@ def _home(chosen: Path | None) -> Iterator[Path]:
         for store in ("bentos", "models"):
             (Path(folder) / store).symlink_to(writable(real / store).resolve())
         yield Path(folder)
-
-
-def _end_with_parent() -> None:
-    """Have Linux end the server should we be killed without a chance to do so."""
-    if sys.platform == "linux":
-        pr_set_pdeathsig = 1
-        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:

@@ -11,7 +11,8 @@ from services.processes import running
 STUBBORN = """
 import os, signal, subprocess, sys, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
-child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+apart = "apart" in sys.argv
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=apart)
 print(child.pid, flush=True)
 time.sleep(60)
 """
@@ -25,9 +26,12 @@ def alive(pid: int) -> bool:
         return False
 
 
-def test_a_whole_group_ends_even_when_it_does_not_want_to(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("child_is", ["in the session", "apart"])
+def test_a_whole_family_ends_even_when_it_does_not_want_to(
+    child_is: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(processes, "STOP_SECONDS", 0.2)
-    with running([sys.executable, "-c", STUBBORN], os.environ) as process:
+    with running([sys.executable, "-c", STUBBORN, child_is], os.environ) as process:
         assert process.stdout is not None
         child = int(process.stdout.readline())
         assert alive(child)
@@ -36,7 +40,7 @@ def test_a_whole_group_ends_even_when_it_does_not_want_to(monkeypatch: pytest.Mo
         if not alive(child):
             return
         time.sleep(0.05)
-    pytest.fail(f"process {child} outlived its group")
+    pytest.fail(f"process {child} outlived its family")
 
 
 def test_it_ends_when_the_block_fails() -> None:
