@@ -1,4 +1,4 @@
-"""Which code made a result."""
+"""Which code made a result, and how it was started."""
 
 import contextlib
 import shlex
@@ -23,8 +23,13 @@ def revision() -> dict[str, str]:
             timeout=10,
             check=True,
         ).stdout.strip()
-    return {
-        "version": __version__,
-        "commit": commit,
-        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
-    }
+    return {"version": __version__, "commit": commit, "command": command()}
+
+
+def command() -> str:
+    """How this process was started, as it would be typed: `taxohash train ...`, `python -m package.module ...`."""
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    # A folder or an archive that is run has a specification too, by the name of its file __main__.py.
+    if spec is None or spec.name == "__main__":
+        return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+    return shlex.join(["python", "-m", spec.name.removesuffix(".__main__"), *sys.argv[1:]])
