@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from taxohash.datasets.identity import directory_md5
 from taxohash.datasets.layout import image_bytes, open_table, plain_errors, read_column, split_files
-from taxohash.datasets.png import decode_grey
+from taxohash.datasets.png import decode_png
 from taxohash.errors import TaxohashError
 from taxohash.images import Pixels, Preprocessing, decode, to_array
 from taxohash.runtime.progress import track
@@ -202,7 +202,9 @@ class Dataset:
 
 
 def _pixels(data: bytes, preprocessing: Preprocessing) -> Pixels:
-    grey = decode_grey(data)
-    if grey is not None and (1, *grey.shape) == preprocessing.shape:
-        return grey[None]
+    quick = decode_png(data)
+    if quick is not None:
+        quick = quick[None] if quick.ndim == 2 else quick.transpose(2, 0, 1)
+        if quick.shape == preprocessing.shape:
+            return quick
     return to_array(decode(data), preprocessing)

@@ -4,7 +4,7 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 from taxohash.datasets.dataset import Dataset
-from taxohash.datasets.png import decode_grey
+from taxohash.datasets.png import decode_png
 from taxohash.errors import TaxohashError
 from taxohash.images import decode
 from taxohash.runtime.progress import track
@@ -37,9 +37,10 @@ def pixel_digests(
 
 
 def _digest(data: bytes) -> bytes:
-    grey = decode_grey(data)
-    if grey is not None:
-        form, pixels = ("L", grey.shape[::-1]), grey.tobytes()
+    quick = decode_png(data)
+    if quick is not None:
+        height, width, *channels = quick.shape
+        form, pixels = ("RGB" if channels else "L", (width, height)), quick.tobytes()
     else:
         image = decode(data)
         image = (

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from taxohash.datasets.named.download import cached, download, unpack
-from taxohash.datasets.png import encode_grey
+from taxohash.datasets.png import encode_png
 from taxohash.datasets.writer import Row, write_dataset
 from taxohash.errors import TaxohashError
 from taxohash.runtime.progress import track
@@ -71,7 +71,7 @@ def _rows(split: str, files: dict[str, bytes]) -> Iterator[Row]:
     labels = parse_idx(files[f"{SPLITS[split]}-labels-idx1-ubyte"])
     pairs = zip(images, labels, strict=True)
     for row, (image, label) in enumerate(track(pairs, len(images), f"writing {split}")):
-        yield Row(encode_grey(image), f"{split}/{row:05d}.png", int(label))
+        yield Row(encode_png(image), f"{split}/{row:05d}.png", int(label))
 
 
 def parse_idx(data: bytes) -> npt.NDArray[np.uint8]:

@@ -1,6 +1,7 @@
 import io
 import shutil
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -10,7 +11,7 @@ from PIL import Image
 
 from taxohash.datasets import Dataset
 from taxohash.datasets.layout import schema
-from taxohash.datasets.png import encode_grey
+from taxohash.datasets.png import encode_png
 from taxohash.datasets.writer import Row, write_split
 from taxohash.errors import TaxohashError
 from taxohash.images import Preprocessing, decode, to_array
@@ -59,12 +60,17 @@ def test_pixels_are_decoded_and_preprocessed(tiny: Path, preprocessing: Preproce
     assert np.array_equal(pixels, np.stack(expected))
 
 
-def test_the_quick_way_for_grey_images_gives_the_same_pixels(tiny: Path) -> None:
-    images = np.random.default_rng(0).integers(0, 256, (4, 9, 9), np.uint8)
-    write_split(tiny / "extra.parquet", [Row(encode_grey(image), "", 0) for image in images])
-    dataset, preprocessing = Dataset.open(tiny), Preprocessing(9, 1, "pad", (0.0,), (1.0,))
-    assert np.array_equal(dataset.pixels("extra", preprocessing), images[:, None])
-    assert np.array_equal(to_array(decode(next(dataset.images("extra"))), preprocessing), images[:1])
+@pytest.mark.parametrize("colours", [(), (3,)])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_quick_way_gives_the_same_pixels(
+    tiny: Path, colours: tuple[int, ...], channels: Literal[1, 3]
+) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (4, 9, 9, *colours), np.uint8)
+    write_split(tiny / "extra.parquet", [Row(encode_png(image), "", 0) for image in images])
+    dataset = Dataset.open(tiny)
+    preprocessing = Preprocessing(9, channels, "pad", (0.0,) * channels, (1.0,) * channels)
+    expected = [to_array(decode(data), preprocessing) for data in dataset.images("extra")]
+    assert np.array_equal(dataset.pixels("extra", preprocessing), np.stack(expected))
     assert dataset.names("extra")[1] == "extra/00001"
 
 

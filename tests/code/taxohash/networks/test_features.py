@@ -8,7 +8,7 @@ import pytest
 from torch import Tensor, nn
 
 from taxohash.datasets import Dataset
-from taxohash.datasets.png import encode_grey
+from taxohash.datasets.png import encode_png
 from taxohash.datasets.writer import Row, write_dataset
 from taxohash.errors import TaxohashError
 from taxohash.images import Preprocessing
@@ -36,7 +36,7 @@ class Means(nn.Module):
 def dataset(tmp_path: Path) -> Dataset:
     folder = tmp_path / "set"
     images = np.random.default_rng(0).integers(0, 256, (ROWS, 6, 6), np.uint8)
-    rows = [Row(encode_grey(image), f"{i}.png", i % 2) for i, image in enumerate(images)]
+    rows = [Row(encode_png(image), f"{i}.png", i % 2) for i, image in enumerate(images)]
     write_dataset(folder, Taxonomy("set", (("a", "b"), ("a", "c"))), [("train", rows)])
     return Dataset.open(folder)
 
