@@ -27,9 +27,9 @@ app.add_typer(data_app, name="data")
 
 @data_app.command("prepare")
 def prepare(
-    name: Annotated[str, typer.Argument(help="fashion-mnist, or folder for an image tree")],
+    name: Annotated[str, typer.Argument(help="fashion-mnist, cifar100, or folder for an image tree")],
     out: Annotated[Path, typer.Argument(help="directory to write")],
-    source: Annotated[str | None, typer.Option(help="folder or URL of the original files")] = None,
+    source: Annotated[str | None, typer.Option(help="file, folder or URL of the original files")] = None,
 ) -> None:
     """Write a named data set as a folder."""
     from taxohash.cli import data

@@ -6,6 +6,7 @@ import subprocess
 import tempfile
 import urllib.request
 from collections.abc import Callable
+from http.client import HTTPException
 from pathlib import Path
 
 from taxohash.errors import TaxohashError
@@ -24,7 +25,7 @@ def download(url: str, file: Path) -> None:
     try:
         with urllib.request.urlopen(url, timeout=TIMEOUT) as answer, file.open("wb") as stream:
             shutil.copyfileobj(answer, stream)
-    except (OSError, ValueError) as error:  # URLError and HTTPError are OSErrors; ValueError: no URL
+    except (OSError, ValueError, HTTPException) as error:  # a ValueError: no URL
         raise TaxohashError(
             f"{url} cannot be downloaded ({error}): check the address and the network"
         ) from None

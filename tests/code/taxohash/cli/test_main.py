@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from taxohash.cli.main import parse_options
+from taxohash.datasets.named import NAMED
 from taxohash.errors import TaxohashError
 from taxohash.objectives import objectives
 from tests.support.miniature import make_dataset
@@ -35,6 +36,11 @@ def test_options_are_read_as_json_where_they_are_json() -> None:
 def test_an_option_without_name_or_value_is_refused(pair: str) -> None:
     with pytest.raises(TaxohashError, match="write name=value"):
         parse_options([pair])
+
+
+def test_help_names_what_can_be_prepared() -> None:
+    said = taxohash("data", "prepare", "--help").stdout
+    assert all(name in said for name in NAMED)
 
 
 def test_from_data_to_generation(tmp_path: Path) -> None:

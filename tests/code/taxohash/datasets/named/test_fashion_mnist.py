@@ -1,10 +1,7 @@
 import gzip
 import hashlib
 import struct
-import threading
 from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +12,7 @@ from taxohash.datasets import Dataset
 from taxohash.datasets.named import fashion_mnist, prepare
 from taxohash.errors import TaxohashError
 from taxohash.images import Preprocessing
+from tests.support.files_over_http import files_over_http
 
 COUNTS = {"train": 20, "t10k": 10}
 
@@ -42,16 +40,8 @@ def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def served(source: Path) -> Iterator[str]:
-    class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(source))) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+    with files_over_http(source) as address:
+        yield address
 
 
 def test_a_folder_becomes_a_data_set(source: Path, tmp_path: Path) -> None:
@@ -93,7 +83,7 @@ def test_other_bytes_are_refused(source: Path, tmp_path: Path) -> None:
 
 
 def test_a_dead_address_is_one_line(served: str, tmp_path: Path) -> None:
-    for url in (served + "/none", "http://127.0.0.1:1", "nothing://x"):
+    for url in (served + "/none", "http://127.0.0.1:1", "http://127.0.0.1:port", "nothing://x"):
         with pytest.raises(TaxohashError, match="cannot be downloaded"):
             prepare("fashion-mnist", tmp_path / "out", url)
     assert not (tmp_path / "out").exists()
