@@ -48,10 +48,10 @@ def check(folder: str | Path, sheets: str | Path | None = None) -> bool:
 
 
 def _table(result: Check) -> Table:
-    taxonomy = result.dataset.taxonomy
+    dataset, taxonomy = result.dataset, result.dataset.taxonomy
     level = taxonomy.depth - 1 if len(taxonomy) <= _MOST_LABELS else 0
     table = Table(title=taxonomy.name, title_justify="left", show_footer=True)
-    if result.dataset.multi_label:
+    if "labels" in map(dataset.label_column, result.counts):
         table.caption = "an image counts once for each of its labels"
     table.add_column(taxonomy.levels[level], "images")
     for split, count in result.images.items():

@@ -63,7 +63,10 @@ def check(folder: str | Path, *, progress: bool = True) -> Check:
         try:
             digests[split], failures = pixel_digests(dataset, split, progress=progress)
             findings += [Finding("error", f"row {row} of {split}: {reason}") for row, reason in failures]
-            labels[split] = dataset.label_sets(split)
+            if dataset.label_column(split) is None:
+                findings.append(Finding("warning", f"split {split} has no labels"))
+            else:
+                labels[split] = dataset.label_sets(split)
         except TaxohashError as error:
             findings.append(Finding("error", str(error)))
     images = {split: len(rows) for split, rows in digests.items()}

@@ -12,7 +12,15 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from taxohash.datasets.identity import directory_md5
-from taxohash.datasets.layout import image_bytes, open_table, plain_errors, read_column, split_files
+from taxohash.datasets.layout import (
+    LabelColumn,
+    image_bytes,
+    label_column,
+    open_table,
+    plain_errors,
+    read_column,
+    split_files,
+)
 from taxohash.datasets.png import decode_png
 from taxohash.errors import TaxohashError
 from taxohash.images import Pixels, Preprocessing, decode, to_array
@@ -97,38 +105,52 @@ class Dataset:
         """Number of images of a split."""
         return sum(group.rows for group in self.row_groups(split))
 
-    @property
-    def multi_label(self) -> bool:
-        """Whether an image has a set of labels rather than one."""
-        return self._has_sets(self.splits[0])
+    def label_column(self, split: str) -> LabelColumn | None:
+        """How a split is labelled: `label`, one an image; `labels`, a set of them an image; or not at all.
+
+        Raises:
+            TaxohashError: no such split, or shards that are not labelled alike.
+        """
+        files = self._files(split)
+        found = {label_column(open_table(file).schema_arrow): file.name for file in files}
+        if len(found) > 1:
+            raise TaxohashError(
+                f"shards {' and '.join(found.values())} of {self.folder} are labelled differently: write them alike"
+            )
+        return next(iter(found))
 
     def labels(self, split: str) -> Labels:
         """int32[N]: the label of every image.
 
         Raises:
-            TaxohashError: no such split, a multi-label set, or a label that is absent or outside the taxonomy.
+            TaxohashError: no such split, one without labels or with sets of them, or a label that is absent or
+                outside the taxonomy.
         """
-        if self._has_sets(split):
+        if self.label_column(split) == "labels":
             raise TaxohashError(
-                f"data set {self.folder} has several labels an image: it needs a method for such"
+                f"split {split} of {self.folder} has several labels an image: it needs a method for such"
             )
-        labels: Labels = self._column(split, "label").fill_null(_ABSENT).to_numpy()
-        self._check_labels(split, labels, np.arange(len(labels)))
-        return labels
+        return self._flat_labels(split)[0]
 
     def label_sets(self, split: str) -> list[Labels]:
         """The labels of every image as one int32 array each; works on single-label sets as well.
 
         Raises:
-            TaxohashError: no such split, or a label that is absent or outside the taxonomy.
+            TaxohashError: no such split, one without labels, or a label that is absent or outside the taxonomy.
         """
-        if not self._has_sets(split):
-            return list(self.labels(split)[:, None])
-        sets = self._column(split, "labels")
-        lengths = pc.list_value_length(sets).fill_null(pa.scalar(0, pa.int32())).to_numpy()
-        flat: Labels = pc.list_flatten(sets).fill_null(_ABSENT).to_numpy()
-        self._check_labels(split, flat, np.repeat(np.arange(len(lengths)), lengths))
-        return np.split(flat, np.cumsum(lengths)[:-1])
+        flat, lengths = self._flat_labels(split)
+        return np.split(flat, np.cumsum(lengths))[:-1]
+
+    def multi_hot(self, split: str) -> npt.NDArray[np.bool_]:
+        """The labels of every image as bool[N, labels]; works on single-label sets as well.
+
+        Raises:
+            TaxohashError: see `label_sets`.
+        """
+        flat, lengths = self._flat_labels(split)
+        sets = np.zeros((len(lengths), len(self.taxonomy)), np.bool_)
+        sets[np.repeat(np.arange(len(lengths)), lengths), flat] = True
+        return sets
 
     def names(self, split: str) -> list[str]:
         """A name for every image: the path in its row, or split/row where it has none."""
@@ -165,8 +187,19 @@ class Dataset:
                 raise TaxohashError(f"row {row} of {split} in {self.folder}: {error}") from None
         return array
 
-    def _has_sets(self, split: str) -> bool:
-        return "labels" in open_table(self._files(split)[0]).schema_arrow.names
+    def _flat_labels(self, split: str) -> tuple[Labels, npt.NDArray[np.integer]]:
+        """The labels of all images, one image after the other, and how many each has."""
+        column = self.label_column(split)
+        if column is None:
+            raise TaxohashError(f"split {split} of {self.folder} has no labels: choose one that has")
+        values: Any = self._column(split, column)
+        lengths: npt.NDArray[np.integer] = np.ones(len(values), np.int32)
+        if column == "labels":
+            lengths = pc.list_value_length(values).fill_null(pa.scalar(0, pa.int32())).to_numpy()
+            values = pc.list_flatten(values)
+        flat: Labels = values.fill_null(_ABSENT).to_numpy()
+        self._check_labels(split, flat, np.repeat(np.arange(len(lengths)), lengths))
+        return flat, lengths
 
     def _check_labels(self, split: str, labels: Labels, rows: npt.NDArray[np.intp]) -> None:
         wrong = np.flatnonzero((labels < 0) | (labels >= len(self.taxonomy)))

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,16 +16,16 @@ from taxohash.errors import TaxohashError
 # What the Hugging Face `datasets` library reads to give the column its Image feature.
 FEATURES = json.dumps({"info": {"features": {"image": {"_type": "Image"}}}})
 IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-_LABEL = pa.field("label", pa.int32())
-_LABELS = pa.field("labels", pa.list_(pa.int32()))
+LabelColumn = Literal["label", "labels"]
+_LABEL_COLUMNS = {"label": pa.int32(), "labels": pa.list_(pa.int32())}
 _FILE = re.compile(r"(?P<split>\w[\w.-]*?)(-(?P<shard>\d{5})-of-(?P<shards>\d{5}))?\.parquet")
 _USUAL_ORDER = ("train", "val", "validation", "test")
 
 
-def schema(multi_label: bool) -> pa.Schema:
-    """The columns of a split: `image`, and `label` or, where an image has a set of them, `labels`."""
-    label = _LABELS if multi_label else _LABEL
-    return pa.schema([pa.field("image", IMAGE), label], metadata={"huggingface": FEATURES})
+def schema(label_column: LabelColumn | None) -> pa.Schema:
+    """The columns of a split: `image`, and `label`, or `labels` where an image has a set of them, or neither."""
+    columns = {"image": IMAGE} | ({label_column: _LABEL_COLUMNS[label_column]} if label_column else {})
+    return pa.schema(list(columns.items()), metadata={"huggingface": FEATURES})
 
 
 def split_files(folder: Path) -> dict[str, tuple[Path, ...]]:
@@ -61,11 +61,17 @@ def open_table(file: Path) -> pq.ParquetFile:
     with plain_errors(file):
         table = pq.ParquetFile(file)
     found = table.schema_arrow
-    for field in schema(multi_label="labels" in found.names):
+    for field in schema(label_column(found)):
         kind = found.field(field.name).type if field.name in found.names else "absent"
         if not _fits(kind, field.type):
             raise TaxohashError(f"{file} has the column {field.name} as {kind}: write it as {field.type}")
     return table
+
+
+def label_column(columns: pa.Schema) -> LabelColumn | None:
+    """The column of a table that holds its labels, if it has one."""
+    known: tuple[LabelColumn, ...] = ("labels", "label")
+    return next((name for name in known if name in columns.names), None)
 
 
 def read_column(file: Path, name: str) -> "pa.ChunkedArray[Any]":

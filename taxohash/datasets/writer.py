@@ -1,14 +1,14 @@
 """Write a data set folder (contract: taxonomy.json and one Parquet table a split), byte for byte the same everywhere."""
 
 from collections.abc import Iterable, Sequence
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from taxohash.datasets.layout import IMAGE, schema
+from taxohash.datasets.layout import IMAGE, LabelColumn, schema
 from taxohash.errors import TaxohashError
 from taxohash.runtime.atomic import new_folder
 from taxohash.taxonomy import Taxonomy
@@ -17,20 +17,23 @@ ROWS_A_GROUP = 2_000
 
 
 class Row(NamedTuple):
-    """One image: its encoded bytes, a name that tells where it comes from, and its label or set of labels."""
+    """One image: its encoded bytes, a name that tells where it comes from, and its label, set of labels or None."""
 
     image: bytes
     name: str
-    label: int | Sequence[int]
+    label: int | Sequence[int] | None
 
 
-def write_split(file: Path, rows: Iterable[Row], multi_label: bool = False) -> int:
-    """Write one split and return its number of rows.
+def write_split(file: Path, rows: Iterable[Row]) -> int:
+    """Write one split, labelled as its first row is, and return its number of rows.
 
     Every setting is fixed, so that the bytes depend on the rows and the pinned pyarrow alone.
     """
-    columns = schema(multi_label)
     remaining, count = iter(rows), 0
+    first = list(islice(remaining, 1))
+    remaining = chain(first, remaining)
+    label_column = _label_column(first[0]) if first else "label"
+    columns = schema(label_column)
     with pq.ParquetWriter(
         file,
         columns,
@@ -43,17 +46,24 @@ def write_split(file: Path, rows: Iterable[Row], multi_label: bool = False) -> i
         store_schema=True,
     ) as writer:
         while group := list(islice(remaining, ROWS_A_GROUP)):
-            images = pa.array([{"bytes": row.image, "path": row.name} for row in group], IMAGE)
-            labels = pa.array([row.label for row in group], columns.field(1).type)
-            writer.write_table(
-                pa.Table.from_arrays([images, labels], schema=columns), row_group_size=ROWS_A_GROUP
-            )
+            arrays: list[pa.Array[Any]] = [
+                pa.array([{"bytes": row.image, "path": row.name} for row in group], IMAGE)
+            ]
+            if label_column is not None:
+                arrays.append(pa.array([row.label for row in group], columns.field(label_column).type))
+            writer.write_table(pa.Table.from_arrays(arrays, schema=columns), row_group_size=ROWS_A_GROUP)
             count += len(group)
     return count
 
 
+def _label_column(row: Row) -> LabelColumn | None:
+    if row.label is None:
+        return None
+    return "labels" if isinstance(row.label, Sequence) else "label"
+
+
 def write_dataset(out: Path, taxonomy: Taxonomy, splits: Iterable[tuple[str, Iterable[Row]]]) -> None:
-    """Write a whole single-label data set; `out` appears complete or not at all.
+    """Write a whole data set; `out` appears complete or not at all.
 
     Raises:
         TaxohashError: `out` exists, a split has no rows, or the disk is full.

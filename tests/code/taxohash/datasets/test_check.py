@@ -93,7 +93,7 @@ def test_a_spoilt_split_does_not_hide_the_other(tiny: Path) -> None:
 
 
 def test_an_empty_split(tiny: Path) -> None:
-    pq.write_table(schema(multi_label=False).empty_table(), tiny / "test.parquet")
+    pq.write_table(schema("label").empty_table(), tiny / "test.parquet")
     assert findings(tiny) == ["error: split test has no rows"]
 
 
@@ -102,11 +102,26 @@ def test_sets_of_labels(tiny: Path) -> None:
         (tiny / f"{split}.parquet").unlink()
     labels: list[list[int]] = [[0, 1], [], [2, 2]]
     rows = [row._replace(label=own) for row, own in zip(tiny_rows("train"), labels, strict=False)]
-    write_split(tiny / "train.parquet", rows, multi_label=True)
+    write_split(tiny / "train.parquet", rows)
     assert findings(tiny) == [
         "error: 1 images of train list a label twice: rows 2",
         "warning: 1 images of train have no label: rows 1",
     ]
+
+
+def test_a_split_without_labels(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    train = [row._replace(label=None) for row in tiny_rows("train")]
+    train[7] = train[4]
+    write_split(tiny / "train.parquet", train)
+    result = check(tiny)
+    assert result.ok
+    assert result.counts.keys() == {"test"}
+    assert findings(tiny) == [
+        "warning: split train has no labels",
+        "warning: 1 images of train repeat an earlier one of it, row 7 = row 4",
+    ]
+    assert data.check(tiny)
+    assert "sound, 2 warnings" in capsys.readouterr().out
 
 
 def test_the_command_prints_a_line_each(
@@ -133,9 +148,7 @@ def test_a_taxonomy_that_cannot_be_read_is_raised(tiny: Path) -> None:
 def test_contact_sheets_of_a_large_class_are_thinned_out(tmp_path: Path) -> None:
     paths = [["top", f"label {number}"] for number in range(60)]
     (tmp_path / "taxonomy.json").write_text(json.dumps({"name": "wide", "paths": paths}))
-    table = pa.table(
-        {"image": [{"bytes": b"broken", "path": ""}], "label": [0]}, schema=schema(multi_label=False)
-    )
+    table = pa.table({"image": [{"bytes": b"broken", "path": ""}], "label": [0]}, schema=schema("label"))
     pq.write_table(table, tmp_path / "train.parquet")
     (sheet,) = contact_sheets(Dataset.open(tmp_path), tmp_path / "sheets")
     assert height(sheet) == 44 + 40 * 72

@@ -28,6 +28,7 @@ def test_opens_what_was_written(tiny: Path) -> None:
         assert dataset.labels(split).dtype == np.int32
         assert dataset.labels(split).tolist() == [row.label for row in rows]
         assert [own.tolist() for own in dataset.label_sets(split)] == [[row.label] for row in rows]
+        assert np.array_equal(dataset.multi_hot(split), np.eye(3, dtype=bool)[dataset.labels(split)])
         assert list(dataset.images(split)) == [row.image for row in rows]
         assert dataset.names(split) == [row.name for row in rows]
 
@@ -91,12 +92,35 @@ def test_sets_of_labels(tiny: Path) -> None:
     for split in COUNTS:
         (tiny / f"{split}.parquet").unlink()
     sets = [[0, 2], [], [1]]
-    write_split(tiny / "train.parquet", [Row(b"x", "", labels) for labels in sets], multi_label=True)
+    write_split(tiny / "train.parquet", [Row(b"x", "", labels) for labels in sets])
     dataset = Dataset.open(tiny)
-    assert dataset.multi_label
+    assert dataset.label_column("train") == "labels"
     assert [own.tolist() for own in dataset.label_sets("train")] == sets
-    with pytest.raises(TaxohashError, match="several labels"):
+    assert dataset.multi_hot("train").tolist() == [[label in own for label in range(3)] for own in sets]
+    with pytest.raises(TaxohashError, match=r"split train of .* has several labels an image"):
         dataset.labels("train")
+
+
+def test_a_split_without_labels(tiny: Path) -> None:
+    write_split(tiny / "train.parquet", [row._replace(label=None) for row in tiny_rows("train")])
+    dataset = Dataset.open(tiny)
+    assert (dataset.label_column("train"), dataset.label_column("test")) == (None, "label")
+    assert dataset.count("train") == COUNTS["train"]
+    assert list(dataset.images("train")) == [row.image for row in tiny_rows("train")]
+    for read in (dataset.labels, dataset.label_sets, dataset.multi_hot):
+        with pytest.raises(TaxohashError, match=r"split train of .* has no labels"):
+            read("train")
+
+
+def test_shards_must_be_labelled_alike(tiny: Path) -> None:
+    shard(tiny, "train", groups_of=7)
+    file = tiny / "train-00001-of-00003.parquet"
+    pq.write_table(pq.read_table(file).drop_columns("label"), file)
+    for read in (Dataset.label_column, Dataset.labels):
+        with pytest.raises(
+            TaxohashError, match=r"train-00001-of-00003\.parquet of .* are labelled differently"
+        ):
+            read(Dataset.open(tiny), "train")
 
 
 def test_foreign_tables_are_read_as_well(tiny: Path) -> None:
@@ -120,7 +144,7 @@ def test_errors_name_the_thing(tiny: Path, tmp_path: Path) -> None:
     with pytest.raises(TaxohashError, match="no split 'dev': choose one of train, test"):
         dataset.labels("dev")
     for label in (3, -1, None):
-        columns = schema(multi_label=False)
+        columns = schema("label")
         table = pa.table({"image": [{"bytes": b"", "path": ""}] * 2, "label": [0, label]}, schema=columns)
         pq.write_table(table, tiny / "test.parquet")
         with pytest.raises(TaxohashError, match="row 1 of test"):
