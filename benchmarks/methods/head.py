@@ -14,9 +14,10 @@ from torch import Tensor, nn
 from taxohash.codes import bit_health, pack, unpack
 from taxohash.datasets import Dataset
 from taxohash.networks.features import efficientnet_lite0, features
-from taxohash.objectives import Objective, Setting, build, objective
+from taxohash.objectives import AnyObjective, Setting, build, objective
 from taxohash.objectives.base import Projection
 from taxohash.objectives.itq import principal_components
+from taxohash.objectives.supervision import Labels
 from taxohash.protocols import evaluate
 from taxohash.runtime.progress import console
 from taxohash.taxonomy import Taxonomy
@@ -112,14 +113,14 @@ def measure(task: dict[str, Any], folder: str, cache_folder: str) -> dict[str, A
 
 def trained(
     task: dict[str, Any], known: Problem, taxonomy: Taxonomy, recipe: Recipe
-) -> tuple[Objective[Any], nn.Module]:
+) -> tuple[AnyObjective, nn.Module]:
     """The objective of a task on a tree over the problem's labels, and its head; on one thread, quietly."""
     torch.set_num_threads(1)
     console.quiet = True
     options = seeded(task["method"], task["options"], task["seed"])
     config = head_config(recipe, task["seed"], options.pop("lr", 1e-2))
     torch.manual_seed(task["seed"])
-    learned = build(task["method"], Setting(task["bits"], taxonomy, known.labels), options)
+    learned = build(task["method"], Setting(task["bits"], taxonomy, Labels(known.labels)), options)
     return learned, train_head(learned, known, config)
 
 
@@ -142,7 +143,7 @@ def head_config(recipe: Recipe, seed: int, lr: float = 1e-2) -> TrainingConfig:
     )
 
 
-def train_head(learned: Objective[Any], known: Problem, config: TrainingConfig) -> nn.Module:
+def train_head(learned: AnyObjective, known: Problem, config: TrainingConfig) -> nn.Module:
     """The trained head of an objective, or its solved hash layer."""
     width = known.inputs.shape[1]
     if isinstance(learned, Projection):
@@ -156,12 +157,12 @@ def train_head(learned: Objective[Any], known: Problem, config: TrainingConfig) 
         nn.Linear(HIDDEN, learned.width),
     )
     with tempfile.TemporaryDirectory() as out:
-        fit(head, learned, known.inputs, known.labels, config, Path(out))
+        fit(head, learned, known.inputs, config, Path(out))
     return head
 
 
 def _evaluated(
-    learned: Objective[Any],
+    learned: AnyObjective,
     known: Problem,
     queries: npt.NDArray[np.float32],
     database: npt.NDArray[np.float32],

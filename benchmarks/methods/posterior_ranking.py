@@ -20,6 +20,7 @@ from torch import Tensor
 from benchmarks.methods.head import RECIPES, Problem, head_config, problem, train_head
 from benchmarks.methods.trials import chosen_options
 from taxohash.objectives import Setting, build
+from taxohash.objectives.supervision import Labels
 from taxohash.protocols import evaluate
 from taxohash.runtime.atomic import read_json, replacing, write_json
 from taxohash.runtime.progress import announce, console
@@ -36,7 +37,9 @@ RESULTS = Path(__file__).resolve().parents[1] / "results"
 def posterior(known: Problem, name: str, options: dict[str, Any], seed: int) -> Tensor:
     """What one trained head says of the queries: float[Q, C]."""
     torch.manual_seed(seed)
-    learned = build("treecode", Setting(BITS[-1], known.taxonomy, known.labels), options | {"seed": seed})
+    learned = build(
+        "treecode", Setting(BITS[-1], known.taxonomy, Labels(known.labels)), options | {"seed": seed}
+    )
     network = train_head(learned, known, head_config(RECIPES[name], seed))
     with torch.no_grad():
         return torch.softmax(embed(network, known.queries, batch=5000), dim=1)

@@ -26,6 +26,7 @@ from torch import Tensor
 from taxohash.errors import TaxohashError
 from taxohash.networks.hashing import HashingNetwork, network
 from taxohash.objectives import Setting, build
+from taxohash.objectives.supervision import Labels
 from taxohash.runtime.progress import console
 from taxohash.runtime.provenance import revision
 from taxohash.taxonomy import Taxonomy
@@ -62,12 +63,12 @@ def measure(
     made = network(name, BITS, size, channels, pretrained=False).to(on)
     images = torch.randint(0, 256, (steps * batch, channels, size, size), dtype=torch.uint8)
     labels = torch.arange(len(images)) % len(TREE)
-    objective = build("csq", Setting(BITS, TREE, labels), {})
+    objective = build("csq", Setting(BITS, TREE, Labels(labels)), {})
     seconds: dict[str, list[float]] = {"bare": [], "fit": []}
     with tempfile.TemporaryDirectory() as out:
         for turn in range(rounds + 1):
             longer = TrainingConfig(**{**vars(config), "epochs": turn + 1, "batch": batch})
-            log = fit(made, objective, images, labels, longer, Path(out), on)
+            log = fit(made, objective, images, longer, Path(out), on)
             seconds["fit"].append(log[-1]["seconds"])
             seconds["bare"].append(bare(made, images[:batch], steps, config, on))
     speed = {what: [len(images) / second for second in times[1:]] for what, times in seconds.items()}

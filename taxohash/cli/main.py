@@ -160,7 +160,7 @@ def methods() -> None:
 
     table = Table("name", "paper", "year", "learns from", "keeps")
     for name, kind in objectives().items():
-        table.add_row(name, kind.title, str(kind.year), kind.supervision, kind.keeps)
+        table.add_row(name, kind.title, str(kind.year), kind.learns_from(), kind.keeps)
     Console().print(table)
 
 

@@ -1,5 +1,7 @@
 """Hashing networks: a backbone, its preprocessing, and one linear hash layer."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -17,13 +19,21 @@ class HashingNetwork(nn.Module):
 
     No activation follows the hash layer (SHPDH, section 3.1). Normalisation is part of the graph, so
     that an exported network takes raw pixels. `code` is the identity while the network learns; for an
-    objective that makes its bits of other outputs, a trained network ends with its code layer.
+    objective that makes its bits of other outputs, a trained network ends with its code layer. In training mode the
+    outputs of linear heads on the backbone, for objectives that ask for such, follow those of the hash layer.
     """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, backbone: nn.Module, width: int, outputs: int, preprocessing: Preprocessing) -> None:
+    def __init__(
+        self,
+        backbone: nn.Module,
+        width: int,
+        outputs: int,
+        preprocessing: Preprocessing,
+        heads: Mapping[str, int] | None = None,
+    ) -> None:
         super().__init__()
         self.preprocessing = preprocessing
         shape = (1, preprocessing.channels, 1, 1)
@@ -32,15 +42,32 @@ class HashingNetwork(nn.Module):
         self.backbone = backbone
         self.hash = nn.Linear(width, outputs)
         self.code: nn.Module = nn.Identity()
+        self.heads = nn.ModuleDict({name: nn.Linear(width, size) for name, size in (heads or {}).items()})
 
     def forward(self, images: Tensor) -> Tensor:
         normalised = (images.float() - self.mean) / self.std
-        outputs: Tensor = self.code(self.hash(self.backbone(normalised)))
+        features = self.backbone(normalised)
+        outputs: Tensor = self.code(self.hash(features))
+        if self.training and self.heads:
+            outputs = torch.cat([outputs, *(head(features) for head in self.heads.values())], dim=1)
         return outputs
 
 
-def network(name: str, outputs: int, size: int, channels: int, pretrained: bool = True) -> HashingNetwork:
+def network(
+    name: str,
+    outputs: int,
+    size: int,
+    channels: int,
+    pretrained: bool = True,
+    heads: Mapping[str, int] | None = None,
+) -> HashingNetwork:
     """A new network; `pretrained` where its backbone has such weights and they will not be replaced.
+
+    Args:
+        outputs: of the hash layer.
+        size: height and width of its images in pixels.
+        channels: of its images, 1 or 3.
+        heads: names and sizes of outputs beside the hash layer's, in training mode.
 
     Raises:
         TaxohashError: unknown name, a size or number of channels it is not made for, or a package or weights
@@ -57,7 +84,7 @@ def network(name: str, outputs: int, size: int, channels: int, pretrained: bool 
         raise TaxohashError(f"channels = {channels}: network {name!r} takes images in {takes}")
     preprocessing = known.preprocessing(size, channels)
     backbone, width = known.make(preprocessing, pretrained)
-    return HashingNetwork(backbone, width, outputs, preprocessing)
+    return HashingNetwork(backbone, width, outputs, preprocessing, heads)
 
 
 def encode_pixels(

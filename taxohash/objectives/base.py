@@ -5,16 +5,17 @@ subclass of `Objective`; it is found by its `name`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, Literal, TypeVar
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
 
+from taxohash.objectives.supervision import Kinds, Supervision, Unlabelled
 from taxohash.taxonomy import Taxonomy
 
-Supervision = Literal["labels per level", "labels", "pairs", "triplets", "multi-label", "none"]
 ConfigT = TypeVar("ConfigT")
+SupervisionT = TypeVar("SupervisionT", bound=Supervision)
 
 
 @dataclass(frozen=True)
@@ -24,12 +25,12 @@ class Setting:
     Attributes:
         bits: length of the code.
         taxonomy: the label tree.
-        labels: int64[N], the label of every training image.
+        supervision: what is known of the training images, in host memory.
     """
 
     bits: int
     taxonomy: Taxonomy
-    labels: Tensor
+    supervision: Supervision
 
     @property
     def ancestors(self) -> Tensor:
@@ -37,7 +38,27 @@ class Setting:
         return torch.from_numpy(self.taxonomy.ancestors).long()
 
 
-class Objective(nn.Module, Generic[ConfigT]):
+@dataclass(frozen=True)
+class Batch(Generic[SupervisionT]):
+    """What a loss sees of a step: n examples, each an image, or the images that are compared.
+
+    Where an example shows m images, or an image is shown in v views, tensors of outputs have further dimensions in
+    front: [m, v, n, ...], each only where there are several.
+
+    Attributes:
+        outputs: float[n, width] of the network, before any activation.
+        supervision: what is known of the n examples.
+        rows: int64[n] or [m, n], the images' rows in the training set.
+        heads: float[n, size] of each head that the objective asks for, by name.
+    """
+
+    outputs: Tensor
+    supervision: SupervisionT
+    rows: Tensor
+    heads: Mapping[str, Tensor] = field(default_factory=dict)
+
+
+class Objective(nn.Module, Generic[ConfigT, SupervisionT]):
     """A published way to learn codes.
 
     Learnable state is a Parameter, other state a buffer, so that a checkpoint holds all of it. State is made in
@@ -46,9 +67,11 @@ class Objective(nn.Module, Generic[ConfigT]):
     Class attributes:
         name: as given to `--objective`.
         title, year: of the paper.
-        supervision: what it learns from.
+        supervision: the kinds that its loss takes; of those a data set can give, the first is chosen.
+        hierarchical: whether it reads the levels of the tree above the labels.
         keeps: what its codes keep, in a few words.
         config_type: its hyper-parameters, a frozen dataclass with the paper's values as defaults.
+        views: how many differently augmented views of an image its loss compares.
         binary: whether it is searched by the signs of its outputs; else by real vectors.
         wants_outputs: whether `end_epoch` is to be called with the outputs of the whole training set.
     """
@@ -56,9 +79,11 @@ class Objective(nn.Module, Generic[ConfigT]):
     name: ClassVar[str]
     title: ClassVar[str]
     year: ClassVar[int]
-    supervision: ClassVar[Supervision]
+    supervision: ClassVar[Kinds]
+    hierarchical: ClassVar[bool] = False
     keeps: ClassVar[str]
     config_type: ClassVar[type[Any]]
+    views: ClassVar[int] = 1
     binary: ClassVar[bool] = True
     wants_outputs: ClassVar[bool] = False
 
@@ -72,21 +97,25 @@ class Objective(nn.Module, Generic[ConfigT]):
         """Outputs of the network: one a bit, unless the method makes its bits, or real vectors, of others."""
         return self.setting.bits
 
+    @property
+    def heads(self) -> Mapping[str, int]:
+        """Names and sizes of outputs beside the hash layer's: linear heads on the backbone, while it trains."""
+        return {}
+
+    @classmethod
+    def learns_from(cls) -> str:
+        """What it learns from, in words."""
+        return " or ".join(kind.name for kind in cls.supervision) + " per level" * cls.hierarchical
+
     def start_epoch(self, epoch: int, epochs: int) -> None:
         """Called before epoch `epoch` of `epochs`, counted from 0: schedules go here."""
 
-    def loss(self, outputs: Tensor, labels: Tensor, rows: Tensor) -> dict[str, Tensor]:
-        """Weighted terms of the loss, to be added up.
-
-        Args:
-            outputs: float[n, width] of the network, before any activation.
-            labels: int64[n].
-            rows: int64[n], the images' rows in the training set.
-        """
+    def loss(self, batch: Batch[SupervisionT]) -> dict[str, Tensor]:
+        """Weighted terms of the loss, to be added up."""
         raise TypeError(f"objective {self.name!r} defines no loss")
 
-    def end_epoch(self, outputs: Tensor, labels: Tensor) -> None:
-        """Called after each epoch with float[N, width], int64[N] of all training rows, in their order."""
+    def end_epoch(self, outputs: Tensor, supervision: SupervisionT) -> None:
+        """Called after each epoch with float[N, width] of all training images, in their order, and what is known."""
 
     def search_form(self, outputs: Tensor, query: bool = False) -> Tensor:
         """What is compared in search, from float[n, width] outputs: float[n, any].
@@ -110,8 +139,13 @@ class Objective(nn.Module, Generic[ConfigT]):
         return None
 
 
-class Projection(Objective[ConfigT]):
+AnyObjective = Objective[Any, Any]
+
+
+class Projection(Objective[ConfigT, Unlabelled]):
     """A method without a network of its own: its hash layer on given features is solved, not descended to."""
+
+    supervision: ClassVar[Kinds] = (Unlabelled,)
 
     def solve(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """The hash layer, weight float[bits, D] and bias float[bits], from features float[N, D]."""

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from taxohash.objectives.base import Objective, Setting, Supervision
+from taxohash.objectives.base import Batch, Objective, Setting
 from taxohash.objectives.parts.hash_centres import hash_centres
+from taxohash.objectives.supervision import Kinds, Labels
 
 
 @dataclass(frozen=True)
@@ -28,13 +29,13 @@ class CSQConfig:
     seed: int = 0
 
 
-class CSQ(Objective[CSQConfig]):
+class CSQ(Objective[CSQConfig, Labels]):
     """L = BCE((u + 1) / 2, (centre + 1) / 2) + lambda mean (|u| - 1)^2, u = tanh(f)."""
 
     name: ClassVar[str] = "csq"
     title: ClassVar[str] = "Central Similarity Quantization for Efficient Image and Video Retrieval"
     year: ClassVar[int] = 2020
-    supervision: ClassVar[Supervision] = "labels"
+    supervision: ClassVar[Kinds] = (Labels,)
     keeps: ClassVar[str] = "the finest classes"
     config_type: ClassVar[type[Any]] = CSQConfig
 
@@ -43,7 +44,8 @@ class CSQ(Objective[CSQConfig]):
         generator = torch.Generator().manual_seed(config.seed)
         self.register_buffer("centres", hash_centres(len(setting.taxonomy), setting.bits, generator))
 
-    def loss(self, outputs: Tensor, labels: Tensor, rows: Tensor) -> dict[str, Tensor]:
+    def loss(self, batch: Batch[Labels]) -> dict[str, Tensor]:
+        outputs, labels = batch.outputs, batch.supervision.labels
         targets = (self.get_buffer("centres")[labels] + 1) / 2
         # (1 + tanh f) / 2 = sigmoid(2 f): the same value without a logarithm of zero.
         similarity = binary_cross_entropy_with_logits(2 * outputs, targets)

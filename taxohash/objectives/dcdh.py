@@ -11,10 +11,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from taxohash.objectives.base import Objective, Setting, Supervision
+from taxohash.objectives.base import Batch, Objective, Setting
 from taxohash.objectives.parts.classwise import class_means, gaussian_logits
 from taxohash.objectives.parts.hash_centres import push_apart
 from taxohash.objectives.parts.quantisation import signs
+from taxohash.objectives.supervision import Kinds, Labels
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class DCDHConfig:
     quantisation: float = 0.01
 
 
-class DCDH(Objective[DCDHConfig]):
+class DCDH(Objective[DCDHConfig, Labels]):
     """L = CE(-s/2 ||f - mu||^2, y) + 0.1 mean_ij log(1 + e^(q/2 cos(mu_i, mu_j))) + eta ||f - B||^2.
 
     After each epoch B = sign(Y W + eta f) with W = (Y'Y)^+ Y' sign(f), the mean signs of each class.
@@ -43,7 +44,7 @@ class DCDH(Objective[DCDHConfig]):
         "Deep Center-Based Dual-Constrained Hashing for Discriminative Face Image Retrieval"
     )
     year: ClassVar[int] = 2021
-    supervision: ClassVar[Supervision] = "labels"
+    supervision: ClassVar[Kinds] = (Labels,)
     keeps: ClassVar[str] = "the finest classes"
     config_type: ClassVar[type[Any]] = DCDHConfig
     wants_outputs: ClassVar[bool] = True
@@ -51,9 +52,10 @@ class DCDH(Objective[DCDHConfig]):
     def __init__(self, setting: Setting, config: DCDHConfig) -> None:
         super().__init__(setting, config)
         self.centres = nn.Parameter(torch.randn(len(setting.taxonomy), setting.bits))
-        self.register_buffer("codes", torch.zeros(len(setting.labels), setting.bits))
+        self.register_buffer("codes", torch.zeros(len(setting.supervision), setting.bits))
 
-    def loss(self, outputs: Tensor, labels: Tensor, rows: Tensor) -> dict[str, Tensor]:
+    def loss(self, batch: Batch[Labels]) -> dict[str, Tensor]:
+        outputs, labels, rows = batch.outputs, batch.supervision.labels, batch.rows
         codes = self.get_buffer("codes")[rows]
         codes = torch.where(codes == 0, signs(outputs), codes)  # none before the first update
         quantisation = (outputs - codes).square().sum(dim=1).mean()
@@ -65,7 +67,8 @@ class DCDH(Objective[DCDHConfig]):
             "quantisation": self.config.quantisation * quantisation,
         }
 
-    def end_epoch(self, outputs: Tensor, labels: Tensor) -> None:
+    def end_epoch(self, outputs: Tensor, supervision: Labels) -> None:
+        labels = supervision.labels
         count, bits = self.centres.shape
         none = torch.zeros(count, bits, device=outputs.device)
         mean_signs = class_means(signs(outputs), labels, count, none)

@@ -6,7 +6,7 @@ Zhe, Chen and Yan, "Deep Class-Wise Hashing: Semantics-Preserving Hashing via Cl
 from dataclasses import replace
 from typing import ClassVar
 
-from taxohash.objectives.base import Setting, Supervision
+from taxohash.objectives.base import Setting
 from taxohash.objectives.shpdh import SHPDH, SHPDHConfig
 from taxohash.taxonomy import Taxonomy
 
@@ -17,7 +17,7 @@ class DCWH(SHPDH):
     name: ClassVar[str] = "dcwh"
     title: ClassVar[str] = "Deep Class-Wise Hashing: Semantics-Preserving Hashing via Class-Wise Loss"
     year: ClassVar[int] = 2020
-    supervision: ClassVar[Supervision] = "labels"
+    hierarchical: ClassVar[bool] = False
     keeps: ClassVar[str] = "the finest classes"
 
     def __init__(self, setting: Setting, config: SHPDHConfig) -> None:

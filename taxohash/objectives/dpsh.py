@@ -8,9 +8,10 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
-from taxohash.objectives.base import Objective, Supervision
+from taxohash.objectives.base import Batch, Objective
 from taxohash.objectives.parts.pairs import distinct, negative_log_likelihood, same_label
 from taxohash.objectives.parts.quantisation import vertex_constraint
+from taxohash.objectives.supervision import Kinds, Labels
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class DPSHConfig:
     quantisation: float = 0.1
 
 
-class DPSH(Objective[DPSHConfig]):
+class DPSH(Objective[DPSHConfig, Labels]):
     """L = mean over pairs of log(1 + e^t) - s t, t = u_i.u_j / 2, + eta ||u - sign(u)||^2 / q.
 
     Pairs are those of a batch, and both terms are means, so that eta means the same at any batch size.
@@ -33,11 +34,12 @@ class DPSH(Objective[DPSHConfig]):
     name: ClassVar[str] = "dpsh"
     title: ClassVar[str] = "Feature Learning based Deep Supervised Hashing with Pairwise Labels"
     year: ClassVar[int] = 2016
-    supervision: ClassVar[Supervision] = "pairs"
+    supervision: ClassVar[Kinds] = (Labels,)
     keeps: ClassVar[str] = "same or different finest class"
     config_type: ClassVar[type[Any]] = DPSHConfig
 
-    def loss(self, outputs: Tensor, labels: Tensor, rows: Tensor) -> dict[str, Tensor]:
+    def loss(self, batch: Batch[Labels]) -> dict[str, Tensor]:
+        outputs, labels = batch.outputs, batch.supervision.labels
         pairs = distinct(labels)
         similar = same_label(labels)[pairs].to(outputs)
         likelihood = negative_log_likelihood(0.5 * (outputs @ outputs.T)[pairs], similar).mean()

@@ -11,9 +11,10 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from taxohash.errors import TaxohashError
-from taxohash.objectives.base import Objective, Setting, Supervision
+from taxohash.objectives.base import Batch, Objective, Setting
 from taxohash.objectives.parts.classwise import class_means
 from taxohash.objectives.parts.pairs import distinct, same_label
+from taxohash.objectives.supervision import Kinds, Labels
 
 CODEWORDS = 256
 
@@ -33,7 +34,7 @@ class DQNConfig:
     rounds: int = 10
 
 
-class DQN(Objective[DQNConfig]):
+class DQN(Objective[DQNConfig, Labels]):
     """L = mean_ij (s_ij - cos(z_i, z_j))^2 + lambda ||z - C b||^2, s = +-1.
 
     One codebook of 256 words for each 8 bits, each on its own subspace, so the best b takes the nearest
@@ -43,7 +44,7 @@ class DQN(Objective[DQNConfig]):
     name: ClassVar[str] = "dqn"
     title: ClassVar[str] = "Deep Quantization Network for Efficient Image Retrieval"
     year: ClassVar[int] = 2016
-    supervision: ClassVar[Supervision] = "pairs"
+    supervision: ClassVar[Kinds] = (Labels,)
     keeps: ClassVar[str] = "same or different finest class, by quantised vectors"
     config_type: ClassVar[type[Any]] = DQNConfig
     binary: ClassVar[bool] = False
@@ -64,7 +65,8 @@ class DQN(Objective[DQNConfig]):
         spaces = self.setting.bits // 8
         return self.config.dimensions // spaces * spaces
 
-    def loss(self, outputs: Tensor, labels: Tensor, rows: Tensor) -> dict[str, Tensor]:
+    def loss(self, batch: Batch[Labels]) -> dict[str, Tensor]:
+        outputs, labels = batch.outputs, batch.supervision.labels
         pairs = distinct(labels)
         unit = normalize(outputs)
         wanted = torch.where(same_label(labels), 1.0, -1.0)
@@ -75,7 +77,7 @@ class DQN(Objective[DQNConfig]):
             terms["quantisation"] = self.config.quantisation * epoch * gap
         return terms
 
-    def end_epoch(self, outputs: Tensor, labels: Tensor) -> None:
+    def end_epoch(self, outputs: Tensor, supervision: Labels) -> None:
         epochs = self.get_buffer("epochs_done")
         parts = self._parts(outputs)
         books = self.get_buffer("codebooks")

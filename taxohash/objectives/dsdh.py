@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from taxohash.objectives.base import Objective, Setting, Supervision
+from taxohash.objectives.base import Batch, Objective, Setting
 from taxohash.objectives.parts.pairs import distinct, negative_log_likelihood, same_label
 from taxohash.objectives.parts.quantisation import signs
+from taxohash.objectives.supervision import Kinds, Labels
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class DSDHConfig:
     sweeps: int = 1
 
 
-class DSDH(Objective[DSDHConfig]):
+class DSDH(Objective[DSDHConfig, Labels]):
     """L = mean over pairs of log(1 + e^t) - s t, t = u_i.u_j / 2, + eta mean (B - U)^2.
 
     After each epoch W = (B B' + nu/mu I)^-1 B Y', then B by coordinate descent on
@@ -42,24 +43,26 @@ class DSDH(Objective[DSDHConfig]):
     name: ClassVar[str] = "dsdh"
     title: ClassVar[str] = "Deep Supervised Discrete Hashing"
     year: ClassVar[int] = 2017
-    supervision: ClassVar[Supervision] = "pairs"
+    supervision: ClassVar[Kinds] = (Labels,)
     keeps: ClassVar[str] = "same or different finest class"
     config_type: ClassVar[type[Any]] = DSDHConfig
     wants_outputs: ClassVar[bool] = True
 
     def __init__(self, setting: Setting, config: DSDHConfig) -> None:
         super().__init__(setting, config)
-        start = torch.randint(0, 2, (len(setting.labels), setting.bits)) * 2.0 - 1
+        start = torch.randint(0, 2, (len(setting.supervision), setting.bits)) * 2.0 - 1
         self.register_buffer("codes", start)
 
-    def loss(self, outputs: Tensor, labels: Tensor, rows: Tensor) -> dict[str, Tensor]:
+    def loss(self, batch: Batch[Labels]) -> dict[str, Tensor]:
+        outputs, labels, rows = batch.outputs, batch.supervision.labels, batch.rows
         pairs = distinct(labels)
         similar = same_label(labels)[pairs].to(outputs)
         likelihood = negative_log_likelihood(0.5 * (outputs @ outputs.T)[pairs], similar)
         gaps = (self.get_buffer("codes")[rows] - outputs).square().mean()
         return {"pairs": likelihood.mean(), "quantisation": self.config.quantisation * gaps}
 
-    def end_epoch(self, outputs: Tensor, labels: Tensor) -> None:
+    def end_epoch(self, outputs: Tensor, supervision: Labels) -> None:
+        labels = supervision.labels
         config = self.config
         targets = one_hot(labels, len(self.setting.taxonomy)).to(outputs)
         codes = signs(outputs)

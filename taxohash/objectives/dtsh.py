@@ -9,9 +9,10 @@ from typing import Any, ClassVar
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from taxohash.objectives.base import Objective, Supervision
+from taxohash.objectives.base import Batch, Objective
 from taxohash.objectives.parts.pairs import distinct, same_label
 from taxohash.objectives.parts.quantisation import vertex_constraint
+from taxohash.objectives.supervision import Kinds, Labels
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class DTSHConfig:
     quantisation: float = 1.0
 
 
-class DTSH(Objective[DTSHConfig]):
+class DTSH(Objective[DTSHConfig, Labels]):
     """L = mean over triplets of -log sigmoid(t_qp - t_qn - alpha), t = scale u.u', + lambda ||u - sign(u)||^2 / q.
 
     Every triplet of the batch counts.
@@ -38,11 +39,12 @@ class DTSH(Objective[DTSHConfig]):
     name: ClassVar[str] = "dtsh"
     title: ClassVar[str] = "Deep Supervised Hashing with Triplet Labels"
     year: ClassVar[int] = 2016
-    supervision: ClassVar[Supervision] = "triplets"
+    supervision: ClassVar[Kinds] = (Labels,)
     keeps: ClassVar[str] = "the same class nearer than another"
     config_type: ClassVar[type[Any]] = DTSHConfig
 
-    def loss(self, outputs: Tensor, labels: Tensor, rows: Tensor) -> dict[str, Tensor]:
+    def loss(self, batch: Batch[Labels]) -> dict[str, Tensor]:
+        outputs, labels = batch.outputs, batch.supervision.labels
         margin = self.setting.bits / 2 if self.config.margin is None else self.config.margin
         similarity = self.config.scale * outputs @ outputs.T
         same = same_label(labels)

@@ -9,8 +9,9 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from taxohash.objectives.base import Objective, Setting, Supervision
+from taxohash.objectives.base import Batch, Objective, Setting
 from taxohash.objectives.parts.pairs import distinct, negative_log_likelihood, same_label
+from taxohash.objectives.supervision import Kinds, Labels
 
 
 @dataclass(frozen=True)
@@ -26,13 +27,13 @@ class HashNetConfig:
     step: int = 20
 
 
-class HashNet(Objective[HashNetConfig]):
+class HashNet(Objective[HashNetConfig, Labels]):
     """L = mean over pairs of w_ij (log(1 + e^(alpha u_i.u_j)) - alpha s_ij u_i.u_j), u = tanh(beta f)."""
 
     name: ClassVar[str] = "hashnet"
     title: ClassVar[str] = "HashNet: Deep Learning to Hash by Continuation"
     year: ClassVar[int] = 2017
-    supervision: ClassVar[Supervision] = "pairs"
+    supervision: ClassVar[Kinds] = (Labels,)
     keeps: ClassVar[str] = "same or different finest class"
     config_type: ClassVar[type[Any]] = HashNetConfig
 
@@ -43,7 +44,8 @@ class HashNet(Objective[HashNetConfig]):
     def start_epoch(self, epoch: int, epochs: int) -> None:
         self.beta = (epoch // self.config.step + 1) ** 0.5
 
-    def loss(self, outputs: Tensor, labels: Tensor, rows: Tensor) -> dict[str, Tensor]:
+    def loss(self, batch: Batch[Labels]) -> dict[str, Tensor]:
+        outputs, labels = batch.outputs, batch.supervision.labels
         codes = torch.tanh(self.beta * outputs)
         pairs = distinct(labels)
         similar = same_label(labels)[pairs].to(outputs)

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 
-from taxohash.objectives.base import Objective, Setting, Supervision
+from taxohash.objectives.base import Batch, Objective, Setting
+from taxohash.objectives.supervision import Kinds, Labels
 from taxohash.taxonomy.similarity import height_similarity
 
 
@@ -26,13 +27,14 @@ class HierarchyEmbeddingConfig:
     classification: float = 0.1
 
 
-class HierarchyEmbedding(Objective[HierarchyEmbeddingConfig]):
+class HierarchyEmbedding(Objective[HierarchyEmbeddingConfig, Labels]):
     """L = 1 - <f / |f|, phi_y> + 0.1 CE, with phi_i.phi_j = 1 - height(common ancestor) / height(root)."""
 
     name: ClassVar[str] = "hierarchy_embedding"
     title: ClassVar[str] = "Hierarchy-based Image Embeddings for Semantic Image Retrieval"
     year: ClassVar[int] = 2019
-    supervision: ClassVar[Supervision] = "labels per level"
+    supervision: ClassVar[Kinds] = (Labels,)
+    hierarchical: ClassVar[bool] = True
     keeps: ClassVar[str] = "the similarities of the tree, in real vectors"
     config_type: ClassVar[type[Any]] = HierarchyEmbeddingConfig
     binary: ClassVar[bool] = False
@@ -50,7 +52,8 @@ class HierarchyEmbedding(Objective[HierarchyEmbeddingConfig]):
     def width(self) -> int:
         return len(self.setting.taxonomy)
 
-    def loss(self, outputs: Tensor, labels: Tensor, rows: Tensor) -> dict[str, Tensor]:
+    def loss(self, batch: Batch[Labels]) -> dict[str, Tensor]:
+        outputs, labels = batch.outputs, batch.supervision.labels
         cosine = (normalize(outputs) * self.get_buffer("embeddings")[labels]).sum(dim=1)
         classes = cross_entropy(self.classifier(outputs), labels)
         return {"embedding": (1 - cosine).mean(), "class": self.config.classification * classes}

@@ -14,10 +14,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from taxohash.objectives.base import Objective, Setting, Supervision
+from taxohash.objectives.base import Batch, Objective, Setting
 from taxohash.objectives.parts.classwise import gaussian_logits
 from taxohash.objectives.parts.hash_centres import push_apart
 from taxohash.objectives.parts.quantisation import cubic_constraint, vertex_constraint
+from taxohash.objectives.supervision import Kinds, Labels
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class IDCWHConfig:
     margin: float = 1.1
 
 
-class IDCWH(Objective[IDCWHConfig]):
+class IDCWH(Objective[IDCWHConfig, Labels]):
     """L = CE(-s/2 ||f - mu||^2, y) + pull + push + (lambda_cub L_cub + lambda_ver L_ver) / q."""
 
     name: ClassVar[str] = "idcwh"
@@ -47,7 +48,7 @@ class IDCWH(Objective[IDCWHConfig]):
         "Improved Deep Class-Wise Hashing with Centers Similarity Learning for Image Retrieval"
     )
     year: ClassVar[int] = 2020
-    supervision: ClassVar[Supervision] = "labels"
+    supervision: ClassVar[Kinds] = (Labels,)
     keeps: ClassVar[str] = "the finest classes"
     config_type: ClassVar[type[Any]] = IDCWHConfig
 
@@ -55,7 +56,8 @@ class IDCWH(Objective[IDCWHConfig]):
         super().__init__(setting, config)
         self.centres = nn.Parameter(torch.randn(len(setting.taxonomy), setting.bits))
 
-    def loss(self, outputs: Tensor, labels: Tensor, rows: Tensor) -> dict[str, Tensor]:
+    def loss(self, batch: Batch[Labels]) -> dict[str, Tensor]:
+        outputs, labels = batch.outputs, batch.supervision.labels
         config, bits = self.config, self.setting.bits
         pull = (self.centres[labels] - outputs.detach()).square().sum(dim=1).mean() / bits
         return {

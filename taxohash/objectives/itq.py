@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from taxohash.errors import TaxohashError
-from taxohash.objectives.base import Projection, Supervision
+from taxohash.objectives.base import Projection
 from taxohash.objectives.parts.quantisation import signs
 
 
@@ -33,7 +33,6 @@ class ITQ(Projection[ITQConfig]):
     name: ClassVar[str] = "itq"
     title: ClassVar[str] = "Iterative Quantization: A Procrustean Approach to Learning Binary Codes"
     year: ClassVar[int] = 2011
-    supervision: ClassVar[Supervision] = "none"
     keeps: ClassVar[str] = "the features' variance"
     config_type: ClassVar[type[Any]] = ITQConfig
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from taxohash.objectives.base import Projection, Supervision
+from taxohash.objectives.base import Projection
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,6 @@ class LSH(Projection[LSHConfig]):
     name: ClassVar[str] = "lsh"
     title: ClassVar[str] = "Similarity Estimation Techniques from Rounding Algorithms"
     year: ClassVar[int] = 2002
-    supervision: ClassVar[Supervision] = "none"
     keeps: ClassVar[str] = "the angle between features"
     config_type: ClassVar[type[Any]] = LSHConfig
 

@@ -9,15 +9,35 @@ import typing
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from taxohash.errors import TaxohashError
-from taxohash.objectives.base import Objective, Setting
+from taxohash.objectives.base import AnyObjective, Objective, Setting
+
+ObjectiveT = TypeVar("ObjectiveT", bound=AnyObjective)
+
+_registered: dict[str, type[AnyObjective]] = {}
+
+
+def register(kind: type[ObjectiveT]) -> type[ObjectiveT]:
+    """Make an objective that lies elsewhere known by its name; a decorator of its class.
+
+    Raises:
+        TaxohashError: another one has the name.
+    """
+    if objectives().get(kind.name, kind) is not kind:
+        raise TaxohashError(f"objective {kind.name!r} is known already: give {kind.__name__} another name")
+    _registered[kind.name] = kind
+    return kind
+
+
+def objectives() -> dict[str, type[AnyObjective]]:
+    """Every objective by name: those of this package, and those registered."""
+    return dict(sorted((_own() | _registered).items()))
 
 
 @cache
-def objectives() -> dict[str, type[Objective[Any]]]:
-    """Every objective of this package by name."""
+def _own() -> dict[str, type[AnyObjective]]:
     found = {}
     for module in pkgutil.iter_modules([str(Path(__file__).parent)], f"{__package__}."):
         for member in vars(importlib.import_module(module.name)).values():
@@ -28,10 +48,10 @@ def objectives() -> dict[str, type[Objective[Any]]]:
                 and hasattr(member, "name")
             ):
                 found[member.name] = member
-    return dict(sorted(found.items()))
+    return found
 
 
-def objective(name: str) -> type[Objective[Any]]:
+def objective(name: str) -> type[AnyObjective]:
     """The objective with this name.
 
     Raises:
@@ -43,7 +63,7 @@ def objective(name: str) -> type[Objective[Any]]:
     return known[name]
 
 
-def build(name: str, setting: Setting, options: Mapping[str, Any]) -> Objective[Any]:
+def build(name: str, setting: Setting, options: Mapping[str, Any]) -> AnyObjective:
     """An objective with some of its hyper-parameters set.
 
     Raises:
@@ -71,7 +91,7 @@ def configured(name: str, options: Mapping[str, Any]) -> Any:
     return kind.config_type(**values)
 
 
-def config_of(instance: Objective[Any]) -> dict[str, Any]:
+def config_of(instance: AnyObjective) -> dict[str, Any]:
     """The complete configuration of an objective, ready for JSON."""
     return dataclasses.asdict(instance.config)
 

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from taxohash.errors import TaxohashError
-from taxohash.objectives.base import Objective, Setting, Supervision
+from taxohash.objectives.base import Batch, Objective, Setting
 from taxohash.objectives.parts.pairs import distinct
+from taxohash.objectives.supervision import Kinds, Labels
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class SHDHConfig:
     quantisation: float = 0.0
 
 
-class SHDH(Objective[SHDHConfig]):
+class SHDH(Objective[SHDHConfig, Labels]):
     """L = mean_ij (sum_k u_k <h_i^k, h_j^k> / q_k - s_ij)^2 + alpha |mean h|^2 / q, h = tanh(f).
 
     s_ij = sum_k u_k s^k_ij with s^k = +-1 for the same class at level k or not, u_k = 2 (K + 1 - k) / (K (K + 1)),
@@ -37,7 +38,8 @@ class SHDH(Objective[SHDHConfig]):
     name: ClassVar[str] = "shdh"
     title: ClassVar[str] = "Supervised Deep Hashing for Hierarchical Labeled Data"
     year: ClassVar[int] = 2018
-    supervision: ClassVar[Supervision] = "labels per level"
+    supervision: ClassVar[Kinds] = (Labels,)
+    hierarchical: ClassVar[bool] = True
     keeps: ClassVar[str] = "every level, each in a segment of the code"
     config_type: ClassVar[type[Any]] = SHDHConfig
 
@@ -53,7 +55,8 @@ class SHDH(Objective[SHDHConfig]):
         self.weights = list(range(depth, 0, -1))
         self.register_buffer("ancestors", setting.ancestors, persistent=False)
 
-    def loss(self, outputs: Tensor, labels: Tensor, rows: Tensor) -> dict[str, Tensor]:
+    def loss(self, batch: Batch[Labels]) -> dict[str, Tensor]:
+        outputs, labels = batch.outputs, batch.supervision.labels
         codes = torch.tanh(outputs)
         classes = self.get_buffer("ancestors")[labels]
         product = wanted = torch.zeros(len(labels), len(labels), device=outputs.device)

@@ -12,9 +12,10 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from taxohash.errors import TaxohashError
-from taxohash.objectives.base import Objective, Setting, Supervision
+from taxohash.objectives.base import Batch, Objective, Setting
 from taxohash.objectives.parts.classwise import class_means, gaussian_logits
 from taxohash.objectives.parts.quantisation import cubic_constraint, vertex_constraint
+from taxohash.objectives.supervision import Kinds, Labels
 
 # 1 / sigma^2 by level, fine -> coarse, as the authors set them for CIFAR-100 and NABirds.
 PUBLISHED_INVERSE_VARIANCES = {2: (1.0, 0.5), 4: (1.0, 0.67, 0.5, 0.25)}
@@ -55,7 +56,7 @@ class SHPDHConfig:
     margin: float = 1.1
 
 
-class SHPDH(Objective[SHPDHConfig]):
+class SHPDH(Objective[SHPDHConfig, Labels]):
     """One code for all levels: a Gaussian mixture over classes at each level, wider for coarser ones.
 
     L = sum_k w_k CE(-s_k/2 ||f - mu^k||^2, y^k) + (lambda_cub L_cub + lambda_ver L_ver) / q,
@@ -66,7 +67,8 @@ class SHPDH(Objective[SHPDHConfig]):
     name: ClassVar[str] = "shpdh"
     title: ClassVar[str] = "Semantic Hierarchy Preserving Deep Hashing for Large-scale Image Retrieval"
     year: ClassVar[int] = 2019
-    supervision: ClassVar[Supervision] = "labels per level"
+    supervision: ClassVar[Kinds] = (Labels,)
+    hierarchical: ClassVar[bool] = True
     keeps: ClassVar[str] = "every level of the hierarchy in one code"
     config_type: ClassVar[type[Any]] = SHPDHConfig
     wants_outputs: ClassVar[bool] = True
@@ -97,7 +99,8 @@ class SHPDH(Objective[SHPDHConfig]):
         """float[C, bits] of a level, 0 = coarsest."""
         return self.get_buffer(f"centres_{level}")
 
-    def loss(self, outputs: Tensor, labels: Tensor, rows: Tensor) -> dict[str, Tensor]:
+    def loss(self, batch: Batch[Labels]) -> dict[str, Tensor]:
+        outputs, labels = batch.outputs, batch.supervision.labels
         classes = self.get_buffer("ancestors")[labels]
         terms = {}
         for k, (s, weight) in enumerate(zip(self.inverse_variances, self.level_weights, strict=True)):
@@ -111,7 +114,8 @@ class SHPDH(Objective[SHPDHConfig]):
         terms["vertex"] = self.config.vertex * vertex_constraint(outputs) / bits
         return terms
 
-    def end_epoch(self, outputs: Tensor, labels: Tensor) -> None:
+    def end_epoch(self, outputs: Tensor, supervision: Labels) -> None:
+        labels = supervision.labels
         fine = self.depth - 1
         classes = self.get_buffer("ancestors")[labels][:, fine]
         centres = class_means(outputs, classes, len(self.centres(fine)), self.centres(fine))

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from taxohash.objectives.base import Objective, Setting, Supervision
+from taxohash.objectives.base import Batch, Objective, Setting
+from taxohash.objectives.supervision import Kinds, Labels
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class SSDHConfig:
     balance: float = 1.0
 
 
-class SSDH(Objective[SSDHConfig]):
+class SSDH(Objective[SSDHConfig, Labels]):
     """L = CE(classifier(a), y) - mean (a - 1/2)^2 / 2 + mean over images of (mean_j a_j - 1/2)^2 / 2, a = sigmoid(f)."""
 
     name: ClassVar[str] = "ssdh"
@@ -31,7 +32,7 @@ class SSDH(Objective[SSDHConfig]):
         "Supervised Learning of Semantics-Preserving Hash via Deep Convolutional Neural Networks"
     )
     year: ClassVar[int] = 2018
-    supervision: ClassVar[Supervision] = "labels"
+    supervision: ClassVar[Kinds] = (Labels,)
     keeps: ClassVar[str] = "what separates the finest classes linearly"
     config_type: ClassVar[type[Any]] = SSDHConfig
 
@@ -39,7 +40,8 @@ class SSDH(Objective[SSDHConfig]):
         super().__init__(setting, config)
         self.classifier = nn.Linear(setting.bits, len(setting.taxonomy))
 
-    def loss(self, outputs: Tensor, labels: Tensor, rows: Tensor) -> dict[str, Tensor]:
+    def loss(self, batch: Batch[Labels]) -> dict[str, Tensor]:
+        outputs, labels = batch.outputs, batch.supervision.labels
         activations = torch.sigmoid(outputs)
         config = self.config
         return {

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from taxohash.objectives.base import Projection, Supervision
+from taxohash.objectives.base import Projection
 from taxohash.objectives.itq import principal_components, rotate_to_cube
 
 
@@ -34,7 +34,6 @@ class SSQ(Projection[SSQConfig]):
     name: ClassVar[str] = "ssq"
     title: ClassVar[str] = "Sub-Selective Quantization for Large-Scale Image Search"
     year: ClassVar[int] = 2014
-    supervision: ClassVar[Supervision] = "none"
     keeps: ClassVar[str] = "the features' variance, learned fast"
     config_type: ClassVar[type[Any]] = SSQConfig
 

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import nll_loss
 
-from taxohash.objectives.base import Objective, Setting, Supervision
+from taxohash.objectives.base import Batch, Objective, Setting
 from taxohash.objectives.parts.tree_layout import tree_code
+from taxohash.objectives.supervision import Kinds, Labels
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class TreeCodeConfig:
     seed: int = 0
 
 
-class TreeCode(Objective[TreeCodeConfig]):
+class TreeCode(Objective[TreeCodeConfig, Labels]):
     """L = CE(p, y) + coarse sum_k CE(p^k, y^k) + shrinkage mean f^2 with p = softmax(f) over the leaves.
 
     p^k, the posterior of a coarser level, is the sum over the leaves below each node. The network has one output
@@ -46,7 +47,8 @@ class TreeCode(Objective[TreeCodeConfig]):
     name: ClassVar[str] = "treecode"
     title: ClassVar[str] = "Tree-code hashing (taxohash)"
     year: ClassVar[int] = 2026
-    supervision: ClassVar[Supervision] = "labels per level"
+    supervision: ClassVar[Kinds] = (Labels,)
+    hierarchical: ClassVar[bool] = True
     keeps: ClassVar[str] = "every level, in class codes laid out like the tree"
     config_type: ClassVar[type[Any]] = TreeCodeConfig
 
@@ -61,7 +63,8 @@ class TreeCode(Objective[TreeCodeConfig]):
     def width(self) -> int:
         return len(self.setting.taxonomy)
 
-    def loss(self, outputs: Tensor, labels: Tensor, rows: Tensor) -> dict[str, Tensor]:
+    def loss(self, batch: Batch[Labels]) -> dict[str, Tensor]:
+        outputs, labels = batch.outputs, batch.supervision.labels
         taxonomy, ancestors = self.setting.taxonomy, self.get_buffer("ancestors")
         leaves = torch.log_softmax(outputs, dim=1)
         terms = {f"class_{taxonomy.levels[-1]}": nll_loss(leaves, labels)}

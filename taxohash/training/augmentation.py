@@ -22,6 +22,11 @@ def random_windows(count: int, slack: int, flip: bool, generator: torch.Generato
     return torch.cat([corners, flips], dim=1)
 
 
+def random_views(count: int, views: int, slack: int, flip: bool, generator: torch.Generator) -> Tensor:
+    """int64[count, views, 3]: windows for several views of each image, one view after the other."""
+    return torch.stack([random_windows(count, slack, flip, generator) for _ in range(views)], dim=1)
+
+
 def crop(images: Tensor, windows: Tensor, size: int, padding: int = 0) -> Tensor:
     """One window of each image, which is padded by its own border first: [n, C, size, size].
 

@@ -11,11 +11,12 @@ from torch import Tensor, nn
 
 from taxohash.errors import TaxohashError
 from taxohash.networks.batch_size import at_once
-from taxohash.objectives.base import Objective
+from taxohash.objectives.base import AnyObjective, Batch
+from taxohash.objectives.supervision import Supervision
 from taxohash.runtime.atomic import write_text
 from taxohash.runtime.progress import announce, bars, console
 from taxohash.training import distributed
-from taxohash.training.augmentation import crop, margin, random_windows
+from taxohash.training.augmentation import crop, margin, random_views
 from taxohash.training.checkpoint import CHECKPOINT, restore_checkpoint, save_checkpoint
 from taxohash.training.config import TrainingConfig
 from taxohash.training.distributed import all_gather, broadcast, shard
@@ -29,33 +30,34 @@ NOTE_STEPS = 20
 
 def fit(
     network: nn.Module,
-    objective: Objective[Any],
+    objective: AnyObjective,
     inputs: Tensor,
-    labels: Tensor,
     config: TrainingConfig,
     out: Path,
     device: str = "cpu",
 ) -> list[dict[str, Any]]:
     """Train `network` in place, writing a checkpoint and the log after each epoch.
 
+    What is known of the inputs is `objective.setting.supervision`; an epoch is a pass over its examples.
     Found in `out`, a checkpoint is continued from, with the result an uninterrupted run would have had.
     Several processes of one `distributed.group` train together, on the same batches as one would; all give
     the same arguments, and the first writes.
 
     Args:
-        network: from a batch of `inputs` to float[n, bits].
+        network: from a batch of `inputs` to float[n, width]; in training mode the outputs of the objective's heads
+            follow, in their order.
         objective: the loss and its state.
         inputs: uint8[N, C, side, side] images or float[N, D] features, in memory.
-        labels: int64[N].
         out: directory of the checkpoint and the log.
 
     Returns:
         One record an epoch: epoch, seconds, lr, loss and its terms.
 
     Raises:
-        TaxohashError: the loss is not finite, features are to be augmented, or the checkpoint is not of this
-            network and objective.
+        TaxohashError: the loss is not finite, features are to be augmented, several views are to be made without
+            augmentation, or the checkpoint is not of this network and objective.
     """
+    check_views(objective, config)
     if config.augment != "none" and inputs.ndim != 4:
         raise TaxohashError(f"augment = {config.augment!r} is for images, these are features: use 'none'")
     if device == "cpu":
@@ -69,9 +71,10 @@ def fit(
     log = restore_checkpoint(out / CHECKPOINT, network, objective, optimiser)
     broadcast(objective)
     trained = distributed.parallel(network)
-    inputs, labels = stage(inputs, device), labels.to(device)
+    inputs, supervision = stage(inputs, device), objective.setting.supervision
+    known = supervision.to(device)
     writes = distributed.rank() == 0
-    steps = math.ceil(len(inputs) / config.batch)
+    steps = math.ceil(len(supervision) / config.batch)
     with bars(writes) as progress, torch.random.fork_rng():
         task = progress.add_task("training", total=config.epochs * steps, completed=len(log) * steps, note="")
         for epoch in range(len(log), config.epochs):
@@ -82,32 +85,34 @@ def fit(
             objective.start_epoch(epoch, config.epochs)
             sums: dict[str, Tensor] = {}
             network.train()
-            for step, rows in enumerate(torch.randperm(len(inputs)).split(config.batch)):
+            for step, examples in enumerate(torch.randperm(len(supervision)).split(config.batch)):
                 rate = config.lr * _schedule((epoch * steps + step) / (config.epochs * steps), config.warmup)
                 for group in optimiser.param_groups:
                     group["lr"] = rate
-                outputs = _outputs(trained, inputs, rows, config, windows, device)
-                rows = send(rows, device)
-                terms = objective.loss(outputs, labels[rows], rows)
+                rows = supervision.images(examples)
+                outputs = _outputs(trained, inputs, rows, objective.views, config, windows, device)
+                terms = objective.loss(
+                    _batch(objective, outputs, known[send(examples, device)], send(rows, device))
+                )
                 loss = torch.stack(list(terms.values())).sum()
                 optimiser.zero_grad(set_to_none=True)
                 loss.backward()
                 torch.nn.utils.clip_grad_norm_(learned, config.clip)
                 optimiser.step()
                 for name, value in (("loss", loss), *terms.items()):
-                    sums[name] = sums.get(name, 0.0) + value.detach().double() * len(rows)
+                    sums[name] = sums.get(name, 0.0) + value.detach().double() * len(examples)
                 progress.update(task, advance=1)
                 if step % NOTE_STEPS == 0:
-                    mean = float(sums["loss"]) / (step * config.batch + len(rows))
+                    mean = float(sums["loss"]) / (step * config.batch + len(examples))
                     progress.update(task, note=f"loss {mean:.3f}")
-            means = {name: float(value) / len(inputs) for name, value in sums.items()}
+            means = {name: float(value) / len(supervision) for name, value in sums.items()}
             if not math.isfinite(means["loss"]):
                 raise TaxohashError(f"loss of epoch {epoch + 1} is {means['loss']}: lower lr = {config.lr}")
             broadcast(network)
             if objective.wants_outputs:
                 with autocast(config, device):
                     outputs = embed(network, inputs, device)
-                objective.end_epoch(outputs.float(), labels)
+                objective.end_epoch(outputs.float(), known)
             broadcast(objective)
             record = {"epoch": epoch + 1, "seconds": round(time.perf_counter() - started, 3), "lr": rate}
             log.append(record | means)
@@ -121,6 +126,19 @@ def fit(
                 )
     network.eval()
     return log
+
+
+def check_views(objective: AnyObjective, config: TrainingConfig) -> None:
+    """Make sure that the views an objective compares will differ.
+
+    Raises:
+        TaxohashError: it compares several, and images are not augmented.
+    """
+    if objective.views > 1 and config.augment == "none":
+        raise TaxohashError(
+            f"objective {objective.name!r} compares {objective.views} views of an image, which augment = 'none' "
+            "leaves alike: use crop or crop-flip"
+        )
 
 
 @torch.no_grad()
@@ -137,20 +155,38 @@ def _outputs(
     network: nn.Module,
     inputs: Tensor,
     rows: Tensor,
+    views: int,
     config: TrainingConfig,
     windows: torch.Generator,
     device: str,
 ) -> Tensor:
-    """float[n, bits] of a training batch, of which each process computes its shard."""
-    batch = take(inputs, shard(rows), device)
+    """float[n, ...] of a training batch, of which each process computes its shard.
+
+    Args:
+        rows: int64[n], or int64[n, m] where an example shows m images.
+
+    Returns:
+        float[n, outputs], [n, m, outputs], [n, views, outputs] or [n, m, views, outputs].
+    """
+    own = shard(rows)
+    batch = take(inputs, own.flatten().repeat_interleave(views), device)
     if config.augment != "none":
         side = batch.shape[-1]
         # Drawn for the whole batch, so that an image's window does not depend on who computes it.
-        drawn = random_windows(len(rows), 2 * margin(side), config.augment == "crop-flip", windows)
-        batch = crop(batch, send(shard(drawn), device), side, margin(side))
+        drawn = random_views(rows.numel(), views, 2 * margin(side), config.augment == "crop-flip", windows)
+        drawn = shard(drawn.unflatten(0, rows.shape)).reshape(-1, 3)
+        batch = crop(batch, send(drawn, device), side, margin(side))
     with autocast(config, device):
         outputs = network(batch)
-    return all_gather(outputs.float(), len(rows))
+    several = (views,) if views > 1 else ()
+    return all_gather(outputs.float().unflatten(0, (*own.shape, *several)), len(rows))
+
+
+def _batch(objective: AnyObjective, outputs: Tensor, supervision: Supervision, rows: Tensor) -> Batch[Any]:
+    """What the loss sees: the examples last but one, and the outputs of each head apart."""
+    hashed, *heads = outputs.movedim(0, -2).split([objective.width, *objective.heads.values()], dim=-1)
+    named = dict(zip(objective.heads, heads, strict=True))
+    return Batch(hashed, supervision, rows.movedim(0, -1), named)
 
 
 def autocast(config: TrainingConfig, device: str) -> torch.autocast:

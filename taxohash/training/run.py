@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from taxohash.networks.hashing import HashingNetwork
-    from taxohash.objectives import Objective
+    from taxohash.objectives import AnyObjective
 
 # What a run is can be read without torch; whatever trains or computes imports it.
 CONFIG = "config.json"
@@ -101,7 +101,7 @@ class Run:
         """The trained network, in evaluation mode: the signs of its outputs are the code."""
         return self._network(self._stored())
 
-    def trained(self, dataset: Dataset) -> "tuple[HashingNetwork, Objective[Any]]":
+    def trained(self, dataset: Dataset) -> "tuple[HashingNetwork, AnyObjective]":
         """The network as above, and the objective with its learned state; the weights are read once."""
         from taxohash.training.checkpoint import load_part
 
@@ -151,7 +151,7 @@ def train(
 
     from taxohash.training import distributed
     from taxohash.training.checkpoint import CHECKPOINT, save_weights
-    from taxohash.training.fit import fit
+    from taxohash.training.fit import check_views, fit
 
     if not 16 <= bits <= 256:
         raise TaxohashError(f"bits = {bits}: choose 16 to 256")
@@ -174,13 +174,14 @@ def train(
     )
     torch.manual_seed(config.training.seed)
     loss = _objective(config, dataset)
-    made = _network(config, loss.width, pretrained=True)
+    check_views(loss, config.training)
+    made = _network(config, loss.width, pretrained=True, heads=loss.heads)
     _claim(folder, config)
     if not (folder / WEIGHTS).is_file():
         pixels = torch.from_numpy(dataset.pixels(split, made.preprocessing))
-        labels = torch.from_numpy(dataset.labels(split).copy()).long()
         with distributed.group():
-            log = fit(made, loss, pixels, labels, config.training, folder, distributed.device())
+            log = fit(made, loss, pixels, config.training, folder, distributed.device())
+            made.heads.clear()  # what follows needs the codes alone
             if distributed.rank() == 0:
                 _plot(log, folder / "curves.png")
                 save_weights(folder / WEIGHTS, made, loss)
@@ -191,30 +192,28 @@ def train(
 
 def _check_trainable(name: str) -> None:
     from taxohash.objectives import objective, objectives
-    from taxohash.objectives.base import Projection
-
-    def trains(kind: type[Any]) -> bool:
-        return kind.binary and not issubclass(kind, Projection)
+    from taxohash.training.supervise import trains
 
     if not trains(objective(name)):
         known = ", ".join(other for other, kind in objectives().items() if trains(kind))
         raise TaxohashError(f"objective {name!r} trains no network with binary codes: use one of {known}")
 
 
-def _network(config: RunConfig, outputs: int, pretrained: bool = False) -> "HashingNetwork":
+def _network(
+    config: RunConfig, outputs: int, pretrained: bool = False, heads: Mapping[str, int] | None = None
+) -> "HashingNetwork":
     from taxohash.networks.hashing import network
 
-    return network(config.network, outputs, config.size, config.channels, pretrained)
+    return network(config.network, outputs, config.size, config.channels, pretrained, heads)
 
 
-def _objective(config: RunConfig, dataset: Dataset) -> "Objective[Any]":
-    import torch
-
+def _objective(config: RunConfig, dataset: Dataset) -> "AnyObjective":
     from taxohash import objectives
-    from taxohash.objectives import Setting
+    from taxohash.training.supervise import supervision
 
-    labels = torch.from_numpy(dataset.labels(config.split).copy()).long()
-    return objectives.build(config.objective, Setting(config.bits, dataset.taxonomy, labels), config.options)
+    known = supervision(objectives.objective(config.objective), dataset, config.split)
+    setting = objectives.Setting(config.bits, dataset.taxonomy, known)
+    return objectives.build(config.objective, setting, config.options)
 
 
 def _claim(folder: Path, config: RunConfig) -> None:

@@ -1,15 +1,15 @@
 """A toy hierarchy: 3 superclasses of 3 classes whose features tell nothing of the superclasses."""
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from taxohash.codes import pack
-from taxohash.objectives import Objective, Setting, build
+from taxohash.objectives import AnyObjective, Batch, Setting, build
 from taxohash.objectives.base import Projection
+from taxohash.objectives.supervision import Labels
 from taxohash.protocols import evaluate
 from taxohash.taxonomy import Taxonomy
 
@@ -42,10 +42,10 @@ def toy(seed: int = 0, images: int = 30, noise: float = 0.5) -> Toy:
 
 
 def setting(taxonomy: Taxonomy, labels: Tensor, bits: int = BITS) -> Setting:
-    return Setting(bits, taxonomy, labels)
+    return Setting(bits, taxonomy, Labels(labels))
 
 
-def train(objective: Objective[Any], data: Toy, epochs: int = 12, batch: int = 45) -> nn.Module:
+def train(objective: AnyObjective, data: Toy, epochs: int = 12, batch: int = 45) -> nn.Module:
     """A head on the toy's features, by Adam; a closed form where the method has one."""
     if isinstance(objective, Projection):
         linear = nn.Linear(24, objective.width)
@@ -53,17 +53,18 @@ def train(objective: Objective[Any], data: Toy, epochs: int = 12, batch: int = 4
         return linear
     network = nn.Sequential(nn.Linear(24, 48), nn.ReLU(), nn.Linear(48, objective.width))
     optimiser = torch.optim.Adam([*network.parameters(), *objective.parameters()], 1e-2)
+    labels = Labels(data.labels)
     for epoch in range(epochs):
         objective.start_epoch(epoch, epochs)
         for rows in torch.randperm(len(data.labels)).split(batch):
-            loss = sum(objective.loss(network(data.features[rows]), data.labels[rows], rows).values())
+            loss = sum(objective.loss(Batch(network(data.features[rows]), labels[rows], rows)).values())
             assert isinstance(loss, Tensor)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
         if objective.wants_outputs:
             with torch.no_grad():
-                objective.end_epoch(network(data.features), data.labels)
+                objective.end_epoch(network(data.features), labels)
     return network
 
 

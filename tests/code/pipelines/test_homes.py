@@ -12,7 +12,7 @@ from pipelines.runners.local import main as local
 from services.retrieval.bento.build import main as build
 from services.retrieval.bento.serve import main as serve
 from taxohash.cli.main import main as taxohash
-from taxohash.datasets.png import encode_grey
+from taxohash.datasets.png import encode_png
 from tests.support.generations import make_generation
 
 
@@ -61,7 +61,7 @@ def test_outputs_below_a_file_are_refused_in_one_line(
 ) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "tree" / "label").mkdir(parents=True)
-    (tmp_path / "tree" / "label" / "1.png").write_bytes(encode_grey(np.zeros((2, 2), np.uint8)))
+    (tmp_path / "tree" / "label" / "1.png").write_bytes(encode_png(np.zeros((2, 2), np.uint8)))
     places = {"data": tiny, "out": tmp_path / "file" / "out", "tree": tmp_path / "tree"}
     monkeypatch.setattr(sys, "argv", ["taxohash", *(argument.format(**places) for argument in arguments)])
     with pytest.raises(SystemExit) as ended:

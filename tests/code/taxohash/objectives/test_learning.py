@@ -5,7 +5,7 @@ import pytest
 from taxohash.objectives import objectives
 from tests.support.toy import TREE, scores, shuffled
 
-HIERARCHICAL = [name for name, kind in objectives().items() if kind.supervision == "labels per level"]
+HIERARCHICAL = [name for name, kind in objectives().items() if kind.hierarchical]
 CHANCE = 1 / 9
 
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from taxohash.objectives import Setting, build
+from taxohash.objectives import Batch, Setting, build
+from taxohash.objectives.supervision import Labels
 from taxohash.taxonomy.similarity import height_similarity
 from tests.support.toy import RAGGED, TREE, setting
 
@@ -26,7 +27,7 @@ def made(name: str, **options: Any) -> Any:
 
 
 def terms(objective: Any, outputs: torch.Tensor) -> dict[str, float]:
-    found = objective.loss(outputs, LABELS, torch.arange(len(LABELS)))
+    found = objective.loss(Batch(outputs, Labels(LABELS), torch.arange(len(LABELS))))
     return {name: float(value.detach()) for name, value in found.items()}
 
 
@@ -134,7 +135,7 @@ def test_dcdh_before_and_after_its_codes_are_found(outputs: torch.Tensor) -> Non
         "quantisation": 0.01 * vertex(f),
     }
     assert terms(objective, outputs) == pytest.approx(expected, rel=1e-4)
-    objective.end_epoch(outputs, LABELS)
+    objective.end_epoch(outputs, Labels(LABELS))
     gap = 0.0
     for row, label in zip(f, LABELS.tolist(), strict=True):
         others = [g for g, c in zip(f, LABELS.tolist(), strict=True) if c == label]
@@ -228,7 +229,7 @@ def test_dsdh_and_its_discrete_step_lowers_its_own_objective(outputs: torch.Tens
     )
     expected = {"pairs": likelihood(f), "quantisation": 0.5 * gap}
     assert terms(objective, outputs) == pytest.approx(expected, rel=1e-4)
-    objective.end_epoch(outputs, LABELS)
+    objective.end_epoch(outputs, Labels(LABELS))
     found, start = objective.codes.double().numpy(), np.where(outputs.numpy() >= 0, 1.0, -1.0)
     targets = np.eye(9)[LABELS.numpy()]
     weights = np.linalg.solve(start.T @ start + np.eye(BITS), start.T @ targets)
@@ -270,7 +271,7 @@ def test_dqn() -> None:
         for i, j, same in pairs()
     ]
     assert terms(objective, vectors) == pytest.approx({"pairs": np.mean(cosines)}, rel=1e-4)
-    objective.end_epoch(vectors, LABELS)
+    objective.end_epoch(vectors, Labels(LABELS))
     # 256 words for 8 vectors: each becomes a word, so nothing is lost.
     assert terms(objective, vectors) == pytest.approx(
         {"pairs": np.mean(cosines), "quantisation": 0.0}, abs=1e-5
@@ -289,7 +290,7 @@ def test_dqn() -> None:
 
 
 def test_hierarchy_embedding_of_a_ragged_tree() -> None:
-    setting = Setting(16, RAGGED, torch.arange(len(RAGGED)))
+    setting = Setting(16, RAGGED, Labels(torch.arange(len(RAGGED))))
     phi = build("hierarchy_embedding", setting, {}).get_buffer("embeddings").double().numpy()
     np.testing.assert_allclose(phi @ phi.T, height_similarity(RAGGED), atol=1e-6)
 

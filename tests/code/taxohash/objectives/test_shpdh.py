@@ -7,9 +7,10 @@ import torch
 from torch import Tensor
 
 from taxohash.errors import TaxohashError
-from taxohash.objectives import build
+from taxohash.objectives import Batch, build
 from taxohash.objectives.parts.classwise import gaussian_logits
 from taxohash.objectives.shpdh import default_inverse_variances, default_level_weights
+from taxohash.objectives.supervision import Labels
 from tests.support.toy import RAGGED, TREE, setting
 
 
@@ -18,7 +19,7 @@ def test_gradient_is_s_times_expected_centre_minus_own(level: int, s: float) -> 
     labels = torch.tensor([0, 4, 8, 4])
     objective: Any = build("shpdh", setting(TREE, labels), {})
     outputs = torch.randn(4, 16, generator=torch.Generator().manual_seed(2), requires_grad=True)
-    terms = objective.loss(outputs, labels, torch.arange(4))
+    terms = objective.loss(Batch(outputs, Labels(labels), torch.arange(4)))
     name = f"class_{TREE.levels[level]}"
     (found,) = torch.autograd.grad(terms[name] * len(labels), outputs)  # the loss is a mean over images
     centres, classes = objective.centres(level), torch.from_numpy(TREE.ancestors).long()[labels, level]
@@ -32,7 +33,7 @@ def test_centres_on_a_ragged_tree_are_unweighted_means_of_children() -> None:
     objective: Any = build("shpdh", setting(RAGGED, labels, bits=2), {})
     untouched = objective.centres(2)[4].clone()
     outputs = torch.tensor([[1.0, 0], [2, 0], [3, 0], [6, 2], [0, 4], [0, 8], [5, 5]])
-    objective.end_epoch(outputs, labels)
+    objective.end_epoch(outputs, Labels(labels))
     fine = torch.tensor([[2.0, 0], [6, 2], [0, 6], [5, 5]])
     torch.testing.assert_close(objective.centres(2)[:4], fine)
     torch.testing.assert_close(objective.centres(2)[4], untouched)
@@ -64,5 +65,5 @@ def test_state_is_complete_for_a_checkpoint() -> None:
     second: Any = build("shpdh", setting(TREE, labels), {})
     second.load_state_dict(first.state_dict())
     outputs: Tensor = torch.randn(9, 16, generator=torch.Generator().manual_seed(0))
-    a, b = (objective.loss(outputs, labels, labels) for objective in (first, second))
+    a, b = (objective.loss(Batch(outputs, Labels(labels), labels)) for objective in (first, second))
     assert all(torch.equal(a[name], b[name]) for name in a)

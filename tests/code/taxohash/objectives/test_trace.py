@@ -20,9 +20,10 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from taxohash.objectives import Objective, build, objectives
+from taxohash.objectives import AnyObjective, Batch, build, objectives
 from taxohash.objectives.base import Projection
 from taxohash.objectives.parts import tree_layout
+from taxohash.objectives.supervision import Labels
 from taxohash.taxonomy import Taxonomy
 from tests.support.toy import TREE, Toy, setting, toy
 
@@ -68,8 +69,9 @@ def trace(name: str, shape: str = "two levels", **options: Any) -> list[float]:
 plain = cache(trace)
 
 
-def descent(head: nn.Module, objective: Objective[Any], data: Toy) -> Iterator[float]:
+def descent(head: nn.Module, objective: AnyObjective, data: Toy) -> Iterator[float]:
     """The loss of every epoch of plain descent, of a few batches each, at a rate that rises from nought."""
+    known = Labels(data.labels)
     moved = [*head.parameters(), *objective.parameters()]
     epochs = EPOCHS.get(objective.name, 5)
     for epoch in range(epochs):
@@ -77,17 +79,17 @@ def descent(head: nn.Module, objective: Objective[Any], data: Toy) -> Iterator[f
         losses = []
         for rows in torch.randperm(len(data.labels))[: BATCH * BATCHES].split(BATCH):
             with torch.enable_grad():
-                terms = objective.loss(head(data.features[rows]), data.labels[rows], rows)
+                terms = objective.loss(Batch(head(data.features[rows]), known[rows], rows))
                 loss = torch.stack(list(terms.values())).sum()
             for parameter, slope in zip(moved, torch.autograd.grad(loss, moved), strict=True):
                 parameter.sub_(RATE * epoch / epochs * slope)
             losses.append(float(loss))
         if objective.wants_outputs:
-            objective.end_epoch(head(data.features), data.labels)
+            objective.end_epoch(head(data.features), known)
         yield sum(losses) / len(losses)
 
 
-def learned(head: nn.Module, objective: Objective[Any], data: Toy) -> list[float]:
+def learned(head: nn.Module, objective: AnyObjective, data: Toy) -> list[float]:
     """Digests of what is searched, of the class codes and of the state."""
     parts = [
         objective.search_form(head(data.features)),

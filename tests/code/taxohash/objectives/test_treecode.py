@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from taxohash.objectives import Setting, build
+from taxohash.objectives import Batch, Setting, build
+from taxohash.objectives.supervision import Labels
 from taxohash.taxonomy import Taxonomy
 from tests.support.toy import TREE, setting
 
@@ -22,7 +23,7 @@ def distances(codes: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 def test_loss_is_the_cross_entropy_at_each_level_of_one_posterior() -> None:
     outputs = 20 * torch.randn(len(LABELS), 9, generator=torch.Generator().manual_seed(0))
     tree = build("treecode", setting(TREE, LABELS), {"coarse": 0.5, "shrinkage": 0.25})
-    found = tree.loss(outputs, LABELS, torch.arange(len(LABELS)))
+    found = tree.loss(Batch(outputs, Labels(LABELS), torch.arange(len(LABELS))))
     posterior = torch.softmax(outputs.double(), dim=1)
     fine = coarse = 0.0
     for p, label in zip(posterior, LABELS.tolist(), strict=True):
@@ -40,7 +41,8 @@ def test_a_node_of_tiny_probability_has_a_finite_loss_and_gradient() -> None:
     outputs = torch.zeros(1, 9)
     outputs[0, 8] = 300.0
     outputs.requires_grad_()
-    loss = build("treecode", setting(TREE, LABELS), {}).loss(outputs, torch.tensor([0]), torch.tensor([0]))
+    first = torch.tensor([0])
+    loss = build("treecode", setting(TREE, LABELS), {}).loss(Batch(outputs, Labels(first), first))
     torch.stack(list(loss.values())).sum().backward()
     assert outputs.grad is not None
     assert torch.isfinite(outputs.grad).all()
@@ -68,6 +70,7 @@ def test_a_sure_image_gets_its_class_code() -> None:
 def test_fewer_bits_are_turned_at_each_level_of_a_deep_tree(levels: int, flip: float) -> None:
     tree = Taxonomy("t", tuple((*"abcdefg"[: levels - 1], leaf) for leaf in "xyz"))
     made, given = (
-        build("treecode", Setting(64, tree, torch.arange(3)), options) for options in ({}, {"flip": flip})
+        build("treecode", Setting(64, tree, Labels(torch.arange(3))), options)
+        for options in ({}, {"flip": flip})
     )
     assert torch.equal(made.get_buffer("codes"), given.get_buffer("codes"))

@@ -12,7 +12,7 @@ import pytest
 
 from taxohash.cli.data import _table
 from taxohash.datasets.check import check
-from taxohash.datasets.png import encode_grey
+from taxohash.datasets.png import encode_png
 from taxohash.datasets.writer import Row, write_dataset
 from taxohash.evaluation.report.evidence import Evidence, first_answers
 from taxohash.protocols import evaluate
@@ -130,7 +130,7 @@ def test_no_square_of_labels_is_held(name: str) -> None:
 
 
 def test_checking_costs_as_much_as_there_are_labels(tmp_path: Path) -> None:
-    image = encode_grey(np.zeros((2, 2), np.uint8))
+    image = encode_png(np.zeros((2, 2), np.uint8))
 
     def written(labels: int) -> Path:
         folder = tmp_path / str(labels)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from taxohash.errors import TaxohashError
 from taxohash.objectives import build
-from taxohash.training.augmentation import crop, margin, random_windows
+from taxohash.training.augmentation import crop, margin, random_views, random_windows
 from taxohash.training.config import TrainingConfig
 from taxohash.training.fit import fit
 from tests.support.toy import BITS, TREE, setting
@@ -57,6 +57,13 @@ def test_windows_are_in_range_and_follow_the_generator(slack: int, flip: bool, s
     assert set(drawn[:, 2].tolist()) == ({0, 1} if flip else {0})
 
 
+@given(views=st.integers(1, 3), slack=st.integers(0, 6), seed=st.integers(0, 1000))
+def test_views_are_drawn_one_after_the_other(views: int, slack: int, seed: int) -> None:
+    drawn, source = random_views(20, views, slack, True, generator(seed)), generator(seed)
+    for view in range(views):
+        assert torch.equal(drawn[:, view], random_windows(20, slack, True, source))
+
+
 def test_every_window_is_drawn() -> None:
     drawn = random_windows(1000, 3, True, generator(0))
     assert len({tuple(row) for row in drawn.tolist()}) == 4 * 4 * 2
@@ -93,7 +100,7 @@ def test_fit_augments_as_it_is_told(augment: str, tmp_path: Path) -> None:
     for attempt in ("a", "b"):
         network = Watched()
         config = TrainingConfig(epochs=2, batch=18, augment=augment)  # type: ignore[arg-type]
-        fit(network, build("csq", setting(TREE, labels), {}), images, labels, config, tmp_path / attempt)
+        fit(network, build("csq", setting(TREE, labels), {}), images, config, tmp_path / attempt)
         seen.append(torch.stack(network.seen))
     assert torch.equal(seen[0], seen[1])
     epochs = [{image.numpy().tobytes() for image in batch} for batch in seen[0]]
@@ -106,6 +113,4 @@ def test_features_are_not_augmented(tmp_path: Path) -> None:
     labels = torch.arange(9)
     objective = build("csq", setting(TREE, labels), {})
     with pytest.raises(TaxohashError, match="augment = 'crop' is for images"):
-        fit(
-            nn.Linear(4, BITS), objective, torch.zeros(9, 4), labels, TrainingConfig(augment="crop"), tmp_path
-        )
+        fit(nn.Linear(4, BITS), objective, torch.zeros(9, 4), TrainingConfig(augment="crop"), tmp_path)
