@@ -108,7 +108,9 @@ def train(
 def evaluate(
     run: Annotated[Path, typer.Argument(help="directory of a finished run")],
     data: Annotated[Path | None, typer.Option(help="data set folder, if it moved")] = None,
-    protocol: Annotated[str, typer.Option(help="evaluation protocol")] = "hierarchical",
+    protocol: Annotated[
+        str | None, typer.Option(help="evaluation protocol; hierarchical, or multilabel for sets of labels")
+    ] = None,
     queries: Annotated[str, typer.Option(help="split whose images are the queries")] = "test",
     taxonomy: Annotated[
         Path | None, typer.Option(help="taxonomy.json that grades the answers in place of the data set's")

@@ -1,9 +1,13 @@
 """Evaluating a run: encode, rank the database for every query, write the report."""
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
 
 from taxohash.codes import Codes
 from taxohash.datasets import Dataset
@@ -11,53 +15,62 @@ from taxohash.errors import TaxohashError
 from taxohash.evaluation.report.evidence import Evidence
 from taxohash.evaluation.report.write import write_report
 from taxohash.generation.hasher import Hasher
-from taxohash.protocols import Report, evaluate, find_protocol
+from taxohash.protocols import Protocol, Report, evaluate, find_protocol
 from taxohash.runtime.provenance import revision
-from taxohash.taxonomy import Labels, Taxonomy
+from taxohash.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
-    from taxohash.networks.hashing import HashingNetwork
     from taxohash.training.run import Run
 
-DEFAULT_PROTOCOL = "hierarchical"
+# By the column in which the queries have their labels.
+DEFAULT_PROTOCOLS = {"label": "hierarchical", "labels": "multilabel"}
 
 
 @dataclass(frozen=True)
 class Split:
-    """Codes uint8[N, B] and labels int32[N] of one split of a data set."""
+    """Codes uint8[N, B] and labels, int32[N] or bool[N, labels], of one split of a data set."""
 
     name: str
     codes: Codes
-    labels: Labels
+    labels: npt.NDArray[np.int32] | npt.NDArray[np.bool_]
 
 
 def evaluate_run(
     folder: str | Path,
     data: str | Path | None = None,
-    protocol: str = DEFAULT_PROTOCOL,
+    protocol: str | None = None,
     queries: str = "test",
     graded_by: str | Path | None = None,
 ) -> Report:
     """Rank the training split for every query of another split, and write report.json and report.html.
 
-    Under a protocol that ranks the queries among themselves, the training split is not looked at. `graded_by` is a
-    taxonomy.json that grades the answers in place of the data set's own, with the same names of labels.
+    The protocol is `hierarchical` if none is named, or `multilabel` where the queries have sets of labels. Under one
+    that ranks the queries among themselves, the training split is not looked at. `graded_by` is a taxonomy.json that
+    grades the answers in place of the data set's own, with the same names of labels.
 
     Raises:
-        TaxohashError: no finished run, other data than it was trained on, an unknown protocol or split, or a
-            tree of other labels.
+        TaxohashError: no finished run, other data than it was trained on, an unknown protocol or split, a split
+            without labels or with such as the protocol does not grade, or a tree of other labels.
     """
     from taxohash.training.run import Run  # torch: only where a run is given
 
     run = Run.open(folder)
-    leave_one_out = find_protocol(protocol).leave_one_out
+    named = find_protocol(protocol) if protocol else None
     dataset = run.dataset(data)
+    chosen, labels = _graded(named, dataset, run.config.split, queries)
     taxonomy = Taxonomy.load(graded_by).relabelled(dataset.taxonomy) if graded_by else dataset.taxonomy
     network = run.network()
-    asked = _encoded(network, dataset, queries)
-    ranked = asked if leave_one_out else _encoded(network, dataset, run.config.split)
+
+    def encoded(split: str) -> Split:
+        from taxohash.networks.hashing import encode_pixels
+
+        known, pixels = labels(split), dataset.pixels(split, network.preprocessing)
+        return Split(split, encode_pixels(network, pixels, f"encoding {split}"), known)
+
+    asked = encoded(queries)
+    ranked = asked if chosen.leave_one_out else encoded(run.config.split)
     report = evaluate(
-        protocol,
+        chosen.name,
         asked.codes,
         asked.labels,
         ranked.codes,
@@ -79,16 +92,19 @@ def evaluate_run(
 def evaluate_generation(
     folder: str | Path,
     data: str | Path,
-    protocol: str = DEFAULT_PROTOCOL,
+    protocol: str | None = None,
     database: str = "train",
     queries: str = "test",
 ) -> Report:
     """Rank one split of any data set for another's images with a generation's exported hasher.
 
+    Without a protocol named, that of `evaluate_run`.
+
     Raises:
-        TaxohashError: a damaged generation, or data with another taxonomy.
+        TaxohashError: a damaged generation, data with another taxonomy, or a split without labels or with such as
+            the protocol does not grade.
     """
-    leave_one_out = find_protocol(protocol).leave_one_out
+    named = find_protocol(protocol) if protocol else None
     hasher = Hasher(folder, threads=os.cpu_count() or 1)
     dataset = Dataset.open(data)
     if dataset.taxonomy.sha256 != hasher.taxonomy.sha256:
@@ -97,14 +113,16 @@ def evaluate_generation(
             f"{hasher.taxonomy.sha256}: they cannot be compared"
         )
 
+    chosen, labels = _graded(named, dataset, database, queries)
+
     def encoded(split: str) -> Split:
-        pixels = dataset.pixels(split, hasher.generation.preprocessing)
-        return Split(split, hasher.encode(pixels), dataset.labels(split))
+        known, pixels = labels(split), dataset.pixels(split, hasher.generation.preprocessing)
+        return Split(split, hasher.encode(pixels), known)
 
     asked = encoded(queries)
-    ranked = asked if leave_one_out else encoded(database)
+    ranked = asked if chosen.leave_one_out else encoded(database)
     return evaluate(
-        protocol,
+        chosen.name,
         asked.codes,
         asked.labels,
         ranked.codes,
@@ -114,11 +132,27 @@ def evaluate_generation(
     )
 
 
-def _encoded(network: "HashingNetwork", dataset: Dataset, split: str) -> Split:
-    from taxohash.networks.hashing import encode_pixels
+def _graded(
+    named: Protocol | None, dataset: Dataset, database: str, queries: str
+) -> tuple[Protocol, Callable[[str], npt.NDArray[Any]]]:
+    """The protocol, and what reads a split's labels as it grades them.
 
-    pixels = dataset.pixels(split, network.preprocessing)
-    return Split(split, encode_pixels(network, pixels, f"encoding {split}"), dataset.labels(split))
+    Raises:
+        TaxohashError: a split that is looked at has no labels, or such as the protocol does not grade.
+    """
+    column = dataset.label_column(queries)
+    protocol = named or find_protocol(DEFAULT_PROTOCOLS[column or "label"])
+    columns = {queries: column}
+    if not protocol.leave_one_out:
+        columns[database] = dataset.label_column(database)
+    for split, known in columns.items():
+        if known is None:
+            raise TaxohashError(
+                f"split {split} of {dataset.folder} has no labels to grade answers by: choose one that has, or a "
+                "protocol that ranks the queries among themselves"
+            )
+    sets = protocol.grades_sets("labels" in columns.values())
+    return protocol, dataset.multi_hot if sets else dataset.labels
 
 
 def _provenance(run: "Run", taxonomy: Taxonomy, asked: Split, ranked: Split) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Literal
 
 import numpy as np
 
@@ -27,7 +28,7 @@ class Protocol:
     Attributes:
         views: from query labels, database labels and taxonomy; the first one gives the curves.
         leave_one_out: the queries are the database, and each is left out of its own ranking.
-        many: labels are multi-hot sets; under `flat` they may be.
+        label_sets: whether relevance is defined for items that have sets of labels, or for no others.
         queries, database, classes: counts of the data set that the protocol names, classes of each level
             coarse -> fine; a report notes where they differ.
     """
@@ -36,10 +37,23 @@ class Protocol:
     summary: str
     views: Callable[[Labels, Labels, Taxonomy], list[View]]
     leave_one_out: bool = False
-    many: bool = False
+    label_sets: Literal["refused", "taken", "demanded"] = "refused"
     queries: int | None = None
     database: int | None = None
     classes: tuple[int, ...] | None = None
+
+    def grades_sets(self, sets: bool) -> bool:
+        """Whether items are graded by sets of labels, given that they have such, or one label each.
+
+        Raises:
+            TaxohashError: they have sets, and their relevance is not defined.
+        """
+        if sets and self.label_sets == "refused":
+            others = [name for name, other in PROTOCOLS.items() if other.label_sets != "refused"]
+            raise TaxohashError(
+                f"protocol {self.name!r} grades one label an item, not label sets: use {' or '.join(others)}"
+            )
+        return sets or self.label_sets == "demanded"
 
 
 def _hpdh(query: Labels, database: Labels, taxonomy: Taxonomy, radius: int) -> list[View]:
@@ -133,12 +147,13 @@ PROTOCOLS = {
             "flat",
             "Flat labels or label sets: mAP@all, @1000, @5000 over what is found (HashNet, CSQ).",
             _flat,
+            label_sets="taken",
         ),
         Protocol(
             "multilabel",
             "DSRH: label sets; nDCG@100 with gain 2^r - 1, ACG@100, weighted mAP@5000, r the labels shared.",
             _multilabel,
-            many=True,
+            label_sets="demanded",
         ),
         Protocol("fine-grained", "Fine-grained sets: mAP@all, test against training images.", _fine_grained),
     )

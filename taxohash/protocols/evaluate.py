@@ -54,7 +54,7 @@ def evaluate(
     50,000 codes take some 1.3 s of CPU time; sorting, for vectors and other tie policies, 40 to 50 s.
 
     Raises:
-        TaxohashError: an unknown protocol or tie policy, or arrays that do not fit.
+        TaxohashError: an unknown protocol or tie policy, or arrays that do not fit it or each other.
     """
     chosen = find_protocol(protocol)
     if ties not in ("expected", "stable", "random"):
@@ -168,7 +168,7 @@ def _check(
         raise TaxohashError(
             f"query vectors have {query_codes.shape[1]} dimensions, the database {database_codes.shape[1]}: use one network for both"
         )
-    many = protocol.many or (protocol.name == "flat" and query_labels.ndim == 2)
+    many = protocol.grades_sets(query_labels.ndim == 2)
     check_labels("query labels", query_labels, len(query_codes), taxonomy, many)
     check_labels("database labels", database_labels, len(database_codes), taxonomy, many)
     if protocol.leave_one_out:

@@ -106,12 +106,20 @@ def _encode(hasher: Model, pixels: Pixels, batch: int = 2000) -> Codes:
 
 
 def _reference(queries: Codes, database: Codes, dataset: Dataset, run: Run) -> dict[str, Any]:
-    """What drift is measured against: how far real queries lie from the database, and its classes' shares."""
+    """What drift is measured against: how far real queries lie from the database, and its labels' shares, if known."""
     from taxohash.hamming import HammingIndex
 
     distances, _ = HammingIndex.build(database, bits=run.config.bits).search(queries, k=1)
-    counts = np.bincount(dataset.labels(run.config.split), minlength=len(dataset.taxonomy))
     return {
         "nearest_distance": np.bincount(distances[:, 0], minlength=run.config.bits + 1).tolist(),
-        "class_share": (counts / counts.sum()).round(6).tolist(),
+        "class_share": _shares(dataset, run.config.split),
     }
+
+
+def _shares(dataset: Dataset, split: str) -> list[float] | None:
+    """The share of each label among all that a split's images have, or None where they have none."""
+    if dataset.label_column(split) is None:
+        return None
+    counts = np.bincount(np.concatenate(dataset.label_sets(split)), minlength=len(dataset.taxonomy))
+    shares: list[float] = (counts / max(counts.sum(), 1)).round(6).tolist()
+    return shares

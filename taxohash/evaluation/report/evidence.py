@@ -11,6 +11,7 @@ from taxohash.codes import Codes
 from taxohash.taxonomy import Taxonomy
 
 Rows = npt.NDArray[np.int64]
+Labels = npt.NDArray[np.integer] | npt.NDArray[np.bool_]
 ImagesOf = Callable[[Rows], Iterable[bytes]]
 
 
@@ -22,7 +23,7 @@ class Evidence:
         taxonomy: the tree that the labels index.
         bits: bits of a code.
         query_codes, database_codes: packed codes uint8[*, ceil(bits/8)].
-        query_labels, database_labels: int[*] into the taxonomy.
+        query_labels, database_labels: int[*] into the taxonomy, or sets of labels bool[*, labels].
         query_images, database_images: encoded images (PNG, JPEG, WebP) of given rows, in their order,
             such as `lambda rows: dataset.images("test", rows)`; without them there is no grid.
         leave_one_out: the queries are the database, and each is left out of its own answers.
@@ -31,9 +32,9 @@ class Evidence:
     taxonomy: Taxonomy
     bits: int
     query_codes: Codes
-    query_labels: npt.NDArray[np.integer]
+    query_labels: Labels
     database_codes: Codes
-    database_labels: npt.NDArray[np.integer]
+    database_labels: Labels
     query_images: ImagesOf | None = None
     database_images: ImagesOf | None = None
     leave_one_out: bool = False
@@ -47,7 +48,7 @@ class Answers:
         queries: int64[n], rows of the queries.
         rows: int64[n, k], rows of the database, nearest first, ties by row.
         distances: int64[n, k], Hamming distances.
-        agreement: int[n, k], levels on which answer and query agree, 0 ... K.
+        agreement: int[n, k], levels on which answer and query agree, 0 ... K; of sets, by the labels that agree best.
     """
 
     queries: Rows
@@ -58,7 +59,9 @@ class Answers:
 
 def first_answers(evidence: Evidence, queries: int, answers: int) -> Answers:
     """The first answers to a few queries, spread evenly over the classes in the order of the tree."""
-    ancestors = evidence.taxonomy.ancestors[evidence.query_labels]
+    sets = evidence.query_labels.ndim == 2
+    classes = evidence.query_labels.argmax(axis=1) if sets else evidence.query_labels
+    ancestors = evidence.taxonomy.ancestors[classes]
     by_class = np.lexsort(ancestors.T[::-1])
     picked = by_class[
         np.linspace(0, len(by_class) - 1, min(queries, len(by_class)) + 2).astype(np.int64)[1:-1]
@@ -71,7 +74,19 @@ def first_answers(evidence: Evidence, queries: int, answers: int) -> Answers:
     rows = np.argsort(ranked, axis=1, kind="stable")[
         :, : min(answers, len(evidence.database_codes) - evidence.leave_one_out)
     ]
-    agreement = evidence.taxonomy.agreed(
-        evidence.query_labels[picked][:, None], evidence.database_labels[rows]
-    )
-    return Answers(picked, rows, np.take_along_axis(distances, rows, 1), agreement)
+    agreement = [
+        [_agreed(evidence.taxonomy, own, other) for other in others]
+        for own, others in zip(evidence.query_labels[picked], evidence.database_labels[rows], strict=True)
+    ]
+    return Answers(picked, rows, np.take_along_axis(distances, rows, 1), np.array(agreement))
+
+
+def labels_of(known: Any) -> Rows:
+    """int64[n]: the labels of an item, of which one is known, or a set bool[labels]."""
+    return np.flatnonzero(known) if np.ndim(known) else np.array([known], np.int64)
+
+
+def _agreed(taxonomy: Taxonomy, own: Any, other: Any) -> int:
+    """Levels on which two items agree by those of their labels that agree best."""
+    pairs = taxonomy.agreed(labels_of(own)[:, None], labels_of(other))
+    return int(pairs.max(initial=0))

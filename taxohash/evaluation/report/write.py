@@ -9,7 +9,7 @@ from typing import Any
 import jinja2
 
 from taxohash.evaluation.report import figures
-from taxohash.evaluation.report.evidence import Evidence, first_answers
+from taxohash.evaluation.report.evidence import Evidence, first_answers, labels_of
 from taxohash.evaluation.report.read import REPORT
 from taxohash.images import decode
 from taxohash.protocols import PROTOCOLS, Report
@@ -32,7 +32,7 @@ def write_report(
 
     Args:
         evidence: codes and images for the map of codes, the bit balance and the grid of answers;
-            without it (multi-label sets, real vectors) the page has tables and curves only.
+            without it (real vectors) the page has tables and curves only; of label sets there is no map.
         provenance: shown as it is: dataset md5, seed, commit, command.
 
     Raises:
@@ -65,7 +65,9 @@ def write_report(
         others=others,
         levels=list(reversed(taxonomy.levels)),
         plots=[(name, caption, _data_uri(png)) for name, (caption, png) in plots.items()],
-        code_map=_data_uri(figures.code_map(evidence)) if evidence is not None else None,
+        code_map=_data_uri(figures.code_map(evidence))
+        if evidence is not None and not _sets(evidence)
+        else None,
         grid=_grid(evidence) if evidence is not None else [],
         key=list(zip(figures.level_colours(taxonomy.depth), ["nothing", *taxonomy.levels], strict=True)),
         provenance=dict(provenance or {}),
@@ -101,17 +103,25 @@ def _grid(evidence: Evidence) -> list[dict[str, Any]]:
         return []
     found = first_answers(evidence, QUERIES, ANSWERS)
     colours = figures.level_colours(evidence.taxonomy.depth)
-    paths = evidence.taxonomy.paths
+
+    def named(labels: Any) -> dict[str, str]:
+        paths = [evidence.taxonomy.paths[label] for label in labels_of(labels)]
+        return {
+            "title": ", ".join(" / ".join(path) for path in paths) or "no label",
+            "name": ", ".join(path[-1] for path in paths),
+            "top": ", ".join(dict.fromkeys(path[0] for path in paths)),
+        }
+
     queries = _thumbnails(evidence.query_images(found.queries))
     answers = iter(_thumbnails(evidence.database_images(found.rows.reshape(-1))))
     return [
         {
             "image": image,
-            "path": paths[evidence.query_labels[query]],
+            **named(evidence.query_labels[query]),
             "answers": [
                 {
                     "image": next(answers),
-                    "path": paths[evidence.database_labels[row]],
+                    **named(evidence.database_labels[row]),
                     "distance": int(distance),
                     "colour": colours[agreement],
                 }
@@ -122,6 +132,10 @@ def _grid(evidence: Evidence) -> list[dict[str, Any]]:
             queries, found.queries, found.rows, found.distances, found.agreement, strict=True
         )
     ]
+
+
+def _sets(evidence: Evidence) -> bool:
+    return evidence.database_labels.ndim == 2
 
 
 def _thumbnails(images: Iterable[bytes]) -> list[str]:

@@ -1,7 +1,10 @@
 """Evaluating a run: rankings among themselves, other trees, what is refused."""
 
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from taxohash.errors import TaxohashError
@@ -12,6 +15,7 @@ from taxohash.protocols import evaluate
 from taxohash.taxonomy import Taxonomy
 from taxohash.training.run import Run, train
 from tests.support.miniature import CONFIG, make_dataset
+from tests.support.toy_objectives import registered
 
 
 def test_it_learns_the_hierarchy(run: Run) -> None:
@@ -48,3 +52,60 @@ def test_queries_ranked_among_themselves_and_graded_by_another_tree(tmp_path: Pa
 def test_an_unknown_protocol_is_refused_before_anything_is_encoded(run: Run) -> None:
     with pytest.raises(TaxohashError, match="there is no protocol 'p1'"):
         evaluate_run(run.folder, "absent", protocol="p1")
+
+
+@pytest.fixture(scope="module")
+def of_sets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    """A run that learned nothing of images alone, on a set whose images have sets of labels."""
+    folder = tmp_path_factory.mktemp("sets")
+    data = make_dataset(folder / "data", 64, 32, known="labels", asked="labels")
+    config = replace(CONFIG, epochs=1)
+    with registered():
+        yield train(data.folder, folder / "run", objective="toy-unlabelled", bits=16, training=config)
+
+
+def test_label_sets_are_graded_by_the_labels_shared(of_sets: Run) -> None:
+    report = evaluate_run(of_sets.folder)
+    assert report.protocol == "multilabel"
+    assert report.counts == {"queries": 32, "database": 64, "bits": 16}
+    data, network = of_sets.dataset(), of_sets.network()
+    codes, sets = [], []
+    for split in ("test", "train"):
+        codes.append(encode_pixels(network, data.pixels(split, network.preprocessing)))
+        sets.append(np.array([[label in own for label in range(6)] for own in data.label_sets(split)]))
+    by_hand = evaluate("multilabel", codes[0], sets[0], codes[1], sets[1], data.taxonomy, bits=16)
+    assert report.metrics == by_hand.metrics
+    page = (of_sets.folder / "report.html").read_text()
+    assert "dark / bar / left, dark / dot" in page
+    assert "no label" in page
+    assert "Map of codes" not in page
+    assert evaluate_run(of_sets.folder, protocol="flat").metrics["mAP"] == report.metrics["mAP"]
+
+
+def test_a_protocol_that_grades_no_sets_says_which_do(of_sets: Run) -> None:
+    for protocol in ("hierarchical", "barz"):
+        with pytest.raises(TaxohashError, match=f"'{protocol}' grades one label .*: use flat or multilabel"):
+            evaluate_run(of_sets.folder, protocol=protocol)
+
+
+def test_where_either_split_has_sets_both_are_graded_by_sets(of_sets: Run, tmp_path: Path) -> None:
+    data = make_dataset(tmp_path / "data", 64, 32, known="labels", asked="label")
+    with registered():
+        made = train(data.folder, tmp_path / "run", objective="toy-unlabelled", bits=16, training=CONFIG)
+    with pytest.raises(TaxohashError, match="'hierarchical' grades one label an item, not label sets"):
+        evaluate_run(made.folder)
+    assert evaluate_run(made.folder, protocol="multilabel").counts["queries"] == 32
+
+
+def test_images_without_labels_cannot_be_graded(tmp_path: Path) -> None:
+    data = make_dataset(tmp_path / "data", 64, 32, known=None)
+    blind = make_dataset(tmp_path / "blind", 64, 32, known=None, asked=None)
+    with registered():
+        for known in (data, blind):
+            out = tmp_path / f"run-{known.folder.name}"
+            train(known.folder, out, objective="toy-unlabelled", bits=16, training=CONFIG)
+    for run, split in (("run-data", "train"), ("run-blind", "test")):
+        with pytest.raises(TaxohashError, match=f"split {split} of .* has no labels to grade answers by"):
+            evaluate_run(tmp_path / run)
+        assert not (tmp_path / run / "report.json").exists()
+    assert evaluate_run(tmp_path / "run-data", protocol="barz").counts["database"] == 31

@@ -199,6 +199,11 @@ def test_vectors_have_no_radius() -> None:
         ({"database_labels": np.full(200, -1)}, "database labels contain -1"),
         ({"protocol": "barz"}, "'barz' ranks the queries among themselves"),
         ({"protocol": "multilabel"}, "give multi-hot labels"),
+        (
+            {"query_labels": np.zeros((30, 8))},
+            "'hierarchical' grades one label an item.*: use flat or multilabel",
+        ),
+        ({"protocol": "flat", "query_labels": np.zeros((30, 8))}, "database labels have shape"),
     ],
 )
 def test_bad_input_is_refused(change: dict[str, Any], message: str) -> None:

@@ -93,3 +93,14 @@ def test_a_query_is_not_among_its_own_answers() -> None:
         far = (bits[query] != bits).sum(axis=1)
         others = [row for row in range(60) if row != query]
         assert rows.tolist() == sorted(others, key=lambda row: (far[row], row))
+
+
+def test_sets_agree_by_the_labels_that_agree_best() -> None:
+    sets = RNG.random((60, 6)) < 0.3
+    found = first_answers(Evidence(TREE, 16, CODES[:20], sets[:20], CODES, sets), 5, 10)
+    for query, rows, agreement in zip(found.queries, found.rows, found.agreement, strict=True):
+        own = np.flatnonzero(sets[query])
+        assert agreement.tolist() == [
+            max((TREE.agreement[a, b] for a in own for b in np.flatnonzero(sets[row])), default=0)
+            for row in rows
+        ]
