@@ -45,7 +45,7 @@ def measure(items: int) -> dict[str, float | int]:
 
         store.create("bench", TAXONOMY)
         store.begin("bench", ref)
-        catalog = [Item(item_id, number % 100) for number, item_id in enumerate(ids)]
+        catalog = [Item(item_id, (number % 100,)) for number, item_id in enumerate(ids)]
         put_items = seconds(lambda: store.put_items("bench", catalog))
         put_codes = seconds(lambda: store.put_codes("bench", "bench", ids, codes))
         all_bytes, code_bytes = bytes_of("*"), bytes_of("*:code*")

@@ -20,7 +20,7 @@ from taxohash.errors import TaxohashError
 from taxohash.evaluation.report.read import read_report
 from taxohash.generation.hasher import CODES
 from taxohash.generation.manifest import Generation
-from taxohash.release.gate import Verdict, judge
+from taxohash.release.gate import FLOORS, SET_FLOORS, Verdict, judge
 from taxohash.runtime.progress import announce
 
 DATABASE, QUERIES = "train", "test"
@@ -74,6 +74,8 @@ def evaluate_hasher(run: str, data: str, out: str, page: str) -> dict[str, float
 @step
 def gate_hasher(run: str, data: str, collection: str, generations: str) -> Verdict:
     """Compare the run with the generation now published, on the same queries."""
+    from taxohash.protocols import find_protocol
+
     report = read_report(run)
     with code_store() as store:
         store.create(collection, Dataset.open(data).taxonomy)  # another tree is refused before any export
@@ -81,7 +83,8 @@ def gate_hasher(run: str, data: str, collection: str, generations: str) -> Verdi
     champion = None
     if published is not None:
         champion = _champion(Path(generations) / published.id, data, report["protocol"])
-    verdict = judge(report["headline"], champion)
+    sets = find_protocol(report["protocol"]).label_sets != "refused"
+    verdict = judge(report["headline"], champion, SET_FLOORS if sets else FLOORS)
     announce(("passed: " if verdict.passed else "refused: ") + verdict.reason)
     return verdict
 

@@ -13,16 +13,18 @@ SMALL_BYTES = 4096
 
 
 def items(dataset: Dataset, split: str) -> list[Item]:
-    """One item an image: its name, label and a thumbnail, in the order of the rows."""
+    """One item an image: its name, labels and a thumbnail, in the order of the rows."""
     names = dataset.names(split)
     if len(set(names)) < len(names):
         names = [f"{split}/{row:07d}" for row in range(len(names))]
+    labelled = dataset.label_column(split) is not None
+    labels = [own.tolist() for own in dataset.label_sets(split)] if labelled else [[]] * len(names)
     found = []
     with bars() as progress:
         task = progress.add_task("thumbnails", total=len(names), note="")
-        rows = zip(names, dataset.labels(split), dataset.images(split), strict=True)
-        for name, label, data in progress.track(rows, task_id=task):
-            found.append(Item(name, int(label), thumbnail(data)))
+        rows = zip(names, labels, dataset.images(split), strict=True)
+        for name, own, data in progress.track(rows, task_id=task):
+            found.append(Item(name, tuple(own), thumbnail(data)))
     return found
 
 

@@ -2,7 +2,7 @@
 
 from services.codestore.connection import StoreUnavailableError
 from services.codestore.embedded import EmbeddedServer
-from services.codestore.records import GenerationRef, GenerationState, Item, Position, Snapshot
+from services.codestore.records import GenerationRef, GenerationState, Item, ItemLabels, Position, Snapshot
 from services.codestore.store import CodeStore
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "GenerationRef",
     "GenerationState",
     "Item",
+    "ItemLabels",
     "Position",
     "Snapshot",
     "StoreUnavailableError",

@@ -10,6 +10,7 @@ from taxohash.errors import TaxohashError
 
 MAX_ID = 200
 MAX_URI = 2_000
+MAX_LABELS = 256
 MAX_TAGS = 64
 MAX_TAG = 64
 MAX_THUMBNAIL = 256 * 1024
@@ -52,17 +53,20 @@ def check_item(item: Item, labels: int) -> Item:
     """The item itself.
 
     Raises:
-        TaxohashError: a value is out of its bounds, or the label is not one of `labels`.
+        TaxohashError: a value is out of its bounds, or a label is not one of `labels`.
     """
     _check_text("item id", item.id, MAX_ID, shortest=1)
-    if (
-        isinstance(item.label, bool)
-        or not isinstance(item.label, int | np.integer)
-        or not 0 <= item.label < labels
-    ):
+    if not isinstance(item.labels, tuple) or len(item.labels) > MAX_LABELS:
         raise TaxohashError(
-            f"item {item.id!r} has label {item.label!r}: the taxonomy has labels 0 to {labels - 1}"
+            f"labels of item {item.id!r} are not a tuple of at most {MAX_LABELS}: give one, several or none"
         )
+    for label in item.labels:
+        if isinstance(label, bool) or not isinstance(label, int | np.integer) or not 0 <= label < labels:
+            raise TaxohashError(
+                f"item {item.id!r} has label {label!r}: the taxonomy has labels 0 to {labels - 1}"
+            )
+    if len(set(item.labels)) < len(item.labels):
+        raise TaxohashError(f"item {item.id!r} has labels {item.labels}: give each once")
     _check_text(f"uri of item {item.id!r}", item.uri, MAX_URI)
     if len(item.tags) > MAX_TAGS:
         raise TaxohashError(f"item {item.id!r} has {len(item.tags)} tags: keep it to {MAX_TAGS}")

@@ -9,7 +9,7 @@ from services.codestore.checks import check_ids
 from services.codestore.collection import CollectionReader
 from services.codestore.connection import Call
 from services.codestore.keys import check_name, segment_key, segments_of
-from services.codestore.records import GenerationRef, Position, Snapshot
+from services.codestore.records import GenerationRef, ItemLabels, Position, Snapshot
 from services.codestore.wire import by_segment, lines, unpack_segment
 from taxohash.codes import check, code_bytes
 from taxohash.errors import TaxohashError
@@ -85,12 +85,13 @@ class StoredCodes(CollectionReader):
         calls = [Call("snapshot", key, (ref.id, ref.bits), read_only=True) for key in opened.segment_keys]
         replies = self._connection.call_all(calls)
         columns = [unpack_segment(width, *columns) for _position, *columns in replies]
-        ids = [item_id for names, _, _ in columns for item_id in names]
+        ids = [item_id for names, *_ in columns for item_id in names]
+        flat, counts = (np.concatenate([column[part] for column in columns]) for part in (1, 2))
         return Snapshot(
             generation=ref,
             ids=np.array(ids, object),
-            labels=np.concatenate([labels for _, labels, _ in columns]).astype(np.int32, copy=False),
-            codes=np.concatenate([codes for _, _, codes in columns]),
+            labels=ItemLabels.of(flat.astype(np.int32, copy=False), counts),
+            codes=np.concatenate([codes for *_, codes in columns]),
             position=tuple(int(reply[0]) for reply in replies),
         )
 

@@ -9,7 +9,7 @@ from services.codestore.records import GenerationRef
 from taxohash.errors import TaxohashError
 from taxohash.taxonomy import Taxonomy
 
-LAYOUT = 1
+LAYOUT = 2
 MAX_SEGMENTS = 4096
 
 

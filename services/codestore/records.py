@@ -1,7 +1,8 @@
 """What goes into the code store and what comes out of it."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from functools import cached_property
+from typing import Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +17,7 @@ class Item:
 
     Attributes:
         id: 1 to 200 characters without control characters.
-        label: index into the paths of the collection's taxonomy.
+        labels: indices into the paths of the collection's taxonomy: one, several or none, each once.
         thumbnail: bytes of a small picture, at most 256 KiB, or empty.
         uri: where the picture is, or empty.
         tags: to filter by; each 1 to 64 characters.
@@ -24,7 +25,7 @@ class Item:
     """
 
     id: str
-    label: int
+    labels: tuple[int, ...]
     thumbnail: bytes = b""
     uri: str = ""
     tags: tuple[str, ...] = ()
@@ -57,6 +58,37 @@ class GenerationState:
 
 
 @dataclass(frozen=True, eq=False)
+class ItemLabels:
+    """The labels of N items: those of item i are flat[offsets[i]:offsets[i + 1]].
+
+    Attributes:
+        flat: int32[M].
+        offsets: int64[N + 1].
+    """
+
+    flat: npt.NDArray[np.int32]
+    offsets: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, flat: npt.NDArray[np.int32], counts: npt.NDArray[np.integer]) -> Self:
+        """From the labels of all items, one item after the other, and how many each has."""
+        return cls(flat, np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]))
+
+    def __len__(self) -> int:
+        """Number of items."""
+        return len(self.offsets) - 1
+
+    def __getitem__(self, item: int) -> npt.NDArray[np.int32]:
+        """int32[n]: the labels of one item."""
+        return self.flat[self.offsets[item] : self.offsets[item + 1]]
+
+    @cached_property
+    def owners(self) -> npt.NDArray[np.int64]:
+        """int64[M]: the item of each label in `flat`."""
+        return np.repeat(np.arange(len(self)), np.diff(self.offsets))
+
+
+@dataclass(frozen=True, eq=False)
 class Snapshot:
     """All items of a collection that have a code in one generation.
 
@@ -65,13 +97,13 @@ class Snapshot:
 
     Attributes:
         ids: object[N] of str.
-        labels: int32[N].
+        labels: of each item.
         codes: uint8[N, ceil(bits/8)].
         position: of each segment when it was read.
     """
 
     generation: GenerationRef
     ids: npt.NDArray[np.object_]
-    labels: npt.NDArray[np.int32]
+    labels: ItemLabels
     codes: npt.NDArray[np.uint8]
     position: Position

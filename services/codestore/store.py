@@ -4,7 +4,9 @@ A collection is spread over segments by a hash of the item id. In the slot of a 
 
     rows         hash   id -> row; rows are handed out in order and never reused
     ids:C        string ids of chunk C in the order of their rows, one a line
-    labels:C     string int32 a row          times:C  string uint32 a row, Unix time of the last change
+    labels:C     string int32 a row, -1 where it has several labels or none
+    label_sets   hash   row -> int32 a label, for rows that have several
+    times:C      string uint32 a row, Unix time of the last change
     uris, tags, thumbnails                   hashes row -> value, for rows that have one
     generations  hash   generation -> bits
     codes:G:C    string ceil(bits/8) bytes a row

@@ -10,9 +10,13 @@ import numpy.typing as npt
 
 from services.codestore.records import Item
 
+Labels = npt.NDArray[np.int32]
+Counts = npt.NDArray[np.int64]
+
 BATCH_ITEMS = 4_000  # items sent together, over all segments
 PART_ITEMS = 1_000  # items of one call; keeps the server busy for a few milliseconds at most
 BATCH_BYTES = 4 << 20
+NO_LABEL = -1  # in the column of labels: the item has several, or none
 
 
 def lines(texts: Sequence[str]) -> bytes:
@@ -47,27 +51,33 @@ def by_segment(segments: npt.NDArray[np.int64]) -> Iterator[tuple[int, npt.NDArr
             yield int(segments[group[0]]), group[first : first + PART_ITEMS]
 
 
+def pieces(parts: Sequence[bytes]) -> tuple[bytes, bytes]:
+    """Lengths as uint32 and the parts one after the other; nothing if all are empty."""
+    return np.array([len(part) for part in parts], "<u4").tobytes() if any(parts) else b"", b"".join(parts)
+
+
 def pack_items(items: Sequence[Item]) -> tuple[bytes, ...]:
     """Arguments of put_items."""
     uris = [item.uri for item in items]
     tags = ["\t".join(item.tags) for item in items]
-    thumbnails = [item.thumbnail for item in items]
+    labels = [item.labels for item in items]
     return (
         lines([item.id for item in items]),
-        np.array([item.label for item in items], "<i4").tobytes(),
+        np.array([own[0] if len(own) == 1 else NO_LABEL for own in labels], "<i4").tobytes(),
         lines(uris) if any(uris) else b"",
         lines(tags) if any(tags) else b"",
-        np.array([len(thumbnail) for thumbnail in thumbnails], "<u4").tobytes() if any(thumbnails) else b"",
-        b"".join(thumbnails),
+        *pieces([item.thumbnail for item in items]),
+        *pieces([np.array(own, "<i4").tobytes() if len(own) > 1 else b"" for own in labels]),
     )
 
 
 def unpack_item(item_id: str, reply: Sequence[bytes]) -> Item:
     """The item in a reply of item."""
-    label, updated, uri, tags, thumbnail = reply
+    label, updated, uri, tags, thumbnail, labels = reply
+    single = np.frombuffer(label, "<i4")
     return Item(
         id=item_id,
-        label=int(np.frombuffer(label, "<i4")[0]),
+        labels=tuple((np.frombuffer(labels, "<i4") if single[0] == NO_LABEL else single).tolist()),
         thumbnail=thumbnail,
         uri=uri.decode(),
         tags=tuple(tags.decode().split("\t")) if tags else (),
@@ -76,14 +86,42 @@ def unpack_item(item_id: str, reply: Sequence[bytes]) -> Item:
 
 
 def unpack_segment(
-    width: int, rows: int, bitmap: bytes, ids: bytes, labels: bytes, codes: bytes
-) -> tuple[list[str], npt.NDArray[np.int32], npt.NDArray[np.uint8]]:
-    """Ids, int32[n] labels and uint8[n, width] codes of the rows whose bit is set in the bitmap."""
+    width: int,
+    rows: int,
+    bitmap: bytes,
+    ids: bytes,
+    labels: bytes,
+    codes: bytes,
+    set_lengths: bytes,
+    sets: bytes,
+) -> tuple[list[str], Labels, Counts, npt.NDArray[np.uint8]]:
+    """What the rows hold whose bit is set in the bitmap: ids, labels int32[m] of all, counts int64[n] of each, codes."""
     names = unlines(ids)
-    label_column = np.frombuffer(labels, "<i4")
+    flat, counts = unpack_labels(labels, set_lengths, sets)
     code_column = np.frombuffer(codes, np.uint8).reshape(rows, width)
     padded = bitmap.ljust((rows + 7) // 8, b"\0")  # the server keeps it up to the last bit set
     bits = np.unpackbits(np.frombuffer(padded, np.uint8), count=rows).astype(bool)
     if bits.all():
-        return names, label_column, code_column
-    return [names[row] for row in np.flatnonzero(bits)], label_column[bits], code_column[bits]
+        return names, flat, counts, code_column
+    marked = [names[row] for row in np.flatnonzero(bits)]
+    return marked, flat[np.repeat(bits, counts)], counts[bits], code_column[bits]
+
+
+def unpack_labels(column: bytes, set_lengths: bytes, sets: bytes) -> tuple[Labels, Counts]:
+    """All labels of some rows, int32[m], row after row, and how many each row has, int64[rows].
+
+    Args:
+        column: int32 a row, the label or NO_LABEL.
+        set_lengths, sets: bytes of each row's further labels, and these one after the other; empty if no row has any.
+    """
+    single = np.frombuffer(column, "<i4")
+    several = single == NO_LABEL
+    if not several.any():
+        return single, np.ones(len(single), np.int64)
+    counts = (~several).astype(np.int64)
+    if set_lengths:
+        counts += np.frombuffer(set_lengths, "<u4") // 4
+    flat = np.empty(counts.sum(), np.int32)
+    of_sets = np.repeat(several, counts)
+    flat[of_sets], flat[~of_sets] = np.frombuffer(sets, "<i4"), single[~several]
+    return flat, counts

@@ -6,23 +6,30 @@ from collections.abc import Sequence
 Path = Sequence[str]
 
 
-def majority_path(paths: Sequence[Path]) -> list[tuple[str, int]]:
+def majority_path(answers: Sequence[Sequence[Path]]) -> list[tuple[str, int]]:
     """The node most answers share, from the coarsest level down, with the number of answers under it.
 
-    At each level the name that most of the answers below the node so far have; of equal ones that of the
-    nearer answer, `paths` being sorted by distance. Ends where no answer goes deeper.
+    At each level the name that most of the answers below the node so far have in one of their label paths; of
+    equal ones that of the nearer answer, `answers` being sorted by distance. Ends where no answer goes deeper.
     """
     majority: list[tuple[str, int]] = []
-    below = list(paths)
-    while names := [path[len(majority)] for path in below if len(path) > len(majority)]:
-        name, items = Counter(names).most_common(1)[0]
-        below = [path for path in below if len(path) > len(majority) and path[len(majority)] == name]
-        majority.append((name, items))
-    return majority
+    below = list(answers)
+    while True:
+        level = len(majority)
+        below = [[path for path in paths if len(path) > level] for paths in below]
+        names = Counter(name for paths in below for name in dict.fromkeys(path[level] for path in paths))
+        if not names:
+            return majority
+        majority.append(names.most_common(1)[0])
+        below = [[path for path in paths if path[level] == majority[level][0]] for paths in below]
 
 
-def agreed_levels(path: Path, majority: Sequence[tuple[str, int]]) -> int:
-    """Number of levels, from the coarsest down, at which a label path runs with the majority's."""
+def agreed_levels(paths: Sequence[Path], majority: Sequence[tuple[str, int]]) -> int:
+    """Number of levels, from the coarsest down, at which the best of an answer's label paths runs with the majority's."""
+    return max((_levels_shared(path, majority) for path in paths), default=0)
+
+
+def _levels_shared(path: Path, majority: Sequence[tuple[str, int]]) -> int:
     agreed = 0
     for name, (most, _items) in zip(path, majority, strict=False):
         if name != most:

@@ -2,7 +2,6 @@
 
 import io
 import time
-from collections import Counter
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
@@ -12,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from services import metrics
-from services.codestore import CodeStore, GenerationRef, Snapshot
+from services.codestore import CodeStore, GenerationRef, ItemLabels, Snapshot
 from services.retrieval.agreement import agreed_levels, majority_path
 from services.retrieval.errors import RefusedError
 from services.retrieval.settings import Settings
@@ -22,6 +21,7 @@ from taxohash.generation.hasher import Hasher
 from taxohash.generation.manifest import Generation
 from taxohash.hamming import HammingIndex, Selection
 from taxohash.images import decode, to_array
+from taxohash.taxonomy import Taxonomy
 
 _PREPARED = 256  # selections of taxonomy nodes kept, a byte an item each
 
@@ -38,7 +38,7 @@ class Engine:
         refuse_mismatch(hasher.generation, snapshot.generation, "the snapshot")
         self.generation = hasher.generation
         self.taxonomy = hasher.taxonomy
-        self.items_by_label = np.bincount(snapshot.labels, minlength=len(self.taxonomy))
+        self._items_by_node = items_by_node(self.taxonomy, snapshot.labels)
         self._hasher = hasher
         self._ids = snapshot.ids
         self._labels = snapshot.labels
@@ -86,7 +86,7 @@ class Engine:
             self._item(row) | {"distance": distance}
             for row, distance in zip(rows[0].tolist(), distances[0].tolist(), strict=True)
         ]
-        majority = majority_path([result["label_path"] for result in results])
+        majority = majority_path([result["label_paths"] for result in results])
         return {
             "generation": self.generation.id,
             "bits": self.generation.bits,
@@ -94,7 +94,7 @@ class Engine:
             "within": asked.within,
             "majority": [{"name": name, "items": items} for name, items in majority],
             "results": [
-                result | {"levels_agreed": agreed_levels(result["label_path"], majority)}
+                result | {"levels_agreed": agreed_levels(result["label_paths"], majority)}
                 for result in results
             ],
             "took_ms": round(1000 * (time.perf_counter() - started), 3),
@@ -102,21 +102,18 @@ class Engine:
 
     def describe_taxonomy(self) -> dict[str, Any]:
         """The label tree with the number of items under every node, parents before children."""
-        items: Counter[tuple[str, ...]] = Counter()
-        for path, count in zip(self.taxonomy.paths, self.items_by_label.tolist(), strict=True):
-            for depth in range(1, len(path) + 1):
-                items[path[:depth]] += count
         return {
             "name": self.taxonomy.name,
             "levels": list(self.taxonomy.levels),
             "source": self.taxonomy.source,
             "licence": self.taxonomy.licence,
-            "nodes": [{"path": list(path), "items": count} for path, count in sorted(items.items())],
+            "nodes": [{"path": list(path), "items": count} for path, count in self._items_by_node.items()],
         }
 
     def examples(self) -> dict[str, Any]:
-        """One item of every label, at most 24, to start from."""
-        rows = np.unique(self._labels, return_index=True)[1]
+        """One item of every label, or any items where none has a label, at most 24, to start from."""
+        firsts = self._labels.owners[np.unique(self._labels.flat, return_index=True)[1]]
+        rows = np.array(list(dict.fromkeys(firsts.tolist())) or range(len(self)), np.int64)
         chosen = rows[np.linspace(0, len(rows) - 1, min(len(rows), 24)).astype(int)]
         return {"items": [self._item(row) for row in chosen.tolist()]}
 
@@ -137,9 +134,11 @@ class Engine:
 
     def _item(self, row: int) -> dict[str, Any]:
         item = self._ids[row]
+        paths = [list(self.taxonomy.paths[label]) for label in self._labels[row]]
         return {
             "id": item,
-            "label_path": list(self.taxonomy.paths[self._labels[row]]),
+            "label_path": paths[0] if paths else [],
+            "label_paths": paths,
             "thumbnail": f"/v1/items/{quote(item, safe='')}/thumbnail",
         }
 
@@ -152,7 +151,9 @@ class Engine:
             raise RefusedError(400, "parameter", str(error)) from None
 
     def _select(self, node: str) -> Selection:
-        return self._index.select(np.isin(self._labels, self.taxonomy.subtree(node)))
+        below = np.zeros(len(self), np.bool_)
+        below[self._labels.owners[np.isin(self._labels.flat, self.taxonomy.subtree(node))]] = True
+        return self._index.select(below)
 
     def _warm_up(self) -> None:
         """Pay for first calls (codecs, compiled kernels, memory) before the first request has to."""
@@ -162,6 +163,21 @@ class Engine:
         one_row = self._index.select(np.arange(min(1, len(self))))
         for allowed in (None, one_row):
             self._index.search(code, k=10, allowed=allowed)
+
+
+def items_by_node(taxonomy: Taxonomy, labels: ItemLabels) -> dict[tuple[str, ...], int]:
+    """The number of items under every node of the tree, parents before children; one with several labels there is one."""
+    below = []
+    for level in range(taxonomy.depth):
+        classes = taxonomy.class_count(level)
+        pairs = np.unique(labels.owners * classes + taxonomy.ancestors[labels.flat, level])
+        below.append(np.bincount(pairs % classes, minlength=classes).tolist())
+    items = {
+        path[: level + 1]: below[level][taxonomy.ancestors[label, level]]
+        for label, path in enumerate(taxonomy.paths)
+        for level in range(len(path))
+    }
+    return dict(sorted(items.items()))
 
 
 def refuse_mismatch(generation: Generation, published: GenerationRef | None, where: str) -> None:

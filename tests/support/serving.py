@@ -59,7 +59,7 @@ def publish(url: str, folder: Path, collection: str = COLLECTION) -> None:
         store.create(collection, TAXONOMY, segments=4)
         store.put_items(
             collection,
-            [Item(i, label, picture) for i, label, picture in zip(IDS, LABELS, PICTURES, strict=True)],
+            [Item(i, (label,), picture) for i, label, picture in zip(IDS, LABELS, PICTURES, strict=True)],
         )
         store.begin(collection, ref)
         store.put_codes(collection, ref.id, IDS, codes)

@@ -48,7 +48,7 @@ def name(store: CodeStore) -> str:
 
 def filled(store: CodeStore, name: str, count: int = 40) -> list[str]:
     ids = [f"item {number}" for number in range(count)]
-    store.put_items(name, (Item(item_id, number % 3) for number, item_id in enumerate(ids)))
+    store.put_items(name, (Item(item_id, (number % 3,)) for number, item_id in enumerate(ids)))
     return ids
 
 
@@ -76,11 +76,17 @@ def test_create_is_idempotent_and_refuses_another_taxonomy_or_size(store: CodeSt
 def test_items_come_back_as_they_were_put(store: CodeStore, name: str) -> None:
     items = [
         Item(
-            "a/ü 1.png", 2, thumbnail=bytes(range(256)), uri="s3://bucket/ü?x=1", tags=("new", "winter coat")
+            "a/ü 1.png",
+            (2,),
+            thumbnail=bytes(range(256)),
+            uri="s3://bucket/ü?x=1",
+            tags=("new", "winter coat"),
         ),
-        Item("plain", 0),
+        Item("plain", (0,)),
+        Item("two things", (2, 0)),
+        Item("nothing", (), uri="s3://bucket/2"),
     ]
-    assert store.put_items(name, items) == 2
+    assert store.put_items(name, items) == 4
     assert [store.item(name, item.id) for item in items] == items
     assert store.thumbnail(name, "a/ü 1.png") == bytes(range(256))
     assert store.thumbnail(name, "plain") is None
@@ -89,16 +95,18 @@ def test_items_come_back_as_they_were_put(store: CodeStore, name: str) -> None:
 
 
 def test_an_item_put_again_is_replaced_whole(store: CodeStore, name: str) -> None:
-    store.put_items(name, [Item("a", 0, b"picture", "uri", ("tag",)), Item("b", 1, b"other")])
-    assert store.put_items(name, [Item("a", 1), Item("a", 2, uri="last")]) == 0
-    assert store.item(name, "a") == Item("a", 2, uri="last")
-    assert store.item(name, "b") == Item("b", 1, b"other")
+    store.put_items(name, [Item("a", (0, 1), b"picture", "uri", ("tag",)), Item("b", (1,), b"other")])
+    assert store.put_items(name, [Item("a", (1,)), Item("a", (2,), uri="last")]) == 0
+    assert store.item(name, "a") == Item("a", (2,), uri="last")
+    assert store.item(name, "b") == Item("b", (1,), b"other")
     assert store.count(name) == 2
+    assert store.put_items(name, [Item("a", ()), Item("b", (2, 1))]) == 0
+    assert [store.item(name, item_id) for item_id in "ab"] == [Item("a", ()), Item("b", (2, 1))]
 
 
 def test_an_item_tells_when_it_was_changed(store: CodeStore, name: str) -> None:
     before = int(time.time())
-    store.put_items(name, [Item("a", 0, updated=1)])
+    store.put_items(name, [Item("a", (0,), updated=1)])
     item = store.item(name, "a")
     assert item is not None
     assert before - 1 <= item.updated <= time.time() + 1
@@ -106,7 +114,7 @@ def test_an_item_tells_when_it_was_changed(store: CodeStore, name: str) -> None:
 
 def test_a_refused_item_is_not_written(store: CodeStore, name: str) -> None:
     with pytest.raises(TaxohashError, match="'bad' has label 3: the taxonomy has labels 0 to 2"):
-        store.put_items(name, [Item("good", 0), Item("bad", 3)])
+        store.put_items(name, [Item("good", (0,)), Item("bad", (0, 3))])
     assert store.count(name) == 0
 
 
@@ -128,10 +136,28 @@ def test_a_snapshot_holds_what_was_written_over_chunks_and_in_any_order(store: C
     order = np.array([int(item_id.split()[1]) for item_id in snapshot.ids])
     assert sorted(order) == list(range(len(ids)))
     assert np.array_equal(snapshot.codes, codes[order])
-    assert np.array_equal(snapshot.labels, order % 3)
-    assert snapshot.labels.dtype == np.int32
+    assert np.array_equal(snapshot.labels.flat, order % 3)
+    assert snapshot.labels.flat.dtype == np.int32
+    assert len(snapshot.labels) == len(ids)
     assert all(a < b == c for a, b, c in zip(first, last, snapshot.position, strict=True))
     assert list(store.snapshot(name, "g").ids) == list(snapshot.ids)
+
+
+def test_a_snapshot_holds_one_label_several_and_none(store: CodeStore) -> None:
+    name = next(NAMES)
+    store.create(name, TAXONOMY, segments=2)
+    labels = [tuple(np.random.default_rng(i).permutation(3)[: i % 4].tolist()) for i in range(9_000)]
+    ids = [f"item {number}" for number in range(len(labels))]
+    store.put_items(name, [Item(item_id, own) for item_id, own in zip(ids, labels, strict=True)])
+    store.put_items(name, [Item(item_id, (1,)) for item_id in ids[:50]])  # sets that are no more
+    store.begin(name, ref("g"))
+    store.put_codes(name, "g", ids[::-2], random_codes(len(ids) // 2))
+    snapshot = store.snapshot(name, "g")
+    assert sorted(snapshot.ids) == sorted(ids[::-2])
+    numbers = [int(item_id.split()[1]) for item_id in snapshot.ids]
+    assert [tuple(snapshot.labels[row].tolist()) for row in range(len(numbers))] == [
+        (1,) if number < 50 else labels[number] for number in numbers
+    ]
 
 
 def test_codes_of_unknown_items_are_refused_and_nothing_is_written(store: CodeStore, name: str) -> None:
@@ -270,7 +296,7 @@ def test_concurrent_writers_keep_the_columns_together(store: CodeStore, name: st
         rng = np.random.default_rng(writer)
         for _ in range(5):
             mine = rng.permutation(300)[:200]
-            store.put_items(name, [Item(ids[i], int(i) % 3, tags=(str(i),)) for i in mine])
+            store.put_items(name, [Item(ids[i], (int(i) % 3,), tags=(str(i),)) for i in mine])
             codes = np.stack([mine % 256, np.full(200, writer << 4)], axis=1).astype(np.uint8)
             store.put_codes(name, "g", [ids[i] for i in mine], codes)
 
@@ -280,8 +306,10 @@ def test_concurrent_writers_keep_the_columns_together(store: CodeStore, name: st
     number = np.array([int(item_id.split()[1]) for item_id in snapshot.ids])
     assert len(set(number)) == len(number) == store.count(name) == store.count(name, "g")
     assert np.array_equal(snapshot.codes[:, 0], number % 256)
-    assert np.array_equal(snapshot.labels, number % 3)
-    assert all(store.item(name, ids[i]) == Item(ids[i], i % 3, tags=(str(i),)) for i in number[:20].tolist())
+    assert np.array_equal(snapshot.labels.flat, number % 3)
+    assert all(
+        store.item(name, ids[i]) == Item(ids[i], (i % 3,), tags=(str(i),)) for i in number[:20].tolist()
+    )
 
 
 def test_a_reader_never_sees_half_a_write_and_sees_its_own(store: CodeStore) -> None:
@@ -340,7 +368,7 @@ def test_the_stream_is_bounded(redis_url: str) -> None:
     name = next(NAMES)
     with CodeStore.connect(redis_url) as store, redis.Redis.from_url(redis_url) as client:
         store.create(name, TAXONOMY, segments=1)
-        calls = [Call("put_items", segment_key(name, 0), (b"a\n", bytes(4), b"", b"", b"", b""))] * 6_000
+        calls = [Call("put_items", segment_key(name, 0), (b"a\n", bytes(4), *[b""] * 6))] * 6_000
         positions = [position for position, _ in store._connection.call_all(calls)]
         entries = client.xlen(segment_key(name, 0) + ":stream")
     assert positions == list(range(1, 6_001))
@@ -355,7 +383,7 @@ def test_functions_come_back_when_the_server_lost_them(redis_url: str) -> None:
         name = next(NAMES)
         store.create(name, TAXONOMY)
         client.function_flush()
-        assert store.put_items(name, [Item("a", 0)]) == 1
+        assert store.put_items(name, [Item("a", (0,))]) == 1
 
 
 def test_an_unreachable_server_is_one_line() -> None:
@@ -383,7 +411,7 @@ def test_passwords_and_full_memory_are_explained(tmp_path_factory: pytest.TempPa
         assert "wrong@" not in str(caught.value)
         with CodeStore.connect(server.url.replace("unix://", "unix://:secret@")) as store:
             store.create("c", TAXONOMY)
-            items = [Item(str(number), 0, thumbnail=bytes(100_000)) for number in range(100)]
+            items = [Item(str(number), (0,), thumbnail=bytes(100_000)) for number in range(100)]
             with pytest.raises(StoreUnavailableError, match="raise maxmemory"):
                 store.put_items("c", items)
 
@@ -396,7 +424,7 @@ def test_a_full_disk_is_explained_and_what_was_acknowledged_before_it_is_kept(tm
 
     def fill(store: CodeStore) -> None:
         for number in range(1_000):
-            store.put_items("c", [Item(str(number), 0, thumbnail=bytes(10_000))])
+            store.put_items("c", [Item(str(number), (0,), thumbnail=bytes(10_000))])
             written.append(str(number))
 
     with EmbeddedServer(tmp_path / "data", binary=limited) as server, CodeStore.connect(server.url) as store:

@@ -22,7 +22,7 @@ item_ids = st.sampled_from([f"item {number}" for number in range(12)])
 items = st.builds(
     Item,
     id=item_ids,
-    label=st.integers(0, 2),
+    labels=st.lists(st.integers(0, 2), unique=True).map(tuple),
     thumbnail=st.binary(max_size=4),
     uri=st.sampled_from(["", "file:///ü"]),
     tags=st.lists(st.sampled_from(["new", "old stock"]), unique=True).map(tuple),
@@ -131,8 +131,10 @@ class CodeStoreMachine(RuleBasedStateMachine):
         for generation_id, codes in model.codes.items():
             snapshot = store.snapshot(name, generation_id)
             assert dict(zip(snapshot.ids, snapshot.codes[:, 0].tolist(), strict=True)) == codes
-            labels = dict(zip(snapshot.ids, snapshot.labels.tolist(), strict=True))
-            assert labels == {item_id: model.items[item_id].label for item_id in codes}
+            labels = {
+                item_id: tuple(snapshot.labels[row].tolist()) for row, item_id in enumerate(snapshot.ids)
+            }
+            assert labels == {item_id: model.items[item_id].labels for item_id in codes}
 
 
 @pytest.mark.parametrize("server", ["redis_url", "redis8_url", "cluster_url"])

@@ -11,11 +11,16 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from pipelines.retrain import steps
 from pipelines.retrain.steps import run_folder
 from services.codestore import CodeStore
+from services.retrieval.engine import Engine
+from services.retrieval.settings import Settings
+from services.retrieval.uploads import Search
 from taxohash.datasets import Dataset
 from taxohash.generation.manifest import Generation
 from tests.support.miniature import make_dataset
+from tests.support.toy_objectives import registered
 
 pytestmark = pytest.mark.system
 COLLECTION = "pipeline-test"
@@ -111,3 +116,32 @@ def test_a_failing_step_says_why_in_one_line(data: Dataset, home: Path) -> None:
     assert len(said) == 1
     assert "127.0.0.1:1" in said[0]
     assert "Traceback" not in done.stdout
+
+
+def test_images_with_sets_of_labels_are_published_and_found_by_any_of_them(
+    redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TAXOHASH_REDIS_URL", redis_url)
+    sets = make_dataset(tmp_path / "data", known="labels", asked="labels")
+    data, run, out = str(sets.folder), str(tmp_path / "run"), str(tmp_path / "evaluated")
+    generations = str(tmp_path / "generations")
+    steps.check_data(data, sets.md5())
+    with registered():
+        steps.train_hasher(data, str(tmp_path / "work"), "toy-sets", BITS, EPOCHS, 0, run)
+        steps.evaluate_hasher(run, data, out, str(tmp_path / "page.html"))
+        assert steps.gate_hasher(out, data, "sets", generations).passed
+        generation = steps.export_hasher(out, data, generations)
+    assert steps.index_codes(generation, data, "sets", generations) == sets.count("train")
+    steps.publish_generation(generation, "sets")
+    with CodeStore.connect(redis_url) as store:
+        for row, own in enumerate(sets.label_sets("train")[:20]):
+            item = store.item("sets", f"train/{row:04d}")
+            assert item is not None
+            assert item.labels == tuple(own.tolist())
+        engine = Engine.open(Path(generations) / generation, store, Settings(None, redis_url, "sets"))
+    dark = sum(any(own < 3) for own in sets.label_sets("train"))
+    nodes = {tuple(node["path"]): node["items"] for node in engine.describe_taxonomy()["nodes"]}
+    assert nodes[("dark",)] == dark
+    found = engine.search(Search(next(sets.images("test", [2])), 1000, "dark"))["results"]
+    assert len(found) == dark
+    assert all(any(path[0] == "dark" for path in result["label_paths"]) for result in found)

@@ -1,9 +1,11 @@
 -- Catalog: the items of a segment. KEYS[1] is the prefix of a segment.
 
--- ids, labels int32, uris, tags, thumbnail sizes uint32, thumbnails -> {position, new items}
+-- ids, labels int32, uris, tags, thumbnail lengths uint32, thumbnails, lengths of label sets uint32, label sets int32
+-- -> {position, new items}
 local function put_items(keys, args)
   local segment, ids, labels = keys[1], lines(args[1]), args[2]
-  local uris, tags, sizes, thumbnails = lines(args[3]), lines(args[4]), args[5], args[6]
+  local uris, tags = lines(args[3]), lines(args[4])
+  local thumbnails, label_sets = pieces(args[5], args[6]), pieces(args[7], args[8])
   local old_rows = row_count(segment)
   local rows = lookup(segment, ids)
   local new_ids, index = {}, {}
@@ -15,12 +17,6 @@ local function put_items(keys, args)
       index[#index + 1] = rows[i]
     end
   end
-  local pictures, from = {}, 0
-  for i = 1, #sizes / 4 do
-    local size = struct.unpack('<I4', sizes, i * 4 - 3)
-    pictures[i] = string.sub(thumbnails, from + 1, from + size)
-    from = from + size
-  end
 
   local runs = runs_of(rows)
   local now = struct.pack('<I4', tonumber(redis.call('TIME')[1]))
@@ -28,14 +24,15 @@ local function put_items(keys, args)
   redis.call('HSET', segment .. ':state', 'rows', old_rows + #new_ids)
   append_ids(segment, old_rows, new_ids)
   write_column(segment .. ':labels', 4, runs, labels)
+  replace(segment .. ':label_sets', rows, old_rows, label_sets)
   write_column(segment .. ':times', 4, runs, string.rep(now, #ids))
   replace(segment .. ':uris', rows, old_rows, uris)
   replace(segment .. ':tags', rows, old_rows, tags)
-  replace(segment .. ':thumbnails', rows, old_rows, pictures)
+  replace(segment .. ':thumbnails', rows, old_rows, thumbnails)
   return {log(segment, 'items', '', runs), #new_ids}
 end
 
--- id -> {label int32, time uint32, uri, tags, thumbnail}, or nothing
+-- id -> {label int32, time uint32, uri, tags, thumbnail, label set int32}, or nothing
 local function item(keys, args)
   local segment, row = keys[1], redis.call('HGET', keys[1] .. ':rows', args[1])
   if not row then return false end
@@ -46,6 +43,7 @@ local function item(keys, args)
     redis.call('HGET', segment .. ':uris', row) or '',
     redis.call('HGET', segment .. ':tags', row) or '',
     redis.call('HGET', segment .. ':thumbnails', row) or '',
+    redis.call('HGET', segment .. ':label_sets', row) or '',
   }
 end
 

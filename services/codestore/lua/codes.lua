@@ -42,7 +42,8 @@ local function put_codes(keys, args)
   return log(segment, 'codes', generation, runs)
 end
 
--- generation, bits -> {position, rows, bitmap of rows with a code, ids, labels, codes}
+-- generation, bits
+-- -> {position, rows, bitmap of rows with a code, ids, labels, codes, lengths of label sets, label sets}
 local function snapshot(keys, args)
   local segment, generation, bits = keys[1], args[1], args[2]
   local refused = begun(segment, generation, bits)
@@ -51,6 +52,7 @@ local function snapshot(keys, args)
   for chunk = 0, math.ceil(rows / CHUNK) - 1 do
     ids[#ids + 1] = redis.call('GET', segment .. ':ids:' .. chunk)
   end
+  local set_lengths, label_sets = join(segment .. ':label_sets', rows)
   return {
     tonumber(redis.call('HGET', segment .. ':state', 'position') or 0),
     rows,
@@ -58,6 +60,8 @@ local function snapshot(keys, args)
     table.concat(ids),
     read_column(segment .. ':labels', 4, rows),
     read_column(segment .. ':codes:' .. generation, math.ceil(bits / 8), rows),
+    set_lengths,
+    label_sets,
   }
 end
 

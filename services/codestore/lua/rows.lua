@@ -18,6 +18,17 @@ local function lines(text)
   return found
 end
 
+-- Strings that lie one after the other, from their lengths uint32.
+local function pieces(lengths, text)
+  local found, from = {}, 0
+  for i = 1, #lengths / 4 do
+    local length = struct.unpack('<I4', lengths, i * 4 - 3)
+    found[i] = string.sub(text, from + 1, from + length)
+    from = from + length
+  end
+  return found
+end
+
 local function sliced(command, key, values)
   for first = 1, #values, SLICE do
     redis.call(command, key, unpack(values, first, math.min(first + SLICE - 1, #values)))
@@ -126,6 +137,21 @@ local function replace(key, rows, old_rows, values)
   end
   sliced('HSET', key, set)
   sliced('HDEL', key, drop)
+end
+
+-- Such a column as lengths uint32 and values one after the other, or nothing where no row has a value.
+local function join(key, rows)
+  if redis.call('EXISTS', key) == 0 then return '', '' end
+  local lengths, values = {}, {}
+  for first = 0, rows - 1, SLICE do
+    local slice = {}
+    for row = first, math.min(first + SLICE, rows) - 1 do slice[#slice + 1] = row end
+    for i, value in ipairs(redis.call('HMGET', key, unpack(slice))) do
+      values[first + i] = value or ''
+      lengths[first + i] = struct.pack('<I4', #values[first + i])
+    end
+  end
+  return table.concat(lengths), table.concat(values)
 end
 
 -- Position and stream: positions count the writes of a segment without a gap, so a reader sees what it missed.

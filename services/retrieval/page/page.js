@@ -83,7 +83,7 @@ async function describe() {
 function thumbnail(item, button = element("button", "again")) {
   button.type = "button";
   const image = button.querySelector("img") || button.appendChild(element("img"));
-  const path = item.label_path.join(" / ");
+  const path = item.label_paths.map((names) => names.join(" / ")).join(", ") || "no label";
   image.alt = path;
   button.title = `${path}, ${item.id}: search with this picture`;
   button.setAttribute("aria-label", `Search with ${path}, item ${item.id}`);
@@ -161,25 +161,35 @@ function show(answer) {
       return node;
     }),
   );
-  $("results").replaceChildren(...answer.results.map((item) => card(item, answer.bits)));
+  $("results").replaceChildren(...answer.results.map((item) => card(item, answer)));
   $("examples").hidden = true;
   $("answers").hidden = false;
 }
 
-function card(item, bits) {
+/** Number of levels, from the coarsest down, at which a label path runs with the majority's. */
+function agreedLevels(names, majority) {
+  const parting = names.findIndex((name, level) => name !== majority[level]?.name);
+  return parting < 0 ? names.length : parting;
+}
+
+function card(item, { bits, majority }) {
   const made = $("card").content.cloneNode(true).firstElementChild;
   thumbnail(item, made.querySelector(".again"));
   const path = made.querySelector(".path");
-  item.label_path.forEach((name, level) => {
-    if (level) path.append(" › ");
-    path.append(element("span", level < item.levels_agreed ? "same" : "other", name));
+  item.label_paths.forEach((names, index) => {
+    if (index) path.append(element("br"));
+    names.forEach((name, level) => {
+      if (level) path.append(" › ");
+      path.append(element("span", level < agreedLevels(names, majority) ? "same" : "other", name));
+    });
   });
   made.querySelector(".track span").style.setProperty("--share", `${(100 * (bits - item.distance)) / bits}%`);
   made.querySelector(".bits").textContent = `distance ${item.distance}`;
   made.querySelector(".distance").title = `${bits - item.distance} of ${bits} bits are equal`;
-  const levels = item.label_path.length;
+  const best = item.label_paths.find((names) => agreedLevels(names, majority) === item.levels_agreed);
+  const levels = best?.length;
   const agreement = made.querySelector(".agreement");
-  agreement.textContent = `${item.levels_agreed} of ${levels} levels agree`;
+  agreement.textContent = best ? `${item.levels_agreed} of ${levels} levels agree` : "no label";
   agreement.classList.toggle("all", item.levels_agreed === levels);
   return made;
 }

@@ -207,7 +207,7 @@ def test_a_server_takes_the_configuration_and_keeps_others_out(
         taxonomy = Taxonomy("tiny", (("a", "b"), ("a", "c")))
         with CodeStore.connect(f"unix://taxohash:pass@{path}") as store:
             store.create("default", taxonomy)
-            store.put_items("default", [Item("one", 1)])
+            store.put_items("default", [Item("one", (1,))])
             assert store.taxonomy("default") == taxonomy
         with pytest.raises(TaxohashError, match="password"):
             CodeStore.connect(f"unix://taxohash:wrong@{path}")

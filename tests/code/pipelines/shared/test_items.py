@@ -12,8 +12,16 @@ def test_one_item_an_image_in_the_order_of_the_rows(tmp_path: Path) -> None:
     dataset = make_dataset(tmp_path / "data", train=12)
     found = items(dataset, "train")
     assert [item.id for item in found] == [f"train/{row:04d}" for row in range(12)]
-    assert [item.label for item in found] == dataset.labels("train").tolist()
+    assert [item.labels for item in found] == [(label,) for label in dataset.labels("train").tolist()]
     assert [item.thumbnail for item in found] == list(dataset.images("train"))
+
+
+def test_items_have_as_many_labels_as_their_images(tmp_path: Path) -> None:
+    dataset = make_dataset(tmp_path / "data", train=20, test=6, known="labels", asked=None)
+    assert [list(item.labels) for item in items(dataset, "train")] == [
+        own.tolist() for own in dataset.label_sets("train")
+    ]
+    assert [item.labels for item in items(dataset, "test")] == [()] * 6
 
 
 def test_a_large_image_gets_a_small_picture() -> None:

@@ -42,17 +42,20 @@ def test_an_id_given_twice_is_named() -> None:
         check_ids(["a", "b", "c", "b", "a"])
 
 
-ITEM = Item("a", 1, b"x", "file:///a", ("new",))
+ITEM = Item("a", (1,), b"x", "file:///a", ("new",))
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"id": ""}, "between 1 and 200"),
-        ({"label": 3}, "label 3: the taxonomy has labels 0 to 2"),
-        ({"label": -1}, "label -1"),
-        ({"label": True}, "label True"),
-        ({"label": 1.0}, "label 1.0"),
+        ({"labels": (3,)}, "label 3: the taxonomy has labels 0 to 2"),
+        ({"labels": (0, -1)}, "label -1"),
+        ({"labels": (True,)}, "label True"),
+        ({"labels": (1.0,)}, "label 1.0"),
+        ({"labels": 1}, "labels of item 'a' are not a tuple"),
+        ({"labels": (0, 2, 0)}, r"labels \(0, 2, 0\): give each once"),
+        ({"labels": tuple(range(257))}, "at most 256"),
         ({"uri": "a" * 2001}, "uri of item 'a'"),
         ({"uri": "a\nb"}, "control character"),
         ({"tags": ("",)}, "tag of item 'a'"),
@@ -69,4 +72,9 @@ def test_an_item_out_of_bounds_is_refused(changes: dict[str, Any], message: str)
 
 
 def test_a_numpy_label_is_a_label() -> None:
-    assert check_item(Item("a", np.int32(2)), 3).label == 2  # type: ignore[arg-type]
+    assert check_item(Item("a", (np.int32(2),)), 3).labels == (2,)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("labels", [(), (1,), (2, 0, 1)])
+def test_one_label_several_and_none_are_taken(labels: tuple[int, ...]) -> None:
+    assert check_item(Item("a", labels), 3).labels == labels

@@ -1,13 +1,14 @@
 """The whole application in this process: a made generation, its codes, no server and no store."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from services.codestore import GenerationRef, Snapshot
+from services.codestore import GenerationRef, ItemLabels, Snapshot
 from services.retrieval.engine import Engine
 from services.retrieval.loaded import Loaded
 from services.retrieval.settings import Limits, Settings
@@ -34,10 +35,18 @@ def snapshot(hasher: Hasher) -> Snapshot:
     return Snapshot(
         generation=GenerationRef(generation.id, generation.bits, generation.taxonomy_sha256),
         ids=np.array([f"item {row}" for row in range(ITEMS)], object),
-        labels=LABELS,
+        labels=ItemLabels.of(LABELS, np.ones(ITEMS, np.int64)),
         codes=hasher.encode_images(decode(picture) for picture in pictures(ITEMS)),
         position=(0,),
     )
+
+
+@pytest.fixture(scope="session")
+def sets(snapshot: Snapshot) -> Snapshot:
+    """The same codes of items with no label to four."""
+    random, counts = np.random.default_rng(3), np.arange(ITEMS) % 5
+    drawn = [random.permutation(len(TAXONOMY) - 1)[:count] for count in counts]
+    return replace(snapshot, labels=ItemLabels.of(np.concatenate(drawn).astype(np.int32), counts))
 
 
 @pytest.fixture(scope="session")
@@ -46,13 +55,11 @@ def make_client(hasher: Hasher, snapshot: Snapshot) -> Iterator[Callable[..., Cl
     made: list[Client] = []
     pools: list[Workers] = []
 
-    def make(limits: Limits | None = None, token: str | None = None) -> Client:
+    def make(limits: Limits | None = None, token: str | None = None, codes: Snapshot = snapshot) -> Client:
         settings = Settings(None, "redis://nowhere", limits=limits or Limits(), token=token)
         pools.append(Workers(settings.limits))
         store: Any = NoStore()
-        made.append(
-            Client(Loaded(settings, Engine(hasher, snapshot, settings.limits.pixels), store, pools[-1]))
-        )
+        made.append(Client(Loaded(settings, Engine(hasher, codes, settings.limits.pixels), store, pools[-1])))
         return made[-1]
 
     yield make
@@ -65,3 +72,8 @@ def make_client(hasher: Hasher, snapshot: Snapshot) -> Iterator[Callable[..., Cl
 @pytest.fixture(scope="session")
 def client(make_client: Callable[..., Client]) -> Client:
     return make_client()
+
+
+@pytest.fixture(scope="session")
+def sets_client(make_client: Callable[..., Client], sets: Snapshot) -> Client:
+    return make_client(codes=sets)

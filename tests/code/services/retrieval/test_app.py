@@ -8,7 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.codestore import Snapshot
+from services.codestore import ItemLabels, Snapshot
+from services.retrieval.agreement import agreed_levels
 from services.retrieval.engine import Engine
 from services.retrieval.settings import Limits
 from services.retrieval.uploads import Search
@@ -22,6 +23,14 @@ from tests.support.generations import BITS, TAXONOMY, pictures
 PICTURE = pictures(1, seed=7)[0]
 
 
+def paths_of(snapshot: Snapshot, row: int) -> list[tuple[str, ...]]:
+    return [TAXONOMY.paths[label] for label in snapshot.labels[row]]
+
+
+def lies_below(snapshot: Snapshot, row: int, node: tuple[str, ...]) -> bool:
+    return any(path[: len(node)] == node for path in paths_of(snapshot, row))
+
+
 def oracle(
     hasher: Hasher, snapshot: Snapshot, picture: bytes, k: int, node: tuple[str, ...] = ()
 ) -> list[tuple[str, int]]:
@@ -29,7 +38,7 @@ def oracle(
     query = unpack(hasher.encode_images([decode(picture)]), BITS)[0]
     found = []
     for row, code in enumerate(unpack(snapshot.codes, BITS)):
-        if TAXONOMY.paths[snapshot.labels[row]][: len(node)] == node:
+        if not node or lies_below(snapshot, row, node):
             found.append((int((code != query).sum()), row))
     return [(str(snapshot.ids[row]), distance) for distance, row in sorted(found)[:k]]
 
@@ -47,8 +56,29 @@ def test_answers_are_the_oracles(
     assert told["generation"] == hasher.generation.id
     assert told["bits"] == BITS
     assert bytes.fromhex(told["code"]) == hasher.encode_images([decode(PICTURE)]).tobytes()
-    labels = dict(zip(snapshot.ids, snapshot.labels, strict=True))
-    assert all(tuple(r["label_path"]) == TAXONOMY.paths[labels[r["id"]]] for r in told["results"])
+    for result in told["results"]:
+        (path,) = paths_of(snapshot, snapshot.ids.tolist().index(result["id"]))
+        assert result["label_path"] == list(path)
+        assert result["label_paths"] == [list(path)]
+
+
+@pytest.mark.parametrize("node", ["", "warm", "warm/yellow", "cold/blue", "cold/blue/sky", "grey <b>&amp;"])
+def test_an_item_lies_below_a_node_by_any_of_its_labels(
+    sets_client: Client, hasher: Hasher, sets: Snapshot, node: str
+) -> None:
+    told = sets_client.search(PICTURE, k="300", within=node).json()
+    expected = oracle(hasher, sets, PICTURE, 300, tuple(node.split("/")) if node else ())
+    assert [(result["id"], result["distance"]) for result in told["results"]] == expected
+    majority = [(step["name"], step["items"]) for step in told["majority"]]
+    rows = [sets.ids.tolist().index(result["id"]) for result in told["results"]]
+    for result, row in zip(told["results"], rows, strict=True):
+        paths = paths_of(sets, row)
+        assert result["label_paths"] == [list(path) for path in paths]
+        assert result["label_path"] == list(paths[0] if paths else ())
+        assert result["levels_agreed"] == agreed_levels(paths, majority)
+    for level, (_, items) in enumerate(majority):
+        top = tuple(name for name, _ in majority[: level + 1])
+        assert items == sum(lies_below(sets, row, top) for row in rows)
 
 
 def test_parameters_may_stand_in_the_query(client: Client) -> None:
@@ -74,21 +104,42 @@ def test_before_loading_every_route_says_so() -> None:
     empty.close()
 
 
-def test_the_taxonomy_counts_items_under_every_node(client: Client, snapshot: Snapshot) -> None:
-    told = client("GET", "/v1/taxonomy").json()
+@pytest.mark.parametrize("catalogue", ["client", "sets_client"])
+def test_the_taxonomy_counts_items_under_every_node(catalogue: str, request: pytest.FixtureRequest) -> None:
+    codes: Snapshot = request.getfixturevalue({"client": "snapshot", "sets_client": "sets"}[catalogue])
+    told = request.getfixturevalue(catalogue)("GET", "/v1/taxonomy").json()
     nodes = {tuple(node["path"]): node["items"] for node in told["nodes"]}
     assert told["levels"] == list(TAXONOMY.levels)
     assert nodes[("grey <b>&amp;",)] == 0
     for node, items in nodes.items():
-        assert items == sum(TAXONOMY.paths[label][: len(node)] == node for label in snapshot.labels)
+        assert items == sum(lies_below(codes, row, node) for row in range(len(codes.ids)))
+    assert list(nodes) == sorted(nodes)
     assert len(nodes) == len({path[:depth] for path in TAXONOMY.paths for depth in range(1, len(path) + 1)})
 
 
 def test_examples_show_every_label_once(client: Client, snapshot: Snapshot) -> None:
     items = client("GET", "/v1/examples").json()["items"]
     assert [tuple(item["label_path"]) for item in items] == [
-        TAXONOMY.paths[i] for i in np.unique(snapshot.labels)
+        TAXONOMY.paths[i] for i in np.unique(snapshot.labels.flat)
     ]
+
+
+def test_examples_of_sets_show_every_label(sets_client: Client) -> None:
+    items = sets_client("GET", "/v1/examples").json()["items"]
+    shown = {tuple(path) for item in items for path in item["label_paths"]}
+    assert shown == set(TAXONOMY.paths[:-1])
+    assert len({item["id"] for item in items}) == len(items) <= len(TAXONOMY)
+
+
+def test_where_nothing_is_labelled_examples_are_any_items(hasher: Hasher, snapshot: Snapshot) -> None:
+    unlabelled = ItemLabels.of(np.empty(0, np.int32), np.zeros(len(snapshot.ids), np.int64))
+    engine = Engine(hasher, replace(snapshot, labels=unlabelled), 10_000)
+    examples = engine.examples()["items"]
+    assert len(examples) == 24
+    assert all(item["label_path"] == [] == item["label_paths"] for item in examples)
+    answer = engine.search(Search(PICTURE, 10, None))
+    assert (len(answer["results"]), answer["majority"]) == (10, [])
+    assert engine.search(Search(PICTURE, 10, "warm"))["results"] == []
 
 
 @pytest.mark.parametrize("path", ["/v1/generation", "/v1/taxonomy", "/v1/examples", "/v1/items/x/thumbnail"])
@@ -262,7 +313,8 @@ def test_a_busy_server_says_when_to_come_back(make_client: Callable[..., Client]
 
 
 def test_a_collection_without_codes_is_served_empty(hasher: Hasher, snapshot: Snapshot) -> None:
-    empty = replace(snapshot, ids=snapshot.ids[:0], labels=snapshot.labels[:0], codes=snapshot.codes[:0])
+    none = ItemLabels.of(np.empty(0, np.int32), np.empty(0, np.int64))
+    empty = replace(snapshot, ids=snapshot.ids[:0], labels=none, codes=snapshot.codes[:0])
     engine = Engine(hasher, empty, 10_000)
     assert engine.search(Search(PICTURE, 10, None))["results"] == []
     assert engine.search(Search(PICTURE, 10, "warm"))["results"] == []

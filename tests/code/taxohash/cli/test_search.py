@@ -1,18 +1,27 @@
 """The table of an answer."""
 
 from io import StringIO
+from typing import Any
 
+import pytest
 from rich.console import Console
 
 from taxohash.cli.search import print_table
 
-ANSWER = {
+ANSWER: dict[str, Any] = {
     "generation": "0123456789abcdef",
     "bits": 8,
     "code": "ff",
     "majority": [{"name": "warm", "items": 1}],
     "results": [
-        {"id": "[red]\x1b[2Jit", "label_path": ["warm", "[bold]"], "distance": 3, "levels_agreed": 1}
+        {
+            "id": "[red]\x1b[2Jit",
+            "label_path": ["warm", "[bold]"],
+            "label_paths": [["warm", "[bold]"], ["cold"]],
+            "distance": 3,
+            "levels_agreed": 1,
+        },
+        {"id": "other", "label_path": [], "label_paths": [], "distance": 4, "levels_agreed": 0},
     ],
 }
 
@@ -24,11 +33,13 @@ def test_the_table_shows_ids_as_they_are_and_nothing_of_the_terminals() -> None:
     assert "[red]" in text
     assert "\x1b" not in text
     assert "warm / [bold]" in text
+    assert "cold" in text
     assert "0123456789abcdef" in text
     assert "most agree on warm (1)" in text
 
 
-def test_an_empty_answer_is_said() -> None:
+@pytest.mark.parametrize(("first", "said"), [(2, "nothing found"), (1, "no answer has a label")])
+def test_an_answer_without_majority_is_said(first: int, said: str) -> None:
     out = StringIO()
-    print_table(ANSWER | {"results": [], "majority": []}, Console(file=out, width=80))
-    assert "nothing found" in out.getvalue()
+    print_table(ANSWER | {"results": ANSWER["results"][first:], "majority": []}, Console(file=out, width=80))
+    assert said in out.getvalue()
