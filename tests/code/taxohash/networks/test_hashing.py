@@ -35,6 +35,19 @@ def test_small_resnet(channels: int) -> None:
     )
 
 
+def test_heads_answer_while_it_trains_and_change_nothing_else() -> None:
+    torch.manual_seed(0)
+    plain = network("small-resnet", 16, 28, 1)
+    torch.manual_seed(0)
+    made = network("small-resnet", 16, 28, 1, heads={"classes": 5, "more": 3})
+    assert [head.out_features for head in made.heads.values()] == [5, 3]
+    with torch.no_grad():
+        outputs = made(images(28, 1))
+        assert outputs.shape == (2, 16 + 5 + 3)
+        assert torch.equal(outputs[:, :16], plain(images(28, 1)))
+        assert torch.equal(made.eval()(images(28, 1)), plain.eval()(images(28, 1)))
+
+
 def test_efficientnet_lite0_has_its_weights_and_its_own_preprocessing() -> None:
     made = network("efficientnet_lite0", 32, 96, 3).eval()
     assert made.preprocessing == efficientnet.preprocessing(96)

@@ -145,7 +145,7 @@ def test_what_only_training_needs_is_not_kept(trained: tuple[Dataset, Run]) -> N
 def test_the_end_of_an_epoch_sees_every_image_once(trained: tuple[Dataset, Run], case: Case) -> None:
     data, run = trained
     if case.objective == "toy-unlabelled":
-        assert run.objective(data).get_buffer("seen") == CONFIG.epochs * data.count("train")
+        assert run.trained(data)[1].get_buffer("seen") == CONFIG.epochs * data.count("train")
 
 
 def test_the_miniature_sets_are_what_their_chance_says() -> None:
