@@ -1,0 +1,1 @@
+"""What all benchmarks share: where data and results lie, the command line, rows, tables and times."""

@@ -1,0 +1,47 @@
+"""Tables in Markdown: cells of several seeds, a column for each code length."""
+
+import statistics
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from taxohash.runtime.atomic import replacing
+
+
+def table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> list[str]:
+    """The lines of a table."""
+    return [_line(head), "|---" * len(head) + "|", *(_line(cells) for cells in lines)]
+
+
+def by_bits(lengths: Iterable[int], lines: Iterable[Sequence[str]]) -> list[str]:
+    """The lines of a table with a column for each code length, after one for the method."""
+    return table(["method", *(f"{bits} bits" for bits in lengths)], lines)
+
+
+def spread(values: Sequence[float], digits: int = 1) -> str:
+    """Mean ± standard deviation of one value a seed; the value alone of one seed, nothing of none."""
+    if not values:
+        return ""
+    deviation = f" ± {statistics.stdev(values):.{digits}f}" if len(values) > 1 else ""
+    return f"{statistics.mean(values):.{digits}f}{deviation}"
+
+
+def options_cell(options: dict[str, Any]) -> str:
+    """Options of an objective."""
+    return ", ".join(f"{name} {_plain(value)}" for name, value in options.items()) or "as published"
+
+
+def publish(file: Path, lines: Iterable[str]) -> None:
+    """Write a Markdown file whole or not at all, and print it."""
+    text = "\n".join(lines) + "\n"
+    with replacing(file) as draft:
+        draft.write_text(text, encoding="utf-8")
+    print(text)
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _plain(value: Any) -> str:
+    return "/".join(f"{v:g}" for v in value) if isinstance(value, list) else str(value)
