@@ -1,7 +1,6 @@
 """`python -m benchmarks.methods`."""
 
-import typer
-
+from benchmarks.common.command import start
 from benchmarks.methods.table import main
 
-typer.run(main)
+start(main)

@@ -4,98 +4,72 @@
 
 Same network, epochs and seeds; the training set is ranked for each of the 10,000 test images. Both objectives
 keep the defaults, which were chosen on images held out of the training set. Finished runs below `--work`
-are used again. The table goes to benchmarks/results/fashion-mnist.json and .md.
+are used again. Rows go to benchmarks/results/fashion-mnist.json, the table to fashion-mnist.md.
 """
 
-import argparse
-import statistics
-import sys
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
-from taxohash.datasets import Dataset
-from taxohash.errors import TaxohashError
-from taxohash.evaluation.run import evaluate_run
-from taxohash.runtime.atomic import replacing, write_json
-from taxohash.runtime.progress import announce
-from taxohash.runtime.provenance import revision
+import typer
+
+from benchmarks.common.command import start
+from benchmarks.common.places import FASHION_MNIST, RESULTS, data_set
+from benchmarks.common.rows import Row, commits, matching, percents, read_rows, run
+from benchmarks.common.tables import publish, spread, table
+from benchmarks.methods.recipes import SEEDS
+from benchmarks.methods.runs import evaluated
+from taxohash.taxonomy import Taxonomy
 from taxohash.training.config import TrainingConfig
 from taxohash.training.run import train
 
-OBJECTIVES = ("shpdh", "dcwh")
-SEEDS = (0, 1, 2)
-METRICS = ("mAP", "mAHP", "nDCG")
-RESULTS = Path(__file__).resolve().parents[1] / "results"
+METHODS = ("shpdh", "dcwh")
+METRICS = {"mAP": "fine mAP@all", "mAHP": "mAHP", "nDCG": "nDCG"}
 
 
-def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.methods.fashion_mnist", description=__doc__)
-    parser.add_argument("--data", type=Path, default=Path("data"))
-    parser.add_argument("--work", type=Path, default=Path(".cache/fashion-mnist"))
-    parser.add_argument("--bits", type=int, default=48)
-    chosen = parser.parse_args(arguments)
-    try:
-        rows = [
-            measured(chosen.data, chosen.work, objective, chosen.bits, seed)
-            for seed in SEEDS
-            for objective in OBJECTIVES
-        ]
-        found = {
-            "dataset_md5": Dataset.open(chosen.data).md5(),
-            "bits": chosen.bits,
-            "epochs": TrainingConfig.epochs,
-            **revision(),
-            "runs": rows,
-        }
-    except TaxohashError as error:
-        print(f"fashion_mnist: {error}", file=sys.stderr)
-        return 2
-    write_json(RESULTS / "fashion-mnist.json", found)
-    with replacing(RESULTS / "fashion-mnist.md") as draft:
-        draft.write_text(table(found), encoding="utf-8")
-    print(table(found))
-    return 0
-
-
-def measured(data: Path, work: Path, objective: str, bits: int, seed: int) -> dict[str, Any]:
-    """One run's headline metrics."""
-    run = train(
+def measure(data: Path, work: Path, task: Row) -> Row:
+    """Train and evaluate one task."""
+    made = train(
         data,
-        work / f"{objective}-{bits}-{seed}",
-        objective=objective,
-        bits=bits,
-        training=TrainingConfig(seed=seed),
+        work / f"{task['method']}-{task['bits']}-{task['seed']}",
+        objective=task["method"],
+        bits=task["bits"],
+        training=TrainingConfig(seed=task["seed"]),
     )
-    report = evaluate_run(run.folder, data)
-    announce(f"{objective}, seed {seed}: {report.headline}")
-    return {
-        "objective": objective,
-        "seed": seed,
-        "protocol": report.protocol,
-        "trained": run.provenance,
-        **report.headline,
-    }
+    return evaluated(made, data, "hierarchical")
 
 
-def table(found: dict[str, Any]) -> str:
+def main(
+    data: Annotated[Path, typer.Option(help="data set folder")] = FASHION_MNIST,
+    work: Annotated[Path, typer.Option(help="folder of the runs")] = Path(".cache/fashion-mnist"),
+    bits: Annotated[int, typer.Option(help="length of the code")] = 48,
+) -> None:
+    name = Taxonomy.load(data_set(data)).name
+    rows = read_rows(RESULTS / "fashion-mnist.json")
+    tasks: list[Row] = [
+        {"data": name, "method": method, "bits": bits, "epochs": TrainingConfig.epochs, "seed": seed}
+        for seed in SEEDS
+        for method in METHODS
+    ]
+    run(tasks, rows, RESULTS / "fashion-mnist.json", partial(measure, data, work))
+    publish(RESULTS / "fashion-mnist.md", as_markdown(matching(rows, data=name, bits=bits)))
+
+
+def as_markdown(rows: list[Row]) -> list[str]:
     """Mean and standard deviation over the seeds, in per cent."""
-    lines = [
-        f"fashion-mnist {found['dataset_md5']}, {found['bits']} bits, {found['epochs']} epochs, "
-        f"{len(SEEDS)} seeds, protocol {found['runs'][0]['protocol']}, commit {found['commit'][:12]}, "
+    first = rows[0]
+    cells = [
+        [method, *(spread(percents(matching(rows, method=method), metric), 2) for metric in METRICS)]
+        for method in METHODS
+    ]
+    return [
+        f"{first['data']} {first['data_md5']}, {first['bits']} bits, {first['epochs']} epochs, "
+        f"{len(SEEDS)} seeds, protocol {first['protocol']}, commit {commits(rows)}, "
         "`python -m benchmarks.methods.fashion_mnist`:",
         "",
-        "| objective | " + " | ".join({"mAP": "fine mAP@all"}.get(name, name) for name in METRICS) + " |",
-        "|---|" + "---|" * len(METRICS),
+        *table(["method", *METRICS.values()], cells),
     ]
-    for objective in OBJECTIVES:
-        runs = [run for run in found["runs"] if run["objective"] == objective]
-        cells = []
-        for name in METRICS:
-            values = [100 * run[name] for run in runs]
-            cells.append(f"{statistics.mean(values):.2f} ± {statistics.stdev(values):.2f}")
-        lines.append(f"| {objective} | " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    start(main)

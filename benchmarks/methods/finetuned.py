@@ -1,6 +1,6 @@
 """Methods with the whole backbone fine-tuned, under the same protocols as on frozen features.
 
-    python -m benchmarks.methods.finetuned [--data ../shared/data/cifar100] [--methods shpdh,dcwh,csq,hashnet,treecode]
+    python -m benchmarks.methods.finetuned [--data FOLDER] [--methods shpdh,dcwh,csq,hashnet,treecode]
         [--bits 32,48] [--seeds 0] [--size 128] [--epochs 20]
 
 Every method gets the same training; its options are those chosen for benchmarks/methods/table.py, on frozen features and
@@ -8,41 +8,39 @@ held-out rows, and nothing is chosen here. An interrupted command goes on at the
 below `--work` are used again. Rows go to benchmarks/results/finetuned.json, the table to finetuned.md.
 """
 
-import shlex
-import statistics
-import sys
+from functools import partial
 from itertools import product
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from benchmarks.methods.head import RECIPES, seeded
+from benchmarks.common.command import choices, numbers, start
+from benchmarks.common.places import CIFAR100, RESULTS
+from benchmarks.common.rows import Row, commits, matching, percents, read_rows, run
+from benchmarks.common.tables import publish, spread, table
+from benchmarks.methods.head import seeded
+from benchmarks.methods.recipes import RECIPES, set_name
+from benchmarks.methods.runs import evaluated
 from benchmarks.methods.trials import MAKERS, chosen_options
-from taxohash.errors import TaxohashError
-from taxohash.evaluation.run import evaluate_run
-from taxohash.runtime.atomic import read_json, replacing, write_json
-from taxohash.runtime.progress import announce
 from taxohash.training.config import TrainingConfig
 from taxohash.training.distributed import device
 from taxohash.training.run import train
 
-RESULTS = Path(__file__).resolve().parents[1] / "results"
 BACKBONE = "efficientnet_lite0"
 METRICS = {"mAP": "fine mAP", "mAHP": "mAHP", "nDCG": "nDCG@100"}
-SAME = ("data", "method", "bits", "seed", "size", "epochs")
-Row = dict[str, Any]
 
 
-def measured(
-    data: Path, work: Path, method: str, bits: int, seed: int, options: dict[str, Any], size: int, epochs: int
-) -> Row:
-    """Train, or continue, or find one run; its row."""
-    run = train(
+def measure(data: Path, work: Path, task: Row) -> Row:
+    """Train, or continue, or find one run, and evaluate it."""
+    name, method, bits, size, epochs, seed = (
+        task[what] for what in ("data", "method", "bits", "size", "epochs", "seed")
+    )
+    made = train(
         data,
-        work / f"{data.name}-{method}-{bits}-{size}px-{epochs}-{seed}",
+        work / f"{name}-{method}-{bits}-{size}px-{epochs}-{seed}",
         objective=method,
-        options=seeded(method, options, seed),
+        options=seeded(method, task["options"], seed),
         bits=bits,
         backbone=BACKBONE,
         size=size,
@@ -56,27 +54,10 @@ def measured(
             augment="crop-flip",
         ),
     )
-    report = evaluate_run(run.folder, data, RECIPES[data.name].protocol)
-    announce(f"{method}, {bits} bits, seed {seed}: {report.headline}")
-    return {
-        "data": data.name,
-        "data_md5": run.config.dataset_md5,
-        "method": method,
-        "bits": bits,
-        "seed": seed,
-        "size": size,
-        "epochs": epochs,
-        "options": options,
-        "protocol": report.protocol,
-        "counts": report.counts,
-        "device": device(),
-        "metrics": report.headline | report.metrics,
-        "trained": run.provenance,
-        "command": shlex.join(["python", "-m", "benchmarks.methods.finetuned", *sys.argv[1:]]),
-    }
+    return evaluated(made, data, RECIPES[name].protocol) | {"device": device()}
 
 
-def table(rows: list[Row]) -> str:
+def as_markdown(rows: list[Row]) -> list[str]:
     """A section for each data set, image size and number of epochs."""
     lines = [
         "# Methods with a fine-tuned backbone",
@@ -86,33 +67,29 @@ def table(rows: list[Row]) -> str:
         "cent. Options of the objectives as chosen on frozen features (methods.md); nothing was chosen here.",
     ]
     for data, size, epochs in sorted({(row["data"], row["size"], row["epochs"]) for row in rows}):
-        found = [row for row in rows if (row["data"], row["size"], row["epochs"]) == (data, size, epochs)]
+        found = matching(rows, data=data, size=size, epochs=epochs)
         first = found[0]
-        commits = ", ".join(sorted({row["trained"]["commit"][:12] for row in found}))
+        settings = product(MAKERS, sorted({row["bits"] for row in found}))
+        runs = {setting: matching(found, method=setting[0], bits=setting[1]) for setting in settings}
+        cells = [
+            [method, f"{bits}", f"{len(own)}", *(spread(percents(own, metric)) for metric in METRICS)]
+            for (method, bits), own in runs.items()
+            if own
+        ]
         lines += [
             "",
             f"## {data}, {size} px, {epochs} epochs",
             "",
-            f"`{first['command']}`, data {first['data_md5']}, protocol {first['protocol']}, {first['device']}, commits {commits}.",
+            f"`python -m benchmarks.methods.finetuned --data {data} --size {size} --epochs {epochs}`, data {first['data_md5']}, "
+            f"protocol {first['protocol']}, {first['device']}, commits {commits(found, 'trained')}.",
             "",
-            "| method | bits | seeds | " + " | ".join(METRICS.values()) + " |",
-            "|---" * (len(METRICS) + 3) + "|",
+            *table(["method", "bits", "seeds", *METRICS.values()], cells),
         ]
-        for method, bits in product(MAKERS, sorted({row["bits"] for row in found})):
-            runs = [row for row in found if (row["method"], row["bits"]) == (method, bits)]
-            if runs:
-                cells = [_cell([100 * run["metrics"][metric] for run in runs]) for metric in METRICS]
-                lines.append(f"| {method} | {bits} | {len(runs)} | {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
-
-
-def _cell(values: list[float]) -> str:
-    spread = f" ± {statistics.stdev(values):.1f}" if len(values) > 1 else ""
-    return f"{statistics.mean(values):.1f}{spread}"
+    return lines
 
 
 def main(
-    data: Annotated[Path, typer.Option(help="data set folder")] = Path("../shared/data/cifar100"),
+    data: Annotated[Path, typer.Option(help="data set folder")] = CIFAR100,
     work: Annotated[Path, typer.Option(help="folder of the runs")] = Path(".cache/finetuned"),
     methods: Annotated[str, typer.Option(help="comma-separated")] = "shpdh,dcwh,csq,hashnet,treecode",
     bits: Annotated[str, typer.Option(help="comma-separated")] = "32,48",
@@ -120,26 +97,23 @@ def main(
     size: Annotated[int, typer.Option(help="image size in pixels")] = 128,
     epochs: Annotated[int, typer.Option(help="passes over the training set")] = 20,
 ) -> None:
-    out = RESULTS / "finetuned.json"
-    rows: list[Row] = read_json(out, "delete it to start again") if out.exists() else []
-    searched = read_json(RESULTS / "methods.json", "run benchmarks.methods")
+    name = set_name(data)
+    searched = read_rows(RESULTS / "methods.json")
+    tasks: list[Row] = []
+    for seed, length, method in product(numbers(seeds), numbers(bits), choices(methods, MAKERS)):
+        options = chosen_options(searched, name, method, length)
+        options.pop("lr", None)  # that of the head
+        tasks.append(
+            {"data": name, "method": method, "bits": length, "size": size, "epochs": epochs, "seed": seed}
+            | {"options": options}
+        )  # fmt: skip
+    rows = read_rows(RESULTS / "finetuned.json")
     try:
-        for seed, length, method in product(seeds.split(","), bits.split(","), methods.split(",")):
-            wanted = (data.name, method, int(length), int(seed), size, epochs)
-            if wanted in {tuple(row[name] for name in SAME) for row in rows}:
-                continue
-            options = chosen_options(searched, data.name, method, int(length))
-            options.pop("lr", None)  # that of the head
-            rows.append(measured(data, work, method, int(length), int(seed), options, size, epochs))
-            write_json(out, rows)
-            with replacing(RESULTS / "finetuned.md") as draft:
-                draft.write_text(table(rows), encoding="utf-8")
-    except TaxohashError as error:
-        print(f"finetuned: {error}", file=sys.stderr)
-        raise typer.Exit(2) from None
-    if rows:
-        print(table(rows))
+        run(tasks, rows, RESULTS / "finetuned.json", partial(measure, data, work))
+    finally:  # a run takes hours: the table has those that are done
+        if rows:
+            publish(RESULTS / "finetuned.md", as_markdown(rows))
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    start(main)

@@ -1,6 +1,8 @@
 """One run of the table: a head on frozen features, trained by one objective, evaluated once."""
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from functools import cache
 from pathlib import Path
@@ -11,6 +13,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from benchmarks.common.rows import Row
+from benchmarks.methods.recipes import RECIPES, Recipe, set_name
 from taxohash.codes import bit_health, pack, unpack
 from taxohash.datasets import Dataset
 from taxohash.networks.features import efficientnet_lite0, features
@@ -32,22 +36,6 @@ REAL_QUERIES = 500
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """How a data set is used: its protocol, the training, and where the held-out queries come from."""
-
-    protocol: str
-    epochs: int
-    batch: int
-    held_out: str | int
-
-
-RECIPES = {
-    "cifar100": Recipe("hpdh-cifar100", 6, 250, 5000),
-    "grocery": Recipe("hpdh-nabirds", 20, 100, "val"),
-}
-
-
-@dataclass(frozen=True)
 class Problem:
     """Features and labels of the database, which is also the training set, and of the queries."""
 
@@ -60,9 +48,10 @@ class Problem:
 
 
 @cache
-def problem(folder: str, stage: str, cache_folder: str) -> Problem:
+def problem(folder: Path, stage: str, cache_folder: Path) -> Problem:
+    """A data set as a stage sees it: the test queries for "table", held-out ones for "search"."""
     dataset = Dataset.open(folder)
-    recipe = RECIPES[Path(folder).name]
+    recipe = RECIPES[set_name(folder)]
     extractor = efficientnet_lite0(SIZE)
 
     def load(split: str) -> tuple[npt.NDArray[np.float16], npt.NDArray[np.int32]]:
@@ -94,7 +83,7 @@ def problem(folder: str, stage: str, cache_folder: str) -> Problem:
     )
 
 
-def measure(task: dict[str, Any], folder: str, cache_folder: str) -> dict[str, Any]:
+def measure(task: Row, folder: Path, cache_folder: Path) -> Row:
     """Train and evaluate one task; metrics and code health for its row.
 
     Raises:
@@ -102,21 +91,19 @@ def measure(task: dict[str, Any], folder: str, cache_folder: str) -> dict[str, A
     """
     known = problem(folder, task["stage"], cache_folder)
     taxonomy = shuffled(known.taxonomy, task["seed"]) if task["shuffled"] else known.taxonomy
-    recipe = RECIPES[Path(folder).name]
-    learned, network = trained(task, known, taxonomy, recipe)
-    with torch.no_grad():
-        database = learned.search_form(embed(network, known.inputs, batch=5000))
-        queries = learned.search_form(embed(network, known.queries, batch=5000), query=True)
-    found = _evaluated(learned, known, queries.numpy(), database.numpy(), recipe.protocol)
+    recipe = RECIPES[set_name(folder)]
+    with quietly():
+        learned, network = trained(task, known, taxonomy, recipe)
+        with torch.no_grad():
+            database = learned.search_form(embed(network, known.inputs, batch=5000))
+            queries = learned.search_form(embed(network, known.queries, batch=5000), query=True)
+        found = _evaluated(learned, known, queries.numpy(), database.numpy(), recipe.protocol)
     return found | {"data_md5": known.data_md5}
 
 
-def trained(
-    task: dict[str, Any], known: Problem, taxonomy: Taxonomy, recipe: Recipe
-) -> tuple[AnyObjective, nn.Module]:
-    """The objective of a task on a tree over the problem's labels, and its head; on one thread, quietly."""
+def trained(task: Row, known: Problem, taxonomy: Taxonomy, recipe: Recipe) -> tuple[AnyObjective, nn.Module]:
+    """The objective of a task on a tree over the problem's labels, and its head; on one thread."""
     torch.set_num_threads(1)
-    console.quiet = True
     options = seeded(task["method"], task["options"], task["seed"])
     config = head_config(recipe, task["seed"], options.pop("lr", 1e-2))
     torch.manual_seed(task["seed"])
@@ -161,29 +148,39 @@ def train_head(learned: AnyObjective, known: Problem, config: TrainingConfig) ->
     return head
 
 
+@contextmanager
+def quietly() -> Iterator[None]:
+    """No progress of what is inside: a head takes seconds, and several processes train at once."""
+    before, console.quiet = console.quiet, True
+    try:
+        yield
+    finally:
+        console.quiet = before
+
+
 def _evaluated(
     learned: AnyObjective,
     known: Problem,
     queries: npt.NDArray[np.float32],
     database: npt.NDArray[np.float32],
     protocol: str,
-) -> dict[str, Any]:
+) -> Row:
     labels, query_labels = known.labels.numpy().astype(np.int32), known.query_labels
     if not learned.binary:
         some = np.linspace(0, len(queries) - 1, min(REAL_QUERIES, len(queries))).astype(int)
         report = evaluate(
             protocol, queries[some], query_labels[some], database, labels, known.taxonomy, metric="l2"
         )
-        return {"metrics": report.headline | report.metrics, "queries": len(some)}
+        return {"metrics": report.headline}
     bits = database.shape[1]
     packed = pack(database)
     report = evaluate(protocol, pack(queries), query_labels, packed, labels, known.taxonomy, bits=bits)
-    health = bit_health(packed, bits).as_dict()
-    health["balance"] = float(np.abs(np.array(health["balance"]) - 0.5).mean())
     return {
-        "metrics": report.headline | report.metrics,
-        "queries": len(queries),
-        "health": health | {"class_distance": _least_distance(packed, labels, bits)},
+        "metrics": report.headline,
+        "health": {
+            "entropy": bit_health(packed, bits).entropy,
+            "class_distance": _least_distance(packed, labels, bits),
+        },
     }
 
 

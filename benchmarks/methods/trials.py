@@ -1,12 +1,14 @@
-"""What is tried for each method: three settings, the paper's own first.
+"""What is tried for each method, three settings, the paper's own first; and how the best is chosen.
 
 The key `lr` is the learning rate of the head; all other keys are options of the objective.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from benchmarks.common.rows import Row, matching
+from benchmarks.methods.recipes import BITS, SEARCHED
 from taxohash.errors import TaxohashError
 
 TRIALS = 3
@@ -35,15 +37,60 @@ def trials(method: str, depth: int, bits: int) -> list[Options]:
     return found
 
 
-def chosen_options(rows: list[dict[str, Any]], data: str, method: str, bits: int) -> Options:
+def lengths(method: str) -> tuple[int, ...]:
+    """The code lengths of a method in a table."""
+    return BITS if MAKERS[method].counts_bits else BITS[:1]
+
+
+def search_tasks(data: str, methods: Iterable[str], depth: int) -> list[Row]:
+    """All trials of some methods on a data set with a tree of that depth."""
+    return [
+        new_task(data, "search", method, SEARCHED, 0, trial=number, options=options)
+        for method in methods
+        for number, options in enumerate(trials(method, depth, SEARCHED))
+    ]
+
+
+def best_trial(
+    rows: Iterable[Row], data: str, method: str, score: Callable[[dict[str, float]], float]
+) -> int:
+    """Number of the trial with the highest score of its metrics; one that failed is the worst."""
+    found = matching(rows, stage="search", data=data, method=method)
+    return int(max(found, key=lambda row: score(row["metrics"]) if row["metrics"] else -1.0)["trial"])
+
+
+def new_task(
+    data: str,
+    stage: str,
+    method: str,
+    bits: int,
+    seed: int,
+    *,
+    options: Options,
+    shuffled: bool = False,
+    trial: int = 0,
+) -> Row:
+    """A head to train: for "search", on held-out queries; for "table", on the test queries."""
+    return {
+        "data": data,
+        "stage": stage,
+        "method": method,
+        "bits": bits,
+        "seed": seed,
+        "shuffled": shuffled,
+        "trial": trial,
+        "options": options,
+    }
+
+
+def chosen_options(rows: Iterable[Row], data: str, method: str, bits: int) -> Options:
     """What benchmarks/methods/table.py chose for a method on held-out rows, from its table's rows.
 
     Raises:
         TaxohashError: it has not run for these.
     """
-    for row in rows:
-        if (row["stage"], row["data"], row["method"], row["bits"]) == ("table", data, method, bits):
-            return dict(row["options"])
+    for row in matching(rows, stage="table", data=data, method=method, bits=bits):
+        return dict(row["options"])
     raise TaxohashError(f"no options for {method}, {bits} bits, on {data}: run benchmarks.methods first")
 
 

@@ -1,35 +1,35 @@
 """Classes that no training image showed: what codes learned from the others are worth there.
 
-    python -m benchmarks.methods.unseen_classes [--data ../shared/data/cifar100]
+    python -m benchmarks.methods.unseen_classes [--data FOLDER]
 
 A code that knows the training classes alone could be no more than their names. So one class of every superclass
 is left out of training; its test images are the queries, and the whole training set with the images of the
 left-out classes is ranked. Head, features and chosen hyper-parameters are those of benchmarks/methods/table.py.
 """
 
-import statistics
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import torch
 import typer
 
-from benchmarks.methods.head import RECIPES, Problem, problem, trained
+from benchmarks.common.command import Cache, start
+from benchmarks.common.places import CIFAR100, FEATURES, RESULTS
+from benchmarks.common.rows import Row, commits, matching, percents, read_rows, run
+from benchmarks.common.tables import publish, spread, table
+from benchmarks.methods.head import Problem, problem, quietly, trained
+from benchmarks.methods.recipes import RECIPES, SEEDS, set_name
 from benchmarks.methods.trials import chosen_options
 from taxohash.codes import pack
 from taxohash.protocols import evaluate
-from taxohash.runtime.atomic import read_json, replacing, write_json
-from taxohash.runtime.progress import announce, console
-from taxohash.runtime.provenance import revision
 from taxohash.taxonomy import Labels, Taxonomy
 from taxohash.training.fit import embed
 
 METHODS = ("csq", "dcwh", "shpdh", "treecode")
 BITS = 48
-SEEDS = (0, 1, 2)
-METRICS = ("mAP", "mAHP", "nDCG")
-RESULTS = Path(__file__).resolve().parents[1] / "results"
+METRICS = {"mAP": "fine mAP", "mAHP": "mAHP", "nDCG": "nDCG@100"}
 
 
 def left_out(taxonomy: Taxonomy) -> Labels:
@@ -57,68 +57,64 @@ def without(known: Problem, classes: Labels) -> Problem:
     )
 
 
-def measured(known: Problem, name: str, method: str, options: dict[str, Any], seed: int) -> dict[str, float]:
-    """Headline metrics of the left-out classes' queries."""
+@quietly()
+def measure(known: Problem, task: Row) -> Row:
+    """Train a task without the left-out classes; the headline metrics of their queries."""
     classes = left_out(known.taxonomy)
     shown = without(known, classes)
-    task = {"method": method, "bits": BITS, "seed": seed, "options": options}
-    learned, network = trained(task, shown, shown.taxonomy, RECIPES[name])
+    recipe = RECIPES[task["data"]]
+    learned, network = trained(task, shown, shown.taxonomy, recipe)
     asked = np.isin(known.query_labels, classes)
     with torch.no_grad():
         database = learned.search_form(embed(network, known.inputs, batch=5000))
         queries = learned.search_form(
             embed(network, known.queries[torch.from_numpy(asked)], batch=5000), True
         )
-    return evaluate(
-        RECIPES[name].protocol,
+    report = evaluate(
+        recipe.protocol,
         pack(queries.numpy()),
         known.query_labels[asked],
         pack(database.numpy()),
         known.labels.numpy().astype(np.int32),
         known.taxonomy,
-        bits=BITS,
-    ).headline
+        bits=task["bits"],
+    )
+    return {"data_md5": known.data_md5, "metrics": report.headline}
 
 
 def main(
-    data: Annotated[Path, typer.Option(help="data set folder")] = Path("../shared/data/cifar100"),
-    cache: Annotated[str, typer.Option(help="folder of the frozen features")] = ".cache/features",
+    data: Annotated[Path, typer.Option(help="data set folder")] = CIFAR100,
+    cache: Cache = FEATURES,
 ) -> None:
-    console.quiet = True
-    known = problem(str(data), "table", cache)
-    rows = read_json(RESULTS / "methods.json", "run benchmarks.methods")
-    runs = []
-    for method in METHODS:
-        options = chosen_options(rows, data.name, method, BITS)
-        for seed in SEEDS:
-            found = measured(known, data.name, method, options, seed)
-            announce(f"{method}, seed {seed}: {found}")
-            runs.append({"method": method, "seed": seed, "options": options, **found})
-    found_all = {"data": data.name, "data_md5": known.data_md5, "bits": BITS, **revision(), "runs": runs}
-    write_json(RESULTS / "unseen-classes.json", found_all)
-    with replacing(RESULTS / "unseen-classes.md") as draft:
-        draft.write_text(as_markdown(found_all), encoding="utf-8")
-    print(as_markdown(found_all))
+    name = set_name(data)
+    searched = read_rows(RESULTS / "methods.json")
+    tasks: list[Row] = [
+        {"data": name, "method": method, "bits": BITS, "seed": seed}
+        | {"options": chosen_options(searched, name, method, BITS)}
+        for method in METHODS
+        for seed in SEEDS
+    ]
+    rows = read_rows(RESULTS / "unseen-classes.json")
+    run(tasks, rows, RESULTS / "unseen-classes.json", partial(measure, problem(data, "table", cache)))
+    publish(RESULTS / "unseen-classes.md", as_markdown(matching(rows, data=name)))
 
 
-def as_markdown(found: dict[str, Any]) -> str:
-    lines = [
+def as_markdown(rows: list[Row]) -> list[str]:
+    """Headline metrics by method."""
+    first = rows[0]
+    cells = [
+        [method, *(spread(percents(matching(rows, method=method), metric)) for metric in METRICS)]
+        for method in METHODS
+    ]
+    return [
         "# Classes that training never showed",
         "",
-        f"`python -m benchmarks.methods.unseen_classes`, {found['data']} ({found['data_md5']}), {found['bits']} bits, commit {found['commit']}: one "
+        f"`python -m benchmarks.methods.unseen_classes`, {first['data']} ({first['data_md5']}), {first['bits']} bits, commit {commits(rows)}: one "
         "class of every superclass left out of training, its test images the queries, all training images the database.",
         "",
-        "| method | fine mAP | mAHP | nDCG@100 |",
-        "|---|---|---|---|",
+        *table(["method", *METRICS.values()], cells),
     ]
-    for method in METHODS:
-        cells = []
-        for metric in METRICS:
-            values = [100 * run[metric] for run in found["runs"] if run["method"] == method]
-            cells.append(f"{statistics.mean(values):.1f} ± {statistics.stdev(values):.1f}")
-        lines.append(f"| {method} | {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    start(main)

@@ -1,5 +1,6 @@
 """`python -m benchmarks.search`."""
 
+from benchmarks.common.command import start
 from benchmarks.search.run import main
 
-main()
+start(main)

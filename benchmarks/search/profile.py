@@ -1,12 +1,12 @@
 """Where the time of a search goes: what its parts would take alone, on the same codes and queries."""
 
-import time
 from collections.abc import Callable
 from typing import Any
 
 import numba as nb
 import numpy as np
 
+from benchmarks.common.timing import interleaved, shortest
 from taxohash.codes import Codes
 from taxohash.hamming import HammingIndex
 from taxohash.hamming.kernels.cells import BLOCK, differing
@@ -28,19 +28,21 @@ def profile(index: HammingIndex, queries: Codes, rounds: int) -> dict[str, float
     exact search around these centres can leave out; and how many codes, cache lines and separate runs of codes that is.
     """
     one = HammingIndex.build(queries[:1], index.bits)
-    found = {"call": _best([lambda: one.search(queries[:1], K)] * 200)}
+    found = {"call": 1e6 * shortest([lambda: one.search(queries[:1], K)] * 200)}
     batches = [queries[start : start + BATCH] for start in range(0, len(queries) - BATCH + 1, BATCH)][:rounds]
 
     def searching(batch: Codes) -> Callable[[], object]:
         return lambda: index.search(batch, K)
 
-    found["search"] = _best([searching(batch) for batch in batches]) / BATCH
+    found["search"] = _microseconds([searching(batch) for batch in batches])
     base = index._version.base
     if isinstance(base, Sliced):
         words = base.words()
-        turns: list[Callable[[], object]] = [lambda: index.search(queries[:1], K), lambda: _sum(words)]
-        times = [[_best([turn]) for turn in turns] for _ in range(4 * rounds)]
-        found["alone"], found["read"] = np.min(times, axis=0).tolist()
+        turns: dict[str, Callable[[int], list[float]]] = {
+            "alone": lambda _: [shortest([lambda: index.search(queries[:1], K)])],
+            "read": lambda _: [shortest([lambda: _sum(words)])],
+        }
+        found |= {name: 1e6 * min(times) for name, times in interleaved(turns, 4 * rounds).items()}
     if not isinstance(base, Rings):
         return found
     width, near = width_of(index.bits), np.empty(base.offsets.shape[0], np.int32)
@@ -54,8 +56,8 @@ def profile(index: HammingIndex, queries: Codes, rounds: int) -> dict[str, float
         )
 
     counts = [reading(words, limit)() for words, limit in zip(asked, limits, strict=True)]
-    found["centres"] = _best([reading(words, none) for words in asked]) / BATCH
-    found["read"] = _best([reading(*pair) for pair in zip(asked, limits, strict=True)]) / BATCH
+    found["centres"] = _microseconds([reading(words, none) for words in asked])
+    found["read"] = _microseconds([reading(*pair) for pair in zip(asked, limits, strict=True)])
     for place, name in enumerate(("codes", "runs", "lines")):
         found[name] = float(np.mean([count[place] for count in counts])) / BATCH  # type: ignore[index]
     return found
@@ -108,12 +110,6 @@ def _sum(words):  # type: ignore[no-untyped-def]
     return total
 
 
-def _best(calls: list[Callable[[], object]]) -> float:
-    """Microseconds of the fastest of `calls`, after one that warms up."""
-    calls[0]()
-    times = []
-    for call in calls:
-        start = time.perf_counter()
-        call()
-        times.append(1e6 * (time.perf_counter() - start))
-    return min(times)
+def _microseconds(calls: list[Callable[[], object]]) -> float:
+    """Microseconds a query of the fastest of `calls` with a batch each."""
+    return 1e6 * shortest(calls) / BATCH

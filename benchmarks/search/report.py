@@ -1,12 +1,12 @@
-"""The results of benchmarks.search as JSON, a table and a plot."""
+"""The results of benchmarks.search as rows, tables and a plot."""
 
-import json
 from pathlib import Path
-from typing import Any
 
 from matplotlib.figure import Figure
 
-Row = dict[str, Any]
+from benchmarks.common.rows import Row, write_rows
+from benchmarks.common.tables import table
+from taxohash.runtime.atomic import replacing
 
 
 def ratio(case: Row, row: Row) -> float:
@@ -26,13 +26,13 @@ def has_peer(case: Row, row: Row) -> bool:
     )
 
 
-def markdown(result: Row) -> str:
+def markdown(setting: Row, cases: list[Row]) -> list[str]:
     """Everything measured, as tables."""
     lines = ["# Exact Hamming search beside its peers", "", "`python -m benchmarks.search`", ""]
     for title in ("machine", "limits", "start", "not_run"):
-        values = (f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in result[title].items())
+        values = (f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in setting[title].items())
         lines += [f"{title}: " + ", ".join(values), ""]
-    for case in result["cases"]:
+    for case in cases:
         lines += [f"## {case['case']}", ""]
         if "skipped" in case:
             lines += [f"Not run: {case['skipped']}", ""]
@@ -40,32 +40,37 @@ def markdown(result: Row) -> str:
         lines += [
             f"{case.get('made_by', '')} layout {case['layout']}, {case['bytes_per_code']:.2f} bytes a code, built in"
             f" {case['build_cpu_s']:.2f} s (CPU), a batch looks at {case['touched_share']:.3%} of the codes".strip(),
-            "", "| method | batch | k | min ms | median ms | x FAISS flat | recall |", "|---|---|---|---|---|---|---|",
-        ]  # fmt: skip
-        for row in sorted(case["times"], key=lambda r: (r["k"], r["batch"], r["min_ms"])):
-            times = f"{ratio(case, row):.1f}" if has_peer(case, row) else ""
-            lines.append(
-                f"| {row['method']} | {row['batch']} | {row['k']} | {row['min_ms']:.4g} | {row['median_ms']:.4g} |"
-                f" {times} | {row['recall']:.4g} |"
-            )
-        lines.append("")
+            "",
+            *table(
+                ["method", "batch", "k", "min ms", "median ms", "x FAISS flat", "recall"],
+                (
+                    _cells(case, row)
+                    for row in sorted(case["times"], key=lambda r: (r["k"], r["batch"], r["min_ms"]))
+                ),
+            ),
+            "",
+        ]
         if "profile" in case:
             lines += [
                 "microseconds a query: " + ", ".join(f"{k} {v:.3g}" for k, v in case["profile"].items()),
                 "",
             ]
         if "filters" in case:
-            lines += ["| allowed, batch 1 | min ms | median ms |", "|---|---|---|"]
-            lines += [
-                f"| {r['filter']} | {r['min_ms']:.4g} | {r['median_ms']:.4g} |" for r in case["filters"]
-            ]
-            lines += ["", "changes: " + ", ".join(f"{k} {v:.1f}" for k, v in case["changes"].items()), ""]
-    return "\n".join(lines)
+            filters = ([r["filter"], f"{r['min_ms']:.4g}", f"{r['median_ms']:.4g}"] for r in case["filters"])
+            lines += [*table(["allowed, batch 1", "min ms", "median ms"], filters), ""]
+            lines += ["changes: " + ", ".join(f"{k} {v:.1f}" for k, v in case["changes"].items()), ""]
+    return lines[:-1]
 
 
-def plot(result: Row) -> Figure:
+def _cells(case: Row, row: Row) -> list[str]:
+    times = f"{ratio(case, row):.1f}" if has_peer(case, row) else ""
+    numbers = (f"{row[name]:.4g}" for name in ("min_ms", "median_ms"))
+    return [row["method"], f"{row['batch']}", f"{row['k']}", *numbers, times, f"{row['recall']:.4g}"]
+
+
+def plot(cases: list[Row]) -> Figure:
     """Times of a batch of 100 at k = 10 for each case, least first."""
-    cases = [case for case in result["cases"] if "times" in case]
+    cases = [case for case in cases if "times" in case]
     figure = Figure(figsize=(8, 0.9 + 0.34 * len(cases)), layout="constrained")
     axes = figure.subplots()
     for name, colour in (
@@ -88,9 +93,10 @@ def plot(result: Row) -> Figure:
     return figure
 
 
-def write(result: Row, out: Path) -> None:
-    """search.json, search.md and search.png in the folder `out`."""
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "search.json").write_text(json.dumps(result, indent=1) + "\n")
-    (out / "search.md").write_text(markdown(result))
-    plot(result).savefig(out / "search.png", dpi=120)
+def write(setting: Row, cases: list[Row], out: Path) -> None:
+    """search.json, search.md and search.png in the folder `out`; the first row is the setting, then one for each case."""
+    write_rows(out / "search.json", [setting, *cases])
+    with replacing(out / "search.md") as draft:
+        draft.write_text("\n".join(markdown(setting, cases)) + "\n", encoding="utf-8")
+    with replacing(out / "search.png") as draft:
+        plot(cases).savefig(draft, dpi=120)

@@ -1,22 +1,23 @@
-"""Exact Hamming search beside its peers, interleaved in one process: python -m benchmarks.search [--json].
+"""Exact Hamming search beside its peers, interleaved in one process.
+
+    python -m benchmarks.search [--sizes 100000,1000000] [--kinds uniform,c10] [--data data] [--json]
 
 Every round runs each method once, so that whatever else the machine does hits all alike; the table gives the minimum
 and the median over the rounds. Answers are compared with FAISS's flat index; recall is the share of answers no
 farther than the true k-th. Writes benchmarks/results/search.{json,md,png}.
 """
 
-import argparse
 import importlib.util
 import json
 import os
 import platform
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import faiss
 import llvmlite.binding as llvm
@@ -24,10 +25,14 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 import psutil  # type: ignore[import-untyped]
-from rich.console import Console
+import typer
 from usearch.compiled import MetricKind, ScalarKind
 from usearch.index import search as usearch_search
 
+from benchmarks.common.command import choices, numbers
+from benchmarks.common.places import FASHION_MNIST, RESULTS
+from benchmarks.common.rows import Row
+from benchmarks.common.timing import interleaved, milliseconds, shortest, timed
 from benchmarks.search.data import real, resampled, synthetic
 from benchmarks.search.profile import profile
 from benchmarks.search.report import write
@@ -41,19 +46,32 @@ from taxohash.hamming.kernels.bitslice import scan_sliced
 from taxohash.hamming.kernels.conventions import EMPTY
 from taxohash.hamming.layouts import Flat, Sliced
 from taxohash.hamming.words import to_words, width_of
+from taxohash.runtime.progress import announce
 from taxohash.runtime.provenance import revision
 
-RESULTS = Path(__file__).resolve().parents[1] / "results"
+KINDS = ("uniform", "c02", "c10", "duplicates", "real")
 BATCHES = (1, 10, 100, 1000)
 SHARES = (0.001, 0.01, 0.1, 0.5)
 LONGEST = 2.5  # seconds that one call may take; a method that needs more is not given larger batches
+QUICK = 0.02  # seconds; a quicker call is made REPEATS times a round
+REPEATS = 5
+SLOW_ROUNDS = 3  # of a method that needs a fifth of LONGEST
 HUGE = 100_000_000  # once
 BYTES_NEEDED = 60  # a code, while an index and its peer are built
 PREFIXES = {100_000: "100k", 1_000_000: "1M", 10_000_000: "10M", 100_000_000: "100M"}
 
 Search = Callable[[Codes, int], npt.NDArray[np.int32]]
-Row = dict[str, Any]
-console = Console(stderr=True)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is measured."""
+
+    sizes: list[int]
+    kinds: list[str]
+    data: Path
+    work: Path
+    rounds: int
 
 
 def ours(index: HammingIndex, threads: int = 1) -> Search:
@@ -116,70 +134,73 @@ def of_usearch(codes: Codes) -> Search:
     return search
 
 
-def approximate(codes: Codes, bits: int, big: bool) -> dict[str, tuple[Search, float]]:
-    """FAISS's indexes that may miss answers, each with its build time in seconds."""
-    made: dict[str, tuple[Search, float]] = {}
+def approximate(codes: Codes, bits: int, big: bool) -> dict[str, Search]:
+    """FAISS's indexes that may miss answers."""
+    made: dict[str, Search] = {}
     faiss.omp_set_num_threads(1)
-    start = time.perf_counter()
     quantiser = faiss.IndexBinaryFlat(bits)
     inverted = faiss.IndexBinaryIVF(quantiser, bits, 1024)
     inverted.cp.niter = 10
     inverted.train(codes[np.random.default_rng(0).integers(0, len(codes), min(65_536, len(codes)))])
     inverted.add(codes)
-    spent = time.perf_counter() - start
     for probes in (1, 4, 16):
 
         def probe(queries: Codes, k: int, probes: int = probes) -> npt.NDArray[np.int32]:
             inverted.nprobe = probes
             return of_faiss(inverted)(queries, k)
 
-        made[f"faiss IVF1024 nprobe={probes}"] = (probe, spent)
+        made[f"faiss IVF1024 nprobe={probes}"] = probe
     if not big:
-        start = time.perf_counter()
         tables = faiss.IndexBinaryMultiHash(bits, 4, bits // 4)
         tables.add(codes)
-        made["faiss MultiHash 4"] = (of_faiss(tables), time.perf_counter() - start)
-        start = time.perf_counter()
+        made["faiss MultiHash 4"] = of_faiss(tables)
         graph = faiss.IndexBinaryHNSW(bits, 16)
         graph.hnsw.efConstruction = 100
         graph.add(codes)
         graph.hnsw.efSearch = 100
-        made["faiss HNSW16 ef=100"] = (of_faiss(graph), time.perf_counter() - start)
+        made["faiss HNSW16 ef=100"] = of_faiss(graph)
     return made
 
 
-def interleaved(
+def compared(
     methods: dict[str, Search], queries: Codes, k: int, batches: Sequence[int], rounds: int
 ) -> list[Row]:
-    """Times of all methods for all batch sizes, round by round."""
-    times: dict[tuple[str, int], list[float]] = {(name, batch): [] for batch in batches for name in methods}
+    """Times of all methods, FAISS's flat index first, for all batch sizes, round by round; and their recall."""
+    first: dict[tuple[str, int], float] = {}  # seconds of a first go, to leave out what would take too long
     recall: dict[tuple[str, int], float] = {}
+    truth: dict[int, npt.NDArray[np.int32]] = {}  # distances, where FAISS's flat index was quick enough
     for name, search in methods.items():
         search(queries[:1], k)
-        for batch in batches:  # a first go, to leave out what would take too long
-            start = time.perf_counter()
-            found = search(queries[:batch], k)
-            times[name, batch].append(time.perf_counter() - start)
-            if name == "faiss flat" or ("faiss flat", batch) not in recall:
-                truth = found
-            else:
-                truth = methods["faiss flat"](queries[:batch], k)
-            recall[name, batch] = float((found <= truth[:, -1:]).mean())
-            if times[name, batch][0] * 10 > LONGEST:
+        for batch in batches:
+            found, first[name, batch], _ = timed(partial(search, queries[:batch], k))
+            if name == "faiss flat":
+                truth[batch] = found
+            recall[name, batch] = float((found <= truth.get(batch, found)[:, -1:]).mean())
+            if first[name, batch] * 10 > LONGEST:
                 break
-    for turn in range(rounds):
-        for (name, batch), spent in times.items():
-            repeats = 5 if spent and min(spent) < 0.02 else 1
-            for again in range(repeats if spent and (turn < 3 or min(spent) < LONGEST / 5) else 0):
-                at = (turn * repeats + again) * batch % max(len(queries) - batch, 1)
-                start = time.perf_counter()
-                methods[name](queries[at : at + batch], k)
-                spent.append(time.perf_counter() - start)
+
+    def way(name: str, batch: int) -> Callable[[int], list[float]]:
+        spent = first[name, batch]
+        repeats = REPEATS if spent < QUICK else 1
+
+        def at(number: int) -> float:
+            start = number * batch % max(len(queries) - batch, 1)
+            return timed(lambda: methods[name](queries[start : start + batch], k)).wall
+
+        return lambda turn: (
+            [at(turn * repeats + again) for again in range(repeats)]
+            if turn < SLOW_ROUNDS or spent < LONGEST / 5
+            else []
+        )
+
+    turns = [(name, batch) for batch in batches for name in methods if (name, batch) in first]
+    times = interleaved({turn: way(*turn) for turn in turns}, rounds, warm_up=0)
     return [
-        {"method": name, "batch": batch, "k": k, "min_ms": 1e3 * min(t), "median_ms": 1e3 * float(np.median(t)),
-         "runs": len(t), "recall": recall[name, batch]}
-        for (name, batch), t in times.items() if t
-    ]  # fmt: skip
+        {"method": name, "batch": batch, "k": k}
+        | milliseconds([first[name, batch], *spent])
+        | {"recall": recall[name, batch]}
+        for (name, batch), spent in times.items()
+    ]
 
 
 def limits(rounds: int) -> Row:
@@ -190,13 +211,13 @@ def limits(rounds: int) -> Row:
     for name, size in (("L2", 32_768), ("8 MB", 1_000_000), ("80 MB", 10_000_000)):
         words = np.random.default_rng(0).integers(0, 2**64, size, dtype=np.uint64)
         repeats = max(1, 2_000_000 // size)
-        row[f"read {name} GB/s"] = 8 * size * repeats / _best(partial(read, words, repeats), rounds) / 1e9
+        spent = shortest([partial(read, words, repeats)] * 4 * rounds)
+        row[f"read {name} GB/s"] = 8 * size * repeats / spent / 1e9
     words = np.random.default_rng(0).integers(0, 2**64, 2048, dtype=np.uint64)
     query = np.array([1], dtype=np.uint64)
     counting = nb.njit(nogil=True)(_count)
-    row["popcount compare in L1, G codes/s"] = (
-        2048e4 / _best(lambda: counting(width, words, query, 10_000), rounds) / 1e9
-    )
+    spent = shortest([partial(counting, width, words, query, 10_000)] * 4 * rounds)
+    row["popcount compare in L1, G codes/s"] = 2048e4 / spent / 1e9
     large = np.random.default_rng(0).integers(0, 2**64, 16 * 2048, dtype=np.uint64)
     many = np.random.default_rng(1).integers(0, 2**64, (500, 1), dtype=np.uint64)
     sliced = keep_flat(64, large, NO_ROWS)
@@ -206,7 +227,7 @@ def limits(rounds: int) -> Row:
     def compare() -> None:
         scan_sliced(width, 64, sliced.blocks, NO_WORDS, NO_ROWS, NO_MASK, 0, large.size, many, best, True)
 
-    row["bit-sliced compare in L2, G codes/s"] = 500 * large.size / _best(compare, rounds) / 1e9
+    row["bit-sliced compare in L2, G codes/s"] = 500 * large.size / shortest([compare] * 4 * rounds) / 1e9
     return row
 
 
@@ -224,16 +245,6 @@ def _count(width: Any, words: Any, query: Any, repeats: int) -> int:
     for turn in range(repeats):
         hits += flat.count_near(width, words, 0, words.size, query, turn & 7)
     return hits
-
-
-def _best(work: Callable[[], object], rounds: int) -> float:
-    work()
-    times = []
-    for _ in range(4 * rounds):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return min(times)
 
 
 def start_costs() -> Row:
@@ -267,18 +278,12 @@ def filters(index: HammingIndex, queries: Codes, rounds: int) -> list[Row]:
     for share, mask in masks.items():
         ways[f"{share:.1%} prepared"] = allowing(index, index.select(mask))
         ways[f"{share:.1%} mask"] = allowing(index, mask)
-    times: dict[str, list[float]] = {name: [] for name in ways}
-    for turn in range(4 * rounds):
-        for name, search in ways.items():
-            query = queries[turn : turn + 1]
-            start = time.perf_counter()
-            search(query, 10)
-            if turn:
-                times[name].append(time.perf_counter() - start)
-    return [
-        {"filter": n, "min_ms": 1e3 * min(t), "median_ms": 1e3 * float(np.median(t))}
-        for n, t in times.items()
-    ]
+
+    def of(search: Search) -> Callable[[int], list[float]]:
+        return lambda turn: [timed(lambda: search(queries[turn : turn + 1], 10)).wall]
+
+    times = interleaved({name: of(search) for name, search in ways.items()}, 4 * rounds - 1)
+    return [{"filter": name} | milliseconds(spent) for name, spent in times.items()]
 
 
 def changes(index: HammingIndex, codes: Codes) -> Row:
@@ -289,21 +294,17 @@ def changes(index: HammingIndex, codes: Codes) -> Row:
         ("update", lambda i: index.update([i], codes[i + 1 : i + 2])),
         ("remove", lambda i: index.remove([i])),
     ):
-        start = time.perf_counter()
-        for i in range(500):
-            act(i)
-        row[f"{name}_us"] = (time.perf_counter() - start) / 500 * 1e6
+        spent = timed(lambda act=act: [act(i) for i in range(500)]).wall  # type: ignore[misc]
+        row[f"{name}_us"] = spent / 500 * 1e6
     return row
 
 
-def case(kind: str, codes: Codes, queries: Codes, bits: int, options: argparse.Namespace) -> Row:
+def case(kind: str, codes: Codes, queries: Codes, bits: int, rounds: int) -> Row:
     """All that is measured on one set of codes."""
     count, big = len(codes), len(codes) > 1_000_000
     name = f"{kind} {PREFIXES.get(count, count)} x {bits}"
-    console.print(name)
-    start = time.process_time()
-    index = HammingIndex.build(codes, bits)
-    built = time.process_time() - start
+    announce(name)
+    index, _, built = timed(lambda: HammingIndex.build(codes, bits))
     peer = faiss.IndexBinaryFlat(bits)
     peer.add(codes)
     methods: dict[str, Search] = {"faiss flat": of_faiss(peer), "taxohash": ours(index)}
@@ -311,33 +312,31 @@ def case(kind: str, codes: Codes, queries: Codes, bits: int, options: argparse.N
         methods["taxohash flat"] = own_flat(codes, bits)
     if kind in ("uniform", "c10"):
         methods |= {"taxohash, 2 threads": ours(index, 2), "faiss flat, 2 threads": of_faiss(peer, 2)}
-    builds = {}
     if kind in ("c10", "real, resampled") and bits == 64:
-        for label, (search, spent) in approximate(codes, bits, count > 100_000).items():
-            methods[label], builds[label] = search, spent
+        methods |= approximate(codes, bits, count > 100_000)
     if count <= 1_000_000 and kind == "uniform":
         methods |= {"numpy": of_numpy(codes, bits), "usearch exact": of_usearch(codes)}
-    rows = interleaved(methods, queries, 10, BATCHES if not big else BATCHES[:3], options.rounds)
+    rows = compared(methods, queries, 10, BATCHES if not big else BATCHES[:3], rounds)
     if bits == 64 and kind in ("uniform", "c10") and count < HUGE:
         few = {n: methods[n] for n in ("faiss flat", "taxohash")}
-        rows += interleaved(few, queries, 100, (1, 100), options.rounds)
+        rows += compared(few, queries, 100, (1, 100), rounds)
     row: Row = {
-        "case": name, "kind": kind, "codes": count, "bits": bits, "build_cpu_s": built, "peer_build_s": builds,
-        "layout": index.stats()["layout"], "bytes_per_code": index.stats()["bytes_per_code"], "times": rows,
+        "case": name, "build_cpu_s": built, "layout": index.stats()["layout"], "bytes_per_code": index.stats()["bytes_per_code"],
+        "times": rows,
     }  # fmt: skip
     index.search(queries[:100], 10)
     row["touched_share"] = index.stats()["touched"] / (100 * count)
     if bits == 64:
-        row["profile"] = profile(index, queries, options.rounds)
+        row["profile"] = profile(index, queries, rounds)
     if kind in ("uniform", "c10") and bits == 64 and count < HUGE:
-        row["filters"] = filters(index, queries, options.rounds)
+        row["filters"] = filters(index, queries, rounds)
         row["changes"] = changes(index, queries)
     return row
 
 
-def cases(options: argparse.Namespace) -> Iterator[Row]:
+def cases(plan: Plan) -> Iterator[Row]:
     """All cases, small ones first."""
-    sizes, kinds = options.sizes, [kind for kind in options.kinds if kind != "real"]
+    sizes, kinds = plan.sizes, [kind for kind in plan.kinds if kind != "real"]
     wanted = [(kind, n, 64) for n in sizes for kind in kinds]
     wanted += [(kind, 1_000_000, bits) for bits in (48, 128) for kind in kinds[:1] if 1_000_000 in sizes]
     if "uniform" in kinds and 10_000_000 in sizes:
@@ -346,19 +345,19 @@ def cases(options: argparse.Namespace) -> Iterator[Row]:
         if psutil.virtual_memory().available < BYTES_NEEDED * count:
             yield {"case": f"{kind} {PREFIXES.get(count, count)} x {bits}", "skipped": "not enough memory"}
             continue
-        yield case(kind, synthetic(kind, count, bits, 2), synthetic(kind, 1100, bits, 3), bits, options)
-    if "real" in options.kinds:
+        yield case(kind, synthetic(kind, count, bits, 2), synthetic(kind, 1100, bits, 3), bits, plan.rounds)
+    if "real" in plan.kinds:
         try:
-            train, test, labels, words = real(options.data, options.work, 64)
+            train, test, labels, words = real(plan.data, plan.work, 64)
         except (TaxohashError, OSError) as error:
             yield {"case": "real", "skipped": str(error)}
             return
         rng = np.random.default_rng(4)
         queries = test[rng.permutation(len(test))[:1100]]
-        yield {**case("real", train, queries, 64, options), "made_by": words}
+        yield {**case("real", train, queries, 64, plan.rounds), "made_by": words}
         for count in sizes:
             codes = resampled(rng, train, labels, count, 64)
-            yield {**case("real, resampled", codes, queries, 64, options), "made_by": words}
+            yield {**case("real, resampled", codes, queries, 64, plan.rounds), "made_by": words}
 
 
 def machine() -> Row:
@@ -379,30 +378,23 @@ def machine() -> Row:
     }  # fmt: skip
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--json", action="store_true", help="print the results as JSON")
-    parser.add_argument("--sizes", type=int, nargs="+", default=[100_000, 1_000_000, 10_000_000])
-    parser.add_argument("--kinds", nargs="+", default=["uniform", "c02", "c10", "duplicates", "real"])
-    parser.add_argument(
-        "--data", type=Path, default=Path("data"), help="dataset whose codes are the real ones"
-    )
-    parser.add_argument(
-        "--work", type=Path, default=Path(".cache/search"), help="run of the hasher that makes them"
-    )
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--out", type=Path, default=RESULTS)
-    options = parser.parse_args()
+def main(
+    as_json: Annotated[bool, typer.Option("--json", help="print the results as JSON")] = False,
+    sizes: Annotated[str, typer.Option(help="numbers of codes, comma-separated")] = "100000,1000000,10000000",
+    kinds: Annotated[str, typer.Option(help=f"of {', '.join(KINDS)}, comma-separated; all by default")] = "",
+    data: Annotated[Path, typer.Option(help="data set whose codes are the real ones")] = FASHION_MNIST,
+    work: Annotated[Path, typer.Option(help="run of the hasher that makes them")] = Path(".cache/search"),
+    rounds: Annotated[int, typer.Option(min=1, help="how often everything is measured")] = 7,
+    out: Annotated[Path, typer.Option(help="folder of search.json, search.md and search.png")] = RESULTS,
+) -> None:
+    plan = Plan(numbers(sizes), choices(kinds, KINDS), data, work, rounds)
     not_run = {} if importlib.util.find_spec("hammingbird") else {"hammingbird": "no wheel for this Python"}
+    setting: Row = {"machine": machine() | revision(), "not_run": not_run}
+    setting |= {"limits": limits(rounds), "start": start_costs()}
     found: list[Row] = []
-    result: Row = {"machine": machine(), "not_run": not_run, "cases": found}
-    result["machine"] |= revision()
-    result |= {"limits": limits(options.rounds), "start": start_costs()}
-    for row in cases(options):
+    for row in cases(plan):
         found.append(row)
-        result["machine"]["load_after"] = os.getloadavg()[0]
-        write(result, options.out)  # after each case: a run that is cut short keeps what it has
-    if options.json:
-        print(json.dumps(result, indent=1))
+        setting["machine"]["load_after"] = os.getloadavg()[0]
+        write(setting, found, out)  # after each case: a run that is cut short keeps what it has
+    if as_json:
+        print(json.dumps([setting, *found]))

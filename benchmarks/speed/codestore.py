@@ -1,29 +1,24 @@
-"""Time and memory of the code store on an embedded Valkey: python -m benchmarks.speed.codestore [--items N ...]; prints JSON."""
+"""Time and memory of the code store on an embedded Valkey; prints JSON.
 
-import argparse
+python -m benchmarks.speed.codestore [--items 60000,1000000]
+"""
+
 import json
 import tempfile
-import time
-from collections.abc import Callable
+from typing import Annotated
 
 import numpy as np
 import redis
+import typer
 
+from benchmarks.common.command import numbers, start
+from benchmarks.common.timing import shortest, timed
 from services.codestore import CodeStore, EmbeddedServer, GenerationRef, Item
+from taxohash.runtime.provenance import revision
 from taxohash.taxonomy import Taxonomy
 
 BITS = 64
 TAXONOMY = Taxonomy("bench", tuple((f"class {label // 5}", f"label {label}") for label in range(100)))
-
-
-def seconds(work: Callable[[], object], repeats: int = 1) -> float:
-    """The shortest of some runs."""
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return round(min(times), 4)
 
 
 def measure(items: int) -> dict[str, float | int]:
@@ -46,29 +41,31 @@ def measure(items: int) -> dict[str, float | int]:
         store.create("bench", TAXONOMY)
         store.begin("bench", ref)
         catalog = [Item(item_id, (number % 100,)) for number, item_id in enumerate(ids)]
-        put_items = seconds(lambda: store.put_items("bench", catalog))
-        put_codes = seconds(lambda: store.put_codes("bench", "bench", ids, codes))
+
+        def put_code() -> None:
+            store.put_codes("bench", "bench", ids[:1], codes[:1])
+
+        put_items = timed(lambda: store.put_items("bench", catalog)).wall
+        put_codes = timed(lambda: store.put_codes("bench", "bench", ids, codes)).wall
         all_bytes, code_bytes = bytes_of("*"), bytes_of("*:code*")
-        one = codes[:1]
         return {
             "items": items,
-            "put_items_s": put_items,
-            "put_codes_s": put_codes,
-            "publish_s": seconds(lambda: store.publish("bench", "bench")),
-            "snapshot_s": seconds(lambda: store.snapshot("bench"), repeats=5),
-            "put_one_code_ms": 1000
-            * seconds(lambda: store.put_codes("bench", "bench", ids[:1], one), repeats=200),
+            "put_items_s": round(put_items, 4),
+            "put_codes_s": round(put_codes, 4),
+            "publish_s": round(timed(lambda: store.publish("bench", "bench")).wall, 4),
+            "snapshot_s": round(shortest([lambda: store.snapshot("bench")] * 5), 4),
+            "put_one_code_ms": round(1000 * shortest([put_code] * 200), 3),
             "catalog_bytes_per_item": round((all_bytes - code_bytes) / items, 1),
             "code_bytes_per_item": round(code_bytes / items, 2),
         }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--items", type=int, nargs="+", default=[60_000, 1_000_000])
-    arguments = parser.parse_args()
-    print(json.dumps({"bits": BITS, "runs": [measure(items) for items in arguments.items]}, indent=1))
+def main(
+    items: Annotated[str, typer.Option(help="sizes of the collection, comma-separated")] = "60000,1000000",
+) -> None:
+    runs = [measure(count) for count in numbers(items)]
+    print(json.dumps({"benchmark": "codestore", "bits": BITS, "runs": runs, **revision()}, indent=1))
 
 
 if __name__ == "__main__":
-    main()
+    start(main)

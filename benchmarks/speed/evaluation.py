@@ -13,19 +13,20 @@ cores that NumPy and the report would use by themselves.
 import json
 import os
 import resource
-import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
 import typer
 
+from benchmarks.common.command import start
+from benchmarks.common.timing import timed
 from taxohash.codes import Codes
 from taxohash.metrics.gain import discounts
-from taxohash.protocols import evaluate
+from taxohash.protocols import Report, evaluate
+from taxohash.runtime.atomic import write_json
+from taxohash.runtime.provenance import revision
 from taxohash.taxonomy import Taxonomy
 
 BITS, QUERIES, DATABASE = 64, 10_000, 50_000
@@ -65,17 +66,6 @@ def loop(query: Codes, query_labels: Labels, database: Codes, database_labels: L
     return dict(zip(names, (sums / len(query)).tolist(), strict=True))
 
 
-def timed(function: Callable[[], Any], repeats: int) -> tuple[Any, float, float]:
-    """The result, and the shortest of some wall times and of some CPU times (all threads), in seconds."""
-    wall, cpu = [], []
-    for _ in range(repeats):
-        start = time.perf_counter(), time.process_time()
-        result = function()
-        wall.append(time.perf_counter() - start[0])
-        cpu.append(time.process_time() - start[1])
-    return result, min(wall), min(cpu)
-
-
 def main(
     loop_queries: Annotated[
         int, typer.Option(min=1, max=QUERIES, help="queries that the loop is timed on")
@@ -87,20 +77,24 @@ def main(
     """Print one JSON object: seconds of both, their ratio, and the memory that the report took."""
     query, query_labels, database, database_labels = problem(seed)
 
-    def whole() -> Any:
+    def whole() -> Report:
         return evaluate("hpdh-cifar100", query, query_labels, database, database_labels, TREE, bits=BITS)
 
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    _, first, _ = timed(whole, 1)
-    report, seconds, cpu = timed(whole, repeats)
+    first = timed(whole).wall
+    reports = [timed(whole) for _ in range(repeats)]
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     some = np.linspace(0, QUERIES - 1, loop_queries).astype(np.int64)
-    sorted_values, subset, subset_cpu = timed(
-        lambda: loop(query[some], query_labels[some], database, database_labels), repeats
-    )
+    loops = [
+        timed(lambda: loop(query[some], query_labels[some], database, database_labels))
+        for _ in range(repeats)
+    ]
     same = evaluate(
         "hpdh-cifar100", query[some], query_labels[some], database, database_labels, TREE, bits=BITS
     )
+    seconds, cpu = min(run.wall for run in reports), min(run.cpu for run in reports)
+    subset, subset_cpu = min(run.wall for run in loops), min(run.cpu for run in loops)
+    report, sorted_values = reports[0].result, loops[0].result
     scaled = subset * QUERIES / loop_queries
     result = {
         "benchmark": "evaluation",
@@ -121,14 +115,12 @@ def main(
         "report_values": {name: round(same.metrics[name], 4) for name in sorted_values},
         "loop_values": {name: round(value, 4) for name, value in sorted_values.items()},
         "cpus": os.cpu_count(),
-        "command": " ".join(["python -m benchmarks.speed.evaluation", *sys.argv[1:]]),
+        **revision(),
     }
-    text = json.dumps(result, indent=1)
-    print(text)
+    print(json.dumps(result, indent=1))
     if out is not None:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(text + "\n", encoding="utf-8")
+        write_json(out, result)
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    start(main)

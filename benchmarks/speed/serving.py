@@ -1,38 +1,40 @@
 """Latency of a running service, as one client on one connection sees it.
 
-`python -m benchmarks.speed.serving PICTURE --url http://127.0.0.1:3000` sends searches one after the other and
-prints JSON: milliseconds over all requests after the warm-up, the server's own share (`took_ms`), and the
-round trip of the smallest answer there is (`/livez`), which is what HTTP alone costs.
+    python -m benchmarks.speed.serving PICTURE [--url http://127.0.0.1:3000]
+
+Searches are sent one after the other. Prints JSON: milliseconds over all requests after the warm-up, the server's own
+share (`took_ms`), and the round trip of the smallest answer there is (`/livez`), which is what HTTP alone costs.
 """
 
-import argparse
 import http.client
 import json
 import os
-import time
 import uuid
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import numpy as np
+import typer
+
+from benchmarks.common.command import start
+from benchmarks.common.timing import milliseconds, timed
+from taxohash.errors import TaxohashError
+from taxohash.runtime.provenance import revision
 
 WARM_UP = 50
 
 
 def measure(work: Callable[[], float], requests: int) -> dict[str, float]:
-    """Median, p99 and minimum of `work`'s milliseconds, and requests a second."""
+    """Minimum, median and p99 of the seconds that `work` tells, in milliseconds, and requests a second."""
     for _ in range(WARM_UP):
         work()
-    started = time.perf_counter()
-    times = np.array([work() for _ in range(requests)])
-    elapsed = time.perf_counter() - started
+    times, elapsed, _ = timed(lambda: [work() for _ in range(requests)])
+    found = milliseconds(times) | {"p99_ms": 1e3 * float(np.percentile(times, 99))}
     return {
-        "median_ms": round(float(np.median(times)), 3),
-        "p99_ms": round(float(np.percentile(times, 99)), 3),
-        "min_ms": round(float(times.min()), 3),
+        **{name: round(value, 3) for name, value in found.items()},
         "requests_per_second": round(requests / elapsed, 1),
     }
 
@@ -58,27 +60,26 @@ def benchmark(url: str, picture: bytes, requests: int, k: int, within: str) -> d
         def ask(
             method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
         ) -> bytes:
-            connection.request(method, path, body, headers or {})
-            answer = connection.getresponse()
-            content = answer.read()
+            try:
+                connection.request(method, path, body, headers or {})
+                answer = connection.getresponse()
+                content = answer.read()
+            except (OSError, http.client.HTTPException) as error:
+                raise TaxohashError(f"{url} does not answer ({error}): start the service there") from None
             if answer.status != 200:
-                raise SystemExit(
+                raise TaxohashError(
                     f"{url}{path} answered {answer.status}: {content.decode(errors='replace')[:300]}"
                 )
             return content
 
-        def timed(*request: Any) -> Callable[[], float]:
-            def work() -> float:
-                started = time.perf_counter()
-                ask(*request)
-                return 1000 * (time.perf_counter() - started)
-
-            return work
+        def round_trip(*request: Any) -> Callable[[], float]:
+            return lambda: timed(lambda: ask(*request)).wall
 
         search = ("POST", "/v1/search", *form(picture, k, within))
         generation = json.loads(ask("GET", "/v1/generation"))
         thumbnail = json.loads(ask(*search))["results"][0]["thumbnail"]
         return {
+            "benchmark": "serving",
             "codes": generation["codes"],
             "bits": generation["bits"],
             "picture_bytes": len(picture),
@@ -87,24 +88,23 @@ def benchmark(url: str, picture: bytes, requests: int, k: int, within: str) -> d
             "requests": requests,
             "cpus": os.cpu_count(),
             "load": round(os.getloadavg()[0], 2),
-            "search": measure(timed(*search), requests),
-            "search_inside": measure(lambda: float(json.loads(ask(*search))["took_ms"]), requests),
-            "thumbnail": measure(timed("GET", thumbnail), requests),
-            "livez": measure(timed("GET", "/livez"), requests),
+            "search": measure(round_trip(*search), requests),
+            "search_inside": measure(lambda: float(json.loads(ask(*search))["took_ms"]) / 1e3, requests),
+            "thumbnail": measure(round_trip("GET", thumbnail), requests),
+            "livez": measure(round_trip("GET", "/livez"), requests),
+            **revision(),
         }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.speed.serving", description=__doc__)
-    parser.add_argument("picture", type=Path)
-    parser.add_argument("--url", default="http://127.0.0.1:3000")
-    parser.add_argument("--requests", type=int, default=1000)
-    parser.add_argument("--k", type=int, default=10)
-    parser.add_argument("--within", default="")
-    chosen = parser.parse_args()
-    result = benchmark(chosen.url, chosen.picture.read_bytes(), chosen.requests, chosen.k, chosen.within)
-    print(json.dumps(result, indent=1))
+def main(
+    picture: Annotated[Path, typer.Argument(help="image file", exists=True, dir_okay=False)],
+    url: Annotated[str, typer.Option(help="address of the service")] = "http://127.0.0.1:3000",
+    requests: Annotated[int, typer.Option(min=1, help="searches that count")] = 1000,
+    k: Annotated[int, typer.Option(help="number of answers")] = 10,
+    within: Annotated[str, typer.Option(help="only below this taxonomy node")] = "",
+) -> None:
+    print(json.dumps(benchmark(url, picture.read_bytes(), requests, k, within), indent=1))
 
 
 if __name__ == "__main__":
-    main()
+    start(main)

@@ -11,9 +11,7 @@ is free.
 
 import json
 import statistics
-import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,7 +21,8 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from taxohash.errors import TaxohashError
+from benchmarks.common.command import start
+from benchmarks.common.timing import interleaved, timed
 from taxohash.networks.hashing import HashingNetwork, network
 from taxohash.objectives import Setting, build
 from taxohash.objectives.supervision import Labels
@@ -44,14 +43,16 @@ def bare(made: HashingNetwork, images: Tensor, steps: int, config: TrainingConfi
     batch = batch.contiguous(memory_format=torch.channels_last)
     made.train()
     _finish(on)
-    started = time.perf_counter()
-    for _ in range(steps):
-        made.backbone.zero_grad(set_to_none=True)
-        with autocast(config, on):
-            outputs = made.backbone(batch)
-        outputs.float().sum().backward()
-    _finish(on)
-    return time.perf_counter() - started
+
+    def passes() -> None:
+        for _ in range(steps):
+            made.backbone.zero_grad(set_to_none=True)
+            with autocast(config, on):
+                outputs = made.backbone(batch)
+            outputs.float().sum().backward()
+        _finish(on)
+
+    return timed(passes).wall
 
 
 def measure(
@@ -64,14 +65,16 @@ def measure(
     images = torch.randint(0, 256, (steps * batch, channels, size, size), dtype=torch.uint8)
     labels = torch.arange(len(images)) % len(TREE)
     objective = build("csq", Setting(BITS, TREE, Labels(labels)), {})
-    seconds: dict[str, list[float]] = {"bare": [], "fit": []}
     with tempfile.TemporaryDirectory() as out:
-        for turn in range(rounds + 1):
+
+        def epoch(turn: int) -> list[float]:
             longer = TrainingConfig(**{**vars(config), "epochs": turn + 1, "batch": batch})
             log = fit(made, objective, images, longer, Path(out), on)
-            seconds["fit"].append(log[-1]["seconds"])
-            seconds["bare"].append(bare(made, images[:batch], steps, config, on))
-    speed = {what: [len(images) / second for second in times[1:]] for what, times in seconds.items()}
+            return [log[-1]["seconds"]]
+
+        ways = {"fit": epoch, "bare": lambda turn: [bare(made, images[:batch], steps, config, on)]}
+        seconds = interleaved(ways, rounds)
+    speed = {what: [len(images) / second for second in times] for what, times in seconds.items()}
     return {
         "images_per_second": {
             what: {"max": round(max(values), 1), "median": round(statistics.median(values), 1)}
@@ -103,12 +106,8 @@ def main(
 ) -> None:
     """Images a second of fit() and of the bare backbone, and their ratio."""
     console.quiet = True
-    try:
-        config = TrainingConfig(augment=augment, precision=precision, lr=0.01)  # type: ignore[arg-type]
-        found = measure(backbone, size, channels, batch, steps, rounds, config)
-    except TaxohashError as error:
-        print(f"training: {error}", file=sys.stderr)
-        raise typer.Exit(2) from None
+    config = TrainingConfig(augment=augment, precision=precision, lr=0.01)  # type: ignore[arg-type]
+    found = measure(backbone, size, channels, batch, steps, rounds, config)
     asked = {"network": backbone, "size": size, "batch": batch, "steps": steps, "rounds": rounds}
     asked |= {"channels": channels, "augment": augment, "precision": precision}
     found = {"benchmark": "training", **asked, **found, "torch": torch.__version__, **revision()}
@@ -125,4 +124,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    start(main)
