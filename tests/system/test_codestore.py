@@ -180,7 +180,9 @@ def test_only_what_belongs_to_a_generation_is_taken(store: CodeStore, name: str)
         store.begin(name, GenerationRef("h", 12, "0" * 64))
     with pytest.raises(TaxohashError, match=r"no generation 'h' .it has: g.: begin it first"):
         store.put_codes(name, "h", ids, random_codes(len(ids)))
-    with pytest.raises(TaxohashError, match=r"uint8\[40, 3\]; 40 ids of 12 bits need uint8\[40, 2\]"):
+    with pytest.raises(
+        TaxohashError, match=r"codes of 40 ids are uint8\[40, 3\]: 12 bits need uint8\[40, 2\]"
+    ):
         store.put_codes(name, "g", ids, random_codes(len(ids), 24))
     with pytest.raises(TaxohashError, match="padding"):
         store.put_codes(name, "g", ids[:1], np.array([[0, 1]], np.uint8))
