@@ -4,7 +4,6 @@ Yuan, Wang, Zhang, Tay, Jie, Liu and Feng, "Central Similarity Quantization for 
 Retrieval", CVPR 2020.
 """
 
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
@@ -14,9 +13,10 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from taxohash.objectives.base import Batch, Objective, Setting
 from taxohash.objectives.parts.hash_centres import hash_centres
 from taxohash.objectives.supervision import Kinds, Labels
+from taxohash.runtime.configuration import NonNegative, Seed, configuration
 
 
-@dataclass(frozen=True)
+@configuration
 class CSQConfig:
     """Hyper-parameters of CSQ.
 
@@ -25,8 +25,8 @@ class CSQConfig:
         seed: of the centres that are drawn.
     """
 
-    quantisation: float = 0.05
-    seed: int = 0
+    quantisation: NonNegative = 0.05
+    seed: Seed = 0
 
 
 class CSQ(Objective[CSQConfig, Labels]):

@@ -4,7 +4,6 @@ Zhang, Zhe, Chen and Yan, "Deep Center-Based Dual-Constrained Hashing for Discri
 Pattern Recognition 2021.
 """
 
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
@@ -16,9 +15,10 @@ from taxohash.objectives.parts.classwise import class_means, gaussian_logits
 from taxohash.objectives.parts.hash_centres import push_apart
 from taxohash.objectives.parts.quantisation import signs
 from taxohash.objectives.supervision import Kinds, Labels
+from taxohash.runtime.configuration import NonNegative, Positive, configuration
 
 
-@dataclass(frozen=True)
+@configuration
 class DCDHConfig:
     """Hyper-parameters of DCDH.
 
@@ -28,9 +28,9 @@ class DCDHConfig:
         quantisation: eta, weight of ||f - B||^2, also in the update of B.
     """
 
-    inverse_variance: float = 0.25
-    push: float = 0.1
-    quantisation: float = 0.01
+    inverse_variance: Positive = 0.25
+    push: NonNegative = 0.1
+    quantisation: NonNegative = 0.01
 
 
 class DCDH(Objective[DCDHConfig, Labels]):

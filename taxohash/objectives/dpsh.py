@@ -3,7 +3,6 @@
 Li, Wang and Kang, "Feature Learning based Deep Supervised Hashing with Pairwise Labels", IJCAI 2016.
 """
 
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from torch import Tensor
@@ -12,9 +11,10 @@ from taxohash.objectives.base import Batch, Objective
 from taxohash.objectives.parts.pairs import distinct, negative_log_likelihood, same_label
 from taxohash.objectives.parts.quantisation import vertex_constraint
 from taxohash.objectives.supervision import Kinds, Labels
+from taxohash.runtime.configuration import NonNegative, configuration
 
 
-@dataclass(frozen=True)
+@configuration
 class DPSHConfig:
     """Hyper-parameters of DPSH.
 
@@ -22,7 +22,7 @@ class DPSHConfig:
         quantisation: eta, weight of ||u - sign(u)||^2 per bit.
     """
 
-    quantisation: float = 0.1
+    quantisation: NonNegative = 0.1
 
 
 class DPSH(Objective[DPSHConfig, Labels]):

@@ -3,7 +3,6 @@
 Cao, Long, Wang, Zhu and Wen, "Deep Quantization Network for Efficient Image Retrieval", AAAI 2016.
 """
 
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
@@ -15,11 +14,12 @@ from taxohash.objectives.base import Batch, Objective, Setting
 from taxohash.objectives.parts.classwise import class_means
 from taxohash.objectives.parts.pairs import distinct, same_label
 from taxohash.objectives.supervision import Kinds, Labels
+from taxohash.runtime.configuration import Count, NonNegative, configuration
 
 CODEWORDS = 256
 
 
-@dataclass(frozen=True)
+@configuration
 class DQNConfig:
     """Hyper-parameters of DQN.
 
@@ -29,9 +29,9 @@ class DQNConfig:
         rounds: of k-means after the first epoch; later epochs make one from the last codebooks.
     """
 
-    dimensions: int = 300
-    quantisation: float = 1e-4
-    rounds: int = 10
+    dimensions: Count = 300
+    quantisation: NonNegative = 1e-4
+    rounds: Count = 10
 
 
 class DQN(Objective[DQNConfig, Labels]):

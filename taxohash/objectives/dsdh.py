@@ -3,7 +3,6 @@
 Li, Sun, He and Tan, "Deep Supervised Discrete Hashing", NIPS 2017.
 """
 
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
@@ -14,9 +13,10 @@ from taxohash.objectives.base import Batch, Objective, Setting
 from taxohash.objectives.parts.pairs import distinct, negative_log_likelihood, same_label
 from taxohash.objectives.parts.quantisation import signs
 from taxohash.objectives.supervision import Kinds, Labels
+from taxohash.runtime.configuration import Count, NonNegative, Positive, configuration
 
 
-@dataclass(frozen=True)
+@configuration
 class DSDHConfig:
     """Hyper-parameters of DSDH.
 
@@ -27,10 +27,10 @@ class DSDHConfig:
         sweeps: passes over the bits of discrete cyclic coordinate descent, after each epoch.
     """
 
-    classification: float = 1.0
-    ridge: float = 1.0
-    quantisation: float = 55.0
-    sweeps: int = 1
+    classification: Positive = 1.0
+    ridge: Positive = 1.0
+    quantisation: NonNegative = 55.0
+    sweeps: Count = 1
 
 
 class DSDH(Objective[DSDHConfig, Labels]):

@@ -3,7 +3,6 @@
 Wang, Shi and Kitani, "Deep Supervised Hashing with Triplet Labels", ACCV 2016.
 """
 
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from torch import Tensor
@@ -13,9 +12,10 @@ from taxohash.objectives.base import Batch, Objective
 from taxohash.objectives.parts.pairs import distinct, same_label
 from taxohash.objectives.parts.quantisation import vertex_constraint
 from taxohash.objectives.supervision import Kinds, Labels
+from taxohash.runtime.configuration import NonNegative, Positive, configuration
 
 
-@dataclass(frozen=True)
+@configuration
 class DTSHConfig:
     """Hyper-parameters of DTSH.
 
@@ -25,9 +25,9 @@ class DTSHConfig:
         quantisation: lambda, weight of ||u - sign(u)||^2 per bit.
     """
 
-    margin: float | None = None
-    scale: float = 0.5
-    quantisation: float = 1.0
+    margin: NonNegative | None = None
+    scale: Positive = 0.5
+    quantisation: NonNegative = 1.0
 
 
 class DTSH(Objective[DTSHConfig, Labels]):

@@ -3,7 +3,6 @@
 Cao, Long, Wang and Yu, "HashNet: Deep Learning to Hash by Continuation", ICCV 2017.
 """
 
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
@@ -12,9 +11,10 @@ from torch import Tensor
 from taxohash.objectives.base import Batch, Objective, Setting
 from taxohash.objectives.parts.pairs import distinct, negative_log_likelihood, same_label
 from taxohash.objectives.supervision import Kinds, Labels
+from taxohash.runtime.configuration import Count, Positive, configuration
 
 
-@dataclass(frozen=True)
+@configuration
 class HashNetConfig:
     """Hyper-parameters of HashNet.
 
@@ -23,8 +23,8 @@ class HashNetConfig:
         step: beta = sqrt(epoch // step + 1).
     """
 
-    alpha: float = 0.1
-    step: int = 20
+    alpha: Positive = 0.1
+    step: Count = 20
 
 
 class HashNet(Objective[HashNetConfig, Labels]):

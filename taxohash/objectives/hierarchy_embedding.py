@@ -4,7 +4,6 @@ Barz and Denzler, "Hierarchy-based Image Embeddings for Semantic Image Retrieval
 without bits to count.
 """
 
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
@@ -13,10 +12,11 @@ from torch.nn.functional import cross_entropy, normalize
 
 from taxohash.objectives.base import Batch, Objective, Setting
 from taxohash.objectives.supervision import Kinds, Labels
+from taxohash.runtime.configuration import NonNegative, configuration
 from taxohash.taxonomy.similarity import height_similarity
 
 
-@dataclass(frozen=True)
+@configuration
 class HierarchyEmbeddingConfig:
     """Hyper-parameters of the embedding.
 
@@ -24,7 +24,7 @@ class HierarchyEmbeddingConfig:
         classification: weight of the cross-entropy of a classifier on the embedding.
     """
 
-    classification: float = 0.1
+    classification: NonNegative = 0.1
 
 
 class HierarchyEmbedding(Objective[HierarchyEmbeddingConfig, Labels]):

@@ -7,7 +7,6 @@ its samples and a step that pushes centres apart. Push is taken as in DCDH by th
 the squared distance. Either weight may be set to 0.
 """
 
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
@@ -19,9 +18,10 @@ from taxohash.objectives.parts.classwise import gaussian_logits
 from taxohash.objectives.parts.hash_centres import push_apart
 from taxohash.objectives.parts.quantisation import cubic_constraint, vertex_constraint
 from taxohash.objectives.supervision import Kinds, Labels
+from taxohash.runtime.configuration import NonNegative, Positive, configuration
 
 
-@dataclass(frozen=True)
+@configuration
 class IDCWHConfig:
     """Hyper-parameters of IDCWH.
 
@@ -32,12 +32,12 @@ class IDCWHConfig:
         cubic, vertex, margin: the constraints of DCWH, divided by the number of bits.
     """
 
-    inverse_variance: float = 1.0
-    pull: float = 0.1
-    push: float = 0.1
-    cubic: float = 10.0
-    vertex: float = 0.1
-    margin: float = 1.1
+    inverse_variance: Positive = 1.0
+    pull: NonNegative = 0.1
+    push: NonNegative = 0.1
+    cubic: NonNegative = 10.0
+    vertex: NonNegative = 0.1
+    margin: NonNegative = 1.1
 
 
 class IDCWH(Objective[IDCWHConfig, Labels]):

@@ -3,7 +3,6 @@
 Gong and Lazebnik, "Iterative Quantization: A Procrustean Approach to Learning Binary Codes", CVPR 2011.
 """
 
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
@@ -12,9 +11,10 @@ from torch import Tensor
 from taxohash.errors import TaxohashError
 from taxohash.objectives.base import Projection
 from taxohash.objectives.parts.quantisation import signs
+from taxohash.runtime.configuration import Count, Seed, configuration
 
 
-@dataclass(frozen=True)
+@configuration
 class ITQConfig:
     """Hyper-parameters of ITQ.
 
@@ -23,8 +23,8 @@ class ITQConfig:
         seed: of the rotation it starts from.
     """
 
-    iterations: int = 50
-    seed: int = 0
+    iterations: Count = 50
+    seed: Seed = 0
 
 
 class ITQ(Projection[ITQConfig]):

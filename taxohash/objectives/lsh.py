@@ -3,20 +3,20 @@
 Charikar, "Similarity Estimation Techniques from Rounding Algorithms", STOC 2002.
 """
 
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from taxohash.objectives.base import Projection
+from taxohash.runtime.configuration import Seed, configuration
 
 
-@dataclass(frozen=True)
+@configuration
 class LSHConfig:
     """Seed of the hyperplanes."""
 
-    seed: int = 0
+    seed: Seed = 0
 
 
 class LSH(Projection[LSHConfig]):

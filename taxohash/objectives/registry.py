@@ -1,11 +1,8 @@
 """Objectives by name, built and configured."""
 
-import dataclasses
 import importlib
 import inspect
 import pkgutil
-import types
-import typing
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -13,6 +10,7 @@ from typing import Any, TypeVar
 
 from taxohash.errors import TaxohashError
 from taxohash.objectives.base import AnyObjective, Objective, Setting
+from taxohash.runtime.configuration import plain, read
 
 ObjectiveT = TypeVar("ObjectiveT", bound=AnyObjective)
 
@@ -67,7 +65,7 @@ def build(name: str, setting: Setting, options: Mapping[str, Any]) -> AnyObjecti
     """An objective with some of its hyper-parameters set.
 
     Raises:
-        TaxohashError: an option it does not have, or a value of the wrong type.
+        TaxohashError: an option it does not have, or a value that it does not take.
     """
     return objective(name)(setting, configured(name, options))
 
@@ -79,33 +77,12 @@ def configured(name: str, options: Mapping[str, Any]) -> Any:
         TaxohashError: as `build`.
     """
     kind = objective(name)
-    types_ = typing.get_type_hints(kind.config_type)
-    for option, value in options.items():
-        if option not in types_:
-            raise TaxohashError(
-                f"objective {name!r} has no option {option!r}: use one of {', '.join(types_)}"
-            )
-        if not _fits(value, types_[option]):
-            raise TaxohashError(f"objective {name!r}: option {option} = {value!r} must be {types_[option]}")
-    values = {option: tuple(value) if isinstance(value, list) else value for option, value in options.items()}
-    return kind.config_type(**values)
+    try:
+        return read(kind.config_type, options)
+    except TaxohashError as error:
+        raise TaxohashError(f"objective {name!r}: {error}") from None
 
 
 def config_of(instance: AnyObjective) -> dict[str, Any]:
     """The complete configuration of an objective, ready for JSON."""
-    return dataclasses.asdict(instance.config)
-
-
-def _fits(value: Any, hint: Any) -> bool:
-    origin = typing.get_origin(hint)
-    if origin is tuple:
-        return isinstance(value, (list, tuple)) and all(
-            _fits(item, typing.get_args(hint)[0]) for item in value
-        )
-    if origin in (typing.Union, types.UnionType):
-        return any(_fits(value, part) for part in typing.get_args(hint))
-    if origin is typing.Literal:
-        return value in typing.get_args(hint)
-    if hint is float:
-        return isinstance(value, (int, float)) and not isinstance(value, bool)
-    return isinstance(value, hint) and not (hint is int and isinstance(value, bool))
+    return plain(instance.config)

@@ -3,7 +3,6 @@
 Wang et al., "Supervised Deep Hashing for Hierarchical Labeled Data", AAAI 2018.
 """
 
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
@@ -13,9 +12,10 @@ from taxohash.errors import TaxohashError
 from taxohash.objectives.base import Batch, Objective, Setting
 from taxohash.objectives.parts.pairs import distinct
 from taxohash.objectives.supervision import Kinds, Labels
+from taxohash.runtime.configuration import NonNegative, configuration
 
 
-@dataclass(frozen=True)
+@configuration
 class SHDHConfig:
     """Hyper-parameters of SHDH.
 
@@ -24,8 +24,8 @@ class SHDHConfig:
         quantisation: weight of ||u - sign(u)||^2 per bit; 0 leaves it to tanh.
     """
 
-    balance: float = 0.1
-    quantisation: float = 0.0
+    balance: NonNegative = 0.1
+    quantisation: NonNegative = 0.0
 
 
 class SHDH(Objective[SHDHConfig, Labels]):

@@ -4,7 +4,6 @@ Zhang, Zhe, Ou-Yang, Chen and Yan, "Semantic Hierarchy Preserving Deep Hashing f
 Retrieval", arXiv 1901.11259.
 """
 
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
@@ -16,6 +15,7 @@ from taxohash.objectives.base import Batch, Objective, Setting
 from taxohash.objectives.parts.classwise import class_means, gaussian_logits
 from taxohash.objectives.parts.quantisation import cubic_constraint, vertex_constraint
 from taxohash.objectives.supervision import Kinds, Labels
+from taxohash.runtime.configuration import NonNegative, Positive, Series, configuration
 
 # 1 / sigma^2 by level, fine -> coarse, as the authors set them for CIFAR-100 and NABirds.
 PUBLISHED_INVERSE_VARIANCES = {2: (1.0, 0.5), 4: (1.0, 0.67, 0.5, 0.25)}
@@ -38,7 +38,7 @@ def default_level_weights(depth: int) -> tuple[float, ...]:
     return (1.0, *((1.0 / (depth - 1),) * (depth - 1) if depth > 1 else ()))
 
 
-@dataclass(frozen=True)
+@configuration
 class SHPDHConfig:
     """Hyper-parameters of SHPDH.
 
@@ -49,11 +49,11 @@ class SHPDHConfig:
         margin: outputs beyond it are pulled back into the hyper-cube.
     """
 
-    inverse_variances: tuple[float, ...] = ()
-    level_weights: tuple[float, ...] = ()
-    cubic: float = 10.0
-    vertex: float = 0.1
-    margin: float = 1.1
+    inverse_variances: Series[Positive] = ()
+    level_weights: Series[NonNegative] = ()
+    cubic: NonNegative = 10.0
+    vertex: NonNegative = 0.1
+    margin: NonNegative = 1.1
 
 
 class SHPDH(Objective[SHPDHConfig, Labels]):

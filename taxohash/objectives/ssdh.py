@@ -4,7 +4,6 @@ Yang, Lin and Chen, "Supervised Learning of Semantics-Preserving Hash via Deep C
 TPAMI 2018.
 """
 
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
@@ -13,15 +12,16 @@ from torch.nn.functional import cross_entropy
 
 from taxohash.objectives.base import Batch, Objective, Setting
 from taxohash.objectives.supervision import Kinds, Labels
+from taxohash.runtime.configuration import NonNegative, configuration
 
 
-@dataclass(frozen=True)
+@configuration
 class SSDHConfig:
     """Weights of the three terms of SSDH."""
 
-    classification: float = 1.0
-    binary: float = 1.0
-    balance: float = 1.0
+    classification: NonNegative = 1.0
+    binary: NonNegative = 1.0
+    balance: NonNegative = 1.0
 
 
 class SSDH(Objective[SSDHConfig, Labels]):

@@ -3,7 +3,6 @@
 Li, Chen, Liu and Huang, "Sub-Selective Quantization for Large-Scale Image Search", AAAI 2014.
 """
 
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
@@ -11,9 +10,10 @@ from torch import Tensor
 
 from taxohash.objectives.base import Projection
 from taxohash.objectives.itq import principal_components, rotate_to_cube
+from taxohash.runtime.configuration import Count, Seed, configuration
 
 
-@dataclass(frozen=True)
+@configuration
 class SSQConfig:
     """Hyper-parameters of sub-selective quantisation.
 
@@ -23,9 +23,9 @@ class SSQConfig:
         seed: of the rows and the rotation it starts from.
     """
 
-    rows: int = 2000
-    iterations: int = 50
-    seed: int = 0
+    rows: Count = 2000
+    iterations: Count = 50
+    seed: Seed = 0
 
 
 class SSQ(Projection[SSQConfig]):

@@ -4,7 +4,6 @@ Ours; docs/treecode.md gives the reasoning and what was measured.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
@@ -14,9 +13,10 @@ from torch.nn.functional import nll_loss
 from taxohash.objectives.base import Batch, Objective, Setting
 from taxohash.objectives.parts.tree_layout import tree_code
 from taxohash.objectives.supervision import Kinds, Labels
+from taxohash.runtime.configuration import NonNegative, Positive, Seed, Share, configuration
 
 
-@dataclass(frozen=True)
+@configuration
 class TreeCodeConfig:
     """Hyper-parameters of tree-code hashing.
 
@@ -29,11 +29,11 @@ class TreeCodeConfig:
         seed: of the class codes.
     """
 
-    flip: float | None = None
-    coarse: float = 0.5
-    shrinkage: float = 0.0
-    sharpness: float = 1.0
-    seed: int = 0
+    flip: Share | None = None
+    coarse: NonNegative = 0.5
+    shrinkage: NonNegative = 0.0
+    sharpness: Positive = 1.0
+    seed: Seed = 0
 
 
 class TreeCode(Objective[TreeCodeConfig, Labels]):

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, ClassVar
 from unittest.mock import patch
 
@@ -14,13 +13,14 @@ from taxohash.objectives import AnyObjective, Batch, Objective, Setting, registe
 from taxohash.objectives.parts.pairs import distinct, negative_log_likelihood, same_label
 from taxohash.objectives.parts.quantisation import vertex_constraint
 from taxohash.objectives.supervision import Kinds, Labels, LabelSets, Pairs, Triplets, Unlabelled
+from taxohash.runtime.configuration import NonNegative, configuration
 
 
-@dataclass(frozen=True)
+@configuration
 class ToyConfig:
     """Weight of ||u - sign(u)||^2 per bit."""
 
-    quantisation: float = 0.1
+    quantisation: NonNegative = 0.1
 
 
 class Toy(Objective[ToyConfig, Any]):
