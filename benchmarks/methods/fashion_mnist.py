@@ -20,7 +20,7 @@ from benchmarks.common.tables import publish, spread, table
 from benchmarks.methods.recipes import SEEDS
 from benchmarks.methods.runs import evaluated
 from taxohash.taxonomy import Taxonomy
-from taxohash.training.config import TrainingConfig
+from taxohash.training.config import HasherConfig, ObjectiveConfig, TrainingConfig
 from taxohash.training.run import train
 
 METHODS = ("shpdh", "dcwh")
@@ -32,9 +32,11 @@ def measure(data: Path, work: Path, task: Row) -> Row:
     made = train(
         data,
         work / f"{task['method']}-{task['bits']}-{task['seed']}",
-        objective=task["method"],
-        bits=task["bits"],
-        training=TrainingConfig(seed=task["seed"]),
+        HasherConfig(
+            objective=ObjectiveConfig(name=task["method"]),
+            bits=task["bits"],
+            training=TrainingConfig(seed=task["seed"]),
+        ),
     )
     return evaluated(made, data, "hierarchical")
 

@@ -23,7 +23,7 @@ from benchmarks.methods.head import seeded
 from benchmarks.methods.recipes import RECIPES, set_name
 from benchmarks.methods.runs import evaluated
 from benchmarks.methods.trials import MAKERS, chosen_options
-from taxohash.training.config import TrainingConfig
+from taxohash.training.config import HasherConfig, NetworkConfig, ObjectiveConfig, TrainingConfig
 from taxohash.training.distributed import device
 from taxohash.training.run import train
 
@@ -39,19 +39,19 @@ def measure(data: Path, work: Path, task: Row) -> Row:
     made = train(
         data,
         work / f"{name}-{method}-{bits}-{size}px-{epochs}-{seed}",
-        objective=method,
-        options=seeded(method, task["options"], seed),
-        bits=bits,
-        backbone=BACKBONE,
-        size=size,
-        training=TrainingConfig(
-            epochs=epochs,
-            batch=64,
-            optimiser="adam",
-            lr=1e-3,
-            weight_decay=0.05,
-            seed=seed,
-            augment="crop-flip",
+        HasherConfig(
+            objective=ObjectiveConfig(name=method, options=seeded(method, task["options"], seed)),
+            bits=bits,
+            network=NetworkConfig(name=BACKBONE, size=size),
+            training=TrainingConfig(
+                epochs=epochs,
+                batch=64,
+                optimiser="adam",
+                lr=1e-3,
+                weight_decay=0.05,
+                seed=seed,
+                augment="crop-flip",
+            ),
         ),
     )
     return evaluated(made, data, RECIPES[name].protocol) | {"device": device()}

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from taxohash.codes import Codes, unpack
 from taxohash.networks.hashing import encode_pixels
+from taxohash.training.config import HasherConfig
 from taxohash.training.run import train
 
 COARSE, FINE = 20, 500
@@ -50,14 +51,12 @@ def real(data: Path, work: Path, bits: int) -> tuple[Codes, Codes, npt.NDArray[n
 
     The hasher is trained with the defaults; a finished run in `work` is used again.
     """
-    run = train(data, work, bits=bits)
+    run = train(data, work, HasherConfig(bits=bits))
     dataset, network = run.dataset(data), run.network()
     train_codes, test_codes = (
         encode_pixels(network, dataset.pixels(split, network.preprocessing)) for split in ("train", "test")
     )
-    made_by = (
-        f"{run.config.objective}, {bits} bits, {run.config.training.epochs} epochs on {dataset.taxonomy.name}"
-    )
+    made_by = f"{run.config.objective.name}, {bits} bits, {run.config.training.epochs} epochs on {dataset.taxonomy.name}"
     return train_codes, test_codes, dataset.labels("train"), made_by
 
 

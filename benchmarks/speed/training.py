@@ -12,6 +12,7 @@ is free.
 import json
 import statistics
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -68,7 +69,7 @@ def measure(
     with tempfile.TemporaryDirectory() as out:
 
         def epoch(turn: int) -> list[float]:
-            longer = TrainingConfig(**{**vars(config), "epochs": turn + 1, "batch": batch})
+            longer = replace(config, epochs=turn + 1, batch=batch)
             log = fit(made, objective, images, longer, Path(out), on)
             return [log[-1]["seconds"]]
 

@@ -11,6 +11,13 @@ IMAGE = "taxohash/python-train:0.1.0"
 
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
+def check_config(config: str) -> str:
+    from pipelines.retrain import steps
+
+    return steps.check_config(config)
+
+
+@dsl.component(base_image=IMAGE, install_kfp_package=False)
 def check_data(data: str, dataset_md5: str) -> None:
     from pipelines.retrain import steps
 
@@ -18,19 +25,10 @@ def check_data(data: str, dataset_md5: str) -> None:
 
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
-def train(
-    data: str,
-    dataset_md5: str,
-    work: str,
-    objective: str,
-    bits: int,
-    epochs: int,
-    seed: int,
-    run: Output[Model],
-) -> None:
+def train(data: str, dataset_md5: str, work: str, config: str, run: Output[Model]) -> None:
     from pipelines.retrain import steps
 
-    steps.train_hasher(data, work, objective, bits, epochs, seed, run.path)
+    steps.train_hasher(data, work, config, run.path)
 
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)

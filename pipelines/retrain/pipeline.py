@@ -1,4 +1,4 @@
-"""The retraining pipeline: check data, train, evaluate, gate, export, index, publish.
+"""The retraining pipeline: check configuration and data, train, evaluate, gate, export, index, publish.
 
 python -m pipelines.retrain        renews pipelines/compiled/retrain.yaml
 """
@@ -8,7 +8,8 @@ from pathlib import Path
 from kfp import compiler, dsl, kubernetes
 
 from pipelines.retrain import components
-from taxohash.training.config import TrainingConfig
+from taxohash.runtime.configuration import canonical
+from taxohash.training.config import HasherConfig
 
 COMPILED = Path(__file__).resolve().parents[1] / "compiled" / "retrain.yaml"
 # In a cluster: one claim for data, work and generations, one secret for the store's address.
@@ -22,17 +23,17 @@ SECRET, SECRET_KEY = "taxohash-codestore", "redis-url"
 )
 def retrain(
     dataset_md5: str,
-    seed: int = 0,
+    config: str = canonical(HasherConfig()),
     image: str = components.IMAGE,
     data: str = f"{MOUNT}/data",
     work: str = f"{MOUNT}/runs",
     generations: str = f"{MOUNT}/generations",
     collection: str = "catalog",
-    objective: str = "shpdh",
-    bits: int = 48,
-    epochs: int = TrainingConfig.epochs,
 ) -> None:
-    """Kubeflow's cache key sees parameters, not volumes: the data's md5, the image and the seed are parameters."""
+    """Kubeflow's cache key sees parameters, not volumes: the data's md5 and the image are parameters.
+
+    `config` is the whole configuration of the hasher, as JSON; what it leaves out has its default.
+    """
 
     def placed(task: dsl.PipelineTask, cached: bool = False) -> dsl.PipelineTask:
         task.set_container_image(image)
@@ -44,17 +45,12 @@ def retrain(
         )
         return task
 
+    configured = placed(components.check_config(config=config), cached=True)
     checked = placed(components.check_data(data=data, dataset_md5=dataset_md5), cached=True)
     trained = placed(
-        components.train(
-            data=data,
-            dataset_md5=dataset_md5,
-            work=work,
-            objective=objective,
-            bits=bits,
-            epochs=epochs,
-            seed=seed,
-        ).after(checked),
+        components.train(data=data, dataset_md5=dataset_md5, work=work, config=configured.output).after(
+            checked
+        ),
         cached=True,
     )
     trained.set_cpu_request("2").set_memory_request("4G").set_memory_limit("8G")

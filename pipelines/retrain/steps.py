@@ -6,9 +6,9 @@ process of its own, so what is slow to import is imported by those that need it.
 """
 
 import hashlib
-import json
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,7 +23,22 @@ from taxohash.generation.manifest import Generation
 from taxohash.release.gate import FLOORS, SET_FLOORS, Verdict, judge
 from taxohash.runtime.progress import announce
 
+if TYPE_CHECKING:
+    from taxohash.training.config import HasherConfig
+
 DATABASE, QUERIES = "train", "test"
+
+
+@step
+def check_config(config: str) -> str:
+    """Refuse a configuration that cannot be trained; else its canonical form with every default written out.
+
+    Of equal configurations all later steps get the same text, and so the same answer from the cache.
+    """
+    from taxohash.runtime.configuration import canonical, parse
+    from taxohash.training.config import HasherConfig
+
+    return canonical(parse(HasherConfig, config).completed())
 
 
 @step
@@ -42,22 +57,26 @@ def check_data(data: str, dataset_md5: str) -> None:
 
 
 @step
-def train_hasher(data: str, work: str, objective: str, bits: int, epochs: int, seed: int, out: str) -> None:
-    """Train below `work`, where an interrupted attempt is continued, and copy the finished run to `out`."""
-    from taxohash.training.config import TrainingConfig
+def train_hasher(data: str, work: str, config: str, out: str) -> None:
+    """Train below `work`, where an interrupted attempt is continued, and copy the finished run to `out`.
+
+    `config` is what `check_config` returned.
+    """
+    from taxohash.runtime.configuration import parse
+    from taxohash.training.config import HasherConfig
     from taxohash.training.run import train
 
-    folder = run_folder(work, Dataset.open(data).md5(), objective, bits, epochs, seed)
-    run = train(
-        data, folder, objective=objective, bits=bits, training=TrainingConfig(epochs=epochs, seed=seed)
-    )
+    hasher = parse(HasherConfig, config)
+    run = train(data, run_folder(work, Dataset.open(data).md5(), hasher), hasher)
     shutil.copytree(run.folder, out, dirs_exist_ok=True)
 
 
-def run_folder(work: str, dataset_md5: str, objective: str, bits: int, epochs: int, seed: int) -> Path:
-    """Where a training with these parameters lies below `work`: the same for every attempt."""
-    key = json.dumps([dataset_md5, objective, bits, epochs, seed])
-    return Path(work) / "runs" / f"{objective}-{bits}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
+def run_folder(work: str, dataset_md5: str, hasher: "HasherConfig") -> Path:
+    """Where a training with this configuration lies below `work`: the same for every attempt."""
+    from taxohash.runtime.configuration import canonical
+
+    key = hashlib.sha256(f"{dataset_md5} {canonical(hasher)}".encode()).hexdigest()
+    return Path(work) / "runs" / f"{hasher.objective.name}-{hasher.bits}-{key[:12]}"
 
 
 @step

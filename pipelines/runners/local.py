@@ -11,9 +11,11 @@ from kfp import local
 from pipelines.retrain.pipeline import retrain
 from taxohash.datasets.identity import directory_md5
 from taxohash.errors import TaxohashError
+from taxohash.runtime import flags
 from taxohash.runtime.atomic import writable
+from taxohash.runtime.configuration import canonical
 from taxohash.runtime.sources import steps_digest
-from taxohash.training.config import TrainingConfig
+from taxohash.training.config import HasherConfig
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -23,13 +25,10 @@ def main(arguments: list[str] | None = None) -> int:
         "--home", type=Path, default=Path(".demo"), help="where runs, generations and outputs go"
     )
     parser.add_argument("--collection", default="catalog")
-    parser.add_argument("--objective", default="shpdh")
-    parser.add_argument("--bits", type=int, default=48)
-    parser.add_argument("--epochs", type=int, default=TrainingConfig.epochs)
-    parser.add_argument("--seed", type=int, default=0)
-    chosen = parser.parse_args(arguments)
+    flags.add_flags(parser, HasherConfig)
+    given = parser.parse_args(arguments)
     try:
-        home = writable(chosen.home.resolve())
+        home = writable(given.home.resolve())
     except TaxohashError as error:
         print(f"error: {error}")
         return 2
@@ -43,16 +42,13 @@ def main(arguments: list[str] | None = None) -> int:
     )
     try:
         retrain(
-            dataset_md5=directory_md5(chosen.data),
-            seed=chosen.seed,
+            dataset_md5=directory_md5(given.data),
+            config=canonical(flags.chosen(HasherConfig, vars(given))),
             image=f"local/python:{steps_digest()[:12]}",
-            data=str(chosen.data.resolve()),
+            data=str(given.data.resolve()),
             work=str(home),
             generations=str(home / "generations"),
-            collection=chosen.collection,
-            objective=chosen.objective,
-            bits=chosen.bits,
-            epochs=chosen.epochs,
+            collection=given.collection,
         )
     except TaxohashError as error:
         print(f"error: {error}")

@@ -4,12 +4,13 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from taxohash.cli.configured import ConfiguredCommand
 from taxohash.errors import TaxohashError
 
 app = typer.Typer(
@@ -49,59 +50,26 @@ def check(
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(cls=ConfiguredCommand)
 def train(
+    asked: typer.Context,
     data: Annotated[Path, typer.Option(help="data set folder")],
     out: Annotated[Path, typer.Option(help="directory of the run; repeated, an interrupted run goes on")],
-    objective: Annotated[str, typer.Option(help="see `taxohash methods`")] = "shpdh",
-    bits: Annotated[int, typer.Option(help="length of the code, 16 to 256")] = 48,
-    network: Annotated[
-        str, typer.Option(help="backbone: small-resnet, efficientnet_lite0 or timm/NAME")
-    ] = "small-resnet",
-    size: Annotated[
-        int | None, typer.Option(help="input size in pixels; that of the images if left out")
-    ] = None,
-    epochs: Annotated[int | None, typer.Option(help="passes over the training set")] = None,
-    batch: Annotated[int | None, typer.Option(help="images a step")] = None,
-    optimiser: Annotated[str | None, typer.Option(help="adam or sgd")] = None,
-    lr: Annotated[float | None, typer.Option(help="highest learning rate")] = None,
-    seed: Annotated[int, typer.Option(help="of weights, order and augmentation")] = 0,
-    augment: Annotated[str | None, typer.Option(help="none, crop or crop-flip")] = None,
-    precision: Annotated[
-        str | None, typer.Option(help="float32, bfloat16, or auto: bfloat16 where there is a GPU")
-    ] = None,
-    option: Annotated[
-        list[str] | None, typer.Option(help="hyper-parameter of the objective, name=value")
-    ] = None,
 ) -> None:
     """Train a hasher; started by torchrun, several processes train it together."""
+    from taxohash.runtime.flags import chosen
+    from taxohash.training.config import HasherConfig
+
+    config = chosen(HasherConfig, asked.obj)  # what is refused is refused before torch is loaded
     from taxohash.training import distributed
     from taxohash.training import run as training_run
-    from taxohash.training.config import TrainingConfig
 
-    given = {
-        "epochs": epochs,
-        "batch": batch,
-        "optimiser": optimiser,
-        "lr": lr,
-        "seed": seed,
-        "augment": augment,
-        "precision": precision,
-    }
-    config = TrainingConfig(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
     with distributed.group():
-        run = training_run.train(
-            data,
-            out,
-            objective=objective,
-            options=parse_options(option or []),
-            bits=bits,
-            backbone=network,
-            size=size,
-            training=config,
-        )
+        run = training_run.train(data, out, config)
         if distributed.rank() == 0:
-            print(f"{run.folder}: {objective}, {bits} bits, {config.epochs} epochs")
+            print(
+                f"{run.folder}: {config.objective.name}, {config.bits} bits, {config.training.epochs} epochs"
+            )
 
 
 @app.command()
@@ -185,24 +153,6 @@ def search(
         print(json.dumps(answer))
     else:
         print_table(answer)
-
-
-def parse_options(pairs: list[str]) -> dict[str, Any]:
-    """`name=value` pairs, values read as JSON where they are JSON.
-
-    Raises:
-        TaxohashError: a pair without '='.
-    """
-    options: dict[str, Any] = {}
-    for pair in pairs:
-        name, equals, text = pair.partition("=")
-        if not equals or not name:
-            raise TaxohashError(f"option {pair!r}: write name=value, such as vertex=0.1")
-        try:
-            options[name] = json.loads(text)
-        except ValueError:
-            options[name] = text
-    return options
 
 
 def main() -> None:

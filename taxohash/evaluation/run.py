@@ -84,7 +84,7 @@ def evaluate_run(
         taxonomy=taxonomy,
         evidence=_evidence(dataset, taxonomy, run.config.bits, asked, ranked),
         provenance=_provenance(run, taxonomy, asked, ranked),
-        title=f"{run.config.objective}, {run.config.bits} bits, {Path(run.config.dataset).name}",
+        title=f"{run.config.objective.name}, {run.config.bits} bits, {Path(run.config.dataset).name}",
     )
     return report
 
@@ -163,9 +163,9 @@ def _provenance(run: "Run", taxonomy: Taxonomy, asked: Split, ranked: Split) -> 
         "taxonomy": taxonomy.name,
         "database": ranked.name,
         "queries": asked.name,
-        "objective": config.objective,
+        "objective": config.objective.name,
         "bits": config.bits,
-        "network": config.network,
+        "network": config.network.name,
         "epochs": config.training.epochs,
         "seed": config.training.seed,
         **revision(),

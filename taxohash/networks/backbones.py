@@ -57,17 +57,24 @@ BACKBONES: dict[str, Backbone] = {
 TIMM = "timm/"
 
 
-def find_backbone(name: str) -> Backbone:
-    """The backbone with this name.
+def find_backbone(name: str, size: int | None = None) -> Backbone:
+    """The backbone with this name; it can take images of `size` pixels, if that is given.
 
     Raises:
-        TaxohashError: there is none, or it is one of timm's and timm is not installed.
+        TaxohashError: there is none, it is one of timm's and timm is not installed, or it is not made for the size.
     """
     if name.startswith(TIMM):
-        return _timm_backbone(name)
-    if name not in BACKBONES:
+        found = _timm_backbone(name)
+    elif name in BACKBONES:
+        found = BACKBONES[name]
+    else:
         raise TaxohashError(f"network {name!r} is not known: use one of {', '.join(BACKBONES)}, {TIMM}NAME")
-    return BACKBONES[name]
+    low, high = found.sizes
+    if size is not None and not low <= size <= high:
+        raise TaxohashError(
+            f"network {name!r} takes images of {low} to {high} px, not {size}: choose --size in that range"
+        )
+    return found
 
 
 def _timm_backbone(name: str) -> Backbone:

@@ -73,12 +73,7 @@ def network(
         TaxohashError: unknown name, a size or number of channels it is not made for, or a package or weights
             it needs are not there.
     """
-    known = find_backbone(name)
-    low, high = known.sizes
-    if not low <= size <= high:
-        raise TaxohashError(
-            f"network {name!r} takes images of {low} to {high} px, not {size}: choose --size in that range"
-        )
+    known = find_backbone(name, size)
     if channels not in known.channels:
         takes = " or ".join({1: "grey (1)", 3: "RGB (3)"}[n] for n in known.channels)
         raise TaxohashError(f"channels = {channels}: network {name!r} takes images in {takes}")

@@ -59,8 +59,8 @@ def export(
             np.save(draft / CENTRES, pack(centres.numpy()), allow_pickle=False)
         generation = Generation(
             bits=run.config.bits,
-            objective={"name": run.config.objective, "config": config_of(objective)},
-            network=run.config.network,
+            objective={"name": run.config.objective.name, "config": config_of(objective)},
+            network=run.config.network.name,
             preprocessing=network.preprocessing,
             taxonomy_sha256=dataset.taxonomy.sha256,
             dataset_md5=run.config.dataset_md5,

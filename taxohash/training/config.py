@@ -1,12 +1,58 @@
-"""How an objective is minimised: plain data, so that pipelines and finished runs know it without torch."""
+"""What decides a hasher: one tree of plain data, so that commands, pipelines and finished runs know it without torch.
 
-from dataclasses import dataclass
-from typing import Literal, get_args, get_type_hints
+A new option is a new field here, or in an objective's own configuration, and nowhere else: flags, the
+pipeline's parameter, the run's folder and cache keys are made of the fields.
+"""
+
+from dataclasses import field, replace
+from typing import Annotated, Literal, Self
+
+from pydantic import Field
 
 from taxohash.errors import TaxohashError
+from taxohash.runtime.configuration import (
+    Count,
+    JsonObject,
+    NonNegative,
+    Positive,
+    Seed,
+    Share,
+    canonical,
+    configuration,
+    plain,
+)
 
 
-@dataclass(frozen=True)
+@configuration
+class ObjectiveConfig:
+    """What is minimised.
+
+    Attributes:
+        name: see `taxohash methods`.
+        options: hyper-parameters of the objective; those left out have its defaults.
+    """
+
+    name: str = "shpdh"
+    options: JsonObject = field(default_factory=dict)
+
+    def __hash__(self) -> int:
+        return hash(canonical(self))
+
+
+@configuration
+class NetworkConfig:
+    """What is trained.
+
+    Attributes:
+        name: of the backbone: small-resnet, efficientnet_lite0 or timm/NAME.
+        size: of its input, in pixels; that of the images if left out.
+    """
+
+    name: str = "small-resnet"
+    size: Count | None = None
+
+
+@configuration
 class TrainingConfig:
     """How an objective is minimised.
 
@@ -16,6 +62,7 @@ class TrainingConfig:
         optimiser: `adam` (decoupled weight decay) or `sgd` (Nesterov momentum 0.9).
         lr: the highest learning rate; it rises over the first `warmup` share of the steps and falls
             linearly to zero.
+        warmup: share of the steps in which the learning rate rises.
         weight_decay: of every weight but biases and batch-norm scales.
         clip: longest gradient; the first steps towards random centres can be steep.
         seed: of weights, order and augmentation.
@@ -25,21 +72,56 @@ class TrainingConfig:
             bfloat16 on CUDA and float32 on CPU. Weights, loss and objective are float32 always.
     """
 
-    epochs: int = 7
-    batch: int = 128
+    epochs: Count = 7
+    batch: Annotated[Count, Field(le=1_000_000)] = 128
     optimiser: Literal["adam", "sgd"] = "sgd"
-    lr: float = 0.1
-    warmup: float = 0.2
-    weight_decay: float = 5e-4
-    clip: float = 5.0
-    seed: int = 0
+    lr: Positive = 0.1
+    warmup: Share = 0.2
+    weight_decay: NonNegative = 5e-4
+    clip: Positive = 5.0
+    seed: Seed = 0
     augment: Literal["none", "crop", "crop-flip"] = "none"
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
 
-    def __post_init__(self) -> None:
-        for name in ("epochs", "batch", "lr", "clip"):
-            if not getattr(self, name) > 0:
-                raise TaxohashError(f"{name} = {getattr(self, name)}: give a positive number")
-        for name, hint in get_type_hints(type(self)).items():
-            if (value := getattr(self, name)) not in (get_args(hint) or (value,)):
-                raise TaxohashError(f"{name} = {value!r}: use one of {', '.join(get_args(hint))}")
+
+@configuration
+class HasherConfig:
+    """What decides a hasher, but for the data it learns from.
+
+    Attributes:
+        objective: what is minimised.
+        bits: length of the code.
+        network: what is trained.
+        training: how it is trained.
+    """
+
+    objective: ObjectiveConfig = ObjectiveConfig()
+    bits: Annotated[int, Field(ge=16, le=256)] = 48
+    network: NetworkConfig = NetworkConfig()
+    training: TrainingConfig = TrainingConfig()
+
+    def completed(self) -> Self:
+        """The same with all options of the objective written out, checked as far as it can be without data.
+
+        Loads torch, which objectives and networks need.
+
+        Raises:
+            TaxohashError: an unknown objective, option or network, an objective that trains no network with
+                binary codes, or a size that the network is not made for.
+        """
+        from taxohash.networks.backbones import find_backbone
+        from taxohash.objectives import configured
+
+        find_backbone(self.network.name, self.network.size)
+        _check_trainable(self.objective.name)
+        options = plain(configured(self.objective.name, self.objective.options))
+        return replace(self, objective=replace(self.objective, options=options))
+
+
+def _check_trainable(name: str) -> None:
+    from taxohash.objectives import objective, objectives
+    from taxohash.training.supervise import trains
+
+    if not trains(objective(name)):
+        known = ", ".join(other for other, kind in objectives().items() if trains(kind))
+        raise TaxohashError(f"objective {name!r} trains no network with binary codes: use one of {known}")

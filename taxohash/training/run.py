@@ -8,16 +8,18 @@ report.json, report.html  written by the evaluation
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from taxohash.datasets import Dataset
 from taxohash.errors import TaxohashError
 from taxohash.images import decode
 from taxohash.runtime.atomic import read_json, replacing, write_json
+from taxohash.runtime.configuration import Count, configuration, flat, plain, read
 from taxohash.runtime.provenance import revision
-from taxohash.training.config import TrainingConfig
+from taxohash.runtime.schema_words import shown
+from taxohash.training.config import HasherConfig, NetworkConfig
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,25 +32,36 @@ CONFIG = "config.json"
 WEIGHTS = "weights.safetensors"
 
 
-@dataclass(frozen=True)
-class RunConfig:
-    """What decides the result of a run; two runs with the same are the same run."""
+@configuration
+class SizedNetworkConfig(NetworkConfig):
+    """A network whose input size is known.
 
+    Attributes:
+        size: of its input, in pixels.
+    """
+
+    size: Count = field()
+
+
+@configuration
+class RunConfig(HasherConfig):
+    """What decides the result of a run: a hasher's configuration and its data. Runs with the same are the same run.
+
+    Attributes:
+        network: what is trained, with the size that the images gave it if none was chosen.
+        dataset: folder of the data set; where it lies decides nothing.
+        dataset_md5: what lies there.
+        split: that is learned from.
+        taxonomy_sha256: of its label tree.
+        channels: of the network's input.
+    """
+
+    network: SizedNetworkConfig = field()
     dataset: str
     dataset_md5: str
     split: str
     taxonomy_sha256: str
-    objective: str
-    options: dict[str, Any]
-    bits: int
-    network: str
-    size: int
-    channels: int
-    training: TrainingConfig
-
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> "RunConfig":
-        return cls(**{**data, "training": TrainingConfig(**data["training"])})
+    channels: Literal[1, 3]
 
 
 @dataclass(frozen=True)
@@ -73,15 +86,10 @@ class Run:
             TaxohashError: no run there, or one that was interrupted.
         """
         path = Path(folder)
-        data = read_json(path / CONFIG, "give the directory that `taxohash train --out` wrote")
+        config, provenance = _recorded(path, "give the directory that `taxohash train --out` wrote")
         if not (path / WEIGHTS).is_file():
             raise TaxohashError(f"run {path} was not finished: repeat its `taxohash train` to continue it")
-        try:
-            return cls(path, RunConfig.from_dict(data["config"]), data["provenance"])
-        except (KeyError, TypeError) as error:
-            raise TaxohashError(
-                f"{path / CONFIG} is not a run's configuration ({error}): train again"
-            ) from None
+        return cls(path, config, provenance)
 
     def dataset(self, folder: str | Path | None = None) -> Dataset:
         """The data set it was trained on, whose bytes are checked against the run's md5.
@@ -124,24 +132,13 @@ class Run:
             raise TaxohashError(f"weights {file} hold no hash layer: train again")
         made = _network(config, len(stored["network.hash.bias"]))
         load_part(file, stored, "network", made)
-        kind = objectives.objective(config.objective)
-        options = objectives.configured(config.objective, config.options)
-        made.code = kind.code_layer(state_of("objective", stored), options)
+        kind, options = objectives.objective(config.objective.name), config.objective.options
+        configured = objectives.configured(config.objective.name, options)
+        made.code = kind.code_layer(state_of("objective", stored), configured)
         return made.eval()
 
 
-def train(
-    data: str | Path,
-    out: str | Path,
-    *,
-    objective: str = "shpdh",
-    options: Mapping[str, Any] | None = None,
-    bits: int = 48,
-    backbone: str = "small-resnet",
-    size: int | None = None,
-    training: TrainingConfig | None = None,
-    split: str = "train",
-) -> Run:
+def train(data: str | Path, out: str | Path, hasher: HasherConfig | None = None, split: str = "train") -> Run:
     """Train a hasher into the directory `out`; repeated, it continues where it was interrupted.
 
     Raises:
@@ -153,25 +150,10 @@ def train(
     from taxohash.training.checkpoint import CHECKPOINT, save_weights
     from taxohash.training.fit import check_views, fit
 
-    if not 16 <= bits <= 256:
-        raise TaxohashError(f"bits = {bits}: choose 16 to 256")
-    _check_trainable(objective)
+    hasher = (hasher or HasherConfig()).completed()
     dataset = Dataset.open(data)
     folder = Path(out)
-    side, channels = _input_shape(dataset, split, backbone)
-    config = RunConfig(
-        dataset=str(data),
-        dataset_md5=dataset.md5(),
-        split=split,
-        taxonomy_sha256=dataset.taxonomy.sha256,
-        objective=objective,
-        options=dict(options or {}),
-        bits=bits,
-        network=backbone,
-        size=size or side,
-        channels=channels,
-        training=training or TrainingConfig(),
-    )
+    config = _for_data(hasher, dataset, split)
     torch.manual_seed(config.training.seed)
     loss = _objective(config, dataset)
     check_views(loss, config.training)
@@ -190,53 +172,60 @@ def train(
     return Run.open(folder)
 
 
-def _check_trainable(name: str) -> None:
-    from taxohash.objectives import objective, objectives
-    from taxohash.training.supervise import trains
-
-    if not trains(objective(name)):
-        known = ", ".join(other for other, kind in objectives().items() if trains(kind))
-        raise TaxohashError(f"objective {name!r} trains no network with binary codes: use one of {known}")
-
-
 def _network(
     config: RunConfig, outputs: int, pretrained: bool = False, heads: Mapping[str, int] | None = None
 ) -> "HashingNetwork":
     from taxohash.networks.hashing import network
 
-    return network(config.network, outputs, config.size, config.channels, pretrained, heads)
+    return network(config.network.name, outputs, config.network.size, config.channels, pretrained, heads)
 
 
 def _objective(config: RunConfig, dataset: Dataset) -> "AnyObjective":
     from taxohash import objectives
     from taxohash.training.supervise import supervision
 
-    known = supervision(objectives.objective(config.objective), dataset, config.split)
+    known = supervision(objectives.objective(config.objective.name), dataset, config.split)
     setting = objectives.Setting(config.bits, dataset.taxonomy, known)
-    return objectives.build(config.objective, setting, config.options)
+    return objectives.build(config.objective.name, setting, config.objective.options)
 
 
 def _claim(folder: Path, config: RunConfig) -> None:
-    file = folder / CONFIG
-    wanted = {"config": asdict(config), "provenance": revision()}
-    if not file.exists():
-        write_json(file, wanted)
+    if not (folder / CONFIG).exists():
+        write_json(folder / CONFIG, {"config": plain(config), "provenance": revision()})
         return
-    found = RunConfig.from_dict(read_json(file, "choose another --out")["config"])
-    ours, theirs = asdict(config), asdict(found)
-    different = [name for name in ours if name != "dataset" and _plain(ours[name]) != _plain(theirs[name])]
-    if different:
-        name = different[0]
+    recorded, _ = _recorded(folder, "choose another --out")
+    ours, theirs = flat(plain(config)), flat(plain(recorded.completed()))
+    for path in ours:
+        if path != "dataset" and ours[path] != theirs.get(path):
+            raise TaxohashError(
+                f"{folder} holds a run with {path} = {shown(theirs.get(path))}, not {shown(ours[path])}: "
+                "choose another --out or remove it"
+            )
+
+
+def _recorded(folder: Path, remedy: str) -> tuple[RunConfig, dict[str, str]]:
+    """Configuration and provenance of the run in `folder`."""
+    data = read_json(folder / CONFIG, remedy)
+    try:
+        return read(RunConfig, data["config"]), data["provenance"]
+    except (TaxohashError, KeyError, TypeError) as error:
         raise TaxohashError(
-            f"{folder} holds a run with {name} = {theirs[name]}, not {ours[name]}: choose another --out or remove it"
-        )
+            f"{folder / CONFIG} is not a run's configuration ({error}): train again into another directory"
+        ) from None
 
 
-def _plain(value: Any) -> Any:
-    """As JSON would give it back."""
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
+def _for_data(hasher: HasherConfig, dataset: Dataset, split: str) -> RunConfig:
+    size, channels = _input_shape(dataset, split, hasher.network.name)
+    data = plain(hasher)
+    data["network"]["size"] = hasher.network.size or size
+    known = {
+        "dataset": str(dataset.folder),
+        "dataset_md5": dataset.md5(),
+        "split": split,
+        "taxonomy_sha256": dataset.taxonomy.sha256,
+        "channels": channels,
+    }
+    return read(RunConfig, data | known)
 
 
 def _input_shape(dataset: Dataset, split: str, backbone: str) -> tuple[int, int]:

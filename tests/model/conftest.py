@@ -11,7 +11,7 @@ from taxohash.datasets import Dataset
 from taxohash.evaluation.run import evaluate_run
 from taxohash.networks.hashing import HashingNetwork
 from taxohash.taxonomy import Taxonomy
-from taxohash.training.config import TrainingConfig
+from taxohash.training.config import HasherConfig, ObjectiveConfig, TrainingConfig
 from taxohash.training.run import train
 from tests.support.miniature import TAXONOMY, make_dataset
 
@@ -51,8 +51,10 @@ def trained(data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Callable
         where, own = folder / f"{objective}-{epochs}-{shuffled}", data
         if shuffled:
             own = make_dataset(folder / f"data-{objective}", taxonomy=SHUFFLED)
-        config = replace(TRAINING, epochs=epochs)
-        run = train(own.folder, where, objective=objective, bits=BITS, training=config)
+        hasher = HasherConfig(
+            objective=ObjectiveConfig(name=objective), bits=BITS, training=replace(TRAINING, epochs=epochs)
+        )
+        run = train(own.folder, where, hasher)
         report = evaluate_run(run.folder, graded_by=tree_file(folder, data))
         return Trained(run.network(), report.headline)
 

@@ -15,7 +15,7 @@ from taxohash.objectives import Setting, build, objectives
 from taxohash.objectives.supervision import Labels, LabelSets, Supervision, Triplets, Unlabelled
 from taxohash.training import distributed
 from taxohash.training.checkpoint import save_weights
-from taxohash.training.config import TrainingConfig
+from taxohash.training.config import HasherConfig, TrainingConfig
 from taxohash.training.fit import fit
 from taxohash.training.run import train
 from tests.support.toy import BITS, TREE
@@ -52,7 +52,7 @@ def main(folder: Path) -> None:
             fit(network, objective, images, CONFIG, folder / name)
             save_weights(folder / name / f"weights-{distributed.rank()}.safetensors", network, objective)
     if (folder / "data").exists():
-        train(folder / "data", folder / "run", bits=16, training=TrainingConfig(epochs=1))
+        train(folder / "data", folder / "run", HasherConfig(bits=16, training=TrainingConfig(epochs=1)))
 
 
 if __name__ == "__main__":

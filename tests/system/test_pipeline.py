@@ -19,6 +19,9 @@ from services.retrieval.settings import Settings
 from services.retrieval.uploads import Search
 from taxohash.datasets import Dataset
 from taxohash.generation.manifest import Generation
+from taxohash.runtime.configuration import replaced
+from taxohash.training.config import HasherConfig, TrainingConfig
+from taxohash.training.run import Run
 from tests.support.miniature import make_dataset
 from tests.support.toy_objectives import registered
 
@@ -71,9 +74,10 @@ def test_publish_repeat_and_refuse(redis_url: str, data: Dataset, home: Path) ->
         assert sorted(snapshot.ids) == [f"train/{row:04d}" for row in range(IMAGES)]
         assert store.thumbnail(COLLECTION, "train/0007") == next(data.images("train", [7]))
 
-    again = retrain(redis_url, data.folder, home)
+    # A default that is written out is checked, and then is the same configuration.
+    again = retrain(redis_url, data.folder, home, "--option", "vertex=0.1", "--lr", "1e-1")
     assert again.returncode == 0, again.stdout[-3000:]
-    assert again.stdout.count("cache hit") == 3  # check, train and evaluate
+    assert again.stdout.count("cache hit") == 3  # data, train and evaluate
     assert published(redis_url) == champion
 
     plant_worse(data, home, seed=3)
@@ -89,7 +93,9 @@ def plant_worse(data: Dataset, home: Path, seed: int) -> None:
 
     Not random weights: a random projection of learned features can rank better than the champion.
     """
-    source, target = (run_folder(str(home), data.md5(), "shpdh", BITS, EPOCHS, s) for s in (0, seed))
+    first = replaced(HasherConfig(), {"bits": BITS, "training.epochs": EPOCHS}).completed()
+    other = replaced(first, {"training.seed": seed})
+    source, target = (run_folder(str(home), data.md5(), config) for config in (first, other))
     shutil.copytree(source, target)
     config = json.loads((target / "config.json").read_text())
     config["config"]["training"]["seed"] = seed
@@ -99,13 +105,50 @@ def plant_worse(data: Dataset, home: Path, seed: int) -> None:
     save_file(weights, target / "weights.safetensors")
 
 
-def test_a_hasher_that_learned_nothing_meets_the_floors(redis_url: str, tmp_path: Path) -> None:
-    shuffled = make_dataset(tmp_path / "data", train=IMAGES, shuffled=True)
-    done = retrain(redis_url, shuffled.folder, tmp_path / "home", "--collection", "untaught")
+def test_a_bad_option_is_refused_before_anything_is_trained(data: Dataset, tmp_path: Path) -> None:
+    done = retrain("redis://127.0.0.1:1", data.folder, tmp_path / "home", "--option", "magic=1")
+    assert done.returncode == 1
+    (line,) = (line.strip() for line in done.stdout.splitlines() if line.strip().startswith("error: "))
+    assert line.startswith("error: objective 'shpdh': magic is not known: use one of inverse_variances, ")
+    assert "Traceback" not in done.stdout
+    assert not (tmp_path / "home" / "runs").exists()
+
+
+@pytest.fixture(scope="module")
+def untaught(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    """What a pipeline said, and its home, whose labels are shuffled and whose every part of the configuration is chosen."""
+    folder = tmp_path_factory.mktemp("untaught")
+    shuffled = make_dataset(folder / "data", train=IMAGES, shuffled=True)
+    file = folder / "config.json"
+    file.write_text('{"objective": {"name": "csq"}, "network": {"size": 24}, "training": {"batch": 64}}')
+    chosen = (
+        "--config",
+        str(file),
+        "--option",
+        "quantisation=0.5",
+        "--augment",
+        "crop",
+        "--set",
+        "training.clip=2",
+    )
+    done = retrain(redis_url, shuffled.folder, folder / "home", "--collection", "untaught", *chosen)
     assert done.returncode == 0, done.stdout[-3000:]
-    assert "not published: challenger is below the floor" in done.stdout
+    return done.stdout, folder / "home"
+
+
+def test_any_field_is_chosen_by_the_one_parameter(untaught: tuple[str, Path]) -> None:
+    (folder,) = (untaught[1] / "runs").iterdir()
+    config = Run.open(folder).config
+    assert (config.objective.name, config.objective.options) == ("csq", {"quantisation": 0.5, "seed": 0})
+    assert (config.bits, config.network.size) == (BITS, 24)
+    assert config.training == TrainingConfig(epochs=EPOCHS, batch=64, augment="crop", clip=2.0)
+
+
+def test_a_hasher_that_learned_nothing_meets_the_floors(untaught: tuple[str, Path], redis_url: str) -> None:
+    said, home = untaught
+    assert "not published: challenger is below the floor" in said
     with CodeStore.connect(redis_url) as store:
-        assert not (tmp_path / "home" / "generations").exists()
+        assert not (home / "generations").exists()
         store.ping()
 
 
@@ -125,9 +168,10 @@ def test_images_with_sets_of_labels_are_published_and_found_by_any_of_them(
     sets = make_dataset(tmp_path / "data", known="labels", asked="labels")
     data, run, out = str(sets.folder), str(tmp_path / "run"), str(tmp_path / "evaluated")
     generations = str(tmp_path / "generations")
+    config = json.dumps({"objective": {"name": "toy-sets"}, "bits": BITS, "training": {"epochs": EPOCHS}})
     steps.check_data(data, sets.md5())
     with registered():
-        steps.train_hasher(data, str(tmp_path / "work"), "toy-sets", BITS, EPOCHS, 0, run)
+        steps.train_hasher(data, str(tmp_path / "work"), steps.check_config(config), run)
         steps.evaluate_hasher(run, data, out, str(tmp_path / "page.html"))
         assert steps.gate_hasher(out, data, "sets", generations).passed
         generation = steps.export_hasher(out, data, generations)

@@ -5,7 +5,7 @@ import pytest
 from taxohash.datasets import Dataset
 from taxohash.evaluation.run import evaluate_run
 from taxohash.training.run import Run, train
-from tests.support.miniature import CONFIG, make_dataset
+from tests.support.miniature import HASHER, make_dataset
 
 
 @pytest.fixture(scope="session")
@@ -15,6 +15,6 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 
 @pytest.fixture(scope="session")
 def run(data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    made = train(data.folder, tmp_path_factory.mktemp("run"), bits=16, training=CONFIG)
+    made = train(data.folder, tmp_path_factory.mktemp("run"), HASHER)
     evaluate_run(made.folder)
     return made

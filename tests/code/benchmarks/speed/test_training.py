@@ -37,4 +37,4 @@ def test_json_has_what_was_asked_and_found() -> None:
 def test_a_bad_option_is_one_line() -> None:
     done = CliRunner().invoke(app, [*TINY, "--precision", "int8"])
     assert isinstance(done.exception, TaxohashError)
-    assert "precision = 'int8': use one of auto, float32, bfloat16" in str(done.exception)
+    assert 'precision = "int8": give one of auto, float32, bfloat16' in str(done.exception)

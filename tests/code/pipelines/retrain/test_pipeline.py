@@ -7,9 +7,10 @@ import pytest
 import yaml
 
 from pipelines.retrain import pipeline
-from taxohash.training.config import TrainingConfig
+from taxohash.runtime.configuration import parse
+from taxohash.training.config import HasherConfig
 
-STEPS = {"check-data", "train", "evaluate", "gate"}
+STEPS = {"check-config", "check-data", "train", "evaluate", "gate"}
 PUBLISHING = {"export", "index", "publish"}
 
 
@@ -28,11 +29,13 @@ def test_the_golden_is_up_to_date(compiled: Path) -> None:
     assert compiled.read_text() == pipeline.COMPILED.read_text(), "renew it: python -m pipelines.retrain"
 
 
-def test_data_seed_and_image_are_parameters(documents: tuple[dict[str, Any], dict[str, Any]]) -> None:
+def test_data_configuration_and_image_are_parameters(
+    documents: tuple[dict[str, Any], dict[str, Any]],
+) -> None:
     parameters = documents[0]["root"]["inputDefinitions"]["parameters"]
-    assert {"dataset_md5", "seed", "image"} <= set(parameters)
+    assert set(parameters) == {"dataset_md5", "config", "image", "data", "work", "generations", "collection"}
     assert "isOptional" not in parameters["dataset_md5"]
-    assert parameters["epochs"]["defaultValue"] == TrainingConfig.epochs
+    assert parse(HasherConfig, parameters["config"]["defaultValue"]) == HasherConfig()
     assert not any("redis" in name or "password" in name for name in parameters)
 
 
@@ -55,9 +58,16 @@ def test_steps_that_look_outside_are_never_cached(documents: tuple[dict[str, Any
         for name, task in dag["tasks"].items()
         if task.get("cachingOptions", {}).get("enableCache") and not name.startswith("condition")
     }
-    assert cached == {"check-data", "train", "evaluate"}
-    for name in cached:
+    assert cached == {"check-config", "check-data", "train", "evaluate"}
+    for name in cached - {"check-config"}:
         assert "dataset_md5" in spec["root"]["dag"]["tasks"][name]["inputs"]["parameters"]
+
+
+def test_training_sees_the_configuration_in_its_one_form(
+    documents: tuple[dict[str, Any], dict[str, Any]],
+) -> None:
+    inputs = documents[0]["root"]["dag"]["tasks"]["train"]["inputs"]["parameters"]
+    assert inputs["config"]["taskOutputParameter"]["producerTask"] == "check-config"
 
 
 def test_every_step_has_volume_and_secret(documents: tuple[dict[str, Any], dict[str, Any]]) -> None:

@@ -7,11 +7,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
-from taxohash.cli.main import parse_options
+from taxohash.cli.main import app
 from taxohash.datasets.named import NAMED
-from taxohash.errors import TaxohashError
 from taxohash.objectives import objectives
+from taxohash.runtime.flags import flags
+from taxohash.training.config import HasherConfig
+from tests.support.configurations import changed_values, nested, untrained
 from tests.support.miniature import make_dataset
 
 
@@ -27,15 +30,39 @@ def taxohash(*arguments: object, code: int = 0) -> "subprocess.CompletedProcess[
     return done
 
 
-def test_options_are_read_as_json_where_they_are_json() -> None:
-    found = parse_options(["vertex=0.5", "inverse_variances=[0.1, 0.2]", "tree=none", "sign=a=b"])
-    assert found == {"vertex": 0.5, "inverse_variances": [0.1, 0.2], "tree": "none", "sign": "a=b"}
+def test_every_field_of_the_configuration_reaches_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("taxohash.training.fit.fit", untrained)
+    make_dataset(tmp_path / "data", train=12, test=6)
+    wanted = changed_values()
+    (tmp_path / "some.json").write_text(json.dumps(nested({"training.lr": 0.5, "bits": wanted["bits"]})))
+    arguments = [
+        "train",
+        "--data",
+        tmp_path / "data",
+        "--out",
+        tmp_path / "run",
+        "--config",
+        tmp_path / "some.json",
+    ]
+    for flag in flags(HasherConfig):
+        value = wanted.get(flag.path)
+        if isinstance(value, dict):
+            arguments += [part for name in value for part in (flag.written, f"{name}={value[name]}")]
+        elif flag.path not in ("bits", "training.seed", ""):
+            arguments += [flag.written, value]
+    arguments += ["--set", f"training.seed={wanted['training.seed']}"]
+    done = CliRunner().invoke(app, list(map(str, arguments)), catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    recorded = json.loads((tmp_path / "run" / "config.json").read_text())["config"]
+    assert nested(wanted).items() <= recorded.items()
 
 
-@pytest.mark.parametrize("pair", ["vertex", "=1", ""])
-def test_an_option_without_name_or_value_is_refused(pair: str) -> None:
-    with pytest.raises(TaxohashError, match="write name=value"):
-        parse_options([pair])
+def test_help_lists_every_field(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = taxohash("train", "--help").stdout
+    assert all(flag.written in said for flag in flags(HasherConfig))
+    assert "passes over the training set (default 7)" in said
 
 
 def test_help_names_what_can_be_prepared() -> None:
@@ -90,6 +117,18 @@ WRONG = {
     "unknown precision": (
         ("train", "--data", "{tmp}/data", "--out", "{tmp}/run", "--precision", "int8"),
         "bfloat16",
+    ),
+    "half an epoch": (
+        ("train", "--data", "{tmp}/data", "--out", "{tmp}/run", "--epochs", "2.5"),
+        "training.epochs = 2.5: give a whole number",
+    ),
+    "unknown field": (
+        ("train", "--data", "{tmp}/data", "--out", "{tmp}/run", "--set", "training.warmth=1"),
+        "training.warmth is not known",
+    ),
+    "no configuration": (
+        ("train", "--data", "{tmp}/data", "--out", "{tmp}/run", "--config", "{tmp}/none.json"),
+        "{tmp}/none.json",
     ),
     "unknown network": (
         ("train", "--data", "{tmp}/data", "--out", "{tmp}/run", "--network", "huge"),

@@ -1,7 +1,6 @@
 """Evaluating a run: rankings among themselves, other trees, what is refused."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +11,13 @@ from taxohash.evaluation.report.read import read_report
 from taxohash.evaluation.run import evaluate_run
 from taxohash.networks.hashing import encode_pixels
 from taxohash.protocols import evaluate
+from taxohash.runtime.configuration import replaced
 from taxohash.taxonomy import Taxonomy
 from taxohash.training.run import Run, train
-from tests.support.miniature import CONFIG, make_dataset
+from tests.support.miniature import HASHER, make_dataset
 from tests.support.toy_objectives import registered
+
+UNLABELLED = replaced(HASHER, {"objective.name": "toy-unlabelled"})
 
 
 def test_it_learns_the_hierarchy(run: Run) -> None:
@@ -36,7 +38,7 @@ def test_queries_ranked_among_themselves_and_graded_by_another_tree(tmp_path: Pa
     other = Taxonomy("other", tuple(("light" if name > "c" else "dark", name) for name in reversed(names)))
     other.save(tmp_path / "other.json")
     data = make_dataset(tmp_path / "data", taxonomy=own)
-    run = train(data.folder, tmp_path / "run", bits=16, training=CONFIG)
+    run = train(data.folder, tmp_path / "run", HASHER)
     report = evaluate_run(run.folder, protocol="barz", graded_by=tmp_path / "other.json")
     assert report.counts == {"queries": 48, "database": 47, "bits": 16}
     told = read_report(run.folder)["provenance"]
@@ -59,9 +61,8 @@ def of_sets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     """A run that learned nothing of images alone, on a set whose images have sets of labels."""
     folder = tmp_path_factory.mktemp("sets")
     data = make_dataset(folder / "data", 64, 32, known="labels", asked="labels")
-    config = replace(CONFIG, epochs=1)
     with registered():
-        yield train(data.folder, folder / "run", objective="toy-unlabelled", bits=16, training=config)
+        yield train(data.folder, folder / "run", replaced(UNLABELLED, {"training.epochs": 1}))
 
 
 def test_label_sets_are_graded_by_the_labels_shared(of_sets: Run) -> None:
@@ -91,7 +92,7 @@ def test_a_protocol_that_grades_no_sets_says_which_do(of_sets: Run) -> None:
 def test_where_either_split_has_sets_both_are_graded_by_sets(of_sets: Run, tmp_path: Path) -> None:
     data = make_dataset(tmp_path / "data", 64, 32, known="labels", asked="label")
     with registered():
-        made = train(data.folder, tmp_path / "run", objective="toy-unlabelled", bits=16, training=CONFIG)
+        made = train(data.folder, tmp_path / "run", UNLABELLED)
     with pytest.raises(TaxohashError, match="'hierarchical' grades one label an item, not label sets"):
         evaluate_run(made.folder)
     assert evaluate_run(made.folder, protocol="multilabel").counts["queries"] == 32
@@ -103,7 +104,7 @@ def test_images_without_labels_cannot_be_graded(tmp_path: Path) -> None:
     with registered():
         for known in (data, blind):
             out = tmp_path / f"run-{known.folder.name}"
-            train(known.folder, out, objective="toy-unlabelled", bits=16, training=CONFIG)
+            train(known.folder, out, UNLABELLED)
     for run, split in (("run-data", "train"), ("run-blind", "test")):
         with pytest.raises(TaxohashError, match=f"split {split} of .* has no labels to grade answers by"):
             evaluate_run(tmp_path / run)

@@ -12,7 +12,7 @@ from taxohash.images import Preprocessing
 from taxohash.networks import efficientnet
 from taxohash.networks.backbones import find_backbone
 from taxohash.networks.hashing import network
-from taxohash.training.config import TrainingConfig
+from taxohash.training.config import HasherConfig, NetworkConfig, TrainingConfig
 from taxohash.training.run import Run, train
 from tests.support.miniature import make_dataset
 
@@ -70,11 +70,16 @@ def test_a_pretrained_network_takes_grey_pictures_as_rgb(tmp_path: Path) -> None
     run = train(
         data.folder,
         tmp_path / "run",
-        bits=16,
-        backbone="efficientnet_lite0",
-        training=TrainingConfig(epochs=1, batch=6),
+        HasherConfig(
+            bits=16,
+            network=NetworkConfig(name="efficientnet_lite0"),
+            training=TrainingConfig(epochs=1, batch=6),
+        ),
     )
-    assert (run.config.size, run.config.channels) == (64, 3)  # pictures of 16 px, the network's least is 64
+    assert (run.config.network.size, run.config.channels) == (
+        64,
+        3,
+    )  # pictures of 16 px, the network's least is 64
     made = Run.open(run.folder).network()
     pixels = Dataset.open(data.folder).pixels("test", made.preprocessing)
     assert made(torch.from_numpy(pixels)).shape == (6, 16)

@@ -1,7 +1,7 @@
 """What is known of images, by rows; and toys of every kind that learn, are evaluated, exported and catalogued."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -20,9 +20,10 @@ from taxohash.generation.manifest import Generation
 from taxohash.objectives import objectives, register
 from taxohash.objectives.supervision import Labels, LabelSets, Pairs, Supervision, Triplets, Unlabelled
 from taxohash.release.export import export
+from taxohash.runtime.configuration import replaced
 from taxohash.training.checkpoint import read_weights
 from taxohash.training.run import Run, train
-from tests.support.miniature import CONFIG, SETS, make_dataset
+from tests.support.miniature import HASHER, SETS, make_dataset
 from tests.support.toy_objectives import SharedLabels, WithHead, registered
 
 BITS = 16
@@ -101,12 +102,9 @@ def case(request: pytest.FixtureRequest) -> Case:
 def trained(case: Case, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Dataset, Run]]:
     folder = tmp_path_factory.mktemp(case.objective)
     data = make_dataset(folder / "data", known=case.known, asked=case.asked)
-    config = replace(CONFIG, augment=case.augment)
+    chosen = {"objective.name": case.objective, "bits": BITS, "training.augment": case.augment}
     with registered():
-        yield (
-            data,
-            train(data.folder, folder / "run", objective=case.objective, bits=BITS, training=config),
-        )
+        yield data, train(data.folder, folder / "run", replaced(HASHER, chosen))
 
 
 def test_it_learns_is_exported_and_catalogued(
@@ -145,7 +143,7 @@ def test_what_only_training_needs_is_not_kept(trained: tuple[Dataset, Run]) -> N
 def test_the_end_of_an_epoch_sees_every_image_once(trained: tuple[Dataset, Run], case: Case) -> None:
     data, run = trained
     if case.objective == "toy-unlabelled":
-        assert run.trained(data)[1].get_buffer("seen") == CONFIG.epochs * data.count("train")
+        assert run.trained(data)[1].get_buffer("seen") == HASHER.training.epochs * data.count("train")
 
 
 def test_the_miniature_sets_are_what_their_chance_says() -> None:

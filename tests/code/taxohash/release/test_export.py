@@ -1,6 +1,5 @@
 """From an evaluated run to a generation."""
 
-from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,8 +17,9 @@ from taxohash.generation.manifest import Generation
 from taxohash.networks.hashing import encode_pixels
 from taxohash.release.export import export
 from taxohash.release.onnx import check_equal
+from taxohash.runtime.configuration import replaced
 from taxohash.training.run import Run, train
-from tests.support.miniature import CONFIG
+from tests.support.miniature import HASHER
 
 
 def test_export_makes_a_generation_whose_codes_are_the_networks(
@@ -49,7 +49,7 @@ def test_export_makes_a_generation_whose_codes_are_the_networks(
 def test_a_network_whose_outputs_are_not_the_bits_is_exported_with_its_code_layer(
     data: Dataset, tmp_path: Path
 ) -> None:
-    run = train(data.folder, tmp_path / "run", objective="treecode", bits=20, training=CONFIG)
+    run = train(data.folder, tmp_path / "run", replaced(HASHER, {"objective.name": "treecode", "bits": 20}))
     assert evaluate_run(run.folder).metrics["mAP"] > 0.5
     folder = export(run.folder, tmp_path / "generations")
     hasher, network = Hasher(folder), run.network()
@@ -90,7 +90,7 @@ def test_an_export_that_disagrees_is_refused(run: Run, data: Dataset, tmp_path: 
 
 
 def test_export_wants_a_report(data: Dataset, tmp_path: Path) -> None:
-    made = train(data.folder, tmp_path / "run", bits=16, training=replace(CONFIG, epochs=1))
+    made = train(data.folder, tmp_path / "run", replaced(HASHER, {"training.epochs": 1}))
     with pytest.raises(TaxohashError, match="taxohash evaluate"):
         export(made.folder, tmp_path / "generations")
 

@@ -1,6 +1,7 @@
 """A run of a miniature set: complete, continued, refused."""
 
-from dataclasses import replace
+import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,12 @@ from taxohash.codes import pack
 from taxohash.datasets import Dataset
 from taxohash.errors import TaxohashError
 from taxohash.networks.hashing import encode_pixels
+from taxohash.objectives import config_of
+from taxohash.runtime.configuration import plain, replaced
 from taxohash.training.checkpoint import CHECKPOINT, save_checkpoint
-from taxohash.training.config import TrainingConfig
 from taxohash.training.fit import embed
 from taxohash.training.run import Run, train
-from tests.support.miniature import CONFIG
+from tests.support.miniature import HASHER
 
 
 def weights(run: Run) -> dict[str, torch.Tensor]:
@@ -32,7 +34,7 @@ def test_a_run_directory_is_complete(run: Run) -> None:
         "report.json",
         "report.html",
     }
-    assert len((run.folder / "log.jsonl").read_text().splitlines()) == CONFIG.epochs
+    assert len((run.folder / "log.jsonl").read_text().splitlines()) == HASHER.training.epochs
 
 
 def test_an_interrupted_run_ends_as_an_uninterrupted_one(
@@ -49,11 +51,11 @@ def test_an_interrupted_run_ends_as_an_uninterrupted_one(
 
     monkeypatch.setattr("taxohash.training.fit.save_checkpoint", save_and_stop)
     with pytest.raises(KeyboardInterrupt):
-        train(data.folder, tmp_path, bits=16, training=CONFIG)
+        train(data.folder, tmp_path, HASHER)
     assert (tmp_path / CHECKPOINT).exists()
     with pytest.raises(TaxohashError, match="was not finished"):
         Run.open(tmp_path)
-    continued = train(data.folder, tmp_path, bits=16, training=CONFIG)
+    continued = train(data.folder, tmp_path, HASHER)
     assert saved == 3
     for name, tensor in weights(run).items():
         assert torch.equal(tensor, weights(continued)[name]), name
@@ -64,70 +66,124 @@ def test_a_finished_run_is_not_trained_again(
     run: Run, data: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("taxohash.training.fit.fit", None)
-    assert train(data.folder, run.folder, bits=16, training=CONFIG).config == run.config
+    assert train(data.folder, run.folder, HASHER).config == run.config
 
 
 def test_seeds_differ(run: Run, data: Dataset, tmp_path: Path) -> None:
-    other = train(data.folder, tmp_path, bits=16, training=replace(CONFIG, seed=1, epochs=1))
+    other = train(data.folder, tmp_path, replaced(HASHER, {"training.seed": 1, "training.epochs": 1}))
     assert not torch.equal(weights(run)["hash.weight"], weights(other)["hash.weight"])
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("path", "value", "said"),
     [
-        ({"bits": 32}, "holds a run with bits = 16, not 32"),
-        ({"objective": "dcwh"}, "objective = shpdh"),
-        ({"training": replace(CONFIG, lr=0.5)}, "holds a run with training"),
-        ({"options": {"vertex": 0.2}}, "holds a run with options"),
+        ("bits", 32, "holds a run with bits = 16, not 32: choose another --out"),
+        ("objective.name", "dcwh", 'objective.name = "shpdh", not "dcwh"'),
+        ("objective.options.vertex", 0.2, "objective.options.vertex = 0.1, not 0.2"),
+        (
+            "objective.options.level_weights",
+            [1, 1, 1],
+            r"objective.options.level_weights = \[\], not \[1.0, 1.0, 1.0\]",
+        ),
+        ("training.lr", 0.5, "holds a run with training.lr = 0.1, not 0.5"),
+        ("network.size", 32, "network.size = 16, not 32"),
     ],
 )
 def test_another_configuration_needs_another_directory(
-    run: Run, data: Dataset, changed: dict[str, object], said: str
+    run: Run, data: Dataset, path: str, value: object, said: str
 ) -> None:
-    wanted: dict[str, object] = {"bits": 16, "training": CONFIG} | changed
     with pytest.raises(TaxohashError, match=said):
-        train(data.folder, run.folder, **wanted)  # type: ignore[arg-type]
+        train(data.folder, run.folder, replaced(HASHER, {path: value}))
+
+
+def test_defaults_written_out_change_nothing(run: Run, data: Dataset) -> None:
+    written = {
+        "objective.options": {"vertex": 0.1, "level_weights": []},
+        "network.size": 16,
+        "training.lr": 0.1,
+    }
+    assert train(data.folder, run.folder, replaced(HASHER, written)).config == run.config
+    assert Run.open(run.folder).config == run.config
+
+
+def test_the_run_records_its_whole_configuration(run: Run) -> None:
+    recorded = json.loads((run.folder / "config.json").read_text())["config"]
+    assert recorded["objective"]["options"] == config_of(run.trained(run.dataset())[1])
+    assert recorded["network"] == {"name": "small-resnet", "size": 16}
+    assert recorded["training"] == plain(HASHER.training)
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("recorded", "said"),
     [
-        ({"objective": "magic"}, "objective 'magic' is not known"),
-        ({"objective": "itq"}, "objective 'itq' trains no network with binary codes: use one of csq, "),
-        ({"objective": "hierarchy_embedding"}, "trains no network with binary codes"),
-        ({"options": {"magic": 1}}, "magic is not known"),
-        ({"options": {"vertex": "much"}}, 'vertex = "much"'),
-        ({"options": {"inverse_variances": [1.0]}}, "has 1 values but the taxonomy 'miniature' has 3 levels"),
-        ({"bits": 8}, "bits = 8"),
-        ({"bits": 512}, "bits = 512"),
-        ({"backbone": "huge"}, "network 'huge' is not known"),
-        ({"size": 500}, "takes images of 16 to 64 px, not 500"),
-        ({"split": "dev"}, "has no split 'dev'"),
+        (
+            {"objective": "shpdh", "options": {}, "bits": 16},
+            'objective = "shpdh": give an object with name, options',
+        ),
+        ({"bits": 16}, "network is missing"),
+        ([], "is no configuration"),
+    ],
+)
+def test_what_an_older_version_recorded_is_trained_again(
+    run: Run, data: Dataset, tmp_path: Path, recorded: object, said: str
+) -> None:
+    shutil.copytree(run.folder, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "config.json").write_text(json.dumps({"config": recorded, "provenance": {}}))
+    said = rf"{said}.*: train again into another directory"
+    with pytest.raises(TaxohashError, match=said):
+        Run.open(tmp_path)
+    with pytest.raises(TaxohashError, match=said):
+        train(data.folder, tmp_path, HASHER)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        ("objective.name", "magic", "objective 'magic' is not known"),
+        ("objective.name", "itq", "objective 'itq' trains no network with binary codes: use one of csq, "),
+        ("objective.name", "hierarchy_embedding", "trains no network with binary codes"),
+        (
+            "objective.options.magic",
+            1,
+            "objective 'shpdh': magic is not known: use one of inverse_variances, ",
+        ),
+        (
+            "objective.options.vertex",
+            "much",
+            "objective 'shpdh': vertex = \"much\": give a number of at least 0",
+        ),
+        (
+            "objective.options.inverse_variances",
+            [1.0],
+            "has 1 values but the taxonomy 'miniature' has 3 levels",
+        ),
+        ("network.name", "huge", "network 'huge' is not known"),
+        ("network.size", 500, "takes images of 16 to 64 px, not 500"),
     ],
 )
 def test_bad_configurations_are_one_line_and_leave_nothing(
-    data: Dataset, tmp_path: Path, options: dict[str, object], said: str
+    data: Dataset, tmp_path: Path, path: str, value: object, said: str
 ) -> None:
     with pytest.raises(TaxohashError, match=said):
-        train(data.folder, tmp_path / "run", **options)  # type: ignore[arg-type]
+        train(data.folder, tmp_path / "run", replaced(HASHER, {path: value}))
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("name", ["epochs", "batch", "lr"])
-def test_training_needs_positive_numbers(name: str) -> None:
-    with pytest.raises(TaxohashError, match=f"{name} = 0"):
-        TrainingConfig(**{name: 0})  # type: ignore[arg-type]
+def test_a_split_that_is_not_there_leaves_nothing(data: Dataset, tmp_path: Path) -> None:
+    with pytest.raises(TaxohashError, match="has no split 'dev'"):
+        train(data.folder, tmp_path / "run", HASHER, split="dev")
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_loss_that_is_not_finite_stops_with_a_remedy(data: Dataset, tmp_path: Path) -> None:
     with pytest.raises(TaxohashError, match="lower lr"):
-        train(data.folder, tmp_path, bits=16, training=TrainingConfig(epochs=2, lr=1e30, optimiser="sgd"))
+        train(data.folder, tmp_path, replaced(HASHER, {"training.lr": 1e30}))
 
 
 def test_a_damaged_checkpoint_says_what_to_do(data: Dataset, tmp_path: Path) -> None:
     (tmp_path / CHECKPOINT).write_bytes(b"no tensors")
     with pytest.raises(TaxohashError, match="delete it to start again"):
-        train(data.folder, tmp_path, bits=16, training=CONFIG)
+        train(data.folder, tmp_path, HASHER)
 
 
 def test_batched_encoding_is_encoding(run: Run, data: Dataset) -> None:

@@ -1,0 +1,59 @@
+"""What the runner on this machine hands to the pipeline."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.runners import local
+from taxohash.runtime.configuration import canonical, parse, plain, read
+from taxohash.training.config import HasherConfig
+from tests.support.configurations import changed_values, nested
+from tests.support.miniature import make_dataset
+
+
+@pytest.fixture
+def parameters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Filled with the pipeline's parameters when it would run; the data set lies in tmp_path."""
+    make_dataset(tmp_path / "data", train=6, test=6)
+    found: dict[str, Any] = {}
+    monkeypatch.setattr(local, "retrain", lambda **given: found.update(given))
+    monkeypatch.setattr("kfp.local.init", lambda **_: None)
+    return found
+
+
+def run(folder: Path, *arguments: str) -> int:
+    return local.main(["--data", str(folder / "data"), "--home", str(folder), *arguments])
+
+
+def test_the_configuration_is_one_parameter(tmp_path: Path, parameters: dict[str, Any]) -> None:
+    assert run(tmp_path) == 0
+    assert parameters["config"] == canonical(HasherConfig())
+    assert set(parameters) == {"dataset_md5", "config", "image", "data", "work", "generations", "collection"}
+
+
+def test_every_field_reaches_the_parameter(tmp_path: Path, parameters: dict[str, Any]) -> None:
+    wanted = changed_values()
+    (tmp_path / "config.json").write_text(json.dumps(nested(wanted)))
+    assert (
+        run(tmp_path, "--config", str(tmp_path / "config.json"), "--epochs", "5", "--set", "training.clip=2")
+        == 0
+    )
+    found = plain(parse(HasherConfig, parameters["config"]))
+    assert found == plain(read(HasherConfig, nested(wanted | {"training.epochs": 5, "training.clip": 2.0})))
+
+
+def test_equal_configurations_are_one_parameter(tmp_path: Path, parameters: dict[str, Any]) -> None:
+    run(tmp_path, "--lr", ".5", "--option", "vertex=1")
+    first = parameters["config"]
+    run(tmp_path, "--set", "objective.options.vertex=1", "--set", "training.lr=5e-1", "--seed", "0")
+    assert parameters["config"] == first
+
+
+def test_a_bad_configuration_is_one_line(
+    tmp_path: Path, parameters: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(tmp_path, "--epochs", "2.5") == 2
+    assert capsys.readouterr().out == "error: training.epochs = 2.5: give a whole number of at least 1\n"
+    assert not parameters
