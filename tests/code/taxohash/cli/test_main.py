@@ -1,7 +1,6 @@
 """The command as a user types it."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,20 +13,31 @@ from taxohash.datasets.named import NAMED
 from taxohash.objectives import objectives
 from taxohash.runtime.flags import flags
 from taxohash.training.config import HasherConfig
+from tests.support import command
 from tests.support.configurations import changed_values, nested, untrained
 from tests.support.miniature import make_dataset
 
 
-def taxohash(*arguments: object, code: int = 0) -> "subprocess.CompletedProcess[str]":
-    done = subprocess.run(
+@pytest.fixture(autouse=True)
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+
+
+def taxohash(*arguments: object, code: int = 0) -> command.Done:
+    done = command.run("taxohash.cli", *arguments)
+    assert done.returncode == code, done.stderr
+    return done
+
+
+def started(*arguments: object) -> str:
+    """What the command prints as a process of its own."""
+    return subprocess.run(
         [sys.executable, "-m", "taxohash.cli", *map(str, arguments)],
         capture_output=True,
         text=True,
         timeout=120,
-        env={**os.environ, "COLUMNS": "200"},
-    )
-    assert done.returncode == code, done.stderr
-    return done
+        check=True,
+    ).stdout
 
 
 def test_every_field_of_the_configuration_reaches_the_run(
@@ -73,10 +83,10 @@ def test_help_names_what_can_be_prepared() -> None:
 def test_from_data_to_generation(tmp_path: Path) -> None:
     data, run = tmp_path / "data", tmp_path / "run"
     make_dataset(data)
-    said = taxohash(
+    said = started(
         "train", "--data", data, "--out", run, "--bits", 16, "--epochs", 1, "--option", "vertex=0.2"
     )
-    assert "shpdh, 16 bits, 1 epochs" in said.stdout
+    assert "shpdh, 16 bits, 1 epochs" in said
     report = json.loads(taxohash("evaluate", run, "--json").stdout)
     assert set(report["headline"]) == {"mAP", "mAHP", "nDCG"}
     assert (run / "report.html").is_file()
@@ -85,7 +95,7 @@ def test_from_data_to_generation(tmp_path: Path) -> None:
     assert manifest["objective"]["config"]["vertex"] == 0.2
     picture = tmp_path / "picture.png"
     picture.write_bytes(next(iter(_images(data))))
-    by_run, by_generation = (taxohash("encode", source, picture).stdout for source in (run, folder))
+    by_run, by_generation = taxohash("encode", run, picture).stdout, started("encode", folder, picture)
     assert by_run == by_generation
     code, name = by_run.split()
     assert len(bytes.fromhex(code)) == 2
