@@ -4,7 +4,7 @@ import io
 import time
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
 import numpy as np
@@ -19,9 +19,11 @@ from services.retrieval.uploads import Search
 from taxohash.errors import TaxohashError
 from taxohash.generation.hasher import Hasher
 from taxohash.generation.manifest import Generation
-from taxohash.hamming import HammingIndex, Selection
 from taxohash.images import decode, to_array
 from taxohash.taxonomy import Taxonomy
+
+if TYPE_CHECKING:
+    from taxohash.hamming import Selection
 
 _PREPARED = 256  # selections of taxonomy nodes kept, a byte an item each
 
@@ -35,6 +37,8 @@ class Engine:
         Raises:
             TaxohashError: the codes are of another generation.
         """
+        from taxohash.hamming import HammingIndex  # numba, which takes longer to import than all the rest
+
         refuse_mismatch(hasher.generation, snapshot.generation, "the snapshot")
         self.generation = hasher.generation
         self.taxonomy = hasher.taxonomy
@@ -142,7 +146,7 @@ class Engine:
             "thumbnail": f"/v1/items/{quote(item, safe='')}/thumbnail",
         }
 
-    def _allowed(self, within: str | None) -> Selection | None:
+    def _allowed(self, within: str | None) -> "Selection | None":
         if within is None:
             return None
         try:
@@ -150,7 +154,7 @@ class Engine:
         except TaxohashError as error:
             raise RefusedError(400, "parameter", str(error)) from None
 
-    def _select(self, node: str) -> Selection:
+    def _select(self, node: str) -> "Selection":
         below = np.zeros(len(self), np.bool_)
         below[self._labels.owners[np.isin(self._labels.flat, self.taxonomy.subtree(node))]] = True
         return self._index.select(below)

@@ -1,0 +1,68 @@
+"""What a process imports before it does anything: counted, never timed."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+# `torch` takes two seconds to import, `bentoml` and `kfp` one, each of the others a tenth of one or more.
+HEAVY = {
+    "bentoml", "dvc", "kfp", "matplotlib", "numba", "onnx", "onnxruntime", "pandas", "pyarrow", "redis", "scipy", "torch",
+}  # fmt: skip
+NEEDED: dict[str, set[str]] = {
+    "taxohash.cli.main": set(),
+    "taxohash.training.config": set(),
+    "taxohash.training.run": {"pyarrow"},
+    "services.processes": set(),
+    "services.metrics": set(),
+    "services.codestore": {"redis"},
+    "services.retrieval.settings": set(),
+    "services.retrieval.app": {"onnxruntime", "redis"},
+    "services.retrieval.bento.build": set(),
+    "services.retrieval.bento.serve": set(),
+    "services.retrieval.bento.service": {"bentoml", "onnxruntime", "redis"},
+    "pipelines.data": {"pyarrow"},
+    "pipelines.shared.step": {"redis"},
+    "pipelines.shared.items": {"pyarrow", "redis"},
+    "pipelines.retrain.steps": {"onnxruntime", "pyarrow", "redis"},
+    "pipelines.retrain.pipeline": {"kfp"},
+    "pipelines.runners.local": {"kfp", "pyarrow"},
+    "pipelines.demo.main": {"pyarrow", "redis"},
+}
+# Forks a process a line, so that Python itself starts once.
+FORKING = """
+import importlib, json, os, sys
+sys.path.insert(0, sys.argv[1])
+for line in sys.stdin:
+    if os.fork() == 0:
+        importlib.import_module(line.strip())
+        print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
+        sys.stdout.flush()
+        os._exit(0)
+    os.wait()
+"""
+
+
+@pytest.fixture(scope="module")
+def imported() -> dict[str, set[str]]:
+    """Packages that a new process has imported with each module."""
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", FORKING, str(root)],
+        input="\n".join(NEEDED),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    assert not done.stderr
+    return dict(zip(NEEDED, (set(json.loads(line)) for line in done.stdout.splitlines()), strict=True))
+
+
+@pytest.mark.parametrize("module", NEEDED)
+def test_a_module_imports_what_it_needs_and_nothing_heavy_besides(
+    imported: dict[str, set[str]], module: str
+) -> None:
+    assert imported[module] & HEAVY <= NEEDED[module]
