@@ -3,12 +3,16 @@ PYTHON_IN := .venv/bin/python
 SOURCES := taxohash pipelines services benchmarks tests
 JOBS ?= 2
 ARGS ?=
+PYTEST = OMP_NUM_THREADS=1 $(PYTHON_IN) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
+# Where the environment forbids to keep bytecode, each of the many processes that demo and tests start would compile
+# all it imports: half of the suite's time.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help install data demo test lint format lock clean
+.PHONY: help install data demo test test-all lint format lock clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
 install: ## make .venv with everything a developer needs
 	@sh scripts/install
@@ -19,9 +23,14 @@ data: install ## put the data set named by data.dvc into data/
 demo: install ## train, gate, publish and serve on real images (ONCE=1: answer one search and stop)
 	@$(PYTHON_IN) -m pipelines.demo $(if $(ONCE),--once)
 
-test: install ## the whole test suite (ARGS="-k name" for a part, JOBS=1 for one process)
+test: install ## the tests but the slow ones (ARGS="-k name" for a part, JOBS=1 for one process)
 	@sh scripts/browser
-	@OMP_NUM_THREADS=1 $(PYTHON_IN) -m pytest -n $(JOBS) --dist loadfile $(ARGS)
+	@$(PYTEST) -m "not slow" $(ARGS)
+
+test-all: install ## every test, and what they cover against its floor
+	@sh scripts/browser
+	@$(PYTEST) --cov --cov-report= --cov-fail-under=0
+	@sh scripts/coverage
 
 lint: install ## ruff, its formatter, mypy --strict, and who may import whom
 	@$(PYTHON_IN) -m ruff check .
@@ -39,5 +48,5 @@ lock: install ## write the versions in .venv to constraints.txt
 
 clean: ## remove what was made, environment and data included
 	rm -rf .venv .cache .demo data runs generations local_outputs build dist *.egg-info
-	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

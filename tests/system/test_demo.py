@@ -1,44 +1,44 @@
-"""The demo as a user runs it, on a miniature set: once, again, and until Ctrl-C."""
+"""The demo as a user runs it, on a miniature set: once, and again until Ctrl-C."""
 
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from taxohash.client import search
 from tests.support.miniature import TAXONOMY, make_dataset
 
 pytestmark = pytest.mark.system
 
 
-def start(home: Path, *options: str) -> "subprocess.Popen[str]":
+@contextmanager
+def start(home: Path, *options: str) -> Iterator["subprocess.Popen[str]"]:
+    """The demo as a process; a test that fails ends it as `kill` does."""
     data = home.parent / "data"
     if not data.exists():
         make_dataset(data, train=1800)
-    command = [
-        sys.executable,
-        "-m",
-        "pipelines.demo",
-        "--data",
-        str(data),
-        "--home",
-        str(home),
-        "--epochs",
-        "4",
-    ]
-    return subprocess.Popen(
-        [*command, *options],
+    command = [sys.executable, "-m", "pipelines.demo", "--data", str(data), "--home", str(home)]
+    with subprocess.Popen(
+        [*command, "--epochs", "4", *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         start_new_session=True,
-    )
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()
 
 
 def left_running(home: Path) -> list[str]:
@@ -67,8 +67,13 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("demo") / "home"
 
 
-def test_once_and_again(home: Path) -> None:
-    first = once(home)
+@pytest.fixture(scope="module")
+def first(home: Path) -> dict[str, Any]:
+    """What the first run prints."""
+    return once(home)
+
+
+def test_once(home: Path, first: dict[str, Any]) -> None:
     assert first["codes"] == 1800
     assert first["answer"]["generation"] == first["generation"]
     assert len(first["answer"]["results"]) == 10
@@ -81,51 +86,58 @@ def test_once_and_again(home: Path) -> None:
     )
     assert not left_running(home)
 
-    again = once(home)
-    assert again["generation"] == first["generation"]
-    assert again["answer"]["results"] == first["answer"]["results"]
-    assert again["seconds"]["train"] == 0 == again["seconds"]["evaluate"]
-    assert not left_running(home)
+
+def test_again_it_serves_the_same_until_ctrl_c(home: Path, first: dict[str, Any]) -> None:
+    with start(home, "--port", "0") as process:
+        said = told_until("open http://127.0.0.1:", process)
+        assert {"train: 0.0 s (cached)", "evaluate: 0.0 s (cached)"} <= set(said)
+        _, url, *_ = said[-1].split()
+        answer = search(url, home / "query.png", k=10)
+        assert answer["generation"] == first["generation"]
+        assert answer["results"] == first["answer"]["results"]
+        interrupt(process, home)
 
 
 def test_ctrl_c_while_it_trains_leaves_nothing_behind(tmp_path: Path) -> None:
-    interrupt_after("check-data: ", tmp_path / "home")
-
-
-def test_ctrl_c_while_it_serves_leaves_nothing_behind(home: Path) -> None:
-    interrupt_after("open http://127.0.0.1:", home)
-
-
-def interrupt_after(marker: str, home: Path) -> None:
+    home = tmp_path / "home"
     with start(home, "--port", "0") as process:
-        assert process.stderr is not None
-        for line in process.stderr:
-            if marker in line:
-                break
-        else:
-            pytest.fail("the demo ended by itself")
-        time.sleep(0.5)
-        os.kill(process.pid, signal.SIGINT)
-        rest = process.stderr.read()
-        assert process.wait(timeout=100) == 0, rest
+        told_until("check-data: ", process)
+        interrupt(process, home)
+
+
+def told_until(marker: str, process: "subprocess.Popen[str]") -> list[str]:
+    """The lines a demo says up to the one that holds the marker."""
+    said = []
+    assert process.stderr is not None
+    for line in process.stderr:
+        said.append(line.strip())
+        if marker in line:
+            return said
+    pytest.fail("the demo ended by itself")
+
+
+def interrupt(process: "subprocess.Popen[str]", home: Path) -> None:
+    """Press Ctrl-C, and find nothing left."""
+    time.sleep(0.5)
+    os.kill(process.pid, signal.SIGINT)
+    assert process.stderr is not None
+    rest = process.stderr.read()
+    assert process.wait(timeout=100) == 0, rest
     assert "stopped; the next run goes on from here" in rest
     assert "Traceback" not in rest
     assert not left_running(home)
     assert not list(home.rglob("*.sock"))
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("first")
 def test_a_taken_port_is_one_line(home: Path) -> None:
-    import socket
-
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        with start(home, "--port", str(taken.getsockname()[1])) as process:
+        port = taken.getsockname()[1]
+        with start(home, "--port", str(port)) as process:
             _, err = process.communicate(timeout=400)
     assert process.returncode == 2
-    assert f"port {taken_port(err)}" in err.splitlines()[-1]
+    assert f"port {port} cannot be used" in err.splitlines()[-1]
     assert not left_running(home)
-
-
-def taken_port(err: str) -> str:
-    return err.splitlines()[-1].split("port ")[1].split()[0]
