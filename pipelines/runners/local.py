@@ -29,6 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     try:
         home = writable(given.home.resolve())
+        config = canonical(flags.chosen(HasherConfig, vars(given)))
     except TaxohashError as error:
         print(f"error: {error}")
         return 2
@@ -43,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         retrain(
             dataset_md5=directory_md5(given.data),
-            config=canonical(flags.chosen(HasherConfig, vars(given))),
+            config=config,
             image=f"local/python:{steps_digest()[:12]}",
             data=str(given.data.resolve()),
             work=str(home),
