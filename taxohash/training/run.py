@@ -132,9 +132,9 @@ class Run:
             raise TaxohashError(f"weights {file} hold no hash layer: train again")
         made = _network(config, len(stored["network.hash.bias"]))
         load_part(file, stored, "network", made)
-        kind, options = objectives.objective(config.objective.name), config.objective.options
-        configured = objectives.configured(config.objective.name, options)
-        made.code = kind.code_layer(state_of("objective", stored), configured)
+        kind = objectives.objective(config.objective.name)
+        options = objectives.configured(config.objective.name, config.objective.options)
+        made.code = kind.code_layer(state_of("objective", stored), options)
         return made.eval()
 
 
@@ -177,16 +177,18 @@ def _network(
 ) -> "HashingNetwork":
     from taxohash.networks.hashing import network
 
-    return network(config.network.name, outputs, config.network.size, config.channels, pretrained, heads)
+    name, size = config.network.name, config.network.size
+    return network(name, outputs, size, config.channels, pretrained, heads)
 
 
 def _objective(config: RunConfig, dataset: Dataset) -> "AnyObjective":
     from taxohash import objectives
     from taxohash.training.supervise import supervision
 
-    known = supervision(objectives.objective(config.objective.name), dataset, config.split)
+    name = config.objective.name
+    known = supervision(objectives.objective(name), dataset, config.split)
     setting = objectives.Setting(config.bits, dataset.taxonomy, known)
-    return objectives.build(config.objective.name, setting, config.objective.options)
+    return objectives.build(name, setting, config.objective.options)
 
 
 def _claim(folder: Path, config: RunConfig) -> None:

@@ -51,10 +51,10 @@ def trained(data: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Callable
         where, own = folder / f"{objective}-{epochs}-{shuffled}", data
         if shuffled:
             own = make_dataset(folder / f"data-{objective}", taxonomy=SHUFFLED)
-        hasher = HasherConfig(
+        config = HasherConfig(
             objective=ObjectiveConfig(name=objective), bits=BITS, training=replace(TRAINING, epochs=epochs)
         )
-        run = train(own.folder, where, hasher)
+        run = train(own.folder, where, config)
         report = evaluate_run(run.folder, graded_by=tree_file(folder, data))
         return Trained(run.network(), report.headline)
 

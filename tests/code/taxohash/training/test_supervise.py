@@ -12,10 +12,10 @@ from taxohash.datasets.layout import LabelColumn
 from taxohash.errors import TaxohashError
 from taxohash.objectives import objective
 from taxohash.objectives.supervision import Labels, LabelSets, Unlabelled
-from taxohash.training.config import HasherConfig, ObjectiveConfig
+from taxohash.runtime.configuration import replaced
 from taxohash.training.run import train
 from taxohash.training.supervise import supervision
-from tests.support.miniature import make_dataset
+from tests.support.miniature import HASHER, make_dataset
 from tests.support.toy_objectives import GivenPairs, SharedLabels, TwoViews, registered
 
 KNOWN: tuple[LabelColumn | None, ...] = ("label", "labels", None)
@@ -79,7 +79,7 @@ def test_what_does_not_fit_is_one_line_and_leaves_nothing(
     sets: dict[LabelColumn | None, Dataset], tmp_path: Path, name: str, known: LabelColumn | None, said: str
 ) -> None:
     with pytest.raises(TaxohashError, match=said) as refused:
-        train(sets[known].folder, tmp_path / "run", HasherConfig(objective=ObjectiveConfig(name=name)))
+        train(sets[known].folder, tmp_path / "run", replaced(HASHER, {"objective.name": name}))
     assert "\n" not in str(refused.value)
     assert not (tmp_path / "run").exists()
 
@@ -87,7 +87,6 @@ def test_what_does_not_fit_is_one_line_and_leaves_nothing(
 def test_views_that_would_be_alike_are_refused_before_anything_is_made(
     sets: dict[LabelColumn | None, Dataset], tmp_path: Path
 ) -> None:
-    hasher = HasherConfig(objective=ObjectiveConfig(name=TwoViews.name))
     with pytest.raises(TaxohashError, match="compares 2 views of an image, which augment = 'none' leaves"):
-        train(sets["label"].folder, tmp_path / "run", hasher)
+        train(sets["label"].folder, tmp_path / "run", replaced(HASHER, {"objective.name": TwoViews.name}))
     assert not (tmp_path / "run").exists()
