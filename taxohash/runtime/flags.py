@@ -77,15 +77,15 @@ def chosen(kind: type[T], given: Mapping[str, Any]) -> T:
         value = given.get(flag.name)
         if flag.repeated:
             above = f"{flag.path}." if flag.path else ""
-            settings |= {above + name: found for name, found in assignments(value or ()).items()}
+            settings |= {above + name: found for name, found in assignments(flag, value or ()).items()}
         elif flag.path and value is not None:
             settings[flag.path] = meaning(value)
     config = read(kind, read_json(Path(file), "give a file with a configuration")) if file else kind()
     return replaced(config, settings)
 
 
-def assignments(pairs: Iterable[str]) -> dict[str, Any]:
-    """The meaning of NAME=VALUE pairs, by name.
+def assignments(flag: Flag, pairs: Iterable[str]) -> dict[str, Any]:
+    """The meaning of a repeated flag's NAME=VALUE pairs, by name.
 
     Raises:
         TaxohashError: a pair without a name or `=`.
@@ -94,7 +94,7 @@ def assignments(pairs: Iterable[str]) -> dict[str, Any]:
     for pair in pairs:
         name, equals, text = pair.partition("=")
         if not equals or not name:
-            raise TaxohashError(f"option {pair!r}: write name=value, such as vertex=0.1")
+            raise TaxohashError(f"{flag.written} {pair!r}: write it as {flag.metavar}")
         found[name] = meaning(text)
     return found
 

@@ -9,7 +9,7 @@ import pytest
 
 from taxohash.errors import TaxohashError
 from taxohash.runtime.configuration import canonical, flat, plain, read, replaced
-from taxohash.runtime.flags import add_flags, assignments, chosen, explanations, flags, meaning
+from taxohash.runtime.flags import SET, add_flags, assignments, chosen, explanations, flags, meaning
 from taxohash.training.config import HasherConfig, TrainingConfig
 from tests.support.configurations import changed_values, nested
 
@@ -86,8 +86,8 @@ def test_what_is_more_particular_wins(tmp_path: Path) -> None:
         (["--lr", "nan"], "training.lr = NaN: give a number above 0"),
         (["--augment", "mixup"], 'training.augment = "mixup": give one of none, crop, crop-flip'),
         (["--set", "training.warmth=1"], "training.warmth is not known: use one of "),
-        (["--set", "training"], "option 'training': write name=value"),
-        (["--option", "=1"], "option '=1': write name=value"),
+        (["--set", "training"], "--set 'training': write it as PATH=VALUE"),
+        (["--option", "=1"], "--option '=1': write it as NAME=VALUE"),
         (["--config", "{tmp}/none.json"], "none.json cannot be read"),
         (["--config", "{tmp}/list.json"], r"\[\] is no configuration"),
     ],
@@ -113,7 +113,7 @@ def test_what_is_wrong_is_one_line(arguments: list[str], said: str, tmp_path: Pa
 )
 def test_texts_are_read_as_json_where_they_are_json(text: str, value: Any) -> None:
     assert meaning(text) == value
-    assert assignments([f"name={text}"]) == {"name": value}
+    assert assignments(SET, [f"name={text}"]) == {"name": value}
 
 
 def test_help_is_what_the_docstring_says() -> None:
