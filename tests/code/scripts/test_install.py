@@ -101,7 +101,8 @@ def test_another_python_is_named(project: Path) -> None:
 
 
 def test_ctrl_c_stops_it_and_the_next_call_goes_on(project: Path) -> None:
-    (project / "pip").write_text("touch started; sleep 60")
+    # A shell that waits for `touch` would take no notice of what ends neither of them.
+    (project / "pip").write_text("touch started & exec sleep 60")
     process = subprocess.Popen(
         ["sh", "scripts/install"],
         cwd=project,
