@@ -77,11 +77,6 @@ def height_similarity(taxonomy: Taxonomy) -> Floats:
     return by_height(taxonomy).square()
 
 
-def wup_similarity(taxonomy: Taxonomy) -> Floats:
-    """`by_wup` of all pairs, float64[labels, labels]."""
-    return by_wup(taxonomy).square()
-
-
 def levels_by_height(taxonomy: Taxonomy) -> Taxonomy:
     """The tree with a level for each height: short paths are completed where they are near the root.
 

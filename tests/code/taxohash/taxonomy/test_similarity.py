@@ -12,7 +12,6 @@ from taxohash.taxonomy.similarity import (
     by_wup,
     height_similarity,
     levels_by_height,
-    wup_similarity,
 )
 from tests.code.taxohash.taxonomy.test_tree import paths
 
@@ -30,7 +29,7 @@ def test_height_similarity() -> None:
     np.testing.assert_allclose(height_similarity(RAGGED), expected)
 
 
-def test_wup_similarity() -> None:
+def test_wu_and_palmers_similarity() -> None:
     # Depths: root 1, a and d 2, b and c 3, c1 and c2 4.
     expected = [
         [1, 4 / 7, 4 / 7, 2 / 5],
@@ -38,7 +37,7 @@ def test_wup_similarity() -> None:
         [4 / 7, 6 / 8, 1, 2 / 6],
         [2 / 5, 2 / 6, 2 / 6, 1],
     ]
-    np.testing.assert_allclose(wup_similarity(RAGGED), expected)
+    np.testing.assert_allclose(by_wup(RAGGED).square(), expected)
 
 
 def test_a_level_for_each_height() -> None:
@@ -74,7 +73,7 @@ def test_similarities_by_definition(found: list[tuple[str, ...]]) -> None:
             shared = common(a, b)
             height = max(len(path) - shared for path in found if path[:shared] == a[:shared])
             assert height_similarity(tree)[i, j] == 1.0 - height / tree.depth
-            assert wup_similarity(tree)[i, j] == 2.0 * (shared + 1) / (len(a) + 1 + len(b) + 1)
+            assert by_wup(tree).square()[i, j] == 2.0 * (shared + 1) / (len(a) + 1 + len(b) + 1)
 
 
 @given(paths)
