@@ -3,37 +3,57 @@
 import itertools
 import os
 import threading
+import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
 from taxohash.errors import TaxohashError
-from taxohash.hamming.arrange import make_layout, restore
+from taxohash.hamming.arrange import kept, make_layout, restore, restore_flat
 from taxohash.hamming.centres import NO_MASK, NO_ROWS
 from taxohash.hamming.kernels import flat
 from taxohash.hamming.kernels.conventions import EMPTY, LOW, SHIFT
 from taxohash.hamming.kernels.intrinsics import CODES
 from taxohash.hamming.layouts import Bitmap, Flat, Keys, Layout, Sliced, bring
 from taxohash.hamming.selection import Selection
-from taxohash.hamming.storage import read_arrays, write_arrays
-from taxohash.hamming.versions import Version, append, fresh, merged, rearrange, rebase, without
-from taxohash.hamming.words import Rows, Words, check_bits, check_rows, to_words
+from taxohash.hamming.storage import damaged, read_arrays, write_arrays
+from taxohash.hamming.versions import Version, append, check, fresh, merged, rearrange, rebase, without
+from taxohash.hamming.words import MAX_BITS, MIN_BITS, Rows, Words, check_bits, check_rows, to_words
+from taxohash.runtime.configuration import configuration, read
 
+MOST_ROWS = 2**32 - 1
+Number = Annotated[int, Field(ge=0, le=MOST_ROWS)]
 T = TypeVar("T")
 R = TypeVar("R")
 Distances = npt.NDArray[np.int32]
 
 LONG_K = 2048  # from here on distances are counted first and the k nearest collected and sorted
-MOST_ROWS = 2**32 - 1
 TAIL = (4096, 128)  # the tail may hold this many codes, or this fraction of the base
 DEAD = (4096, 4)  # removed codes that the base may hold, likewise
 SPLIT = 1 << 20  # codes from which several threads share one query
+
+
+@configuration
+class Header:
+    """What an index file says beside its arrays."""
+
+    bits: Annotated[int, Field(ge=MIN_BITS, le=MAX_BITS)]
+    layout: Literal["flat", "sliced", "rings"]
+    count: Number
+    dead: Number
+    removed: Number
+    end: Number
+    built: Number
+
+
+_indexes: "weakref.WeakSet[HammingIndex]" = weakref.WeakSet()
 
 
 class HammingIndex:
@@ -48,9 +68,13 @@ class HammingIndex:
         self.bits = bits
         self._version = version
         self._built = built  # codes at the last decision about the arrangement
+        self._last: dict[str, int | str] = {}
+        self._unlock()
+        _indexes.add(self)
+
+    def _unlock(self) -> None:
         self._lock = threading.Lock()  # held by whoever changes the index
         self._compacting = threading.Lock()  # held by whoever makes a new base
-        self._last: dict[str, int | str] = {}
 
     @classmethod
     def build(cls, codes: npt.ArrayLike, bits: int, centres: npt.ArrayLike | None = None) -> Self:
@@ -88,7 +112,7 @@ class HammingIndex:
         Raises:
             TaxohashError: a mask of another length, or rows out of range.
         """
-        return Selection(allowed, self._version.end)
+        return Selection(allowed, self._version.end, self)
 
     def search(
         self,
@@ -237,27 +261,34 @@ class HammingIndex:
             "bits": self.bits, "layout": version.base.layout, "count": len(version.base), "dead": version.dead,
             "removed": version.removed, "end": version.end, "built": self._built,
         }  # fmt: skip
-        arrays = {f"base_{name}": array for name, array in version.base.arrays().items()}
+        arrays = {f"base_{name}": array for name, array in kept(version.base).items()}
         arrays |= {f"tail_{name}": array for name, array in version.tail.arrays().items()}
         write_arrays(Path(path), header, {**arrays, "alive": version.alive})
 
     @classmethod
     def load(cls, path: str | Path, mmap: bool = True) -> Self:
-        """An index written by `save`. With `mmap` its codes are read from the file when first touched.
+        """An index written by `save`. With `mmap` its codes are views of the file, which processes share.
+
+        Bytes are compared with their checksums, and arrays with each other, so that no search goes astray in them.
 
         Raises:
-            TaxohashError: no such file, or not an index, or a truncated one.
+            TaxohashError: no such file, not an index, one of another version, or a truncated or damaged one.
         """
-        header, arrays = read_arrays(Path(path), mmap)
-        bits = header["bits"]
-        parts = {
+        file = Path(path)
+        data, arrays = read_arrays(file, mmap)
+        base = {
             name.removeprefix("base_"): array for name, array in arrays.items() if name.startswith("base_")
         }
-        base = restore(bits, header["layout"], header["count"], parts)
-        rows = arrays["tail_rows"]
-        tail = Flat(bits, arrays["tail_codes"], rows, rows.size)
-        version = Version(base, arrays["alive"], header["dead"], tail, header["removed"], header["end"])
-        return cls(bits, version, header["built"])
+        try:
+            header = read(Header, data)
+            bits, rows = header.bits, arrays["tail_rows"]
+            tail = restore_flat(bits, rows.size, {"codes": arrays["tail_codes"], "rows": rows})
+            made = restore(bits, header.layout, header.count, base)
+            version = Version(made, arrays["alive"], header.dead, tail, header.removed, header.end)
+            check(version)
+        except (TaxohashError, ValueError, KeyError) as error:
+            raise damaged(file, str(error)) from None
+        return cls(bits, version, header.built)
 
     def stats(self) -> dict[str, Any]:
         """Rows, bytes, the arrangement, and what the last search did.
@@ -274,9 +305,13 @@ class HammingIndex:
         }  # fmt: skip
 
     def _selection(self, allowed: "npt.ArrayLike | Selection | None", version: Version) -> Selection | None:
-        if allowed is None or isinstance(allowed, Selection):
+        if allowed is None:
+            return None
+        if isinstance(allowed, Selection):
+            if allowed.index is not self:
+                raise TaxohashError("the selection is of another index: make it with this one's select()")
             return allowed
-        return Selection(allowed, version.end, once=True)
+        return Selection(allowed, version.end, self, once=True)
 
     def _search_long(
         self, asked: Words, most: int, base: Layout, tail: Flat, mask: Bitmap, tail_mask: Bitmap
@@ -385,6 +420,16 @@ def _split(keys: Keys) -> tuple[Distances, Rows]:
 @cache
 def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="hamming")
+
+
+def _after_fork() -> None:
+    """In the child of a fork: no thread of the parent lives on, neither a pool's nor one that held a lock."""
+    _pool.cache_clear()
+    for index in _indexes:
+        index._unlock()
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 def _each(work: Callable[[T], R], items: list[T], threads: int) -> list[R]:

@@ -19,9 +19,14 @@ class Selection:
 
     A small one keeps the allowed codes by themselves, made at the first search and again after a compaction, so a
     search reads nothing else. Rows added to the index later are not in it; removed rows are never answered.
+
+    Attributes:
+        index: what stands for the index that made it.
+        count: rows that are allowed.
     """
 
-    def __init__(self, allowed: npt.ArrayLike, end: int, once: bool = False) -> None:
+    def __init__(self, allowed: npt.ArrayLike, end: int, index: object = None, once: bool = False) -> None:
+        self.index = index
         self.bitmap = _bitmap(allowed, end)
         self.count = int(np.bitwise_count(self.bitmap).sum())
         self._once = once

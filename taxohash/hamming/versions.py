@@ -39,6 +39,33 @@ def fresh(base: Layout, end: int) -> Version:
     return Version(base, _bitmap_of(base, end), 0, empty, 0, end)
 
 
+def check(version: Version) -> None:
+    """Make sure of a version that comes from a file: that changes could have led to it.
+
+    Raises:
+        ValueError: a row that was never given out or that is there twice, or a count that does not fit.
+    """
+    base, tail = version.base, version.tail
+    rows = base.rows if base.rows.size else np.arange(len(base), dtype=np.uint32)
+    alive = np.flatnonzero(np.unpackbits(version.alive, bitorder="little"))
+    kept = tail.rows[tail.rows != NOWHERE]
+    highest = max(
+        int(numbers.max(initial=-1)) for numbers in (rows.astype(np.int64), alive, kept.astype(np.int64))
+    )
+    if highest >= version.end or int(rows.max(initial=0)) >= 8 * version.alive.size:
+        raise ValueError(f"row {highest}, of which none was given out")
+    if alive.size != len(base) - version.dead or kept.size != len(tail) - version.removed:
+        raise ValueError(f"{alive.size + kept.size} codes, not {version.live}")
+    here = np.zeros(8 * version.alive.size, np.bool_)
+    here[rows] = True
+    if np.count_nonzero(here) != rows.size or not here[alive].all():
+        raise ValueError("a row twice, or alive where it is not")
+    here[:] = False
+    here[alive] = True
+    if here[kept[kept < here.size]].any() or np.unique(kept).size != kept.size:
+        raise ValueError("a row twice")
+
+
 def _bitmap_of(base: Layout, end: int) -> Bitmap:
     alive = np.zeros(end + 1, dtype=np.bool_)
     alive[base.rows if base.rows.size else slice(len(base))] = True

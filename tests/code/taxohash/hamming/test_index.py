@@ -2,9 +2,12 @@
 
 import resource
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import faiss
 import numpy as np
@@ -18,6 +21,7 @@ from taxohash.codes import Codes
 from taxohash.errors import TaxohashError
 from taxohash.hamming import HammingIndex, arrange, index, layouts
 from taxohash.hamming import centres as centres_module
+from taxohash.hamming.storage import read_arrays, write_arrays
 from taxohash.hamming.versions import Version, merged
 from tests.support.hamming_oracle import KINDS, make_codes, nearest
 
@@ -393,9 +397,141 @@ def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
         (whole[:-1], "has .* bytes"),
         (b"PK" + whole, "no Hamming index"),
         (b"", "no Hamming"),
+        (whole[:12], "no Hamming"),
+        (whole[:60], "header"),
     ):
         path.write_bytes(damaged)
         with pytest.raises(TaxohashError, match=message):
             HammingIndex.load(path)
-    with pytest.raises(TaxohashError, match="cannot read"):
-        HammingIndex.load(tmp_path / "absent")
+    for absent in (tmp_path / "absent", tmp_path):
+        with pytest.raises(TaxohashError, match="cannot be read"):
+            HammingIndex.load(absent)
+
+
+@pytest.mark.parametrize("mmap", [True, False])
+@pytest.mark.parametrize("layout", ["flat", "sliced", "rings"])
+def test_any_changed_byte_of_a_file_is_refused(tmp_path: Path, layout: str, mmap: bool) -> None:
+    rng, path = np.random.default_rng(5), tmp_path / "index"
+    made = _index_of(layout)
+    made.save(path)
+    whole = path.read_bytes()
+    header = 64 + int.from_bytes(whole[8:16], "little")
+    places = [*range(0, header, 7), *rng.integers(0, len(whole), 100).tolist()]
+    for place in places:
+        damaged = bytearray(whole)
+        damaged[place] ^= int(rng.integers(1, 256))
+        path.write_bytes(damaged)
+        try:
+            survivor = HammingIndex.load(path, mmap=mmap)
+        except TaxohashError:
+            continue
+        asked = make_codes(rng, 3, 64, "uniform")  # only what lies between two arrays may change unseen
+        for found, wanted in zip(survivor.search(asked, 9), made.search(asked, 9), strict=True):
+            np.testing.assert_array_equal(found, wanted)
+
+
+WRONG_HEADERS: dict[str, dict[str, object]] = {
+    "a code too many": {"count": 30_001},
+    "a code too few": {"count": 29_999},
+    "another length of codes": {"bits": 128},
+    "no length of codes": {"bits": "64"},
+    "another layout": {"layout": "flat"},
+    "no layout": {"layout": None},
+    "dead codes": {"dead": 1},
+    "removed codes": {"removed": 1},
+    "fewer rows than codes": {"end": 29_999},
+    "a field more": {"more": 1},
+}
+
+
+@pytest.mark.parametrize("change", WRONG_HEADERS.values(), ids=WRONG_HEADERS)
+@pytest.mark.parametrize("layout", ["sliced", "rings"])
+def test_a_header_that_does_not_fit_its_arrays_is_refused(
+    tmp_path: Path, layout: str, change: dict[str, object]
+) -> None:
+    path = tmp_path / "index"
+    _index_of(layout).save(path)
+    header, arrays = read_arrays(path, mmap=False)
+    write_arrays(path, {**header, **change}, arrays)
+    with pytest.raises(TaxohashError, match="damaged or truncated") as refusal:
+        HammingIndex.load(path)
+    assert "\n" not in str(refusal.value)
+
+
+WRONG_ARRAYS: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "an array of another kind": ("tail_rows", lambda a: a.astype(np.int64)),
+    "fewer flags than rows": ("alive", lambda a: a[:100]),
+    "a row twice": ("base_rows", lambda a: np.concatenate([a[1:], a[1:2]])),
+    "a row beyond the last": ("base_rows", lambda a: np.concatenate([a[1:], a[:1] + 2**31])),
+    "offsets that do not ascend": ("base_offsets", lambda a: np.ascontiguousarray(a[::-1])),
+    "offsets beyond the codes": ("base_offsets", lambda a: a + np.uint32(1)),
+    "too few centres": ("base_centres", lambda a: a[:-1]),
+    "groups beyond the centres": ("base_ends", lambda a: a + 1),
+    "too few codes": ("base_codes", lambda a: a[:-1]),
+}
+
+
+@pytest.mark.parametrize(("name", "change"), WRONG_ARRAYS.values(), ids=WRONG_ARRAYS)
+def test_arrays_that_do_not_fit_each_other_are_refused(
+    tmp_path: Path, name: str, change: Callable[[Any], Any]
+) -> None:
+    path = tmp_path / "index"
+    _index_of("rings").save(path)
+    header, arrays = read_arrays(path, mmap=False)
+    write_arrays(path, header, {**arrays, name: change(arrays[name])})
+    with pytest.raises(TaxohashError, match="damaged or truncated"):
+        HammingIndex.load(path)
+    write_arrays(path, header, {other: array for other, array in arrays.items() if other != name})
+    with pytest.raises(TaxohashError, match="damaged or truncated"):
+        HammingIndex.load(path)
+
+
+def _index_of(layout: str) -> HammingIndex:
+    shape = "clustered" if layout == "rings" else "uniform"
+    count = 1_000 if layout == "flat" else 30_000
+    index = HammingIndex.build(make_codes(np.random.default_rng(11), count, 64, shape), 64)
+    assert index.stats()["layout"] == layout
+    return index
+
+
+def test_a_selection_of_another_index_is_refused() -> None:
+    codes = make_codes(np.random.default_rng(3), 50, 64, "uniform")
+    first, second = HammingIndex.build(codes, 64), HammingIndex.build(codes, 64)
+    selection = first.select(np.arange(7))
+    assert first.search(codes[:1], 9, allowed=selection)[1].size == 7
+    with pytest.raises(TaxohashError, match="another index"):
+        second.search(codes[:1], 9, allowed=selection)
+    with pytest.raises(TaxohashError, match="another index"):
+        second.range_search(codes[:1], 9, allowed=selection)
+
+
+FORKING = """
+import os, sys, threading
+import numpy as np
+from taxohash.hamming import HammingIndex
+
+codes = np.random.default_rng(0).integers(0, 256, (40_000, 8), np.uint8)
+index = HammingIndex.build(codes, 64)
+expected = index.search(codes[:50], 5, threads=2)  # the pool's threads run now
+index._lock.acquire()  # as a thread that changes the index holds them, which the child has not
+index._compacting.acquire()
+child = os.fork()
+if child == 0:
+    found = index.search(codes[:50], 5, threads=2)
+    same = all((one == other).all() for one, other in zip(found, expected))
+    rows = index.add(codes[:5000])
+    index.compact()
+    os._exit(0 if same and rows[0] == 40_000 and index.stats()["tail"] == 0 else 1)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def test_a_forked_child_searches_and_changes_what_its_parent_had() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FORKING],
+        cwd=Path(__file__).parents[4],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
