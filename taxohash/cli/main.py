@@ -11,10 +11,12 @@ from rich.console import Console
 from rich.table import Table
 
 from taxohash.cli.configured import ConfiguredCommand
+from taxohash.cli.plugins import Commands
 from taxohash.errors import TaxohashError
 
 app = typer.Typer(
     name="taxohash",
+    cls=Commands,
     help="Image retrieval with binary codes that keep a label hierarchy.",
     no_args_is_help=True,
     add_completion=False,

@@ -6,10 +6,13 @@ templates, Lua, pages; not what Python and editors leave.
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from importlib import metadata
 from pathlib import Path
 
+from taxohash.runtime.requirements import installed
+
 ROOT = Path(__file__).resolve().parents[2]
+# The distribution that brings services and pipelines.
+PLATFORM = "taxohash-platform"
 # What the steps of a pipeline run: an edit below changes what they give, or may.
 STEPS = ("pipelines", "services/codestore", "taxohash")
 
@@ -28,8 +31,8 @@ def digest(names: Iterable[str], requirements: Iterable[str] = (), root: Path = 
 
 
 def steps_digest() -> str:
-    """Identity of the code that the steps of a pipeline run, pinned libraries included: an image's digest, without one."""
-    return digest(files(*STEPS), sorted(metadata.requires("taxohash") or ()))
+    """Identity of the code that the steps of a pipeline run, installed libraries included: an image's digest, without one."""
+    return digest(files(*STEPS), installed(PLATFORM, ["serve", "pipelines"]))
 
 
 def _kept(place: Path) -> Iterator[Path]:

@@ -1,7 +1,7 @@
 """Pack a generation as a Bento: `python -m services.retrieval.bento.build GENERATION_DIR [--bento-home DIR]`.
 
-The Bento holds the generation as a model, the sources of `taxohash` and `services`, and the pinned
-requirements of the serving extra. Its version names the generation and what was packed with it, so the same
+The Bento holds the generation as a model, the sources of `taxohash` and `services`, and what the serving extra
+requires, at the versions installed here. Its version names the generation and what was packed with it, so the same
 content is built once. The last line printed is its tag.
 """
 
@@ -10,13 +10,13 @@ import contextlib
 import os
 import shutil
 import sys
-import tomllib
 from pathlib import Path
 
 from taxohash.errors import TaxohashError
 from taxohash.generation.manifest import Generation
 from taxohash.runtime import sources
 from taxohash.runtime.atomic import writable
+from taxohash.runtime.requirements import installed
 
 SERVICE = "services.retrieval.bento.service:Retrieval"
 BENTO = "taxohash-retrieval"
@@ -51,7 +51,7 @@ def build(folder: Path) -> str:
     from bentoml.exceptions import NotFound
 
     generation = Generation.load(folder)
-    required = requirements(sources.ROOT / "pyproject.toml")
+    required = installed(sources.PLATFORM, ["serve"])
     packed = sources.files(*PACKAGES)
     version = f"{generation.id}-{sources.digest(packed, required)[:8]}"
     with contextlib.suppress(NotFound):
@@ -70,12 +70,6 @@ def build(folder: Path) -> str:
             docker={"python_version": f"{sys.version_info.major}.{sys.version_info.minor}"},
         )
     return str(bento.tag)
-
-
-def requirements(pyproject: Path) -> list[str]:
-    """The pinned requirements of the project and of its extra `serve`."""
-    project = tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"]
-    return sorted({*project["dependencies"], *project["optional-dependencies"]["serve"]})
 
 
 def _pack_model(folder: Path, generation: Generation) -> str:

@@ -1,4 +1,4 @@
-"""Serve a Bento, or a generation's folder from the sources: `python -m services.retrieval.bento.serve TAG|DIR --port N`.
+"""Serve a Bento, or a generation's folder from the sources: `taxohash serve TAG|DIR --port N`.
 
 A thin start of `bentoml serve` on loopback: one line when something is wrong, the address when it is ready,
 and nothing left behind when it ends. Settings come from the environment, see settings.py.
@@ -33,7 +33,7 @@ _STOP_SECONDS = 15.0
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m services.retrieval.bento.serve", description=__doc__)
+    parser = argparse.ArgumentParser(prog="taxohash serve", description=__doc__)
     parser.add_argument("target", help="tag or folder of a Bento, or folder of a generation")
     parser.add_argument("--port", type=int, default=3000, help="0 takes a free one")
     parser.add_argument("--bento-home", type=Path, help="where Bentos and models are kept (BENTOML_HOME)")

@@ -4,19 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from services.retrieval.bento.build import main, requirements
+from services.retrieval.bento.build import main
 from services.retrieval.bento.serve import free_port
 from services.retrieval.bento.serve import main as serve
 from taxohash.errors import TaxohashError
-from taxohash.runtime.sources import ROOT
-
-
-def test_requirements_are_pinned_and_leave_training_out() -> None:
-    required = requirements(ROOT / "pyproject.toml")
-    assert all(re.fullmatch(r"[\w.-]+(\[\w+\])?==[\w.!]+", requirement) for requirement in required)
-    names = {requirement.split("==")[0] for requirement in required}
-    assert {"bentoml", "onnxruntime", "pillow", "redis"} <= names
-    assert not names & {"torch", "kfp", "dvc", "onnx"}
 
 
 def test_what_is_no_generation_is_one_line(
