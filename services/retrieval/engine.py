@@ -83,7 +83,7 @@ class Engine:
             except TaxohashError as error:
                 raise RefusedError(422, "image", str(error)) from None
         with metrics.STAGE_SECONDS.labels("encode").time():
-            code = self._hasher.encode(pixels[None])
+            code = self._hasher.encode_pixels(pixels[None])
         with metrics.STAGE_SECONDS.labels("search").time():
             distances, rows = self._index.search(code, k=asked.k, allowed=allowed)
         results = [
@@ -163,7 +163,7 @@ class Engine:
         """Pay for first calls (codecs, compiled kernels, memory) before the first request has to."""
         blank = io.BytesIO()
         Image.new("RGB", (16, 16)).save(blank, "PNG")
-        code = self._hasher.encode_images([decode(blank.getvalue())])
+        code = self._hasher.encode([decode(blank.getvalue())])
         one_row = self._index.select(np.arange(min(1, len(self))))
         for allowed in (None, one_row):
             self._index.search(code, k=10, allowed=allowed)

@@ -13,6 +13,7 @@ from rich.table import Table
 from taxohash.cli.configured import ConfiguredCommand
 from taxohash.cli.plugins import Commands
 from taxohash.errors import TaxohashError
+from taxohash.runtime.requirements import remedy
 
 app = typer.Typer(
     name="taxohash",
@@ -163,6 +164,11 @@ def main() -> None:
         app()
     except TaxohashError as error:
         print(f"taxohash: {error}", file=sys.stderr)
+        sys.exit(2)
+    except ModuleNotFoundError as error:
+        if (text := remedy(error)) is None:
+            raise
+        print(f"taxohash: {text}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         print("taxohash: interrupted", file=sys.stderr)

@@ -117,7 +117,7 @@ def evaluate_generation(
 
     def encoded(split: str) -> Split:
         known, pixels = labels(split), dataset.pixels(split, hasher.generation.preprocessing)
-        return Split(split, hasher.encode(pixels), known)
+        return Split(split, hasher.encode_pixels(pixels), known)
 
     asked = encoded(queries)
     ranked = asked if chosen.leave_one_out else encoded(database)

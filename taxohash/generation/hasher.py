@@ -1,6 +1,7 @@
 """Turning images into codes with an exported hasher: ONNX Runtime, no torch."""
 
 from collections.abc import Iterable
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from PIL import Image
 from taxohash.codes import Codes, code_bytes, pack
 from taxohash.errors import TaxohashError
 from taxohash.generation.manifest import Generation
-from taxohash.images import Pixels, to_array
+from taxohash.images import Pixels, decode, to_array
 from taxohash.taxonomy import Taxonomy
 
 # Files of a generation beside its manifest.
@@ -41,7 +42,7 @@ class Model:
         (result,) = self._session.run(["outputs"], {"images": pixels})
         return result  # type: ignore[no-any-return]
 
-    def encode(self, pixels: Pixels, batch: int = 256) -> Codes:
+    def encode_pixels(self, pixels: Pixels, batch: int = 256) -> Codes:
         """Packed codes uint8[N, ceil(bits/8)] of uint8[N, C, H, W]."""
         codes = np.empty((len(pixels), code_bytes(self.bits)), np.uint8)
         for start in range(0, len(pixels), batch):
@@ -64,7 +65,7 @@ class Hasher:
         Raises:
             TaxohashError: see Generation.load; or the model is not the one the manifest describes.
         """
-        folder = Path(folder)
+        self._folder = folder = Path(folder)
         self.generation = Generation.load(folder)
         self.taxonomy = Taxonomy.load(folder)
         self.centres: Codes | None = None
@@ -78,12 +79,47 @@ class Hasher:
                 f"{self.generation.id} says {preprocessing.shape} to {self.generation.bits}: export it again"
             )
 
-    def encode(self, pixels: Pixels) -> Codes:
-        """Packed codes uint8[N, ceil(bits/8)] of preprocessed images uint8[N, C, H, W]."""
-        return self._model.encode(pixels)
+    @property
+    def bits(self) -> int:
+        """Length of a code."""
+        return self.generation.bits
 
-    def encode_images(self, images: Iterable[Image.Image]) -> Codes:
-        """Packed codes of decoded images."""
+    @cached_property
+    def codes(self) -> Codes:
+        """uint8[N, ceil(bits/8)]: the codes that the generation was made with."""
+        codes: Codes = np.load(self._folder / CODES, allow_pickle=False)
+        return codes
+
+    def encode(self, images: Iterable[str | Path | bytes | Image.Image]) -> Codes:
+        """Packed codes uint8[N, ceil(bits/8)] of images: files, their bytes, or what is decoded already.
+
+        Raises:
+            TaxohashError: a file that cannot be read or decoded; names it.
+        """
         preprocessing = self.generation.preprocessing
-        pixels = [to_array(image, preprocessing) for image in images]
-        return self.encode(np.stack(pixels) if pixels else np.empty((0, *preprocessing.shape), np.uint8))
+        pixels = [to_array(opened(image), preprocessing) for image in images]
+        return self.encode_pixels(
+            np.stack(pixels) if pixels else np.empty((0, *preprocessing.shape), np.uint8)
+        )
+
+    def encode_pixels(self, pixels: Pixels) -> Codes:
+        """Packed codes uint8[N, ceil(bits/8)] of preprocessed images uint8[N, C, H, W]."""
+        return self._model.encode_pixels(pixels)
+
+
+def opened(image: str | Path | bytes | Image.Image) -> Image.Image:
+    """A decoded image, from its file or its bytes if it is not one yet.
+
+    Raises:
+        TaxohashError: a file that cannot be read or decoded; names it.
+    """
+    if isinstance(image, Image.Image):
+        return image
+    if isinstance(image, bytes):
+        return decode(image)
+    try:
+        return decode(Path(image).read_bytes())
+    except OSError as error:
+        raise TaxohashError(f"{image} cannot be read ({error.strerror}): give an image file") from None
+    except TaxohashError as error:
+        raise TaxohashError(f"{image}: {error}") from None

@@ -69,7 +69,7 @@ def export(
                 key: evaluation[key] for key in ("protocol", "headline", "metrics", "counts", "ties")
             },
             bit_health=bit_health(database, run.config.bits).as_dict(),
-            reference=_reference(hasher.encode(asked[:CHECKED_IMAGES]), database, dataset, run),
+            reference=_reference(hasher.encode_pixels(asked[:CHECKED_IMAGES]), database, dataset, run),
         ).write(draft)
         final = root / generation.id
         if not (final.exists() and _sound(final)):
@@ -100,7 +100,7 @@ def _encode(hasher: Model, pixels: Pixels, batch: int = 2000) -> Codes:
     with bars() as progress:
         task = progress.add_task("encoding the database", total=len(pixels), note="")
         for start in range(0, len(pixels), batch):
-            parts.append(hasher.encode(pixels[start : start + batch]))
+            parts.append(hasher.encode_pixels(pixels[start : start + batch]))
             progress.update(task, advance=len(parts[-1]))
     return np.concatenate(parts)
 

@@ -84,6 +84,19 @@ def chosen(kind: type[T], given: Mapping[str, Any]) -> T:
     return replaced(config, settings)
 
 
+def named(config: T, fields: Mapping[str, Any]) -> T:
+    """The configuration with other values of fields that are called as their flags, such as `lr` and `objective`.
+
+    Raises:
+        TaxohashError: no flag has that name, or as `configuration`.
+    """
+    paths = {flag.name: flag.path for flag in flags(type(config)) if flag.path and not flag.repeated}
+    paths |= {flag.name + "s": flag.path for flag in flags(type(config)) if flag.path and flag.repeated}
+    if unknown := next((name for name in fields if name not in paths), None):
+        raise TaxohashError(f"field {unknown!r} is not known: use one of {', '.join(paths)}")
+    return replaced(config, {paths[name]: value for name, value in fields.items()})
+
+
 def assignments(flag: Flag, pairs: Iterable[str]) -> dict[str, Any]:
     """The meaning of a repeated flag's NAME=VALUE pairs, by name.
 

@@ -1,9 +1,12 @@
 """What a distribution requires, at the versions that are installed: what a package is built with, what a result depends on."""
 
+import re
 from collections.abc import Iterable
 from importlib import metadata
 
 from packaging.requirements import Requirement
+
+LIBRARY = "taxohash"
 
 
 def installed(distribution: str, extras: Iterable[str] = ()) -> list[str]:
@@ -16,6 +19,17 @@ def installed(distribution: str, extras: Iterable[str] = ()) -> list[str]:
         PackageNotFoundError: the distribution is not installed.
     """
     return sorted(set(_installed(distribution, frozenset(extras))))
+
+
+def remedy(error: ModuleNotFoundError) -> str | None:
+    """What to install when a package that one of the library's extras brings is not here; None for any other."""
+    module = (error.name or "").partition(".")[0]
+    for text in metadata.requires(LIBRARY) or ():
+        required = Requirement(text)
+        extra = re.search(r"extra == ['\"](\w+)", str(required.marker))
+        if required.name.replace("-", "_") == module and extra:
+            return f"{required.name} is not installed: pip install '{LIBRARY}[{extra[1]}]'"
+    return None
 
 
 def _installed(distribution: str, extras: frozenset[str]) -> Iterable[str]:

@@ -54,7 +54,7 @@ def publish(url: str, folder: Path, collection: str = COLLECTION) -> None:
     """Put every item and its code into the store."""
     hasher = Hasher(folder)
     ref = GenerationRef(hasher.generation.id, hasher.generation.bits, hasher.generation.taxonomy_sha256)
-    codes = hasher.encode_images(decode(picture) for picture in PICTURES)
+    codes = hasher.encode(decode(picture) for picture in PICTURES)
     with CodeStore.connect(url) as store:
         store.create(collection, TAXONOMY, segments=4)
         store.put_items(

@@ -96,8 +96,8 @@ def service(
 def oracle(generation: Path, picture: bytes, k: int, node: tuple[str, ...] = ()) -> list[int]:
     """The k smallest distances by the definition, bit by bit."""
     hasher = Hasher(generation)
-    codes = unpack(hasher.encode_images(decode(p) for p in PICTURES), BITS)
-    query = unpack(hasher.encode_images([decode(picture)]), BITS)[0]
+    codes = unpack(hasher.encode(decode(p) for p in PICTURES), BITS)
+    query = unpack(hasher.encode([decode(picture)]), BITS)[0]
     distances = (codes != query).sum(axis=1).tolist()
     return sorted(
         d for d, label in zip(distances, LABELS, strict=True) if TAXONOMY.paths[label][: len(node)] == node
@@ -138,10 +138,10 @@ def test_answers_are_the_oracles(service: Service, generation: Path, k: int, nod
     expected = oracle(generation, PICTURES[5], k, tuple(node.split("/")) if node else ())
     assert [result["distance"] for result in told["results"]] == expected
     hasher = Hasher(generation)
-    query = unpack(hasher.encode_images([decode(PICTURES[5])]), BITS)[0]
+    query = unpack(hasher.encode([decode(PICTURES[5])]), BITS)[0]
     for result in told["results"]:  # each answer is what it says it is
         row = IDS.index(result["id"])
-        code = unpack(hasher.encode_images([decode(PICTURES[row])]), BITS)[0]
+        code = unpack(hasher.encode([decode(PICTURES[row])]), BITS)[0]
         assert int((code != query).sum()) == result["distance"]
         assert tuple(result["label_path"]) == TAXONOMY.paths[LABELS[row]]
     assert len({result["id"] for result in told["results"]}) == len(expected)

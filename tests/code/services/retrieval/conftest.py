@@ -36,7 +36,7 @@ def snapshot(hasher: Hasher) -> Snapshot:
         generation=GenerationRef(generation.id, generation.bits, generation.taxonomy_sha256),
         ids=np.array([f"item {row}" for row in range(ITEMS)], object),
         labels=ItemLabels.of(LABELS, np.ones(ITEMS, np.int64)),
-        codes=hasher.encode_images(decode(picture) for picture in pictures(ITEMS)),
+        codes=hasher.encode(decode(picture) for picture in pictures(ITEMS)),
         position=(0,),
     )
 

@@ -35,7 +35,7 @@ def oracle(
     hasher: Hasher, snapshot: Snapshot, picture: bytes, k: int, node: tuple[str, ...] = ()
 ) -> list[tuple[str, int]]:
     """Ids and distances by the definition: bits compared one by one, sorted by distance, then row."""
-    query = unpack(hasher.encode_images([decode(picture)]), BITS)[0]
+    query = unpack(hasher.encode([decode(picture)]), BITS)[0]
     found = []
     for row, code in enumerate(unpack(snapshot.codes, BITS)):
         if not node or lies_below(snapshot, row, node):
@@ -55,7 +55,7 @@ def test_answers_are_the_oracles(
     assert [(result["id"], result["distance"]) for result in told["results"]] == expected
     assert told["generation"] == hasher.generation.id
     assert told["bits"] == BITS
-    assert bytes.fromhex(told["code"]) == hasher.encode_images([decode(PICTURE)]).tobytes()
+    assert bytes.fromhex(told["code"]) == hasher.encode([decode(PICTURE)]).tobytes()
     for result in told["results"]:
         (path,) = paths_of(snapshot, snapshot.ids.tolist().index(result["id"]))
         assert result["label_path"] == list(path)

@@ -68,6 +68,6 @@ def test_the_hasher_encodes_as_its_network_says(tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (300, 1, SIDE, SIDE), np.uint8)
     weights = np.random.default_rng(3).normal(size=(SIDE * SIDE, BITS)).astype(np.float32)
     expected = pack(((pixels.reshape(300, -1).astype(np.float32) - 127.5) @ weights).astype(np.float32))
-    codes = Hasher(tmp_path).encode(pixels)
+    codes = Hasher(tmp_path).encode_pixels(pixels)
     assert np.array_equal(codes, expected)
-    assert Hasher(tmp_path).encode_images([]).shape == (0, 3)
+    assert Hasher(tmp_path).encode([]).shape == (0, 3)

@@ -33,7 +33,7 @@ def test_export_makes_a_generation_whose_codes_are_the_networks(
     pixels = data.pixels("train", network.preprocessing)
     codes = np.load(folder / CODES, allow_pickle=False)
     assert np.array_equal(codes, encode_pixels(network, pixels))
-    assert np.array_equal(codes, hasher.encode(pixels))
+    assert np.array_equal(codes, hasher.encode_pixels(pixels))
     assert np.load(folder / CENTRES, allow_pickle=False).shape == (6, 2)
     assert export(run.folder, tmp_path) == folder
     assert [path.name for path in tmp_path.iterdir()] == [folder.name]
@@ -56,7 +56,7 @@ def test_a_network_whose_outputs_are_not_the_bits_is_exported_with_its_code_laye
     pixels = data.pixels("train", network.preprocessing)
     codes = encode_pixels(network, pixels)
     assert codes.shape == (len(pixels), 3)
-    assert np.array_equal(codes, hasher.encode(pixels))
+    assert np.array_equal(codes, hasher.encode_pixels(pixels))
     centres = np.load(folder / CENTRES, allow_pickle=False)
     distances = np.bitwise_count(codes[:, None] ^ centres[None]).sum(axis=2)
     assert (distances.argmin(axis=1) == data.labels("train")).mean() > 0.5  # chance is 1/6

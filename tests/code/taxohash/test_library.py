@@ -1,0 +1,73 @@
+"""The front door for programs, as README walks through it."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import taxohash
+from taxohash.errors import TaxohashError
+from tests.support.miniature import make_dataset
+
+FIELDS: dict[str, Any] = {"objective": "dcwh", "bits": 16, "epochs": 1, "batch": 40}
+
+
+def test_every_name_is_there_and_documented() -> None:
+    for name in taxohash.__all__:
+        assert getattr(taxohash, name).__doc__
+    assert set(taxohash.__all__) <= set(dir(taxohash))
+    with pytest.raises(AttributeError, match="'taxohash' has no attribute 'nothing'"):
+        taxohash.nothing  # noqa: B018
+
+
+def test_importing_it_imports_nothing_else() -> None:
+    code = "import sys, taxohash; print(sorted(n for n in sys.modules if n.partition('.')[0] in ('numpy', 'taxohash')))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout == "['taxohash']\n"
+
+
+def test_from_a_data_set_to_neighbours(tmp_path: Path) -> None:
+    data = make_dataset(tmp_path / "data")
+    run = taxohash.train(data, tmp_path / "run", **FIELDS)
+    assert run.config.bits == 16
+    assert 0 <= taxohash.evaluate(run).headline["mAP"] <= 1
+    hasher = taxohash.load_generation(taxohash.export(run, tmp_path / "generations"))
+    index = taxohash.HammingIndex.build(hasher.codes, hasher.bits)
+    picture = next(data.images("train", [3]))
+    distances, rows = index.search(hasher.encode([picture]), k=3)
+    assert distances[0, 0] == 0
+    np.testing.assert_array_equal(hasher.codes[rows[0, 0]], hasher.encode([picture])[0])
+
+
+def test_an_unknown_field_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(TaxohashError, match="field 'bit' is not known: use one of objective, bits, network, size"):
+        taxohash.train(tmp_path, tmp_path / "run", bit=16)
+    with pytest.raises(TaxohashError, match="bits = 0: give"):
+        taxohash.train(tmp_path, tmp_path / "run", bits=0)
+
+
+@pytest.mark.parametrize("call", ["taxohash.train('data', 'run')", "taxohash.load_generation('generation')"])
+def test_a_missing_extra_is_named(call: str, tmp_path: Path) -> None:
+    """As in an environment with nothing but the core, and one without ONNX Runtime."""
+    code = f"""
+import sys
+sys.modules |= dict.fromkeys(("torch", "pyarrow", "onnxruntime"))
+import taxohash
+try:
+    {call}
+except taxohash.TaxohashError as error:
+    print(error)
+except ModuleNotFoundError as error:
+    print("no extra has", error.name)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    extra = "pyarrow is not installed: pip install 'taxohash[train]'"
+    assert done.stdout.strip() in (extra, "no extra has onnxruntime")
+    assert ("train" in call) == (done.stdout.strip() == extra)
