@@ -21,10 +21,11 @@ def encode_files(source: str | Path, files: Sequence[Path]) -> Codes:
         TaxohashError: neither of the two, or a file that is not an image; names it.
     """
     folder = Path(source)
+    images = [opened(file) for file in files]
     if (folder / MANIFEST).is_file():
-        return Hasher(folder).encode(files)
+        return Hasher(folder).encode(images)
     from taxohash.networks.hashing import encode_pixels  # torch: only where a run is given
     from taxohash.training.run import Run
 
     network = Run.open(folder).network()
-    return encode_pixels(network, np.stack([to_array(opened(file), network.preprocessing) for file in files]))
+    return encode_pixels(network, np.stack([to_array(image, network.preprocessing) for image in images]))
