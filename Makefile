@@ -9,7 +9,7 @@ PYTEST = OMP_NUM_THREADS=1 $(PYTHON_IN) -m pytest -n $(JOBS) --dist loadfile --n
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help install data demo test test-all lint format lock clean
+.PHONY: help install data demo test test-all versions lint format lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -31,6 +31,9 @@ test-all: install ## every test, and what they cover against its floor
 	@sh scripts/browser
 	@$(PYTEST) --cov --cov-report= --cov-fail-under=0
 	@sh scripts/coverage
+
+versions: ## the core's tests on the other Pythons that the library allows, where they are found
+	@sh scripts/versions
 
 lint: install ## ruff, its formatter, mypy --strict, and who may import whom
 	@$(PYTHON_IN) -m ruff check .

@@ -45,7 +45,9 @@ def test_from_a_data_set_to_neighbours(tmp_path: Path) -> None:
 
 
 def test_an_unknown_field_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(TaxohashError, match="field 'bit' is not known: use one of objective, bits, network, size"):
+    with pytest.raises(
+        TaxohashError, match="field 'bit' is not known: use one of objective, bits, network, size"
+    ):
         taxohash.train(tmp_path, tmp_path / "run", bit=16)
     with pytest.raises(TaxohashError, match="bits = 0: give"):
         taxohash.train(tmp_path, tmp_path / "run", bits=0)
