@@ -1,26 +1,41 @@
 """The bodies of `taxohash data prepare` and `taxohash data check`: they print, the functions they call do not."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from taxohash.datasets import named
+from taxohash.datasets import Dataset, named
 from taxohash.datasets.check import Check
 from taxohash.datasets.check import check as check_dataset
 from taxohash.datasets.contact_sheet import contact_sheets
+from taxohash.datasets.named import image_tree
+from taxohash.errors import TaxohashError
+from taxohash.runtime.configuration import read
 
 _MOST_LABELS = 24  # rows of the table; a larger tree is counted by its top-level classes
 
 
-def prepare(name: str, out: str | Path, source: str | None = None) -> None:
+def prepare(name: str, out: str | Path, source: str | None, tree: dict[str, Any]) -> None:
     """Write a named data set and say what it is.
 
+    Args:
+        tree: the options of an image tree that were given.
+
     Raises:
-        TaxohashError: see `named.prepare`.
+        TaxohashError: see `named.prepare`, or options of an image tree for another set.
     """
-    dataset = named.prepare(name, out, source)
+    if name == "folder":
+        taken = image_tree.prepare(Path(out), source, read(image_tree.TreeOptions, tree))
+        print("\n".join(taken.lines))
+        dataset = Dataset.open(out)
+    elif tree:
+        given = ", ".join(f"--{option.replace('_', '-')}" for option in tree)
+        raise TaxohashError(f"{given} is for `taxohash data prepare folder`: leave it out for {name}")
+    else:
+        dataset = named.prepare(name, out, source)
     sizes = ", ".join(f"{dataset.count(split):,} {split}" for split in dataset.splits)
     print(f"{out}: {dataset.taxonomy.name}, {len(dataset.taxonomy)} labels, {sizes}, md5 {dataset.md5()}")
 

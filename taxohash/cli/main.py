@@ -34,11 +34,30 @@ def prepare(
     name: Annotated[str, typer.Argument(help="fashion-mnist, cifar100, or folder for an image tree")],
     out: Annotated[Path, typer.Argument(help="directory to write")],
     source: Annotated[str | None, typer.Option(help="file, folder or URL of the original files")] = None,
+    splits: Annotated[
+        str | None,
+        typer.Option(
+            help="folder: folders at the top are splits (folders), labels (hash), or auto",
+            show_default="auto",
+        ),
+    ] = None,
+    test_share: Annotated[
+        float | None,
+        typer.Option(help="folder: share of test images where the hash splits", show_default="0.2"),
+    ] = None,
+    skip_unusable: Annotated[
+        bool | None, typer.Option("--skip-unusable", help="folder: leave out images that cannot be used")
+    ] = None,
+    as_is: Annotated[
+        bool | None, typer.Option("--as-is", help="folder: take a tree that looks like an accident")
+    ] = None,
 ) -> None:
-    """Write a named data set as a folder."""
+    """Write a named data set as a folder; of an image tree, say what was taken and what was left out."""
     from taxohash.cli import data
 
-    data.prepare(name, out, source)
+    options = {"splits": splits, "test_share": test_share, "skip_unusable": skip_unusable, "as_is": as_is}
+    given = {name: value for name, value in options.items() if value is not None}
+    data.prepare(name, out, source, given)
 
 
 @data_app.command("check")

@@ -52,6 +52,12 @@ def split_files(folder: Path) -> dict[str, tuple[Path, ...]]:
     return {split: tuple(folder / match.string for match in found[split]) for split in order}
 
 
+def names_a_split(name: str) -> bool:
+    """Whether a split can have this name: its file would be read as one of that split."""
+    match = _FILE.fullmatch(f"{name}.parquet")
+    return match is not None and match["split"] == name
+
+
 def open_table(file: Path) -> pq.ParquetFile:
     """Open one file and make sure of its columns.
 

@@ -73,12 +73,26 @@ def new_folder(out: Path) -> Iterator[Path]:
     Raises:
         TaxohashError: `out` exists and is not empty, or cannot be written.
     """
+    vacant(out)
+    with _one_line(out), _draft(out.parent) as draft:
+        yield draft
+        place(draft, out)
+
+
+def vacant(out: Path) -> None:
+    """Make sure that a new folder can be made here, before the work that fills it.
+
+    Raises:
+        TaxohashError: as `new_folder`.
+    """
     with _one_line(out):
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
             raise TaxohashError(f"{out} exists already: remove it or name another folder")
-        with _draft(out.parent) as draft:
-            yield draft
-            place(draft, out)
+        above = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
+        if not above.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        if not os.access(above, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 def writable(folder: Path) -> Path:

@@ -8,7 +8,7 @@ from taxohash.datasets.named import cifar100, fashion_mnist, image_tree
 from taxohash.errors import TaxohashError
 
 # A named set is one file with a function that writes the folder, from a source or from where it is published.
-NAMED: dict[str, Callable[[Path, str | None], None]] = {
+NAMED: dict[str, Callable[[Path, str | None], object]] = {
     "fashion-mnist": fashion_mnist.prepare,
     "cifar100": cifar100.prepare,
     "folder": image_tree.prepare,

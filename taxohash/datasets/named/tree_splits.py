@@ -1,0 +1,96 @@
+"""Which split a picture of a tree belongs to: its top folder says so, or the hash of its bytes."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePath
+from typing import Literal
+
+from taxohash.datasets.layout import names_a_split
+from taxohash.errors import TaxohashError
+
+SplitRule = Literal["auto", "folders", "hash"]
+SPELLINGS = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "dev": "val",
+    "test": "test",
+    "testing": "test",
+}
+_HASHED = "--splits hash takes them as labels"
+
+
+def usual(folder: str) -> str | None:
+    """The split that a folder's name spells, if it does: `Training` is train, `valid` is val."""
+    return SPELLINGS.get(folder.casefold())
+
+
+def by_folder(root: Path, tops: Sequence[str], rule: SplitRule) -> dict[str, str] | None:
+    """The split of every folder at the top, or None where the hash decides.
+
+    `auto` takes the folders if each spells a split and one is train; `folders` takes them under whatever names
+    they have.
+
+    Raises:
+        TaxohashError: some folders look like splits and some do not, train is not among them, two are one split,
+            or a name that no file of a split can have.
+    """
+    spelt = {top: split for top in tops if (split := usual(top))}
+    if rule == "hash" or (rule == "auto" and not spelt):
+        return None
+    if rule == "auto" and (others := [top for top in tops if top not in spelt]):
+        raise TaxohashError(
+            f"{root} has {_some(spelt)}, which look like splits, beside {_some(others)}: --splits folders takes "
+            f"all as splits, {_HASHED}"
+        )
+    if rule == "auto" and "train" not in spelt.values():
+        raise TaxohashError(
+            f"{root} has only {_some(spelt)}, which look like splits, and no train: give the folder above all "
+            f"splits; --splits folders takes these alone, {_HASHED}"
+        )
+    taken = {top: spelt.get(top, top) for top in tops}
+    for split in taken.values():
+        if len(own := [top for top in tops if taken[top] == split]) > 1:
+            raise TaxohashError(f"{root} has {_some(own)}, which are all {split}: join them, or {_HASHED}")
+        if not names_a_split(split):
+            raise TaxohashError(
+                f"{root} has the folder {split!r}, which cannot name a split: use letters, digits, '.', '-' and '_'"
+            )
+    return dict(sorted(taken.items(), key=lambda pair: (_ORDER.get(pair[1], len(_ORDER)), pair[1])))
+
+
+def by_hash(
+    digests: Mapping[PurePath, bytes], labels: Mapping[PurePath, PurePath], test_share: float
+) -> dict[str, list[PurePath]]:
+    """Pictures of train and of test, in the order given; a split without pictures is left out.
+
+    The first 8 bytes of a picture's SHA-256, read as a number from 0 to 1, are less than `test_share`: it is in
+    test. So adding pictures moves no other, and copies stay together. One exception: if this leaves a label
+    without a picture in train, its picture with the largest hash goes there, with all its copies.
+
+    Args:
+        digests: SHA-256 of every picture.
+        labels: folder of every picture's label.
+    """
+    of_label: defaultdict[PurePath, list[bytes]] = defaultdict(list)
+    for picture, digest in digests.items():
+        of_label[labels[picture]].append(digest)
+    largest = {max(own) for own in of_label.values()}  # at or above the share they are in train anyway
+    splits: dict[str, list[PurePath]] = {"train": [], "test": []}
+    for picture, digest in digests.items():
+        tested = _number(digest) < test_share and digest not in largest
+        splits["test" if tested else "train"].append(picture)
+    return {split: own for split, own in splits.items() if own}
+
+
+_ORDER = {split: position for position, split in enumerate(dict.fromkeys(SPELLINGS.values()))}
+
+
+def _number(digest: bytes) -> float:
+    return int.from_bytes(digest[:8], "big") / 2**64
+
+
+def _some(names: Sequence[str] | Mapping[str, str]) -> str:
+    return ", ".join(map(repr, list(names)[:3])) + (", ..." if len(names) > 3 else "")
