@@ -1,22 +1,32 @@
-"""Identifiers of items: up to 1,024 bytes of UTF-8, any characters."""
+"""What may be an item's id: any text whose UTF-8 bytes are few enough to be a key, a row and a part of an address."""
 
 from taxohash.errors import TaxohashError
 
 MAX_BYTES = 1024
-_SHOWN = 40  # characters of an identifier that an error shows
+_SHOWN = 60  # characters of a refused id that its error tells
 
 
 def check_id(text: str) -> str:
-    """The identifier itself, if it is one.
+    """The id itself: 1 to MAX_BYTES bytes of UTF-8, line breaks and other control characters included.
 
     Raises:
-        TaxohashError: empty, longer than MAX_BYTES, or with a lone surrogate, which UTF-8 does not have.
+        TaxohashError: it is no string, empty, too long, or has a lone surrogate, which UTF-8 cannot hold.
     """
-    shown = ascii(text if len(text) <= _SHOWN else text[:_SHOWN] + "...")
+    if not isinstance(text, str):
+        raise TaxohashError(f"item id {text!r} is not a string: convert it")
     try:
         length = len(text.encode())
-    except UnicodeEncodeError:
-        raise TaxohashError(f"id {shown} is not UTF-8: rename it") from None
+    except UnicodeEncodeError as error:
+        raise TaxohashError(
+            f"item id {shown(text)} has the lone surrogate {text[error.start]!r}: give text that UTF-8 can hold"
+        ) from None
     if not 1 <= length <= MAX_BYTES:
-        raise TaxohashError(f"id {shown} has {length:,} bytes: give one of 1 to {MAX_BYTES:,}")
+        raise TaxohashError(
+            f"item id {shown(text)} has {length} bytes of UTF-8: keep it between 1 and {MAX_BYTES}"
+        )
     return text
+
+
+def shown(text: str) -> str:
+    """The beginning of an id for a line of text: quoted, and nothing in it that breaks the line."""
+    return repr(text[:_SHOWN]) + ("..." if len(text) > _SHOWN else "")

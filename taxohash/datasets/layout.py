@@ -16,6 +16,10 @@ from taxohash.errors import TaxohashError
 # What the Hugging Face `datasets` library reads to give the column its Image feature.
 FEATURES = json.dumps({"info": {"features": {"image": {"_type": "Image"}}}})
 IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+_IMAGE_KINDS = {
+    "bytes": (pa.types.is_binary, pa.types.is_large_binary),
+    "path": (pa.types.is_string, pa.types.is_large_string, pa.types.is_null),
+}
 LabelColumn = Literal["label", "labels"]
 _LABEL_COLUMNS = {"label": pa.int32(), "labels": pa.list_(pa.int32())}
 _FILE = re.compile(r"(?P<split>\w[\w.-]*?)(-(?P<shard>\d{5})-of-(?P<shards>\d{5}))?\.parquet")
@@ -90,7 +94,8 @@ def read_column(file: Path, name: str) -> "pa.ChunkedArray[Any]":
     if name not in table.schema_arrow.names:
         raise TaxohashError(f"{file} has no column {name!r}, unlike the split beside it: write both alike")
     with plain_errors(file):
-        return table.read(columns=[name]).column(0)
+        column = table.read(columns=[name]).column(0)
+        return column if name == "image" else column.cast(_LABEL_COLUMNS[name])  # one type for all shards
 
 
 def image_bytes(column: "pa.ChunkedArray[Any] | pa.Array[Any]") -> list[bytes]:
@@ -109,8 +114,20 @@ def plain_errors(file: Path) -> Iterator[None]:
 
 
 def _fits(found: Any, wanted: Any) -> bool:
-    if pa.types.is_struct(wanted):  # other fields beside the bytes, and their order, do no harm
-        return isinstance(found, pa.StructType) and found.get_field_index("bytes") >= 0
+    if pa.types.is_struct(
+        wanted
+    ):  # other fields beside these, and their order, do no harm; the path may be absent
+        return isinstance(found, pa.StructType) and all(
+            any(fits(_plain(found.field(place).type)) for fits in kinds)
+            if (place := found.get_field_index(name)) >= 0
+            else name == "path"
+            for name, kinds in _IMAGE_KINDS.items()
+        )
     if pa.types.is_list(wanted):  # the name of a list's items differs between writers
         return isinstance(found, pa.ListType) and found.value_type == wanted.value_type
     return bool(found == wanted)
+
+
+def _plain(kind: Any) -> Any:
+    """The type of the values of a column that may be encoded as a dictionary."""
+    return kind.value_type if pa.types.is_dictionary(kind) else kind

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from taxohash.datasets import Dataset
+from taxohash.datasets.check import check
 from taxohash.datasets.layout import schema
 from taxohash.datasets.png import encode_png
 from taxohash.datasets.writer import Row, write_split
@@ -121,6 +122,52 @@ def test_shards_must_be_labelled_alike(tiny: Path) -> None:
             TaxohashError, match=r"train-00001-of-00003\.parquet of .* are labelled differently"
         ):
             read(Dataset.open(tiny), "train")
+
+
+IMAGES: dict[str, pa.StructType] = {
+    "path first": pa.struct([("path", pa.string()), ("bytes", pa.binary())]),
+    "no path": pa.struct([("bytes", pa.binary())]),
+    "path null": pa.struct([("bytes", pa.binary()), ("path", pa.null())]),
+    "large": pa.struct([("bytes", pa.large_binary()), ("path", pa.large_string())]),
+    "more": pa.struct([("sha", pa.int8()), ("bytes", pa.binary()), ("path", pa.string())]),
+}
+
+
+@pytest.mark.parametrize("kind", IMAGES)
+@pytest.mark.parametrize("item", ["item", "element"])
+def test_shards_may_differ_in_what_does_no_harm(tiny: Path, kind: str, item: str) -> None:
+    for split in COUNTS:
+        (tiny / f"{split}.parquet").unlink()
+    images = [row.image for row in tiny_rows("test")]
+    write_split(
+        tiny / "train-00000-of-00002.parquet", [Row(image, f"{n}.png", [0]) for n, image in enumerate(images)]
+    )
+    other = pa.table(
+        {
+            "labels": pa.array([[1, 2]] * len(images), pa.list_(pa.field(item, pa.int32()))),
+            "image": pa.array([{"bytes": image} for image in images], IMAGES[kind]),
+        }
+    )
+    pq.write_table(other, tiny / "train-00001-of-00002.parquet")
+    dataset = Dataset.open(tiny)
+    assert list(dataset.images("train")) == images * 2
+    assert list(dataset.images("train", [7, 1])) == [images[1], images[1]]
+    assert [own.tolist() for own in dataset.label_sets("train")] == [[0]] * 6 + [[1, 2]] * 6
+    assert not [found for found in check(tiny, progress=False).findings if found.severity == "error"]
+
+
+@pytest.mark.parametrize(
+    "kind", [pa.struct([("path", pa.string())]), pa.struct([("bytes", pa.string())]), pa.string(),
+             pa.struct([("bytes", pa.binary()), ("path", pa.int8())])],
+)  # fmt: skip
+def test_shards_of_other_types_are_refused(tiny: Path, kind: "pa.DataType") -> None:
+    shard(tiny, "train", groups_of=7)
+    file = tiny / "train-00002-of-00003.parquet"
+    labels = pa.array([0], pa.int32())
+    pq.write_table(pa.table({"image": pa.array([None], kind), "label": labels}), file)
+    with pytest.raises(TaxohashError, match=r"train-00002-of-00003\.parquet has the column image as"):
+        Dataset.open(tiny).labels("train")
+    assert any("00002-of-00003" in found.text for found in check(tiny, progress=False).findings)
 
 
 def test_foreign_tables_are_read_as_well(tiny: Path) -> None:

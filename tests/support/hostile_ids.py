@@ -1,0 +1,33 @@
+"""Ids that are allowed and that lines, tables, addresses, patterns and encodings are apt to break."""
+
+HOSTILE_IDS = [
+    ".",
+    "..",
+    "../../etc/passwd",
+    "/",
+    "//a//",
+    "a/b?<c>#%2F é",
+    "%2F",
+    "%",
+    "a\nb",
+    "\n",
+    "\r\n",
+    "\ttab",
+    "\0",
+    "a\0b",
+    "\x1b[2J",
+    "\x7f\x80\x85",
+    "\u2028\u2029",
+    "\N{RIGHT-TO-LEFT OVERRIDE}gnp",
+    "\N{BYTE ORDER MARK}",
+    "\uffff\U0010ffff",
+    "ÿ",  # the byte 0xff in Latin-1
+    " ",
+    "thumbnail",
+    "a/thumbnail",
+    "\\n",
+    "[bold]",
+    "{tag}",
+    "x" * 1024,
+    "日" * 341 + "x",
+]
