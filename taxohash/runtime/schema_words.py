@@ -29,6 +29,7 @@ def refusal(kind: type[Any], error: ValidationError) -> str:
     node, definitions = _schema(kind)
     path: list[str] = []
     for step in first["loc"]:
+        node = _present(node)
         below = node.get("items") if isinstance(step, int) else node.get("properties", {}).get(step)
         if below is None:
             break
@@ -66,6 +67,12 @@ def _name(path: str) -> str:
     return path if re.fullmatch(r"[\w.-]{1,80}", path, re.ASCII) else shown(path)
 
 
+def _present(node: Schema) -> Schema:
+    """What a value may be where it is not null."""
+    parts = [part for part in node.get("anyOf", ()) if part != {"type": "null"}]
+    return parts[0] if len(parts) == 1 else node
+
+
 def _resolved(node: Schema, definitions: Schema) -> Schema:
     found: Schema = definitions[node["$ref"].rpartition("/")[2]] if "$ref" in node else node
     return found
@@ -84,5 +91,7 @@ def _wanted(node: Schema, definitions: Schema) -> str:
         return f"an object with {fields}" if fields else "an object of JSON values"
     if "minimum" in node and "maximum" in node:
         return f"{PLAIN[node['type']]} from {node['minimum']} to {node['maximum']}"
+    if node.get("minLength") == 1:
+        return "text that is not empty"
     bounds = [f" {words} {node[key]}" for key, words in BOUNDS.items() if key in node]
     return PLAIN[node["type"]] + " and".join(bounds)

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ import numpy.typing as npt
 
 from taxohash.errors import TaxohashError
 from taxohash.runtime.atomic import write_text
+from taxohash.taxonomy.file import parse
 
 Labels = npt.NDArray[np.int32]
 Integers = npt.NDArray[np.integer]
@@ -34,8 +36,8 @@ class Taxonomy:
         licence: under which they may be used.
 
     Raises:
-        TaxohashError: no paths, an empty or repeated path, a leaf that is also an inner node,
-            or level names that do not fit the depth.
+        TaxohashError: no paths, an empty or repeated path, a leaf that is also an inner node, a name that is
+            empty, holds '/' or is not Unicode text, or level names that are repeated or do not fit the depth.
     """
 
     name: str
@@ -48,22 +50,37 @@ class Taxonomy:
     def __post_init__(self) -> None:
         if not self.paths:
             raise TaxohashError(f"taxonomy {self.name!r} has no paths: list at least one label")
+        names = set(chain.from_iterable(self.paths))
+        wrong = {name for name in names if not (isinstance(name, str) and name and "/" not in name)}
         for path in self.paths:
-            if not path or not all(isinstance(name, str) and name and "/" not in name for name in path):
+            if not path or not isinstance(path, tuple) or not wrong.isdisjoint(path):
                 raise TaxohashError(
-                    f"taxonomy {self.name!r} has the path {list(path)!r}: every name must be a non-empty string without '/'"
+                    f"taxonomy {self.name!r} has the path {path!r}: give a tuple of non-empty strings without '/'"
                 )
+        for text in (self.name, *self.level_names):
+            if not isinstance(text, str) or not text:
+                raise TaxohashError(
+                    f"taxonomy {self.name!r} with levels {self.level_names!r}: give non-empty strings as names"
+                )
+        if unwritable := [text for text in (self.name, *self.level_names, *names) if not _is_unicode(text)]:
+            raise TaxohashError(
+                f"taxonomy has the name {min(unwritable)!r}, which is not Unicode text: rename it"
+            )
         index = {path: label for label, path in enumerate(self.paths)}
         if len(index) != len(self.paths):
             twice = next(path for label, path in enumerate(self.paths) if index[path] != label)
-            raise TaxohashError(f"taxonomy {self.name!r} lists {'/'.join(twice)} twice: remove one")
+            raise TaxohashError(f"taxonomy {self.name!r} lists {'/'.join(twice)!r} twice: remove one")
         if both := _parents(self.paths).intersection(index):
             raise TaxohashError(
-                f"taxonomy {self.name!r} has {'/'.join(min(both))} both as a label and as a parent: give the label a name of its own"
+                f"taxonomy {self.name!r} has {'/'.join(min(both))!r} both as a label and as a parent: give the label a name of its own"
             )
         if self.level_names and len(self.level_names) != self.depth:
             raise TaxohashError(
                 f"taxonomy {self.name!r} names {len(self.level_names)} levels but its paths have {self.depth}: fix 'levels'"
+            )
+        if len(set(self.level_names)) != len(self.level_names):
+            raise TaxohashError(
+                f"taxonomy {self.name!r} has the levels {self.level_names!r}: give each a name of its own"
             )
         object.__setattr__(self, "_index", index)
 
@@ -170,7 +187,9 @@ class Taxonomy:
         """
         key = tuple(path)
         if key not in self._index:
-            raise TaxohashError(f"taxonomy {self.name!r} has no label {'/'.join(key)}: use one of its paths")
+            raise TaxohashError(
+                f"taxonomy {self.name!r} has no label {'/'.join(key)!r}: use one of its paths"
+            )
         return self._index[key]
 
     def relabelled(self, labels: "Taxonomy") -> "Taxonomy":
@@ -213,26 +232,13 @@ class Taxonomy:
 
     @classmethod
     def from_json(cls, text: str, where: str = "taxonomy.json") -> "Taxonomy":
-        """Parse the text of a taxonomy.json; `where` names it in errors."""
-        try:
-            data = json.loads(text)
-            return cls(
-                name=data["name"],
-                paths=tuple(tuple(path) for path in data["paths"]),
-                level_names=tuple(data.get("levels") or ()),
-                source=data.get("source", ""),
-                licence=data.get("licence", ""),
-            )
-        except json.JSONDecodeError as error:
-            raise TaxohashError(
-                f"taxonomy {where} is not JSON (line {error.lineno}: {error.msg}): repair it"
-            ) from None
-        except TaxohashError:
-            raise
-        except (KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise TaxohashError(
-                f"taxonomy {where} does not have the form {{name, levels, paths}} ({type(error).__name__}: {error}): repair it"
-            ) from None
+        """Parse the text of a taxonomy.json; `where` names it in errors.
+
+        Raises:
+            TaxohashError: it does not describe a tree.
+        """
+        file = parse(text, where)
+        return cls(file.name, file.paths, file.levels or (), file.source, file.licence)
 
     def to_json(self) -> str:
         """Canonical text: the same tree gives the same bytes everywhere."""
@@ -254,6 +260,11 @@ class Taxonomy:
         """Identity of names, levels and order of labels; source and licence do not count."""
         identity = json.dumps([self.levels, self.paths], ensure_ascii=False, separators=(",", ":"))
         return hashlib.sha256(identity.encode()).hexdigest()
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether UTF-8 can hold it: a lone surrogate, as of a file name in another encoding, it cannot."""
+    return text.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def _completed(path: tuple[str, ...], depth: int) -> tuple[str, ...]:

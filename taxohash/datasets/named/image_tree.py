@@ -5,7 +5,6 @@ accident, is refused unless an option takes it.
 """
 
 import hashlib
-import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from taxohash.runtime.atomic import vacant
 from taxohash.runtime.configuration import configuration
 from taxohash.runtime.progress import track
 from taxohash.taxonomy import Taxonomy
+from taxohash.taxonomy.twins import twins
 
 _SHOWN = 3  # examples of what was left out
 
@@ -173,12 +173,9 @@ def _accidents(root: Path, folders: set[PurePath]) -> Iterator[str]:
         if parent.parts and {"train", "test"} <= {usual(name) for name in names}:
             spelt = [printable(parent / name) for name in sorted(names) if usual(name)]
             yield f"{', '.join(spelt)} of {root} look like splits and lie below the top: move them there"
-        alike: dict[str, str] = {}
-        for name in sorted(names):
-            folded = unicodedata.normalize("NFC", name).casefold()
-            if (twin := alike.setdefault(folded, name)) != name:
-                pair = f"{twin!a} and {name!a} in {printable(root / parent)}"
-                yield f"{pair} differ in case or in how letters are encoded alone: join them"
+    for one, other in twins(folder.parts for folder in folders):
+        pair = f"{printable(PurePath(*one))} and {printable(PurePath(*other))} of {root}"
+        yield f"{pair} differ in case or in how letters are encoded alone: join them"
     if len(folders) == 1:
         yield f"all images of {root} have one label, {printable(min(folders))}: give the folder above it"
 

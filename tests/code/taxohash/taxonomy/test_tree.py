@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from taxohash.errors import TaxohashError
 from taxohash.taxonomy import Taxonomy
+from tests.support.configurations import outcome
 
 RAGGED = Taxonomy(
     "animals", (("bird", "owl", "barn owl"), ("bird", "owl", "eagle owl"), ("bird", "emu"), ("fish",))
@@ -107,7 +109,7 @@ def test_subtree_and_label() -> None:
     for node in ("", "/", "owl", "bird/owl/barn", "bird/owl/barn owl/x"):
         with pytest.raises(TaxohashError, match="has no node"):
             RAGGED.subtree(node)
-    with pytest.raises(TaxohashError, match="has no label bird"):
+    with pytest.raises(TaxohashError, match="has no label 'bird'"):
         RAGGED.label(["bird"])
 
 
@@ -115,14 +117,17 @@ def test_subtree_and_label() -> None:
     ("found", "said"),
     [
         ((), "has no paths"),
-        ((("a",), ("a",)), "lists a twice"),
+        ((("a",), ("a",)), "lists 'a' twice"),
         ((("a",), ("a", "b")), "both as a label and as a parent"),
         ((("a", ""),), "non-empty string"),
         (((),), "non-empty string"),
         ((("a/b",),), "without '/'"),
+        (("ab",), "give a tuple"),
+        ((("a", 1),), "non-empty string"),
+        ((("a", "\udcff"),), "not Unicode text"),
     ],
 )
-def test_a_tree_that_is_none_is_refused(found: tuple[tuple[str, ...], ...], said: str) -> None:
+def test_a_tree_that_is_none_is_refused(found: Any, said: str) -> None:
     with pytest.raises(TaxohashError, match=said):
         Taxonomy("bad", found)
 
@@ -130,28 +135,85 @@ def test_a_tree_that_is_none_is_refused(found: tuple[tuple[str, ...], ...], said
 def test_level_names_must_fit() -> None:
     with pytest.raises(TaxohashError, match="names 1 levels but its paths have 2"):
         Taxonomy("bad", (("a", "b"),), ("only",))
+    with pytest.raises(TaxohashError, match="has the levels \\('one', 'one'\\): give each a name of its own"):
+        Taxonomy("bad", (("a", "b"),), ("one", "one"))
+    for name, levels in (("", ()), ("bad", ("a", ""))):
+        with pytest.raises(TaxohashError, match="give non-empty strings as names"):
+            Taxonomy(name, (("a", "b"),), levels)
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "{",
-        "[]",
-        "null",
-        "{}",
-        '{"name": "x", "paths": 3}',
-        '{"name": "x", "paths": [3]}',
-        '{"name": "x", "paths": [[1]]}',
-        "[" * 100_000,
-    ],
-)
+def file(**changed: object) -> str:
+    return json.dumps({"name": "x", "paths": [["a", "b"]]} | changed)
+
+
+FILES = {
+    "": "is not JSON (line 1: Expecting value)",
+    "{": "is not JSON (line 1: ",
+    "[]": "is []: give an object with name, levels, paths, source, licence",
+    "null": "is null: give an object",
+    "{}": "name is missing: give text that is not empty",
+    "[" * 100_000: "is not JSON of a taxonomy (maximum recursion depth",
+    f"[1{'0' * 5000}]": "is not JSON of a taxonomy (Exceeds the limit",
+    '{"name": NaN}': "is not JSON of a taxonomy (NaN is no JSON)",
+    '{"name": "x", "paths": [["a"]], "name": "y"}': "(the key 'name' stands twice)",
+    file(name=3): "name = 3: give text that is not empty",
+    file(name=""): 'name = "": give text that is not empty',
+    file(paths=3): "paths = 3: give a list, each item a list, each item text",
+    file(paths=None): "paths = null: give a list",
+    file(paths={"a": "b"}): 'paths = {"a": "b"}: give a list',
+    file(paths=["cat", "dog"]): 'paths.0 = "cat": give a list, each item text',
+    file(paths=[["a"], 3]): "paths.1 = 3: give a list, each item text",
+    file(paths=[["a"], {"b": 1}]): 'paths.1 = {"b": 1}: give a list, each item text',
+    file(paths=[["a", 1]]): "paths.0.1 = 1: give text that is not empty",
+    file(paths=[["a", None]]): "paths.0.1 = null: give text",
+    file(paths=[["a", True]]): "paths.0.1 = true: give text",
+    file(paths=[["a", ["b"]]]): 'paths.0.1 = ["b"]: give text',
+    file(paths=[["a", ""]]): 'paths.0.1 = "": give text that is not empty',
+    file(paths=[["a", "\ud800"]]): 'paths.0.1 = "\\ud800": give text',
+    file(paths=[["a"], []]): "has the path (): give a tuple of non-empty strings",
+    file(paths=[["a/b"]]): "has the path ('a/b',): give a tuple of non-empty strings without '/'",
+    file(paths=[]): "has no paths",
+    file(levels="fine"): 'levels = "fine": give a list, each item text that is not empty or null',
+    file(levels={}): "levels = {}: give a list",
+    file(levels=["a", None]): "levels.1 = null: give text that is not empty",
+    file(levels=["a", 2]): "levels.1 = 2: give text",
+    file(levels=["a", False]): "levels.1 = false: give text",
+    file(levels=["a", ""]): 'levels.1 = "": give text that is not empty',
+    file(levels=["a", "a"]): "has the levels ('a', 'a'): give each a name of its own",
+    file(levels=["a"]): "names 1 levels but its paths have 2",
+    file(source=None): "source = null: give text",
+    file(licence=[]): "licence = []: give text",
+    file(level=["a", "b"]): "level is not known: use one of name, levels, paths, source, licence",
+}
+
+
+@pytest.mark.parametrize("text", FILES, ids=lambda text: text[:60])
 def test_a_file_of_another_form_is_refused_in_one_line(tmp_path: Path, text: str) -> None:
-    file = tmp_path / "taxonomy.json"
-    file.write_text(text)
+    path = tmp_path / "taxonomy.json"
+    path.write_text(text)
     with pytest.raises(TaxohashError) as raised:
-        Taxonomy.load(file)
-    assert "\n" not in str(raised.value)
+        Taxonomy.load(path)
+    (line,) = str(raised.value).splitlines()
+    assert line.startswith("taxonomy ")
+    assert FILES[text] in line
+
+
+@given(
+    st.recursive(st.none() | st.booleans() | st.floats() | st.text(), st.lists),
+    st.sampled_from(["paths", "levels", "name"]),
+)
+def test_any_json_is_a_tree_or_one_line(value: object, key: str) -> None:
+    made, line = outcome(lambda: Taxonomy.from_json(file(**{key: value})))
+    assert (made is None) == bool(line)
+    if made is not None:
+        assert Taxonomy.from_json(made.to_json()) == made
+
+
+def test_what_does_no_harm_is_taken() -> None:
+    plain = Taxonomy.from_json(file())
+    assert Taxonomy.from_json("\ufeff" + file()) == plain  # as some editors write it
+    assert Taxonomy.from_json(file(levels=None)) == Taxonomy.from_json(file(levels=[])) == plain
+    assert Taxonomy.from_json(file(paths=[["a\n", "\u2028[b]"]])).paths == (("a\n", "\u2028[b]"),)
 
 
 def test_absent_and_undecodable_files(tmp_path: Path) -> None:
