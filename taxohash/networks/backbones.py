@@ -57,11 +57,12 @@ BACKBONES: dict[str, Backbone] = {
 TIMM = "timm/"
 
 
-def find_backbone(name: str, size: int | None = None) -> Backbone:
-    """The backbone with this name; it can take images of `size` pixels, if that is given.
+def find_backbone(name: str, size: int | None = None, channels: int | None = None) -> Backbone:
+    """The backbone with this name; it can take images of `size` pixels and of `channels`, where these are given.
 
     Raises:
-        TaxohashError: there is none, it is one of timm's and timm is not installed, or it is not made for the size.
+        TaxohashError: there is none, it is one of timm's and timm is not installed, or it is not made for the size
+            or the channels.
     """
     if name.startswith(TIMM):
         found = _timm_backbone(name)
@@ -74,6 +75,9 @@ def find_backbone(name: str, size: int | None = None) -> Backbone:
         raise TaxohashError(
             f"network {name!r} takes images of {low} to {high} px, not {size}: choose --size in that range"
         )
+    if channels is not None and channels not in found.channels:
+        takes = " or ".join({1: "grey (1)", 3: "RGB (3)"}[n] for n in found.channels)
+        raise TaxohashError(f"channels = {channels}: network {name!r} takes images in {takes}")
     return found
 
 

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor, nn
 
 from taxohash.codes import Codes, pack
-from taxohash.errors import TaxohashError
 from taxohash.images import Pixels, Preprocessing
 from taxohash.networks.backbones import find_backbone
 from taxohash.networks.batch_size import at_once
@@ -73,10 +72,7 @@ def network(
         TaxohashError: unknown name, a size or number of channels it is not made for, or a package or weights
             it needs are not there.
     """
-    known = find_backbone(name, size)
-    if channels not in known.channels:
-        takes = " or ".join({1: "grey (1)", 3: "RGB (3)"}[n] for n in known.channels)
-        raise TaxohashError(f"channels = {channels}: network {name!r} takes images in {takes}")
+    known = find_backbone(name, size, channels)
     preprocessing = known.preprocessing(size, channels)
     backbone, width = known.make(preprocessing, pretrained)
     return HashingNetwork(backbone, width, outputs, preprocessing, heads)

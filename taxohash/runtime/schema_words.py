@@ -83,7 +83,7 @@ def _wanted(node: Schema, definitions: Schema) -> str:
     if "anyOf" in node:
         return " or ".join(_wanted(part, definitions) for part in node["anyOf"])
     if "enum" in node:
-        return "one of " + ", ".join(node["enum"])
+        return "one of " + ", ".join(map(str, node["enum"]))
     if node["type"] == "array":
         return f"a list, each item {_wanted(node['items'], definitions)}"
     if node["type"] == "object":

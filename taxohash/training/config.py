@@ -45,11 +45,13 @@ class NetworkConfig:
 
     Attributes:
         name: of the backbone: small-resnet, efficientnet_lite0 or timm/NAME.
-        size: of its input, in pixels; that of the images if left out.
+        size: of its input, in pixels; the median of the images' longer sides if left out.
+        channels: of its input, 1 for grey and 3 for RGB; grey if all images are, where the backbone takes it, if left out.
     """
 
     name: str = "small-resnet"
     size: Count | None = None
+    channels: Literal[1, 3] | None = None
 
 
 @configuration
@@ -107,12 +109,12 @@ class HasherConfig:
 
         Raises:
             TaxohashError: an unknown objective, option or network, an objective that trains no network with
-                binary codes, or a size that the network is not made for.
+                binary codes, or a size or number of channels that the network is not made for.
         """
         from taxohash.networks.backbones import find_backbone
         from taxohash.objectives import configured
 
-        find_backbone(self.network.name, self.network.size)
+        find_backbone(self.network.name, self.network.size, self.network.channels)
         _check_trainable(self.objective.name)
         options = plain(configured(self.objective.name, self.objective.options))
         return replace(self, objective=replace(self.objective, options=options))

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from taxohash.datasets import Dataset
+from taxohash.datasets.shape import picture_shape
 from taxohash.errors import TaxohashError
-from taxohash.images import decode
 from taxohash.runtime.atomic import read_json, replacing, write_json
 from taxohash.runtime.configuration import Count, configuration, flat, plain, read
+from taxohash.runtime.progress import announce
 from taxohash.runtime.provenance import revision
 from taxohash.runtime.schema_words import shown
 from taxohash.training.config import HasherConfig, NetworkConfig
@@ -33,14 +34,16 @@ WEIGHTS = "weights.safetensors"
 
 
 @configuration
-class SizedNetworkConfig(NetworkConfig):
-    """A network whose input size is known.
+class ShapedNetworkConfig(NetworkConfig):
+    """A network whose input is known.
 
     Attributes:
         size: of its input, in pixels.
+        channels: of its input, 1 for grey and 3 for RGB.
     """
 
     size: Count = field()
+    channels: Literal[1, 3] = field()
 
 
 @configuration
@@ -48,20 +51,18 @@ class RunConfig(HasherConfig):
     """What decides the result of a run: a hasher's configuration and its data. Runs with the same are the same run.
 
     Attributes:
-        network: what is trained, with the size that the images gave it if none was chosen.
+        network: what is trained, with the size and channels that the images gave it where none were chosen.
         dataset: folder of the data set; where it lies decides nothing.
         dataset_md5: what lies there.
         split: that is learned from.
         taxonomy_sha256: of its label tree.
-        channels: of the network's input.
     """
 
-    network: SizedNetworkConfig = field()
+    network: ShapedNetworkConfig = field()
     dataset: str
     dataset_md5: str
     split: str
     taxonomy_sha256: str
-    channels: Literal[1, 3]
 
 
 @dataclass(frozen=True)
@@ -177,8 +178,8 @@ def _network(
 ) -> "HashingNetwork":
     from taxohash.networks.hashing import network
 
-    name, size = config.network.name, config.network.size
-    return network(name, outputs, size, config.channels, pretrained, heads)
+    chosen = config.network
+    return network(chosen.name, outputs, chosen.size, chosen.channels, pretrained, heads)
 
 
 def _objective(config: RunConfig, dataset: Dataset) -> "AnyObjective":
@@ -217,31 +218,34 @@ def _recorded(folder: Path, remedy: str) -> tuple[RunConfig, dict[str, str]]:
 
 
 def _for_data(hasher: HasherConfig, dataset: Dataset, split: str) -> RunConfig:
-    size, channels = _input_shape(dataset, split, hasher.network.name)
     data = plain(hasher)
-    data["network"]["size"] = hasher.network.size or size
+    data["network"] |= _input_shape(dataset, split, hasher.network)
     known = {
         "dataset": str(dataset.folder),
         "dataset_md5": dataset.md5(),
         "split": split,
         "taxonomy_sha256": dataset.taxonomy.sha256,
-        "channels": channels,
     }
     return read(RunConfig, data | known)
 
 
-def _input_shape(dataset: Dataset, split: str, backbone: str) -> tuple[int, int]:
-    """Input size and channels that suit the first image: its longer side, within what the backbone takes.
+def _input_shape(dataset: Dataset, split: str, chosen: NetworkConfig) -> dict[str, int]:
+    """Input size and channels: those chosen, else what suits the images, within what the backbone takes; and say so.
 
-    A pretrained backbone takes RGB, whatever the images are.
+    The size is the median of the images' longer sides. The input is grey if all images are; but a pretrained
+    backbone takes RGB, whatever the images are.
     """
     from taxohash.networks.backbones import find_backbone
 
-    known = find_backbone(backbone)
-    image = decode(next(dataset.images(split, [0])))
+    if chosen.size and chosen.channels:
+        return {"size": chosen.size, "channels": chosen.channels}
+    known = find_backbone(chosen.name)
+    found = picture_shape(dataset, split)
     low, high = known.sizes
-    grey = image.mode in ("1", "L") and 1 in known.channels
-    return min(max(*image.size, low), high), 1 if grey else 3
+    size = chosen.size or min(max(found.size, low), high)
+    channels = chosen.channels or (1 if found.all_grey and 1 in known.channels else 3)
+    announce(f"input {size} px, {'grey' if channels == 1 else 'RGB'}: {found}")
+    return {"size": size, "channels": channels}
 
 
 def _plot(log: Sequence[Mapping[str, Any]], file: Path) -> None:

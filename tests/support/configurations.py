@@ -22,6 +22,7 @@ NAMED = {
     "objective.options": {"quantisation": 0.25, "seed": 5},
     "network.name": "efficientnet_lite0",
     "network.size": 96,
+    "network.channels": 3,
 }
 
 

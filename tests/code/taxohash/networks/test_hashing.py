@@ -76,7 +76,7 @@ def test_a_pretrained_network_takes_grey_pictures_as_rgb(tmp_path: Path) -> None
             training=TrainingConfig(epochs=1, batch=6),
         ),
     )
-    assert (run.config.network.size, run.config.channels) == (
+    assert (run.config.network.size, run.config.network.channels) == (
         64,
         3,
     )  # pictures of 16 px, the network's least is 64

@@ -10,6 +10,8 @@ import torch
 
 from taxohash.codes import pack
 from taxohash.datasets import Dataset
+from taxohash.datasets.png import encode_png
+from taxohash.datasets.writer import Row, write_split
 from taxohash.errors import TaxohashError
 from taxohash.networks.hashing import encode_pixels
 from taxohash.objectives import config_of
@@ -17,6 +19,7 @@ from taxohash.runtime.configuration import plain, replaced
 from taxohash.training.checkpoint import CHECKPOINT, save_checkpoint
 from taxohash.training.fit import embed
 from taxohash.training.run import Run, train
+from tests.support.configurations import untrained
 from tests.support.miniature import HASHER
 
 
@@ -87,6 +90,7 @@ def test_seeds_differ(run: Run, data: Dataset, tmp_path: Path) -> None:
         ),
         ("training.lr", 0.5, "holds a run with training.lr = 0.1, not 0.5"),
         ("network.size", 32, "network.size = 16, not 32"),
+        ("network.channels", 3, "network.channels = 1, not 3"),
     ],
 )
 def test_another_configuration_needs_another_directory(
@@ -100,16 +104,38 @@ def test_defaults_written_out_change_nothing(run: Run, data: Dataset) -> None:
     written = {
         "objective.options": {"vertex": 0.1, "level_weights": []},
         "network.size": 16,
+        "network.channels": 1,
         "training.lr": 0.1,
     }
     assert train(data.folder, run.folder, replaced(HASHER, written)).config == run.config
     assert Run.open(run.folder).config == run.config
 
 
+def test_one_picture_in_the_first_row_decides_nothing(
+    data: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("taxohash.training.fit.fit", untrained)
+    told: list[str] = []
+    monkeypatch.setattr("taxohash.training.run.announce", told.append)
+    colours = np.random.default_rng(0).integers(0, 256, (11, 40, 30, 3), np.uint8)
+    images = [encode_png(np.zeros((1, 1), np.uint8)), *map(encode_png, colours)]
+    shutil.copytree(data.folder, tmp_path / "data")
+    rows = [Row(image, f"{row}.png", row % 6) for row, image in enumerate(images)]
+    write_split(tmp_path / "data" / "train.parquet", rows)
+    found = train(tmp_path / "data", tmp_path / "found", HASHER).config.network
+    assert (found.size, found.channels) == (40, 3)
+    assert told == ["input 40 px, RGB: 12 pictures of 1 to 40 px, 1 grey"]
+    chosen = replaced(HASHER, {"network.size": 20, "network.channels": 1})
+    run = train(tmp_path / "data", tmp_path / "chosen", chosen)
+    assert (run.config.network.size, run.config.network.channels) == (20, 1)
+    assert run.network().preprocessing.shape == (1, 20, 20)
+    assert len(told) == 1
+
+
 def test_the_run_records_its_whole_configuration(run: Run) -> None:
     recorded = json.loads((run.folder / "config.json").read_text())["config"]
     assert recorded["objective"]["options"] == config_of(run.trained(run.dataset())[1])
-    assert recorded["network"] == {"name": "small-resnet", "size": 16}
+    assert recorded["network"] == {"name": "small-resnet", "size": 16, "channels": 1}
     assert recorded["training"] == plain(HASHER.training)
 
 
