@@ -1,5 +1,6 @@
 """The bodies of `taxohash data prepare` and `taxohash data check`: they print, the functions they call do not."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +41,8 @@ def prepare(name: str, out: str | Path, source: str | None, tree: dict[str, Any]
     print(f"{out}: {dataset.taxonomy.name}, {len(dataset.taxonomy)} labels, {sizes}, md5 {dataset.md5()}")
 
 
-def check(folder: str | Path, sheets: str | Path | None = None) -> bool:
-    """Check a data set folder, print the table and the findings, write contact sheets into `sheets`.
+def check(folder: str | Path, sheets: str | Path | None = None, as_json: bool = False) -> bool:
+    """Check a data set folder, print the table and the findings, or JSON; write contact sheets into `sheets`.
 
     Returns:
         whether no error was found.
@@ -50,16 +51,25 @@ def check(folder: str | Path, sheets: str | Path | None = None) -> bool:
         TaxohashError: the folder cannot be opened, or `sheets` cannot be written.
     """
     result = check_dataset(folder)
+    if as_json:
+        files = _sheets(result, sheets)
+        print(json.dumps(result.as_dict() | {"sheets": list(map(str, files))}))
+        return result.ok
     Console().print(_table(result))
     for finding in result.findings:
         print(f"{finding.severity}: {finding.text}")
-    if sheets is not None and result.counts:
-        files = contact_sheets(result.dataset, sheets, split=next(iter(result.counts)))
+    if files := _sheets(result, sheets):
         print(f"{len(files)} contact sheets in {sheets}")
     errors = sum(finding.severity == "error" for finding in result.findings)
     verdict = f"{errors} errors" if errors else "sound"
     print(f"{folder}: {verdict}, {len(result.findings) - errors} warnings, md5 {result.md5}")
     return result.ok
+
+
+def _sheets(result: Check, sheets: str | Path | None) -> list[Path]:
+    if sheets is None or not result.counts:
+        return []
+    return contact_sheets(result.dataset, sheets, split=next(iter(result.counts)))
 
 
 def _table(result: Check) -> Table:

@@ -64,11 +64,12 @@ def prepare(
 def check(
     folder: Annotated[Path, typer.Argument(help="data set folder")],
     sheets: Annotated[Path | None, typer.Option(help="directory for contact sheets")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print what was found as JSON")] = False,
 ) -> None:
     """Open every row of a data set; a table of what was found."""
     from taxohash.cli import data
 
-    if not data.check(folder, sheets):
+    if not data.check(folder, sheets, as_json):
         raise typer.Exit(1)
 
 

@@ -1,9 +1,9 @@
 """Open every row of a data set folder and tell what is wrong with it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,7 @@ from taxohash.datasets.dataset import Dataset
 from taxohash.datasets.digests import pixel_digests
 from taxohash.errors import TaxohashError
 from taxohash.taxonomy import Labels, Taxonomy
+from taxohash.taxonomy.twins import twins
 
 Counts = npt.NDArray[np.int64]
 _SHOWN = 3  # how many examples a finding names
@@ -48,6 +49,21 @@ class Check:
         """Whether there is no error."""
         return all(finding.severity != "error" for finding in self.findings)
 
+    def as_dict(self) -> dict[str, Any]:
+        """All of it as JSON holds it; counts by the paths of the labels."""
+        names = ["/".join(path) for path in self.dataset.taxonomy.paths]
+        return {
+            "folder": str(self.dataset.folder),
+            "name": self.dataset.taxonomy.name,
+            "md5": self.md5,
+            "ok": self.ok,
+            "images": self.images,
+            "labels": {
+                split: dict(zip(names, counts.tolist(), strict=True)) for split, counts in self.counts.items()
+            },
+            "findings": [asdict(finding) for finding in self.findings],
+        }
+
 
 def check(folder: str | Path, *, progress: bool = True) -> Check:
     """Check the columns, labels, images, duplicates and class counts of a data set folder.
@@ -73,6 +89,7 @@ def check(folder: str | Path, *, progress: bool = True) -> Check:
     counts = {split: _count(sets, len(dataset.taxonomy)) for split, sets in labels.items()}
     findings += _empty_splits(images)
     findings += _label_sets(labels)
+    findings += _names(dataset.taxonomy)
     findings += _classes(dataset.taxonomy, counts)
     findings += _duplicates(digests, labels)
     findings.sort(key=lambda finding: finding.severity)
@@ -98,6 +115,20 @@ def _label_sets(labels: dict[str, list[Labels]]) -> Iterator[Finding]:
             )
         if empty := [row for row, own in enumerate(sets) if len(own) == 0]:
             yield Finding("warning", f"{len(empty)} images of {split} have no label: rows {_some(empty)}")
+
+
+def _names(taxonomy: Taxonomy) -> Iterator[Finding]:
+    alike = [f"{'/'.join(one)!a} and {'/'.join(other)!a}" for one, other in twins(taxonomy.paths)]
+    if alike:
+        yield Finding(
+            "warning",
+            f"{len(alike)} names differ from another in case or in their encoding alone: {_some(alike)}",
+        )
+    odd = sorted({name for path in taxonomy.paths for name in path if not name.isprintable()})
+    if odd:
+        yield Finding(
+            "warning", f"{len(odd)} names have characters that cannot be seen: {_some(list(map(ascii, odd)))}"
+        )
 
 
 def _classes(taxonomy: Taxonomy, counts: dict[str, Counts]) -> Iterator[Finding]:

@@ -36,15 +36,19 @@ def contact_sheets(dataset: Dataset, out: str | Path, split: str | None = None) 
     files = []
     classes = zip(dataset.taxonomy.class_paths(0), dataset.taxonomy.members(0), strict=True)
     for (name,), labels in classes:
+        title = name
         if len(labels) > MOST_LINES:
+            title = f"{name}: {MOST_LINES} of {len(labels)} labels shown"
             labels = labels[np.linspace(0, len(labels) - 1, MOST_LINES).astype(int)]
         lines = []
         for label in labels.tolist():
             images = [_open(data) for data in dataset.images(shown, rows_of[label][:COLUMNS])]
             path = "/".join(dict.fromkeys(dataset.taxonomy.paths[label][1:])) or name
             path = path if len(path) <= _MOST_TEXT else "..." + path[3 - _MOST_TEXT :]
-            lines.append((f"{path}\n{len(rows_of[label])} in {shown}", images))
-        files.append(_save(draw_sheet(name, lines), Path(out) / f"{_file_name(name)}.png"))
+            count = len(rows_of[label])
+            part = f"{COLUMNS} of {count}" if count > COLUMNS else f"{count}"
+            lines.append((f"{path}\n{part} in {shown}", images))
+        files.append(_save(draw_sheet(title, lines), Path(out) / f"{_file_name(name)}.png"))
     return files
 
 

@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -9,7 +10,7 @@ from PIL import Image
 from taxohash.cli import data
 from taxohash.datasets import Dataset
 from taxohash.datasets.check import check
-from taxohash.datasets.contact_sheet import contact_sheets
+from taxohash.datasets.contact_sheet import contact_sheets, draw_sheet
 from taxohash.datasets.layout import schema
 from taxohash.datasets.writer import Row, write_split
 from taxohash.errors import TaxohashError
@@ -145,13 +146,58 @@ def test_a_taxonomy_that_cannot_be_read_is_raised(tiny: Path) -> None:
         check(tiny)
 
 
-def test_contact_sheets_of_a_large_class_are_thinned_out(tmp_path: Path) -> None:
+def test_names_that_look_alike_or_cannot_be_seen(tiny: Path) -> None:
+    taxonomy = {"name": "odd", "paths": [["animal", "cat"], ["animal", "Cat"], ["plant", "oak\n"]]}
+    (tiny / "taxonomy.json").write_text(json.dumps(taxonomy))
+    assert findings(tiny) == [
+        "warning: 1 names differ from another in case or in their encoding alone: 'animal/Cat' and 'animal/cat'",
+        r"warning: 1 names have characters that cannot be seen: 'oak\n'",
+    ]
+
+
+def test_json_tells_all_of_it(tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert data.check(tiny, tmp_path / "sheets", as_json=True)
+    told = json.loads(capsys.readouterr().out)
+    assert told == {
+        "folder": str(tiny),
+        "name": "tiny",
+        "md5": Dataset.open(tiny).md5(),
+        "ok": True,
+        "images": COUNTS,
+        "labels": {
+            split: dict.fromkeys(["animal/cat", "animal/dog", "plant/tree/oak"], count // 3)
+            for split, count in COUNTS.items()
+        },
+        "findings": [],
+        "sheets": [str(tmp_path / "sheets" / name) for name in ("animal.png", "plant.png")],
+    }
+    write_split(tiny / "test.parquet", [Row(b"", "", 0)])
+    assert not data.check(tiny, as_json=True)
+    told = json.loads(capsys.readouterr().out)
+    assert (told["ok"], told["sheets"]) == (False, [])
+    assert told["findings"][0]["severity"] == "error"
+
+
+def test_contact_sheets_of_a_large_class_are_thinned_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[tuple[str, list[str]]] = []
+
+    def draw(title: str, lines: Any) -> Image.Image:
+        drawn.append((title, [caption for caption, _ in lines]))
+        return draw_sheet(title, lines)
+
+    monkeypatch.setattr("taxohash.datasets.contact_sheet.draw_sheet", draw)
     paths = [["top", f"label {number}"] for number in range(60)]
     (tmp_path / "taxonomy.json").write_text(json.dumps({"name": "wide", "paths": paths}))
-    table = pa.table({"image": [{"bytes": b"broken", "path": ""}], "label": [0]}, schema=schema("label"))
+    images = [{"bytes": b"broken", "path": ""}] * 14
+    table = pa.table({"image": images, "label": [0] * 13 + [59]}, schema=schema("label"))
     pq.write_table(table, tmp_path / "train.parquet")
     (sheet,) = contact_sheets(Dataset.open(tmp_path), tmp_path / "sheets")
     assert height(sheet) == 44 + 40 * 72
+    ((title, captions),) = drawn
+    assert title == "top: 40 of 60 labels shown"
+    assert (captions[0], captions[-1]) == ("label 0\n12 of 13 in train", "label 59\n1 in train")
     (tmp_path / "file").touch()
     with pytest.raises(TaxohashError, match="cannot be written"):
         contact_sheets(Dataset.open(tmp_path), tmp_path / "file")
