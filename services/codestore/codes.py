@@ -1,6 +1,7 @@
 """Packed codes of catalogued items, generation by generation."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,9 +11,10 @@ from services.codestore.collection import CollectionReader
 from services.codestore.connection import Call
 from services.codestore.keys import check_name, segment_key, segments_of
 from services.codestore.records import GenerationRef, ItemLabels, Position, Snapshot
-from services.codestore.wire import by_segment, lines, unpack_segment
+from services.codestore.wire import by_segment, ended, unpack_segment
 from taxohash.codes import check, code_bytes
 from taxohash.errors import TaxohashError
+from taxohash.identifiers import shown
 
 
 class StoredCodes(CollectionReader):
@@ -47,28 +49,21 @@ class StoredCodes(CollectionReader):
             (
                 segment,
                 segment_key(collection, segment),
-                lines([listed[i] for i in indices]),
+                ended([listed[i] for i in indices]),
                 codes[indices].tobytes(),
             )
             for segment, indices in by_segment(segments_of(listed, opened.segments))
         ]
         if len(parts) > 1:  # a single part is checked where it is written
-            self._require_items(
-                [Call("missing", key, (names,), read_only=True) for _, key, names, _ in parts]
-            )
+            lookups = [Call("missing", key, (names,), read_only=True) for _, key, names, _ in parts]
+            _refuse_missing(self._connection.call_all(lookups))
         calls = [Call("put_codes", key, (generation_id, bits, names, data)) for _, key, names, data in parts]
+        replies = self._connection.call_all(calls)
+        _refuse_missing([lacks for _, *lacks in replies])
         position = [0] * opened.segments
-        for (segment, *_), reached in zip(parts, self._connection.call_all(calls), strict=True):
+        for (segment, *_), (reached, *_) in zip(parts, replies, strict=True):
             position[segment] = max(position[segment], reached)
         return tuple(position)
-
-    def _require_items(self, lookups: Sequence[Call]) -> None:
-        replies = [(count, first) for count, first in self._connection.call_all(lookups) if count]
-        if replies:
-            count = sum(count for count, _ in replies)
-            raise TaxohashError(
-                f"{count} of the ids are not in the catalog, one is {replies[0][1].decode()}: put the items first"
-            )
 
     def snapshot(self, collection: str, generation_id: str | None = None) -> Snapshot:
         """All codes of a generation, of the published one by default. Each segment is read atomically."""
@@ -102,3 +97,13 @@ class StoredCodes(CollectionReader):
             return self._counts(opened, [])[0]
         self._status(opened).ref(collection, generation_id)
         return self._counts(opened, [generation_id])[1]
+
+
+def _refuse_missing(replies: Sequence[Sequence[Any]]) -> None:
+    """Refuse ids that segments lack; each has said how many, and the first of them."""
+    lacking = [(count, first) for count, first in replies if count]
+    if lacking:
+        count = sum(count for count, _ in lacking)
+        raise TaxohashError(
+            f"{count} of the ids are not in the catalog, one is {shown(lacking[0][1].decode())}: put the items first"
+        )

@@ -9,7 +9,7 @@ from services.codestore.records import GenerationRef
 from taxohash.errors import TaxohashError
 from taxohash.taxonomy import Taxonomy
 
-LAYOUT = 2
+LAYOUT = 3
 MAX_SEGMENTS = 4096
 
 

@@ -16,7 +16,7 @@ class Item:
     """An entry of the catalog.
 
     Attributes:
-        id: 1 to 200 characters without control characters.
+        id: 1 to 1,024 bytes of UTF-8, of any characters.
         labels: indices into the paths of the collection's taxonomy: one, several or none, each once.
         thumbnail: bytes of a small picture, at most 256 KiB, or empty.
         uri: where the picture is, or empty.

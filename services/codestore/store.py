@@ -3,7 +3,7 @@
 A collection is spread over segments by a hash of the item id. In the slot of a segment are
 
     rows         hash   id -> row; rows are handed out in order and never reused
-    ids:C        string ids of chunk C in the order of their rows, one a line
+    ids:C        string ids of chunk C in the order of their rows, each ended by the byte 0xff
     labels:C     string int32 a row, -1 where it has several labels or none
     label_sets   hash   row -> int32 a label, for rows that have several
     times:C      string uint32 a row, Unix time of the last change

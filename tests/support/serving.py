@@ -18,12 +18,13 @@ from services.codestore import CodeStore, GenerationRef, Item
 from taxohash.generation.hasher import Hasher
 from taxohash.images import decode
 from tests.support.generations import TAXONOMY, pictures
+from tests.support.hostile_ids import HOSTILE_IDS
 
 ROOT = Path(__file__).resolve().parents[2]
 COLLECTION = "signs"
 ITEMS = 700
 PICTURES = pictures(ITEMS)
-IDS = [f"item {i}" for i in range(ITEMS - 1)] + ["a/b?<c>#%2F é"]
+IDS = [f"item {i}" for i in range(ITEMS - len(HOSTILE_IDS))] + HOSTILE_IDS
 LABELS = [i % 5 for i in range(ITEMS)]
 START_SECONDS = 120
 

@@ -12,11 +12,13 @@ import pytest
 import redis
 
 from services.codestore import CodeStore, EmbeddedServer, GenerationRef, Item, StoreUnavailableError
+from services.codestore.collection import LAYOUT
 from services.codestore.connection import Call
 from services.codestore.embedded import find_server
 from services.codestore.keys import collection_key, segment_key
 from taxohash.errors import TaxohashError
 from taxohash.taxonomy import Taxonomy
+from tests.support.hostile_ids import HOSTILE_IDS
 
 pytestmark = pytest.mark.system
 
@@ -94,6 +96,43 @@ def test_items_come_back_as_they_were_put(store: CodeStore, name: str) -> None:
     assert store.thumbnail(name, "absent") is None
 
 
+def test_an_id_may_be_any_text(store: CodeStore, name: str) -> None:
+    items = [
+        Item(item_id, (number % 3,), b"x" * number, f"file:///{number}")
+        for number, item_id in enumerate(HOSTILE_IDS)
+    ]
+    assert store.put_items(name, items) == len(items)
+    assert store.put_items(name, items) == 0
+    assert [store.item(name, item_id) for item_id in HOSTILE_IDS] == items
+    assert [store.thumbnail(name, item.id) or b"" for item in items] == [item.thumbnail for item in items]
+    store.begin(name, ref("g"))
+    codes = random_codes(len(items))
+    store.put_codes(name, "g", HOSTILE_IDS, codes)
+    snapshot = store.snapshot(name, "g")
+    assert sorted(snapshot.ids) == sorted(HOSTILE_IDS)
+    numbers = [HOSTILE_IDS.index(item_id) for item_id in snapshot.ids]
+    assert np.array_equal(snapshot.codes, codes[numbers])
+
+
+@pytest.mark.parametrize("item_id", HOSTILE_IDS)
+def test_an_id_that_is_not_there_is_one_line(store: CodeStore, name: str, item_id: str) -> None:
+    store.put_items(name, [Item("other", (0,))])
+    store.begin(name, ref("g"))
+    for ids in ([item_id], [item_id, *(f"more {number}" for number in range(9))]):
+        with pytest.raises(TaxohashError, match="not in the catalog, one is") as refused:
+            store.put_codes(name, "g", ids, random_codes(len(ids)))
+        assert str(refused.value).isprintable()
+
+
+def test_a_collection_of_another_layout_is_refused_in_one_line(store: CodeStore, name: str) -> None:
+    store._connection._client.hset(collection_key(name) + ":collection", "layout", LAYOUT - 1)
+    with CodeStore.connect(store._connection.url) as other:
+        for use in (lambda: other.count(name), lambda: other.create(name, TAXONOMY, segments=3)):
+            with pytest.raises(TaxohashError, match=f"layout {LAYOUT - 1}.* {LAYOUT}.*use") as refused:
+                use()
+            assert str(refused.value).isprintable()
+
+
 def test_an_item_put_again_is_replaced_whole(store: CodeStore, name: str) -> None:
     store.put_items(name, [Item("a", (0, 1), b"picture", "uri", ("tag",)), Item("b", (1,), b"other")])
     assert store.put_items(name, [Item("a", (1,)), Item("a", (2,), uri="last")]) == 0
@@ -165,7 +204,9 @@ def test_codes_of_unknown_items_are_refused_and_nothing_is_written(store: CodeSt
     store.begin(name, ref("g"))
     with pytest.raises(TaxohashError, match=r"2 of the ids are not in the catalog.*put the items first"):
         store.put_codes(name, "g", [*ids, "x", "y"], random_codes(len(ids) + 2))
-    with pytest.raises(TaxohashError, match="1 of the ids are not in the catalog, the first is x"):
+    with pytest.raises(
+        TaxohashError, match="1 of the ids are not in the catalog, one is 'x': put the items first"
+    ):
         store.put_codes(name, "g", ["x"], random_codes(1))
     assert store.count(name, "g") == 0
 
@@ -370,7 +411,7 @@ def test_the_stream_is_bounded(redis_url: str) -> None:
     name = next(NAMES)
     with CodeStore.connect(redis_url) as store, redis.Redis.from_url(redis_url) as client:
         store.create(name, TAXONOMY, segments=1)
-        calls = [Call("put_items", segment_key(name, 0), (b"a\n", bytes(4), *[b""] * 6))] * 6_000
+        calls = [Call("put_items", segment_key(name, 0), (b"a\xff", bytes(4), *[b""] * 6))] * 6_000
         positions = [position for position, _ in store._connection.call_all(calls)]
         entries = client.xlen(segment_key(name, 0) + ":stream")
     assert positions == list(range(1, 6_001))

@@ -3,8 +3,8 @@
 -- ids, labels int32, uris, tags, thumbnail lengths uint32, thumbnails, lengths of label sets uint32, label sets int32
 -- -> {position, new items}
 local function put_items(keys, args)
-  local segment, ids, labels = keys[1], lines(args[1]), args[2]
-  local uris, tags = lines(args[3]), lines(args[4])
+  local segment, ids, labels = keys[1], texts(args[1]), args[2]
+  local uris, tags = texts(args[3]), texts(args[4])
   local thumbnails, label_sets = pieces(args[5], args[6]), pieces(args[7], args[8])
   local old_rows = row_count(segment)
   local rows = lookup(segment, ids)

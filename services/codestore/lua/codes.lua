@@ -19,13 +19,13 @@ end
 
 -- ids -> {how many the catalog lacks, the first of them}
 local function missing(keys, args)
-  local _, count, first = lookup(keys[1], lines(args[1]))
+  local _, count, first = lookup(keys[1], texts(args[1]))
   return {count, first}
 end
 
--- generation, bits, ids, codes -> position
+-- generation, bits, ids, codes -> {position, how many the catalog lacks, the first of them}; none is written if it lacks any
 local function put_codes(keys, args)
-  local segment, generation, bits, ids, codes = keys[1], args[1], args[2], lines(args[3]), args[4]
+  local segment, generation, bits, ids, codes = keys[1], args[1], args[2], texts(args[3]), args[4]
   local refused = begun(segment, generation, bits)
   if refused then return refused end
   local width = math.ceil(bits / 8)
@@ -33,13 +33,11 @@ local function put_codes(keys, args)
     return refuse(#ids .. ' ids came with ' .. #codes .. ' bytes of codes, not ' .. #ids * width)
   end
   local rows, count, first = lookup(segment, ids)
-  if count > 0 then
-    return refuse(count .. ' of the ids are not in the catalog, the first is ' .. first .. ': put the items first')
-  end
+  if count > 0 then return {0, count, first} end
   local runs = runs_of(rows)
   write_column(segment .. ':codes:' .. generation, width, runs, codes)
   mark(segment .. ':coded:' .. generation, runs)
-  return log(segment, 'codes', generation, runs)
+  return {log(segment, 'codes', generation, runs), 0, ''}
 end
 
 -- generation, bits

@@ -12,9 +12,10 @@ local function refuse(text)
   return redis.error_reply('REFUSED ' .. text)
 end
 
-local function lines(text)
+-- Texts of which each is ended by the byte 255, which UTF-8 never has.
+local function texts(joined)
   local found = {}
-  for line in string.gmatch(text, '([^\n]*)\n') do found[#found + 1] = line end
+  for text in string.gmatch(joined, '([^\255]*)\255') do found[#found + 1] = text end
   return found
 end
 
@@ -112,7 +113,7 @@ end
 local function append_ids(segment, first, ids)
   local chunk, parts = math.floor(first / CHUNK), {}
   for i, id in ipairs(ids) do
-    parts[#parts + 1] = id .. '\n'
+    parts[#parts + 1] = id .. '\255'
     local next_chunk = math.floor((first + i) / CHUNK)
     if next_chunk > chunk or i == #ids then
       local key = segment .. ':ids:' .. chunk

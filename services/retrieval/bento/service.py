@@ -4,6 +4,7 @@ import gc
 from pathlib import Path
 
 import bentoml
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.codestore import CodeStore
 from services.retrieval.app import application
@@ -14,9 +15,21 @@ from taxohash.errors import TaxohashError
 from taxohash.generation.manifest import Generation
 
 holder = Holder()
+app = application(holder)
 
 
-@bentoml.asgi_app(application(holder), path="/")
+class LineBreaks:
+    """ASGI middleware: a path with a line break, which no mount of Starlette's matches, is answered by us all the same."""
+
+    def __init__(self, around: ASGIApp) -> None:
+        self._around = around
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        ours = scope["type"] == "http" and "\n" in scope["path"]
+        await (app if ours else self._around)(scope, receive, send)
+
+
+@bentoml.asgi_app(app, path="/")
 @bentoml.service(
     name="taxohash-retrieval",
     workers=1,  # each would hold all codes: scale by replicas
@@ -64,6 +77,9 @@ class Retrieval:
         if holder.loaded is not None:
             holder.loaded.close()
             holder.loaded = None
+
+
+Retrieval.add_asgi_middleware(LineBreaks)  # type: ignore[attr-defined]  # the decorator made it a Service
 
 
 def generation_folder(settings: Settings) -> Path:

@@ -1,6 +1,7 @@
 """Items of the catalogue: their thumbnails, and some to start from."""
 
 from starlette.concurrency import run_in_threadpool
+from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -9,6 +10,16 @@ from services.codestore import StoreUnavailableError
 from services.retrieval.errors import RefusedError
 from services.retrieval.loaded import loaded_of
 from taxohash.errors import TaxohashError
+from taxohash.identifiers import shown
+
+
+class _ItemId(PathConvertor):
+    """An item's id in a path: any text, line breaks included, at which Starlette's own `path` would end."""
+
+    regex = "(?s:.*)"
+
+
+register_url_convertor("item_id", _ItemId())
 
 
 async def thumbnail(request: Request) -> Response:
@@ -21,7 +32,7 @@ async def thumbnail(request: Request) -> Response:
     except TaxohashError as error:  # an id that no item can have
         raise RefusedError(404, "item", str(error)) from None
     if not data:
-        raise RefusedError(404, "item", f"item {item[:60]!r} has no thumbnail: use an id from a search")
+        raise RefusedError(404, "item", f"item {shown(item)} has no thumbnail: use an id from a search")
     return Response(data, media_type=_picture_type(data), headers={"Cache-Control": "private, max-age=3600"})
 
 
@@ -42,6 +53,6 @@ def _picture_type(data: bytes) -> str:
 
 
 ROUTES = [
-    Route("/v1/items/{item:path}/thumbnail", thumbnail, name="thumbnail"),
+    Route("/v1/items/{item:item_id}/thumbnail", thumbnail, name="thumbnail"),
     Route("/v1/examples", examples, name="examples"),
 ]

@@ -10,19 +10,18 @@ from services.codestore.records import Item, ItemLabels
 from services.codestore.wire import (
     batches,
     by_segment,
-    lines,
+    ended,
     pack_items,
-    unlines,
+    unended,
     unpack_item,
     unpack_segment,
 )
 
-texts = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Zl", "Zp"]), max_size=20)
 
-
-@given(st.lists(texts))
-def test_lines_round_trip(values: list[str]) -> None:
-    assert unlines(lines(values)) == values
+@given(st.lists(st.text(st.characters(codec="utf-8"), max_size=20) | st.sampled_from(["ÿ", "\n", "\0", ""])))
+def test_texts_round_trip(values: list[str]) -> None:
+    assert unended(ended(values)) == values
+    assert ended(values).count(b"\xff") == len(values)
 
 
 @given(st.lists(st.integers(0, 5), max_size=60), st.integers(1, 7))
@@ -52,17 +51,17 @@ def test_batches_keep_the_order_and_their_bounds(sizes: list[int], most: int, mo
 
 def test_empty_columns_are_left_out() -> None:
     labels = b"\1\0\0\0\2\1\0\0"
-    assert pack_items([Item("a", (1,)), Item("b", (258,))]) == (b"a\nb\n", labels, *[b""] * 6)
+    assert pack_items([Item("a", (1,)), Item("b", (258,))]) == (b"a\xffb\xff", labels, *[b""] * 6)
     assert pack_items([Item("a", (0,), b"xy", "u", ("s", "t")), Item("b", (0,))])[2:] == (
-        b"u\n\n",
-        b"s\tt\n\n",
+        b"u\xff\xff",
+        b"s\tt\xff\xff",
         b"\2\0\0\0\0\0\0\0",
         b"xy",
         b"",
         b"",
     )
     assert pack_items([Item("a", (1, 258)), Item("b", ())]) == (
-        b"a\nb\n",
+        b"a\xffb\xff",
         b"\xff" * 8,
         *[b""] * 4,
         b"\x08\0\0\0\0\0\0\0",

@@ -4,9 +4,11 @@ from io import StringIO
 from typing import Any
 
 import pytest
+from rich.cells import cell_len
 from rich.console import Console
 
 from taxohash.cli.search import print_table
+from tests.support.hostile_ids import HOSTILE_IDS
 
 ANSWER: dict[str, Any] = {
     "generation": "0123456789abcdef",
@@ -36,6 +38,16 @@ def test_the_table_shows_ids_as_they_are_and_nothing_of_the_terminals() -> None:
     assert "cold" in text
     assert "0123456789abcdef" in text
     assert "most agree on warm (1)" in text
+
+
+def test_no_id_breaks_the_table() -> None:
+    out = StringIO()
+    results = [ANSWER["results"][1] | {"id": item_id} for item_id in HOSTILE_IDS]
+    print_table(ANSWER | {"results": results}, Console(file=out, width=80))
+    assert out.getvalue().splitlines() == out.getvalue().split("\n")[:-1]
+    rows = [line for line in out.getvalue().splitlines() if line.startswith("│")]
+    assert {cell_len(row) for row in rows} == {80}
+    assert sum(row.split("│")[1].strip().isdigit() for row in rows) == len(HOSTILE_IDS)
 
 
 @pytest.mark.parametrize(("first", "said"), [(2, "nothing found"), (1, "no answer has a label")])
