@@ -18,10 +18,10 @@ def check_config(config: str) -> str:
 
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
-def check_data(data: str, dataset_md5: str) -> None:
+def check_data(data: str, dataset_md5: str, splits: str) -> None:
     from pipelines.retrain import steps
 
-    steps.check_data(data, dataset_md5)
+    steps.check_data(data, dataset_md5, splits)
 
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
@@ -69,10 +69,10 @@ def gate(
 
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
-def export(run: Input[Model], data: str, generations: str) -> str:
+def export(run: Input[Model], data: str, generations: str, splits: str) -> str:
     from pipelines.retrain import steps
 
-    return steps.export_hasher(run.path, data, generations)
+    return steps.export_hasher(run.path, data, generations, splits)
 
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)

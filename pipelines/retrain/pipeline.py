@@ -29,10 +29,12 @@ def retrain(
     work: str = f"{MOUNT}/runs",
     generations: str = f"{MOUNT}/generations",
     collection: str = "catalog",
+    splits: str = "",
 ) -> None:
     """Kubeflow's cache key sees parameters, not volumes: the data's md5 and the image are parameters.
 
-    `config` is the whole configuration of the hasher, as JSON; what it leaves out has its default.
+    `config` is the whole configuration of the hasher, as JSON; what it leaves out has its default. `splits` are those
+    whose images can be found, such as "train,test"; all but `canary` if it is empty.
     """
 
     def placed(task: dsl.PipelineTask, cached: bool = False) -> dsl.PipelineTask:
@@ -46,7 +48,7 @@ def retrain(
         return task
 
     configured = placed(components.check_config(config=config), cached=True)
-    checked = placed(components.check_data(data=data, dataset_md5=dataset_md5), cached=True)
+    checked = placed(components.check_data(data=data, dataset_md5=dataset_md5, splits=splits), cached=True)
     trained = placed(
         components.train(data=data, dataset_md5=dataset_md5, work=work, config=configured.output).after(
             checked
@@ -60,7 +62,7 @@ def retrain(
     run = evaluated.outputs["evaluated"]
     verdict = placed(components.gate(run=run, data=data, collection=collection, generations=generations))
     with dsl.If(verdict.outputs["Output"] == True, name="passed"):  # noqa: E712 (builds a condition)
-        exported = placed(components.export(run=run, data=data, generations=generations))
+        exported = placed(components.export(run=run, data=data, generations=generations, splits=splits))
         indexed = placed(
             components.index(
                 generation_id=exported.output, data=data, collection=collection, generations=generations

@@ -7,8 +7,9 @@ process of its own, so what is slow to import is imported by those that need it.
 
 import hashlib
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,8 +17,9 @@ from pipelines.shared.step import code_store, step
 from services.codestore import GenerationRef
 from taxohash.datasets import Dataset
 from taxohash.datasets.check import check
+from taxohash.datasets.splits import indexed_splits, listed, refuse_canary
 from taxohash.errors import TaxohashError
-from taxohash.evaluation.report.read import read_report
+from taxohash.evaluation.report.read import queries_of, read_report
 from taxohash.generation.hasher import CODES
 from taxohash.generation.manifest import Generation
 from taxohash.release.gate import FLOORS, SET_FLOORS, Verdict, judge
@@ -42,18 +44,21 @@ def check_config(config: str) -> str:
 
 
 @step
-def check_data(data: str, dataset_md5: str) -> None:
-    """Refuse data that are not the ones named, or not sound."""
+def check_data(data: str, dataset_md5: str, splits: str = "") -> None:
+    """Refuse data that are not the ones named, not sound, or without the splits to index."""
     dataset = Dataset.open(data)
     if (found := dataset.md5()) != dataset_md5:
         raise TaxohashError(
             f"data set {data} has md5 {found}, not {dataset_md5}: mount or pull the right version"
         )
+    indexed = indexed_splits(dataset, listed(splits))
     result = check(data)
     if not result.ok:
         first = next(finding.text for finding in result.findings if finding.severity == "error")
         raise TaxohashError(f"data set {data} is not sound: {first}")
-    announce(f"{sum(result.images.values()):,} images sound, {len(result.findings)} warnings")
+    announce(
+        f"{sum(result.images.values()):,} images sound, {len(result.findings)} warnings; to be indexed: {', '.join(indexed)}"
+    )
 
 
 @step
@@ -96,12 +101,13 @@ def gate_hasher(run: str, data: str, collection: str, generations: str) -> Verdi
     from taxohash.protocols import find_protocol
 
     report = read_report(run)
+    refuse_canary(queries_of(report), "asked by the gate")
     with code_store() as store:
         store.create(collection, Dataset.open(data).taxonomy)  # another tree is refused before any export
         published = store.published(collection)
     champion = None
     if published is not None:
-        champion = _champion(Path(generations) / published.id, data, report["protocol"])
+        champion = _champion(Path(generations) / published.id, data, report)
     sets = find_protocol(report["protocol"]).label_sets != "refused"
     verdict = judge(report["headline"], champion, SET_FLOORS if sets else FLOORS)
     announce(("passed: " if verdict.passed else "refused: ") + verdict.reason)
@@ -109,11 +115,11 @@ def gate_hasher(run: str, data: str, collection: str, generations: str) -> Verdi
 
 
 @step
-def export_hasher(run: str, data: str, generations: str) -> str:
-    """Make a generation below `generations`; its id."""
+def export_hasher(run: str, data: str, generations: str, splits: str = "") -> str:
+    """Make a generation below `generations` with the codes of these splits, all but `canary` if none is named; its id."""
     from taxohash.release.export import export
 
-    return export(run, generations, data, queries=QUERIES).name
+    return export(run, generations, data, listed(splits)).name
 
 
 @step
@@ -126,12 +132,13 @@ def index_codes(generation_id: str, data: str, collection: str, generations: str
 
     folder = Path(generations) / generation_id
     generation, dataset = Generation.load(folder), Dataset.open(data)
+    _require_database(generation, dataset)
     codes = np.load(folder / CODES, allow_pickle=False)
     with code_store() as store:
         store.create(collection, dataset.taxonomy)
         store.begin(collection, GenerationRef(generation.id, generation.bits, generation.taxonomy_sha256))
         if store.count(collection, generation.id) != len(codes):
-            catalog = items(dataset, DATABASE)
+            catalog = items(dataset, *(part["split"] for part in generation.database))
             store.put_items(collection, catalog)
             store.put_codes(collection, generation.id, [item.id for item in catalog], codes)
         return store.count(collection, generation.id)
@@ -153,11 +160,25 @@ def report_refusal(reason: str) -> None:
     announce(f"not published: {reason}")
 
 
-def _champion(folder: Path, data: str, protocol: str) -> dict[str, float]:
+def _require_database(generation: Generation, dataset: Dataset) -> None:
+    """Refuse data whose images are not those that the generation's codes are of."""
+    there = [{"split": split, "rows": dataset.count(split)} for split in dataset.splits]
+    if not generation.database or any(part not in there for part in generation.database):
+        told = (
+            ", ".join(f"{part['rows']} of {part['split']}" for part in generation.database)
+            or "unknown images"
+        )
+        raise TaxohashError(
+            f"generation {generation.id} holds the codes of {told}, not of data set {dataset.folder}: export it again"
+        )
+
+
+def _champion(folder: Path, data: str, report: Mapping[str, Any]) -> dict[str, float]:
     generation = Generation.load(folder)
-    evaluated = generation.evaluation
-    if generation.dataset_md5 == Dataset.open(data).md5() and evaluated["protocol"] == protocol:
+    evaluated, protocol, queries = generation.evaluation, report["protocol"], queries_of(report)
+    asked_alike = (evaluated["protocol"], evaluated.get("queries")) == (protocol, queries)
+    if asked_alike and generation.dataset_md5 == Dataset.open(data).md5():
         return dict(evaluated["headline"])  # the same queries and database: measured already
     from taxohash.evaluation.run import evaluate_generation
 
-    return evaluate_generation(folder, data, protocol, DATABASE, QUERIES).headline
+    return evaluate_generation(folder, data, protocol, DATABASE, queries).headline

@@ -25,6 +25,11 @@ def main(arguments: list[str] | None = None) -> int:
         "--home", type=Path, default=Path(".demo"), help="where runs, generations and outputs go"
     )
     parser.add_argument("--collection", default="catalog")
+    parser.add_argument(
+        "--splits",
+        default="",
+        help="splits that can be found, such as train,test; all but canary if left out",
+    )
     flags.add_flags(parser, HasherConfig)
     given = parser.parse_args(arguments)
     try:
@@ -50,6 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
             work=str(home),
             generations=str(home / "generations"),
             collection=given.collection,
+            splits=given.splits,
         )
     except TaxohashError as error:
         print(f"error: {error}")

@@ -4,6 +4,7 @@ import io
 
 from services.codestore import Item
 from taxohash.datasets import Dataset
+from taxohash.datasets.ids import item_ids
 from taxohash.images import decode
 from taxohash.runtime.progress import bars
 
@@ -12,20 +13,23 @@ THUMBNAIL_PIXELS = 128
 SMALL_BYTES = 4096
 
 
-def items(dataset: Dataset, split: str) -> list[Item]:
-    """One item an image: its name, labels and a thumbnail, in the order of the rows."""
-    names = dataset.names(split)
-    if len(set(names)) < len(names):
-        names = [f"{split}/{row:07d}" for row in range(len(names))]
-    labelled = dataset.label_column(split) is not None
-    labels = [own.tolist() for own in dataset.label_sets(split)] if labelled else [[]] * len(names)
+def items(dataset: Dataset, *splits: str) -> list[Item]:
+    """One item an image: its id, labels and a thumbnail, split after split in the order of the rows."""
+    ids = item_ids(dataset)
     found = []
     with bars() as progress:
-        task = progress.add_task("thumbnails", total=len(names), note="")
-        rows = zip(names, labels, dataset.images(split), strict=True)
-        for name, own, data in progress.track(rows, task_id=task):
-            found.append(Item(name, tuple(own), thumbnail(data)))
+        for split in splits:
+            task = progress.add_task(f"thumbnails of {split}", total=len(ids[split]), note="")
+            rows = zip(ids[split], _labels(dataset, split), dataset.images(split), strict=True)
+            for item_id, own, data in progress.track(rows, task_id=task):
+                found.append(Item(item_id, tuple(own), thumbnail(data)))
     return found
+
+
+def _labels(dataset: Dataset, split: str) -> list[list[int]]:
+    if dataset.label_column(split) is None:
+        return [[]] * dataset.count(split)
+    return [own.tolist() for own in dataset.label_sets(split)]
 
 
 def thumbnail(data: bytes) -> bytes:

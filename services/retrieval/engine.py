@@ -128,6 +128,7 @@ class Engine:
             "id": generation.id,
             "bits": generation.bits,
             "codes": len(self),
+            "database": generation.database,
             "objective": generation.objective,
             "network": generation.network,
             "taxonomy_sha256": generation.taxonomy_sha256,

@@ -139,11 +139,15 @@ def export(
     run: Annotated[Path, typer.Argument(help="directory of an evaluated run")],
     out: Annotated[Path, typer.Option(help="where generations lie")] = Path("generations"),
     data: Annotated[Path | None, typer.Option(help="data set folder, if it moved")] = None,
+    splits: Annotated[
+        str, typer.Option(help="splits that can be found, such as train,test; all but canary if left out")
+    ] = "",
 ) -> None:
     """Make a generation of a run: ONNX, codes and manifest; prints its directory."""
+    from taxohash.datasets.splits import listed
     from taxohash.release.export import export as make
 
-    print(make(run, out, data))
+    print(make(run, out, data, listed(splits)))
 
 
 @app.command()

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from taxohash.datasets.dataset import Dataset
 from taxohash.datasets.digests import pixel_digests
+from taxohash.datasets.ids import id_faults
 from taxohash.errors import TaxohashError
 from taxohash.taxonomy import Labels, Taxonomy
 from taxohash.taxonomy.twins import twins
@@ -79,6 +80,7 @@ def check(folder: str | Path, *, progress: bool = True) -> Check:
         try:
             digests[split], failures = pixel_digests(dataset, split, progress=progress)
             findings += [Finding("error", f"row {row} of {split}: {reason}") for row, reason in failures]
+            findings += [Finding("error", fault) for fault in id_faults(dataset, split)]
             if dataset.label_column(split) is None:
                 findings.append(Finding("warning", f"split {split} has no labels"))
             else:

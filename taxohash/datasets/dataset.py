@@ -19,6 +19,7 @@ from taxohash.datasets.layout import (
     open_table,
     plain_errors,
     read_column,
+    read_paths,
     split_files,
 )
 from taxohash.datasets.png import decode_png
@@ -152,10 +153,13 @@ class Dataset:
         sets[np.repeat(np.arange(len(lengths)), lengths), flat] = True
         return sets
 
-    def names(self, split: str) -> list[str]:
-        """A name for every image: the path in its row, or split/row where it has none."""
-        paths = pc.struct_field(self._column(split, "image"), "path").to_pylist()
-        return [path or f"{split}/{row:05d}" for row, path in enumerate(paths)]
+    def paths(self, split: str) -> list[str]:
+        """The path in every image's row, empty where it has none; the images themselves are not read.
+
+        Raises:
+            TaxohashError: no such split, or a file that is damaged or has other columns.
+        """
+        return [path for file in self._files(split) for path in read_paths(file)]
 
     def images(
         self, split: str, rows: Sequence[int] | npt.NDArray[np.integer] | None = None

@@ -98,6 +98,23 @@ def read_column(file: Path, name: str) -> "pa.ChunkedArray[Any]":
         return column if name == "image" else column.cast(_LABEL_COLUMNS[name])  # one type for all shards
 
 
+def read_paths(file: Path) -> list[str]:
+    """The path of every image in a file, empty where it has none.
+
+    Raises:
+        TaxohashError: not Parquet, other columns than `schema` gives, or paths that are no text.
+    """
+    table = open_table(file)
+    kind = table.schema_arrow.field("image").type
+    place = kind.get_field_index("path")
+    if place < 0 or pa.types.is_null(kind.field(place).type):
+        return [""] * table.metadata.num_rows
+    with plain_errors(file):
+        column: Any = pc.struct_field(table.read(columns=["image.path"]).column(0), "path").cast(pa.string())
+        column.validate(full=True)
+        return [path or "" for path in column.to_pylist()]
+
+
 def image_bytes(column: "pa.ChunkedArray[Any] | pa.Array[Any]") -> list[bytes]:
     """The encoded images of an `image` column; empty where there is none."""
     return [data or b"" for data in pc.struct_field(column, "bytes").to_pylist()]

@@ -33,8 +33,9 @@ class Generation:
         dataset_md5: DVC directory md5 of the data it was trained on.
         code_revision: commit and command that made it.
         evaluation: the evaluation report's metrics, with the name of their protocol.
-        bit_health: of the database codes.
-        reference: distributions of the database that drift is measured against.
+        bit_health: of the training split's codes.
+        reference: distributions of the training split and its queries that drift is measured against.
+        database: the splits whose codes it holds, one after the other: [{"split": name, "rows": images}, ...].
         files: sha256 of every file of the folder, by name.
     """
 
@@ -48,12 +49,16 @@ class Generation:
     evaluation: dict[str, Any]
     bit_health: dict[str, Any]
     reference: dict[str, Any]
+    database: list[dict[str, Any]] = field(default_factory=list)
     files: dict[str, str] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
         """First 16 hex digits of the sha256 of everything above."""
-        return hashlib.sha256(_canonical(asdict(self))).hexdigest()[:16]
+        said = asdict(self)
+        if not self.database:  # an older generation, which held the training split and did not say so
+            del said["database"]
+        return hashlib.sha256(_canonical(said)).hexdigest()[:16]
 
     # -- folder --------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from taxohash.datasets import Dataset
 from taxohash.datasets.shape import picture_shape
+from taxohash.datasets.splits import refuse_canary
 from taxohash.errors import TaxohashError
 from taxohash.runtime.atomic import read_json, replacing, write_json
 from taxohash.runtime.configuration import Count, configuration, flat, plain, read
@@ -143,7 +144,8 @@ def train(data: str | Path, out: str | Path, hasher: HasherConfig | None = None,
     """Train a hasher into the directory `out`; repeated, it continues where it was interrupted.
 
     Raises:
-        TaxohashError: bad configuration or data, or `out` holds a run with another configuration.
+        TaxohashError: bad configuration or data, the split is `canary`, or `out` holds a run with another
+            configuration.
     """
     import torch
 
@@ -151,6 +153,7 @@ def train(data: str | Path, out: str | Path, hasher: HasherConfig | None = None,
     from taxohash.training.checkpoint import CHECKPOINT, save_weights
     from taxohash.training.fit import check_views, fit
 
+    refuse_canary(split, "trained on")
     hasher = (hasher or HasherConfig()).completed()
     dataset = Dataset.open(data)
     folder = Path(out)

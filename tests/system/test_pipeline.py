@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -18,6 +19,7 @@ from services.retrieval.engine import Engine
 from services.retrieval.settings import Settings
 from services.retrieval.uploads import Search
 from taxohash.datasets import Dataset
+from taxohash.generation.hasher import CODES
 from taxohash.generation.manifest import Generation
 from taxohash.runtime.configuration import replaced
 from taxohash.training.config import HasherConfig, TrainingConfig
@@ -27,7 +29,7 @@ from tests.support.toy_objectives import registered
 
 pytestmark = pytest.mark.system
 COLLECTION = "pipeline-test"
-BITS, EPOCHS, IMAGES = 16, 4, 1800
+BITS, EPOCHS, IMAGES, QUERIES = 16, 4, 1800, 48
 
 
 @pytest.fixture(scope="module")
@@ -69,9 +71,15 @@ def test_publish_repeat_and_refuse(redis_url: str, data: Dataset, home: Path) ->
     assert champion is not None
     assert Generation.load(home / "generations" / champion).dataset_md5 == data.md5()
     with CodeStore.connect(redis_url) as store:
-        assert store.count(COLLECTION, champion) == IMAGES
+        assert store.count(COLLECTION, champion) == IMAGES + QUERIES
         snapshot = store.snapshot(COLLECTION, champion)
-        assert sorted(snapshot.ids) == [f"train/{row:04d}" for row in range(IMAGES)]
+        ids = [f"train/{row:04d}" for row in range(IMAGES)] + [f"test/{row:04d}" for row in range(QUERIES)]
+        assert sorted(snapshot.ids) == sorted(ids)
+        rows = [list(snapshot.ids).index(item_id) for item_id in ids]
+        codes = np.load(home / "generations" / champion / CODES, allow_pickle=False)
+        assert np.array_equal(snapshot.codes[rows], codes)
+        labels = [*data.labels("train"), *data.labels("test")]
+        assert [snapshot.labels[row].tolist() for row in rows] == [[label] for label in labels]
         assert store.thumbnail(COLLECTION, "train/0007") == next(data.images("train", [7]))
 
     # A default that is written out is checked, and then is the same configuration.
@@ -174,7 +182,7 @@ def test_images_with_sets_of_labels_are_published_and_found_by_any_of_them(
         steps.train_hasher(data, str(tmp_path / "work"), steps.check_config(config), run)
         steps.evaluate_hasher(run, data, out, str(tmp_path / "page.html"))
         assert steps.gate_hasher(out, data, "sets", generations).passed
-        generation = steps.export_hasher(out, data, generations)
+        generation = steps.export_hasher(out, data, generations, "train")
     assert steps.index_codes(generation, data, "sets", generations) == sets.count("train")
     steps.publish_generation(generation, "sets")
     with CodeStore.connect(redis_url) as store:

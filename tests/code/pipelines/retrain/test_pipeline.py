@@ -33,7 +33,9 @@ def test_data_configuration_and_image_are_parameters(
     documents: tuple[dict[str, Any], dict[str, Any]],
 ) -> None:
     parameters = documents[0]["root"]["inputDefinitions"]["parameters"]
-    assert set(parameters) == {"dataset_md5", "config", "image", "data", "work", "generations", "collection"}
+    assert set(parameters) == {
+        *("dataset_md5", "config", "image", "data", "work", "generations", "collection", "splits")
+    }
     assert "isOptional" not in parameters["dataset_md5"]
     assert parse(HasherConfig, parameters["config"]["defaultValue"]) == HasherConfig()
     assert not any("redis" in name or "password" in name for name in parameters)

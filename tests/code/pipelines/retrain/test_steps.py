@@ -1,14 +1,20 @@
 """What the steps do with the one configuration."""
 
 import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pipelines.retrain import steps
+from taxohash.datasets import Dataset
 from taxohash.runtime.configuration import canonical, parse, plain, read
 from taxohash.training.config import HasherConfig
 from tests.support.configurations import changed_values, nested, untrained
+from tests.support.generations import make_generation
 from tests.support.miniature import make_dataset
 
 
@@ -78,3 +84,48 @@ def test_every_field_and_the_data_name_the_folder() -> None:
     folders = {steps.run_folder("work", "md5", config) for config in configs}
     assert len(folders) == len(configs) == 1 + len(changed_values())
     assert steps.run_folder("work", "other", HasherConfig()) not in folders
+
+
+def refusal(capsys: pytest.CaptureFixture[str], call: Callable[[], object]) -> str:
+    """The one line with which a step ends."""
+    with pytest.raises(SystemExit) as ended:
+        call()
+    assert ended.value.code == 2
+    (line,) = capsys.readouterr().out.splitlines()
+    return line
+
+
+def test_splits_that_cannot_be_indexed_are_refused_before_anything_is_trained(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = make_dataset(tmp_path / "data", train=6, test=6)
+    shutil.copy(data.folder / "test.parquet", data.folder / "canary.parquet")
+    folder, md5 = str(data.folder), Dataset.open(data.folder).md5()
+    steps.check_data(folder, md5)
+    steps.check_data(folder, md5, "train")
+    for splits, said in [("canary", "'canary' is never indexed"), ("train,val", "no split 'val'")]:
+        assert said in refusal(capsys, lambda splits=splits: steps.check_data(folder, md5, splits))  # type: ignore[misc]
+
+
+def test_the_gate_never_asks_with_the_canary(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "report.json").write_text(json.dumps({"provenance": {"queries": "canary"}}))
+    said = refusal(capsys, lambda: steps.gate_hasher(str(tmp_path), "data", "catalog", "generations"))
+    assert "split 'canary' is never asked by the gate" in said
+
+
+@pytest.mark.parametrize(
+    ("database", "told"),
+    [
+        ([], "unknown images"),
+        ([{"split": "train", "rows": 7}], "7 of train"),
+        ([{"split": "train", "rows": 6}, {"split": "val", "rows": 6}], "6 of train, 6 of val"),
+    ],
+)
+def test_codes_of_other_images_are_not_indexed(
+    database: list[dict[str, Any]], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = make_dataset(tmp_path / "data", train=6, test=6)
+    generation = replace(make_generation(tmp_path / "made"), database=database).write(tmp_path / "made")
+    (tmp_path / "made").rename(tmp_path / generation.id)
+    call = (generation.id, str(data.folder), "catalog", str(tmp_path))
+    assert f"holds the codes of {told}, not of data set" in refusal(capsys, lambda: steps.index_codes(*call))

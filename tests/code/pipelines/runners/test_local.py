@@ -30,7 +30,9 @@ def run(folder: Path, *arguments: str) -> int:
 def test_the_configuration_is_one_parameter(tmp_path: Path, parameters: dict[str, Any]) -> None:
     assert run(tmp_path) == 0
     assert parameters["config"] == canonical(HasherConfig())
-    assert set(parameters) == {"dataset_md5", "config", "image", "data", "work", "generations", "collection"}
+    names = {"dataset_md5", "config", "image", "data", "work", "generations", "collection", "splits"}
+    assert set(parameters) == names
+    assert parameters["splits"] == ""
 
 
 def test_every_field_reaches_the_parameter(tmp_path: Path, parameters: dict[str, Any]) -> None:

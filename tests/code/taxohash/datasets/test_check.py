@@ -48,6 +48,19 @@ def test_every_bad_image_is_named(tiny: Path) -> None:
     assert not check(tiny).ok
 
 
+def test_paths_that_cannot_be_ids_are_counted_and_the_first_is_named(tiny: Path) -> None:
+    rows = tiny_rows("test")
+    rows[1] = rows[1]._replace(name="line\nbreaks\u2028 and tabs\t are no fault")
+    rows[2] = rows[2]._replace(name="日" * 342)
+    rows[4] = rows[4]._replace(name="a" * 1025)
+    write_split(tiny / "test.parquet", rows)
+    (found,) = findings(tiny)
+    assert found.startswith(
+        "error: 2 images of test have a path that cannot be an id, the first in row 2: item id '日日"
+    )
+    assert found.endswith("has 1026 bytes of UTF-8: keep it between 1 and 1024")
+
+
 def test_copies_within_and_across_splits(tiny: Path) -> None:
     train, test = tiny_rows("train"), tiny_rows("test")
     train[7] = train[4]  # same label

@@ -31,7 +31,7 @@ def test_opens_what_was_written(tiny: Path) -> None:
         assert [own.tolist() for own in dataset.label_sets(split)] == [[row.label] for row in rows]
         assert np.array_equal(dataset.multi_hot(split), np.eye(3, dtype=bool)[dataset.labels(split)])
         assert list(dataset.images(split)) == [row.image for row in rows]
-        assert dataset.names(split) == [row.name for row in rows]
+        assert dataset.paths(split) == [row.name for row in rows]
 
 
 @pytest.mark.parametrize("rows", [[], [29], [3, 3, 0, 17, 29]])
@@ -73,7 +73,7 @@ def test_the_quick_way_gives_the_same_pixels(
     preprocessing = Preprocessing(9, channels, "pad", (0.0,) * channels, (1.0,) * channels)
     expected = [to_array(decode(data), preprocessing) for data in dataset.images("extra")]
     assert np.array_equal(dataset.pixels("extra", preprocessing), np.stack(expected))
-    assert dataset.names("extra")[1] == "extra/00001"
+    assert dataset.paths("extra") == [""] * 4
 
 
 def test_shards_are_one_split(tiny: Path) -> None:

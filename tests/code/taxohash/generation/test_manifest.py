@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,23 @@ def test_the_id_changes_with_any_content(tmp_path: Path) -> None:
     ids = {make_generation(tmp_path / str(seed), seed).id for seed in range(3)}
     assert len(ids) == 3
     assert make_generation(tmp_path / "again", 0).id in ids
+
+
+def test_what_is_indexed_is_part_of_the_id_and_keeps_its_order(tmp_path: Path) -> None:
+    parts = [{"split": "train", "rows": 3}, {"split": "test", "rows": 2}]
+    made = make_generation(tmp_path)
+    ids = {replace(made, database=database).write(tmp_path).id for database in ([], parts, parts[::-1])}
+    assert len(ids) == 3
+    assert Generation.load(tmp_path).database == parts[::-1]
+
+
+def test_a_generation_that_does_not_say_what_is_indexed_is_still_read(tmp_path: Path) -> None:
+    written = make_generation(tmp_path)
+    file = tmp_path / "generation.json"
+    said = json.loads(file.read_text())
+    del said["database"]
+    file.write_text(json.dumps(said))
+    assert Generation.load(tmp_path) == written
 
 
 @pytest.mark.parametrize("name", ["hasher.onnx", "taxonomy.json"])

@@ -1,5 +1,7 @@
 """From an evaluated run to a generation."""
 
+import json
+import shutil
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -8,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from taxohash.codes import unpack
 from taxohash.datasets import Dataset
 from taxohash.errors import TaxohashError
 from taxohash.evaluation.report.read import read_report
@@ -32,8 +35,10 @@ def test_export_makes_a_generation_whose_codes_are_the_networks(
     hasher, network = Hasher(folder), run.network()
     pixels = data.pixels("train", network.preprocessing)
     codes = np.load(folder / CODES, allow_pickle=False)
-    assert np.array_equal(codes, encode_pixels(network, pixels))
-    assert np.array_equal(codes, hasher.encode_pixels(pixels))
+    assert generation.database == [{"split": "train", "rows": 240}, {"split": "test", "rows": 48}]
+    assert np.array_equal(codes[:240], encode_pixels(network, pixels))
+    assert np.array_equal(codes[:240], hasher.encode_pixels(pixels))
+    assert np.array_equal(codes[240:], hasher.encode_pixels(data.pixels("test", network.preprocessing)))
     assert np.load(folder / CENTRES, allow_pickle=False).shape == (6, 2)
     assert export(run.folder, tmp_path) == folder
     assert [path.name for path in tmp_path.iterdir()] == [folder.name]
@@ -57,9 +62,82 @@ def test_a_network_whose_outputs_are_not_the_bits_is_exported_with_its_code_laye
     codes = encode_pixels(network, pixels)
     assert codes.shape == (len(pixels), 3)
     assert np.array_equal(codes, hasher.encode_pixels(pixels))
+    assert np.array_equal(codes, np.load(folder / CODES, allow_pickle=False)[: len(codes)])
     centres = np.load(folder / CENTRES, allow_pickle=False)
     distances = np.bitwise_count(codes[:, None] ^ centres[None]).sum(axis=2)
     assert (distances.argmin(axis=1) == data.labels("train")).mean() > 0.5  # chance is 1/6
+
+
+def test_what_is_told_of_quality_bits_and_drift_does_not_depend_on_what_is_indexed(
+    run: Run, data: Dataset, tmp_path: Path
+) -> None:
+    made = {
+        splits: Generation.load(export(run.folder, tmp_path, splits=splits))
+        for splits in [(), ("train",), ("test",), ("test", "train")]
+    }
+    assert made[()].id == made["test", "train"].id  # in the order of the set
+    assert len({generation.id for generation in made.values()}) == 3
+    told = [(g.evaluation, g.bit_health, g.reference) for g in made.values()]
+    assert all(other == told[0] for other in told)
+    sizes = {len(np.load(tmp_path / g.id / CODES)) for g in made.values()}
+    assert sizes == {240, 48, 288}
+    hasher = Hasher(tmp_path / made[()].id)
+    train, test = (
+        unpack(hasher.encode_pixels(data.pixels(split, hasher.generation.preprocessing)), 16)
+        for split in ("train", "test")
+    )
+    nearest = [min((query != code).sum() for code in train) for query in test]
+    assert made[()].reference["nearest_distance"] == np.bincount(nearest, minlength=17).tolist()
+    assert made[()].bit_health["balance"] == pytest.approx(train.mean(axis=0), abs=1e-6)
+    assert made[()].evaluation["queries"] == "test"
+
+
+def test_the_canary_is_never_trained_on_nor_indexed(data: Dataset, tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    shutil.copytree(data.folder, folder)
+    shutil.copy(folder / "test.parquet", folder / "canary.parquet")
+    with pytest.raises(TaxohashError, match="split 'canary' is never trained on: it is kept apart"):
+        train(folder, tmp_path / "run", HASHER, split="canary")
+    assert not (tmp_path / "run").exists()
+    run = train(folder, tmp_path / "run", replaced(HASHER, {"training.epochs": 1}))
+    evaluate_run(run.folder)
+    generation = Generation.load(export(run.folder, tmp_path / "generations"))
+    assert [part["split"] for part in generation.database] == ["train", "test"]
+    with pytest.raises(TaxohashError, match="split 'canary' is never indexed: it is kept apart"):
+        export(run.folder, tmp_path / "generations", splits=["train", "canary"])
+
+
+def test_a_set_without_test_is_exported_with_the_queries_of_its_report(data: Dataset, tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    shutil.copytree(data.folder, folder)
+    (folder / "test.parquet").rename(folder / "held-out.parquet")
+    run = train(folder, tmp_path / "run", replaced(HASHER, {"training.epochs": 1}))
+    evaluate_run(run.folder, queries="held-out")
+    generation = Generation.load(export(run.folder, tmp_path / "generations"))
+    assert generation.evaluation["queries"] == "held-out"
+    assert sum(generation.reference["nearest_distance"]) == 48
+
+
+def test_queries_that_are_the_training_split_are_not_their_own_nearest(run: Run, tmp_path: Path) -> None:
+    copy = tmp_path / "run"
+    shutil.copytree(run.folder, copy)
+    evaluate_run(copy, protocol="barz", queries="train")
+    generation = Generation.load(export(copy, tmp_path / "generations"))
+    codes = unpack(np.load(tmp_path / "generations" / generation.id / CODES)[:240], 16).astype(int)
+    distances = np.abs(codes[:, None] - codes[None]).sum(axis=2) + 99 * np.eye(240, dtype=int)
+    assert (
+        generation.reference["nearest_distance"] == np.bincount(distances.min(axis=1), minlength=17).tolist()
+    )
+
+
+def test_a_report_that_does_not_say_who_asked_is_one_line(run: Run, tmp_path: Path) -> None:
+    copy = tmp_path / "run"
+    shutil.copytree(run.folder, copy)
+    report = read_report(copy)
+    del report["provenance"]
+    (copy / "report.json").write_text(json.dumps(report))
+    with pytest.raises(TaxohashError, match="does not say which split asked: run `taxohash evaluate` again"):
+        export(copy, tmp_path / "generations")
 
 
 def test_what_was_exported_before_is_used_again_unless_damaged(

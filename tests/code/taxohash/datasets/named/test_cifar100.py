@@ -75,7 +75,7 @@ def test_the_archive_becomes_a_data_set(source: str, tmp_path: Path) -> None:
     assert dataset.taxonomy.paths == tuple((COARSE[OWNER[fine]], name) for fine, name in enumerate(FINE))
     for split, count in COUNTS.items():
         assert dataset.labels(split).tolist() == [row % len(FINE) for row in range(count)]
-        assert dataset.names(split) == [f"{split}/{row:05d}.png" for row in range(count)]
+        assert dataset.paths(split) == [f"{split}/{row:05d}.png" for row in range(count)]
         assert np.array_equal(dataset.pixels(split, RGB), images(split))
     assert not (tmp_path / "outside.bin").exists()
 

@@ -47,7 +47,7 @@ def contents(dataset: Dataset) -> dict[str, tuple[str, int, bytes]]:
         name: (split, label, data)
         for split in dataset.splits
         for name, label, data in zip(
-            dataset.names(split), dataset.labels(split).tolist(), dataset.images(split), strict=True
+            dataset.paths(split), dataset.labels(split).tolist(), dataset.images(split), strict=True
         )
     }
 
@@ -82,8 +82,8 @@ def test_given_splits_are_kept(tmp_path: Path) -> None:
     files = {"train/a/x/1.png": picture(1), "train/b/2.png": picture(2), "test/a/x/3.png": picture(3)}
     dataset = prepare("folder", tmp_path / "out", str(grow(tmp_path / "split", files)))
     assert dataset.taxonomy.paths == (("a", "x"), ("b",))
-    assert dataset.names("train") == ["train/a/x/1.png", "train/b/2.png"]
-    assert dataset.names("test") == ["test/a/x/3.png"]
+    assert dataset.paths("train") == ["train/a/x/1.png", "train/b/2.png"]
+    assert dataset.paths("test") == ["test/a/x/3.png"]
 
 
 def test_other_spellings_of_splits_are_those_splits(tmp_path: Path) -> None:
