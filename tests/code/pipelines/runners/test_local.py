@@ -46,6 +46,11 @@ def test_every_field_reaches_the_parameter(tmp_path: Path, parameters: dict[str,
     assert found == plain(read(HasherConfig, nested(wanted | {"training.epochs": 5, "training.clip": 2.0})))
 
 
+def test_the_splits_to_index_are_handed_on(tmp_path: Path, parameters: dict[str, Any]) -> None:
+    assert run(tmp_path, "--splits", "train") == 0
+    assert parameters["splits"] == "train"
+
+
 def test_equal_configurations_are_one_parameter(tmp_path: Path, parameters: dict[str, Any]) -> None:
     run(tmp_path, "--lr", ".5", "--option", "vertex=1")
     first = parameters["config"]
