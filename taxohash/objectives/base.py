@@ -71,6 +71,7 @@ class Objective(nn.Module, Generic[ConfigT, SupervisionT]):
         hierarchical: whether it reads the levels of the tree above the labels.
         keeps: what its codes keep, in a few words.
         config_type: its hyper-parameters, a frozen dataclass with the paper's values as defaults.
+        smallest_batch: examples of a batch that its loss compares; 1 where each counts for itself.
         views: how many differently augmented views of an image its loss compares.
         binary: whether it is searched by the signs of its outputs; else by real vectors.
         wants_outputs: whether `end_epoch` is to be called with the outputs of the whole training set.
@@ -83,6 +84,7 @@ class Objective(nn.Module, Generic[ConfigT, SupervisionT]):
     hierarchical: ClassVar[bool] = False
     keeps: ClassVar[str]
     config_type: ClassVar[type[Any]]
+    smallest_batch: ClassVar[int] = 1
     views: ClassVar[int] = 1
     binary: ClassVar[bool] = True
     wants_outputs: ClassVar[bool] = False

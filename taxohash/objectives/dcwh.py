@@ -25,6 +25,6 @@ class DCWH(SHPDH):
 
 
 def flat(taxonomy: Taxonomy) -> Taxonomy:
-    """The same labels without their ancestors."""
-    paths = tuple(("|".join(path),) for path in taxonomy.paths)
+    """As many labels, named by their numbers, without their ancestors."""
+    paths = tuple((str(label),) for label in range(len(taxonomy)))
     return Taxonomy(name=taxonomy.name, paths=paths, level_names=(taxonomy.levels[-1],))

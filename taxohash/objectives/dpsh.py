@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from taxohash.objectives.base import Batch, Objective
-from taxohash.objectives.parts.pairs import distinct, negative_log_likelihood, same_label
+from taxohash.objectives.parts.pairs import distinct, mean_over_pairs, negative_log_likelihood, same_label
 from taxohash.objectives.parts.quantisation import vertex_constraint
 from taxohash.objectives.supervision import Kinds, Labels
 from taxohash.runtime.configuration import NonNegative, configuration
@@ -37,11 +37,12 @@ class DPSH(Objective[DPSHConfig, Labels]):
     supervision: ClassVar[Kinds] = (Labels,)
     keeps: ClassVar[str] = "same or different finest class"
     config_type: ClassVar[type[Any]] = DPSHConfig
+    smallest_batch: ClassVar[int] = 2
 
     def loss(self, batch: Batch[Labels]) -> dict[str, Tensor]:
         outputs, labels = batch.outputs, batch.supervision.labels
         pairs = distinct(labels)
         similar = same_label(labels)[pairs].to(outputs)
-        likelihood = negative_log_likelihood(0.5 * (outputs @ outputs.T)[pairs], similar).mean()
+        likelihood = negative_log_likelihood(0.5 * (outputs @ outputs.T)[pairs], similar)
         quantisation = self.config.quantisation * vertex_constraint(outputs) / self.setting.bits
-        return {"pairs": likelihood, "quantisation": quantisation}
+        return {"pairs": mean_over_pairs(likelihood), "quantisation": quantisation}

@@ -3,16 +3,17 @@
 Cao, Long, Wang, Zhu and Wen, "Deep Quantization Network for Efficient Image Retrieval", AAAI 2016.
 """
 
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import torch
+from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import normalize
 
 from taxohash.errors import TaxohashError
 from taxohash.objectives.base import Batch, Objective, Setting
 from taxohash.objectives.parts.classwise import class_means
-from taxohash.objectives.parts.pairs import distinct, same_label
+from taxohash.objectives.parts.pairs import distinct, mean_over_pairs, same_label
 from taxohash.objectives.supervision import Kinds, Labels
 from taxohash.runtime.configuration import Count, NonNegative, configuration
 
@@ -29,7 +30,7 @@ class DQNConfig:
         rounds: of k-means after the first epoch; later epochs make one from the last codebooks.
     """
 
-    dimensions: Count = 300
+    dimensions: Annotated[Count, Field(le=65_536)] = 300
     quantisation: NonNegative = 1e-4
     rounds: Count = 10
 
@@ -48,6 +49,7 @@ class DQN(Objective[DQNConfig, Labels]):
     keeps: ClassVar[str] = "same or different finest class, by quantised vectors"
     config_type: ClassVar[type[Any]] = DQNConfig
     binary: ClassVar[bool] = False
+    smallest_batch: ClassVar[int] = 2
     wants_outputs: ClassVar[bool] = True
 
     def __init__(self, setting: Setting, config: DQNConfig) -> None:
@@ -57,6 +59,11 @@ class DQN(Objective[DQNConfig, Labels]):
                 f"dqn: {setting.bits} bits are no multiple of 8: it takes 8 for each codebook"
             )
         self.spaces = setting.bits // 8
+        if config.dimensions < self.spaces:
+            raise TaxohashError(
+                f"dqn: dimensions = {config.dimensions} cannot give each of {self.spaces} codebooks a subspace: use at "
+                f"least {self.spaces}, or fewer bits"
+            )
         self.register_buffer("codebooks", torch.zeros(self.spaces, CODEWORDS, self.width // self.spaces))
         self.register_buffer("epochs_done", torch.zeros((), dtype=torch.int64))
 
@@ -70,7 +77,7 @@ class DQN(Objective[DQNConfig, Labels]):
         pairs = distinct(labels)
         unit = normalize(outputs)
         wanted = torch.where(same_label(labels), 1.0, -1.0)
-        terms = {"pairs": (wanted - unit @ unit.T)[pairs].square().mean()}
+        terms = {"pairs": mean_over_pairs((wanted - unit @ unit.T)[pairs].square())}
         epoch = int(self.get_buffer("epochs_done"))
         if epoch:  # there is nothing to quantise with before the first codebooks
             gap = (outputs - self.quantise(outputs.detach())).square().sum(dim=1).mean()

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
+from taxohash.errors import TaxohashError
 from taxohash.objectives.base import Batch, Objective, Setting
-from taxohash.objectives.parts.pairs import distinct, negative_log_likelihood, same_label
+from taxohash.objectives.parts.pairs import distinct, mean_over_pairs, negative_log_likelihood, same_label
 from taxohash.objectives.parts.quantisation import signs
 from taxohash.objectives.supervision import Kinds, Labels
 from taxohash.runtime.configuration import Count, NonNegative, Positive, configuration
@@ -46,6 +47,7 @@ class DSDH(Objective[DSDHConfig, Labels]):
     supervision: ClassVar[Kinds] = (Labels,)
     keeps: ClassVar[str] = "same or different finest class"
     config_type: ClassVar[type[Any]] = DSDHConfig
+    smallest_batch: ClassVar[int] = 2
     wants_outputs: ClassVar[bool] = True
 
     def __init__(self, setting: Setting, config: DSDHConfig) -> None:
@@ -59,7 +61,7 @@ class DSDH(Objective[DSDHConfig, Labels]):
         similar = same_label(labels)[pairs].to(outputs)
         likelihood = negative_log_likelihood(0.5 * (outputs @ outputs.T)[pairs], similar)
         gaps = (self.get_buffer("codes")[rows] - outputs).square().mean()
-        return {"pairs": likelihood.mean(), "quantisation": self.config.quantisation * gaps}
+        return {"pairs": mean_over_pairs(likelihood), "quantisation": self.config.quantisation * gaps}
 
     def end_epoch(self, outputs: Tensor, supervision: Labels) -> None:
         labels = supervision.labels
@@ -73,9 +75,16 @@ class DSDH(Objective[DSDHConfig, Labels]):
 
 
 def ridge_solution(codes: Tensor, targets: Tensor, ridge: float) -> Tensor:
-    """W float[bits, C] that minimises ||Y - B W||^2 + ridge ||W||^2, B float[N, bits], Y float[N, C]."""
+    """W float[bits, C] that minimises ||Y - B W||^2 + ridge ||W||^2, B float[N, bits], Y float[N, C].
+
+    Raises:
+        TaxohashError: the ridge is lost to rounding, and there are too few codes to do without.
+    """
     gram = codes.T @ codes + ridge * torch.eye(codes.shape[1], device=codes.device)
-    solution: Tensor = torch.linalg.solve(gram, codes.T @ targets)
+    try:
+        solution: Tensor = torch.linalg.solve(gram, codes.T @ targets)
+    except torch.linalg.LinAlgError:  # type: ignore[attr-defined]
+        raise TaxohashError(f"dsdh: ridge / classification = {ridge:g} is too small: raise ridge") from None
     return solution
 
 

@@ -5,10 +5,11 @@ Wang, Shi and Kitani, "Deep Supervised Hashing with Triplet Labels", ACCV 2016.
 
 from typing import Any, ClassVar
 
-from torch import Tensor
+from torch import Tensor, bincount
 from torch.nn.functional import softplus
 
-from taxohash.objectives.base import Batch, Objective
+from taxohash.errors import TaxohashError
+from taxohash.objectives.base import Batch, Objective, Setting
 from taxohash.objectives.parts.pairs import distinct, same_label
 from taxohash.objectives.parts.quantisation import vertex_constraint
 from taxohash.objectives.supervision import Kinds, Labels
@@ -42,6 +43,16 @@ class DTSH(Objective[DTSHConfig, Labels]):
     supervision: ClassVar[Kinds] = (Labels,)
     keeps: ClassVar[str] = "the same class nearer than another"
     config_type: ClassVar[type[Any]] = DTSHConfig
+    smallest_batch: ClassVar[int] = 3
+
+    def __init__(self, setting: Setting, config: DTSHConfig) -> None:
+        super().__init__(setting, config)
+        known: Any = setting.supervision
+        sizes = bincount(known.labels, minlength=1)
+        if sizes.max() < 2 or sizes.count_nonzero() < 2:
+            raise TaxohashError(
+                f"dtsh: the labels of {int(sizes.sum())} images make no triplet: give two images of one class and one of another"
+            )
 
     def loss(self, batch: Batch[Labels]) -> dict[str, Tensor]:
         outputs, labels = batch.outputs, batch.supervision.labels

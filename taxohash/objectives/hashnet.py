@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from taxohash.objectives.base import Batch, Objective, Setting
-from taxohash.objectives.parts.pairs import distinct, negative_log_likelihood, same_label
+from taxohash.objectives.parts.pairs import distinct, mean_over_pairs, negative_log_likelihood, same_label
 from taxohash.objectives.supervision import Kinds, Labels
 from taxohash.runtime.configuration import Count, Positive, configuration
 
@@ -36,6 +36,7 @@ class HashNet(Objective[HashNetConfig, Labels]):
     supervision: ClassVar[Kinds] = (Labels,)
     keeps: ClassVar[str] = "same or different finest class"
     config_type: ClassVar[type[Any]] = HashNetConfig
+    smallest_batch: ClassVar[int] = 2
 
     def __init__(self, setting: Setting, config: HashNetConfig) -> None:
         super().__init__(setting, config)
@@ -57,4 +58,4 @@ class HashNet(Objective[HashNetConfig, Labels]):
             len(similar) / positives.clamp_min(1),
             len(similar) / (len(similar) - positives).clamp_min(1),
         )
-        return {"pairs": (weights * terms).mean()}
+        return {"pairs": mean_over_pairs(weights * terms)}

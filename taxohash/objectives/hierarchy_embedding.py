@@ -37,6 +37,7 @@ class HierarchyEmbedding(Objective[HierarchyEmbeddingConfig, Labels]):
     hierarchical: ClassVar[bool] = True
     keeps: ClassVar[str] = "the similarities of the tree, in real vectors"
     config_type: ClassVar[type[Any]] = HierarchyEmbeddingConfig
+    smallest_batch: ClassVar[int] = 2  # of one example batch normalisation has no statistics
     binary: ClassVar[bool] = False
 
     def __init__(self, setting: Setting, config: HierarchyEmbeddingConfig) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from taxohash.errors import TaxohashError
 from taxohash.objectives.base import Batch, Objective, Setting
-from taxohash.objectives.parts.pairs import distinct
+from taxohash.objectives.parts.pairs import distinct, mean_over_pairs
 from taxohash.objectives.supervision import Kinds, Labels
 from taxohash.runtime.configuration import NonNegative, configuration
 
@@ -42,6 +42,7 @@ class SHDH(Objective[SHDHConfig, Labels]):
     hierarchical: ClassVar[bool] = True
     keeps: ClassVar[str] = "every level, each in a segment of the code"
     config_type: ClassVar[type[Any]] = SHDHConfig
+    smallest_batch: ClassVar[int] = 2
 
     def __init__(self, setting: Setting, config: SHDHConfig) -> None:
         super().__init__(setting, config)
@@ -69,7 +70,7 @@ class SHDH(Objective[SHDHConfig, Labels]):
             wanted = wanted + share * torch.where(same, 1.0, -1.0)
         pairs = distinct(labels)
         return {
-            "pairs": (product - wanted)[pairs].square().mean(),
+            "pairs": mean_over_pairs((product - wanted)[pairs].square()),
             "balance": self.config.balance * codes.mean(dim=0).square().mean(),
             "quantisation": self.config.quantisation * (codes.abs() - 1).square().mean(),
         }

@@ -4,9 +4,10 @@ Ours; docs/treecode.md gives the reasoning and what was measured.
 """
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import nll_loss
 
@@ -32,7 +33,7 @@ class TreeCodeConfig:
     flip: Share | None = None
     coarse: NonNegative = 0.5
     shrinkage: NonNegative = 0.0
-    sharpness: Positive = 1.0
+    sharpness: Annotated[Positive, Field(le=1e6)] = 1.0
     seed: Seed = 0
 
 

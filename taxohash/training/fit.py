@@ -1,8 +1,8 @@
 """fit(): the only training loop. It knows networks and objectives by their interface alone."""
 
 import json
-import math
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +17,16 @@ from taxohash.runtime.atomic import write_text
 from taxohash.runtime.progress import announce, bars, console
 from taxohash.training import distributed
 from taxohash.training.augmentation import crop, margin, random_views
+from taxohash.training.batches import batches, check_batches, check_network
 from taxohash.training.checkpoint import CHECKPOINT, restore_checkpoint, save_checkpoint
 from taxohash.training.config import TrainingConfig
 from taxohash.training.distributed import all_gather, broadcast, shard
+from taxohash.training.losses import Losses
 from taxohash.training.memory import keep_freed_memory
 from taxohash.training.staging import send, stage, take
 
 LOG = "log.jsonl"
-# The host waits for the device to show the loss: now and then is enough.
+# The host waits for the device to look at the loss: now and then is enough.
 NOTE_STEPS = 20
 
 
@@ -54,10 +56,13 @@ def fit(
         One record an epoch: epoch, seconds, lr, loss and its terms.
 
     Raises:
-        TaxohashError: the loss is not finite, features are to be augmented, several views are to be made without
-            augmentation, or the checkpoint is not of this network and objective.
+        TaxohashError: as `check_fit`, features that are not finite or are to be augmented, a loss that is not finite,
+            or a checkpoint that is not of this network and objective.
     """
-    check_views(objective, config)
+    check_fit(network, objective, inputs.shape[1:], config)
+    if inputs.is_floating_point() and not inputs.isfinite().all():
+        row = int((~inputs.isfinite()).flatten(1).any(dim=1).nonzero()[0])
+        raise TaxohashError(f"row {row} of the features has a number that is not finite: leave it out")
     if config.augment != "none" and inputs.ndim != 4:
         raise TaxohashError(f"augment = {config.augment!r} is for images, these are features: use 'none'")
     if device == "cpu":
@@ -74,7 +79,8 @@ def fit(
     inputs, supervision = stage(inputs, device), objective.setting.supervision
     known = supervision.to(device)
     writes = distributed.rank() == 0
-    steps = math.ceil(len(supervision) / config.batch)
+    steps = len(batches(torch.arange(len(supervision)), config.batch))
+    losses = Losses(config.lr)
     with bars(writes) as progress, torch.random.fork_rng():
         task = progress.add_task("training", total=config.epochs * steps, completed=len(log) * steps, note="")
         for epoch in range(len(log), config.epochs):
@@ -83,10 +89,10 @@ def fit(
             torch.manual_seed(config.seed * 1_000_003 + epoch)
             windows = torch.Generator().manual_seed(config.seed * 1_000_003 + epoch)
             objective.start_epoch(epoch, config.epochs)
-            sums: dict[str, Tensor] = {}
+            losses.start(epoch, steps)
             network.train()
-            for step, examples in enumerate(torch.randperm(len(supervision)).split(config.batch)):
-                rate = config.lr * _schedule((epoch * steps + step) / (config.epochs * steps), config.warmup)
+            for step, examples in enumerate(batches(torch.randperm(len(supervision)), config.batch)):
+                rate = config.lr * _schedule(epoch * steps + step, config.epochs * steps, config.warmup)
                 for group in optimiser.param_groups:
                     group["lr"] = rate
                 rows = supervision.images(examples)
@@ -97,17 +103,13 @@ def fit(
                 loss = torch.stack(list(terms.values())).sum()
                 optimiser.zero_grad(set_to_none=True)
                 loss.backward()
-                torch.nn.utils.clip_grad_norm_(learned, config.clip)
+                gradient = torch.nn.utils.clip_grad_norm_(learned, config.clip)
                 optimiser.step()
-                for name, value in (("loss", loss), *terms.items()):
-                    sums[name] = sums.get(name, 0.0) + value.detach().double() * len(examples)
+                losses.add(len(examples), loss, terms, outputs, gradient)
                 progress.update(task, advance=1)
                 if step % NOTE_STEPS == 0:
-                    mean = float(sums["loss"]) / (step * config.batch + len(examples))
-                    progress.update(task, note=f"loss {mean:.3f}")
-            means = {name: float(value) / len(supervision) for name, value in sums.items()}
-            if not math.isfinite(means["loss"]):
-                raise TaxohashError(f"loss of epoch {epoch + 1} is {means['loss']}: lower lr = {config.lr}")
+                    progress.update(task, note=f"loss {losses.read()['loss']:.3f}")
+            means = losses.read()
             broadcast(network)
             if objective.wants_outputs:
                 with autocast(config, device):
@@ -128,12 +130,20 @@ def fit(
     return log
 
 
-def check_views(objective: AnyObjective, config: TrainingConfig) -> None:
-    """Make sure that the views an objective compares will differ.
+def check_fit(
+    network: nn.Module, objective: AnyObjective, shape: Sequence[int], config: TrainingConfig
+) -> None:
+    """Make sure that a network can be trained at all, before anything is written.
+
+    Args:
+        shape: of an input.
 
     Raises:
-        TaxohashError: it compares several, and images are not augmented.
+        TaxohashError: an objective that compares several views of images that are not augmented, or more examples
+            than a batch has; or a network that cannot learn from the smallest batch.
     """
+    check_batches(objective, config.batch)
+    check_network(network, len(objective.setting.supervision), config.batch, shape)
     if objective.views > 1 and config.augment == "none":
         raise TaxohashError(
             f"objective {objective.name!r} compares {objective.views} views of an image, which augment = 'none' "
@@ -197,7 +207,11 @@ def autocast(config: TrainingConfig, device: str) -> torch.autocast:
     return torch.autocast(kind, torch.bfloat16, enabled=precision == "bfloat16")
 
 
-def _schedule(done: float, warmup: float) -> float:
+def _schedule(step: int, steps: int, warmup: float) -> float:
+    """Share of the highest learning rate in step `step` of `steps`, counted from 0."""
+    if steps == 1:  # the only one: it would begin the rise, at zero, and nothing would be learned
+        return 1.0
+    done = step / steps
     return done / warmup if done < warmup else (1 - done) / (1 - warmup)
 
 

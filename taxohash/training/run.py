@@ -151,7 +151,7 @@ def train(data: str | Path, out: str | Path, hasher: HasherConfig | None = None,
 
     from taxohash.training import distributed
     from taxohash.training.checkpoint import CHECKPOINT, save_weights
-    from taxohash.training.fit import check_views, fit
+    from taxohash.training.fit import check_fit, fit
 
     refuse_canary(split, "trained on")
     hasher = (hasher or HasherConfig()).completed()
@@ -160,8 +160,8 @@ def train(data: str | Path, out: str | Path, hasher: HasherConfig | None = None,
     config = _for_data(hasher, dataset, split)
     torch.manual_seed(config.training.seed)
     loss = _objective(config, dataset)
-    check_views(loss, config.training)
     made = _network(config, loss.width, pretrained=True, heads=loss.heads)
+    check_fit(made, loss, made.preprocessing.shape, config.training)
     _claim(folder, config)
     if not (folder / WEIGHTS).is_file():
         pixels = torch.from_numpy(dataset.pixels(split, made.preprocessing))

@@ -38,8 +38,11 @@ def hash_centres(classes: int, bits: int, generator: torch.Generator, tries: int
 
 
 def push_apart(centres: Tensor) -> Tensor:
-    """Mean over pairs i != j of log(1 + e^(bits/2 cos(mu_i, mu_j))) (DCDH, its centre similarity term)."""
+    """Mean over pairs i != j of log(1 + e^(bits/2 cos(mu_i, mu_j))) (DCDH, its centre similarity term).
+
+    Zero where there is one centre alone.
+    """
     count, bits = centres.shape
     unit = normalize(centres)
     terms = softplus(0.5 * bits * unit @ unit.T)
-    return (terms.sum() - terms.diagonal().sum()) / (count * (count - 1))
+    return (terms.sum() - terms.diagonal().sum()) / max(count * (count - 1), 1)

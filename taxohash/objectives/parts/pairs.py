@@ -15,6 +15,11 @@ def same_label(labels: Tensor) -> Tensor:
     return labels[:, None] == labels[None, :]
 
 
+def mean_over_pairs(values: Tensor) -> Tensor:
+    """Mean of a value a pair; zero, not NaN, where there is no pair."""
+    return values.mean() if len(values) else values.sum()
+
+
 def negative_log_likelihood(logits: Tensor, similar: Tensor) -> Tensor:
     """log(1 + e^t) - s t of each pair, with P(s = 1) = sigmoid(t)."""
     return softplus(logits) - similar * logits

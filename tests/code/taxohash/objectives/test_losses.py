@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 import torch
 
+from taxohash.errors import TaxohashError
 from taxohash.objectives import Batch, Setting, build
+from taxohash.objectives.dsdh import ridge_solution
 from taxohash.objectives.supervision import Labels
 from taxohash.taxonomy.similarity import height_similarity
 from tests.support.toy import RAGGED, TREE, setting
@@ -310,3 +312,9 @@ def test_hierarchy_embedding() -> None:
     assert found["class"] == pytest.approx(
         0.1 * float(torch.nn.functional.cross_entropy(logits, LABELS).detach()), rel=1e-4
     )
+
+
+def test_a_ridge_that_rounding_loses_is_refused_in_one_line() -> None:
+    codes, targets = torch.ones(3, BITS), torch.eye(3)
+    with pytest.raises(TaxohashError, match="ridge / classification = 1e-20 is too small: raise ridge"):
+        ridge_solution(codes, targets, 1e-20)
