@@ -9,6 +9,7 @@ from taxohash.datasets import Dataset
 from taxohash.datasets.identity import directory_md5
 from taxohash.datasets.named import prepare
 from taxohash.errors import TaxohashError
+from taxohash.runtime.flags import Parser
 
 NAME = "fashion-mnist"
 
@@ -68,6 +69,7 @@ def _dvc(root: Path, *arguments: str) -> str:
 
 
 if __name__ == "__main__":
+    Parser(prog="python -m pipelines.data", description=__doc__).parse_args()
     try:
         opened = obtain()
     except TaxohashError as problem:

@@ -18,8 +18,6 @@ from typing import Annotated, Any
 
 import torch
 import typer
-from rich.console import Console
-from rich.table import Table
 from torch import Tensor
 
 from benchmarks.common.command import start
@@ -27,6 +25,7 @@ from benchmarks.common.timing import interleaved, timed
 from taxohash.networks.hashing import HashingNetwork, network
 from taxohash.objectives import Setting, build
 from taxohash.objectives.supervision import Labels
+from taxohash.runtime import terminal
 from taxohash.runtime.progress import console
 from taxohash.runtime.provenance import revision
 from taxohash.taxonomy import Taxonomy
@@ -115,13 +114,13 @@ def main(
     if as_json:
         print(json.dumps(found))
         return
-    table = Table(
-        "", "best", "median", title=f"{backbone}, {size} px, {found['device']}", title_justify="left"
-    )
-    for what, values in found["images_per_second"].items():
-        table.add_row(f"images/s, {what}", *(f"{value:,.1f}" for value in values.values()))
-    table.add_row("fit / bare", *(f"{value:.3f}" for value in found["ratio"].values()))
-    Console().print(table)
+    rows = [
+        (f"images/s, {what}", *(f"{value:,.1f}" for value in values.values()))
+        for what, values in found["images_per_second"].items()
+    ]
+    rows.append(("fit / bare", *(f"{value:.3f}" for value in found["ratio"].values())))
+    title = f"{backbone}, {size} px, {found['device']}"
+    terminal.console().print(terminal.table(("", "best", "median"), rows, title, right=2))
 
 
 if __name__ == "__main__":

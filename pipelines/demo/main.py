@@ -3,7 +3,6 @@
 Everything it makes lies in one directory and is used again by the next run where it is still valid.
 """
 
-import argparse
 import json
 import os
 import re
@@ -26,7 +25,9 @@ from taxohash.datasets import Dataset
 from taxohash.errors import TaxohashError
 from taxohash.generation.manifest import Generation
 from taxohash.runtime.atomic import replacing
+from taxohash.runtime.flags import Parser
 from taxohash.runtime.progress import MARK, console
+from taxohash.runtime.terminal import printable
 
 COLLECTION = "demo"
 ANSWERS = 10
@@ -51,7 +52,7 @@ class Stopwatch:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m pipelines.demo", description=__doc__)
+    parser = Parser(prog="python -m pipelines.demo", description=__doc__)
     parser.add_argument("--once", action="store_true", help="answer one search, stop, print one JSON object")
     parser.add_argument("--port", type=int, help="of the service; 3000, or a free one with --once")
     parser.add_argument("--data", type=Path, help="data set folder; the one that data.dvc names if left out")
@@ -81,7 +82,7 @@ def main(arguments: list[str] | None = None) -> int:
                 raise TaxohashError("the service ended by itself: see the lines above")
         print(json.dumps(demo.result(answer)), flush=True)
     except TaxohashError as error:
-        print(f"demo: {error}", file=sys.stderr)
+        print(f"demo: {printable(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         say("stopped; the next run goes on from here")
@@ -196,7 +197,7 @@ class Demo:
 
 def say(text: str) -> None:
     """A line for the person who watches, on standard error."""
-    console.print(text, highlight=False, markup=False, soft_wrap=True)
+    console.print(text, soft_wrap=True)
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:

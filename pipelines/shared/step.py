@@ -8,6 +8,7 @@ from typing import ParamSpec, TypeVar
 
 from services.codestore import CodeStore
 from taxohash.errors import TaxohashError
+from taxohash.runtime.terminal import printable
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -21,7 +22,7 @@ def step(function: Callable[P, R]) -> Callable[P, R]:
         try:
             return function(*args, **kwargs)
         except TaxohashError as error:
-            print(f"error: {error}", flush=True)
+            print(f"error: {printable(error)}", flush=True)
             sys.exit(2)
 
     return run

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from taxohash.datasets import Dataset, named
 from taxohash.datasets.check import Check
@@ -14,7 +14,9 @@ from taxohash.datasets.check import check as check_dataset
 from taxohash.datasets.contact_sheet import contact_sheets
 from taxohash.datasets.named import image_tree
 from taxohash.errors import TaxohashError
+from taxohash.runtime import terminal
 from taxohash.runtime.configuration import read
+from taxohash.runtime.terminal import printable
 
 _MOST_LABELS = 24  # rows of the table; a larger tree is counted by its top-level classes
 
@@ -30,7 +32,7 @@ def prepare(name: str, out: str | Path, source: str | None, tree: dict[str, Any]
     """
     if name == "folder":
         taken = image_tree.prepare(Path(out), source, read(image_tree.TreeOptions, tree))
-        print("\n".join(taken.lines))
+        print("\n".join(map(printable, taken.lines)))
         dataset = Dataset.open(out)
     elif tree:
         given = ", ".join(f"--{option.replace('_', '-')}" for option in tree)
@@ -38,7 +40,9 @@ def prepare(name: str, out: str | Path, source: str | None, tree: dict[str, Any]
     else:
         dataset = named.prepare(name, out, source)
     sizes = ", ".join(f"{dataset.count(split):,} {split}" for split in dataset.splits)
-    print(f"{out}: {dataset.taxonomy.name}, {len(dataset.taxonomy)} labels, {sizes}, md5 {dataset.md5()}")
+    print(
+        f"{out}: {printable(dataset.taxonomy.name)}, {len(dataset.taxonomy)} labels, {sizes}, md5 {dataset.md5()}"
+    )
 
 
 def check(folder: str | Path, sheets: str | Path | None = None, as_json: bool = False) -> bool:
@@ -55,9 +59,9 @@ def check(folder: str | Path, sheets: str | Path | None = None, as_json: bool = 
         files = _sheets(result, sheets)
         print(json.dumps(result.as_dict() | {"sheets": list(map(str, files))}))
         return result.ok
-    Console().print(_table(result))
+    terminal.console().print(_table(result))
     for finding in result.findings:
-        print(f"{finding.severity}: {finding.text}")
+        print(f"{finding.severity}: {printable(finding.text)}")
     if files := _sheets(result, sheets):
         print(f"{len(files)} contact sheets in {sheets}")
     errors = sum(finding.severity == "error" for finding in result.findings)
@@ -75,17 +79,24 @@ def _sheets(result: Check, sheets: str | Path | None) -> list[Path]:
 def _table(result: Check) -> Table:
     dataset, taxonomy = result.dataset, result.dataset.taxonomy
     level = taxonomy.depth - 1 if len(taxonomy) <= _MOST_LABELS else 0
-    table = Table(title=taxonomy.name, title_justify="left", show_footer=True)
-    if "labels" in map(dataset.label_column, result.counts):
-        table.caption = "an image counts once for each of its labels"
-    table.add_column(taxonomy.levels[level], "images")
-    for split, count in result.images.items():
-        table.add_column(split, f"{count:,}", justify="right")
     shares = {
         split: np.bincount(taxonomy.ancestors[:, level], counts, taxonomy.class_count(level)).astype(int)
         for split, counts in result.counts.items()
     }
-    for index, path in enumerate(taxonomy.class_paths(level)):
-        cells = [f"{shares[split][index]:,}" if split in shares else "?" for split in result.images]
-        table.add_row("/".join(dict.fromkeys(path)), *cells)
+    rows = [
+        (
+            "/".join(dict.fromkeys(path)),
+            *(f"{shares[split][index]:,}" if split in shares else "?" for split in result.images),
+        )
+        for index, path in enumerate(taxonomy.class_paths(level))
+    ]
+    header = (taxonomy.levels[level], *result.images)
+    table = terminal.table(header, rows, taxonomy.name, right=len(result.images))
+    if "labels" in map(dataset.label_column, result.counts):
+        table.caption = "an image counts once for each of its labels"
+    table.show_footer = True
+    for column, text in zip(
+        table.columns, ("images", *(f"{n:,}" for n in result.images.values())), strict=True
+    ):
+        column.footer = Text(text)
     return table

@@ -4,27 +4,54 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
-from rich.console import Console
-from rich.table import Table
+from typer.exceptions import TyperException
 
+from taxohash import __version__
 from taxohash.cli.configured import ConfiguredCommand
 from taxohash.cli.plugins import Commands
 from taxohash.errors import TaxohashError
+from taxohash.runtime import terminal
 from taxohash.runtime.requirements import remedy
+from taxohash.runtime.terminal import printable
 
 app = typer.Typer(
     name="taxohash",
     cls=Commands,
-    help="Image retrieval with binary codes that keep a label hierarchy.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
-data_app = typer.Typer(help="Data sets: prepare and check.", no_args_is_help=True)
+data_app = typer.Typer()
 app.add_typer(data_app, name="data")
+
+
+@app.callback(invoke_without_command=True)
+def taxohash(
+    asked: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="print the version")] = False,
+) -> None:
+    """Image retrieval with binary codes that keep a label hierarchy."""
+    if version:
+        print(f"taxohash {__version__}")
+        raise typer.Exit
+    _help_alone(asked)
+
+
+@data_app.callback(invoke_without_command=True)
+def data_sets(asked: typer.Context) -> None:
+    """Data sets: prepare and check."""
+    _help_alone(asked)
+
+
+def _help_alone(asked: typer.Context) -> None:
+    """Where no command is given, say which there are."""
+    if asked.invoked_subcommand is None:
+        print(asked.get_help())
+        raise typer.Exit(2)
+
 
 # Each command imports what it needs when it runs: `taxohash search` does not load torch.
 
@@ -115,10 +142,9 @@ def evaluate(
     if as_json:
         print(json.dumps(report.as_dict()))
         return
-    table = Table("metric", "value", title=f"{report.protocol}, ties {report.ties}", title_justify="left")
-    for name, value in report.metrics.items():
-        table.add_row(name, f"{value:.4f}")
-    Console().print(table)
+    rows = [(name, f"{value:.4f}") for name, value in report.metrics.items()]
+    title = f"{report.protocol}, ties {report.ties}"
+    terminal.console().print(terminal.table(("metric", "value"), rows, title, right=1))
     print(f"{run / 'report.html'}")
 
 
@@ -152,13 +178,19 @@ def export(
 
 @app.command()
 def methods() -> None:
-    """List the objectives: paper, year, supervision, what their codes keep."""
+    """List the objectives: paper, year, what they train, what they learn from, what their codes keep."""
     from taxohash.objectives import objectives
+    from taxohash.training.supervise import trains
 
-    table = Table("name", "paper", "year", "learns from", "keeps")
-    for name, kind in objectives().items():
-        table.add_row(name, kind.title, str(kind.year), kind.learns_from(), kind.keeps)
-    Console().print(table)
+    rows = [
+        (name, kind.title, str(kind.year), kind.makes(), kind.learns_from(), kind.keeps)
+        for name, kind in objectives().items()
+    ]
+    terminal.console().print(terminal.table(("name", "paper", "year", "makes", "learns from", "keeps"), rows))
+    others = ", ".join(name for name, kind in objectives().items() if not trains(kind))
+    print(
+        f"`taxohash train` and the pipeline take those that make a network with binary codes; not {others}."
+    )
 
 
 @app.command()
@@ -184,18 +216,32 @@ def search(
 
 def main() -> None:
     """Run the command; what the user can put right is one line on standard error and exit code 2."""
+    terminal.replace_unprintable()
     try:
-        app()
+        code = app(standalone_mode=False)
     except TaxohashError as error:
-        print(f"taxohash: {error}", file=sys.stderr)
-        sys.exit(2)
+        _refuse(str(error))
     except ModuleNotFoundError as error:
         if (text := remedy(error)) is None:
             raise
-        print(f"taxohash: {text}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        print("taxohash: interrupted", file=sys.stderr)
-        sys.exit(130)
+        _refuse(text)
+    except TyperException as error:  # of the command line: an unknown command or option, a value that is none
+        where = getattr(error, "ctx", None)  # unknown where an error is found outside of any command
+        _refuse(
+            f"{error.format_message().rstrip('.')}: see {where.command_path if where else 'taxohash'} --help"
+        )
     except BrokenPipeError:  # `taxohash ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        _refuse(
+            f"{error.filename or 'a file'} cannot be used ({error.strerror or error}): look at its permissions"
+        )
+    else:
+        if code == 130:  # typer's for Ctrl-C
+            print("taxohash: interrupted", file=sys.stderr)
+        sys.exit(code)
+
+
+def _refuse(reason: str) -> NoReturn:
+    print(f"taxohash: {printable(reason)}", file=sys.stderr)
+    sys.exit(2)

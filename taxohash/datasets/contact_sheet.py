@@ -33,7 +33,7 @@ def contact_sheets(dataset: Dataset, out: str | Path, split: str | None = None) 
     for row, labels in enumerate(dataset.label_sets(shown)):
         for label in labels.tolist():
             rows_of[label].append(row)
-    files = []
+    files: list[Path] = []
     classes = zip(dataset.taxonomy.class_paths(0), dataset.taxonomy.members(0), strict=True)
     for (name,), labels in classes:
         title = name
@@ -48,7 +48,10 @@ def contact_sheets(dataset: Dataset, out: str | Path, split: str | None = None) 
             count = len(rows_of[label])
             part = f"{COLUMNS} of {count}" if count > COLUMNS else f"{count}"
             lines.append((f"{path}\n{part} in {shown}", images))
-        files.append(_save(draw_sheet(title, lines), Path(out) / f"{_file_name(name)}.png"))
+        file = Path(out) / f"{_file_name(name)}.png"
+        if file in files:  # of a name that differs in what a file's name leaves out
+            file = file.with_stem(f"{file.stem}-{len(files)}")
+        files.append(_save(draw_sheet(title, lines), file))
     return files
 
 
@@ -94,7 +97,7 @@ def _open(data: bytes) -> Image.Image | None:
 
 
 def _file_name(name: str) -> str:
-    return "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in name)
+    return "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in name[:_MOST_TEXT])
 
 
 def _save(sheet: Image.Image, file: Path) -> Path:

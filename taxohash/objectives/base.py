@@ -109,6 +109,11 @@ class Objective(nn.Module, Generic[ConfigT, SupervisionT]):
         """What it learns from, in words."""
         return " or ".join(kind.name for kind in cls.supervision) + " per level" * cls.hierarchical
 
+    @classmethod
+    def makes(cls) -> str:
+        """What it makes, in words."""
+        return "a network, binary codes" if cls.binary else "a network, real vectors"
+
     def start_epoch(self, epoch: int, epochs: int) -> None:
         """Called before epoch `epoch` of `epochs`, counted from 0: schedules go here."""
 
@@ -148,6 +153,10 @@ class Projection(Objective[ConfigT, Unlabelled]):
     """A method without a network of its own: its hash layer on given features is solved, not descended to."""
 
     supervision: ClassVar[Kinds] = (Unlabelled,)
+
+    @classmethod
+    def makes(cls) -> str:
+        return "a projection of features, no network"
 
     def solve(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """The hash layer, weight float[bits, D] and bias float[bits], from features float[N, D]."""

@@ -13,11 +13,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from taxohash.errors import TaxohashError
 from taxohash.runtime.atomic import read_json
 from taxohash.runtime.configuration import flat, plain, read, replaced
+from taxohash.runtime.terminal import printable
 
 T = TypeVar("T")
 
@@ -49,6 +50,13 @@ FILE = Flag("config", "JSON file with any of these fields; flags win over it", "
 SET = Flag(
     "set", "any field by its path, such as training.lr=0.05; wins over flags", "PATH=VALUE", repeated=True
 )
+
+
+class Parser(argparse.ArgumentParser):
+    """A command line of which what is wrong is one line on standard error, and exit code 2."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {printable(message)}: see {self.prog} --help\n")
 
 
 def flags(kind: type[Any]) -> list[Flag]:

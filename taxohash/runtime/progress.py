@@ -1,7 +1,6 @@
 """Progress of work of more than a few seconds: bars in a terminal, a line a minute in a log."""
 
 import os
-import sys
 import time
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
@@ -17,6 +16,9 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from taxohash.runtime import terminal
+from taxohash.runtime.terminal import printable
+
 T = TypeVar("T")
 MARK = "·"
 LINE_SECONDS = 60.0
@@ -24,12 +26,12 @@ LINE_SECONDS = 60.0
 
 def _console() -> Console:
     """Standard error, or the terminal that TAXOHASH_TTY names: a pipeline's steps have their output piped."""
-    if terminal := os.environ.get("TAXOHASH_TTY"):
+    if path := os.environ.get("TAXOHASH_TTY"):
         try:
-            return Console(file=open(terminal, "w"), force_terminal=True)
+            return terminal.console(file=open(path, "w"), force_terminal=True)
         except OSError:
             pass
-    return Console(file=sys.stderr)
+    return terminal.console(stderr=True)
 
 
 console = _console()
@@ -62,12 +64,12 @@ def bars(shown: bool = True) -> Progress:
     if shown and not console.is_terminal:
         return Lines()
     return Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
+        TextColumn("{task.fields[note]}", markup=False),
         console=console,
         transient=True,
         disable=not shown,
@@ -86,4 +88,4 @@ def track(items: Iterable[T], total: int, what: str, shown: bool = True) -> Iter
 
 def announce(text: str) -> None:
     """One line of news on standard error, marked so that whoever started us can tell it from other output."""
-    console.print(f"{MARK} {text}", highlight=False, markup=False, soft_wrap=True)
+    console.print(f"{MARK} {printable(text)}", soft_wrap=True)

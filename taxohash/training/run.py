@@ -16,6 +16,7 @@ from taxohash.datasets import Dataset
 from taxohash.datasets.shape import picture_shape
 from taxohash.datasets.splits import refuse_canary
 from taxohash.errors import TaxohashError
+from taxohash.runtime import drawing
 from taxohash.runtime.atomic import read_json, replacing, write_json
 from taxohash.runtime.configuration import Count, configuration, flat, plain, read
 from taxohash.runtime.progress import announce
@@ -251,16 +252,20 @@ def _input_shape(dataset: Dataset, split: str, chosen: NetworkConfig) -> dict[st
     return {"size": size, "channels": channels}
 
 
+@drawing.plain_text()
 def _plot(log: Sequence[Mapping[str, Any]], file: Path) -> None:
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogFormatter
 
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.subplots()
     names = [name for name in log[0] if name not in ("epoch", "seconds", "lr")]
     for name in names:
-        axes.plot([r["epoch"] for r in log], [r[name] for r in log], marker="o", ms=3, label=name)
+        axes.plot([r["epoch"] for r in log], [r[name] for r in log], marker="o", ms=3)
     axes.set(xlabel="epoch", ylabel="mean over the training set", yscale="log", title="Loss and its terms")
+    for formatter in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
+        formatter(LogFormatter(labelOnlyBase=False))  # the usual one writes mathematics
     axes.grid(alpha=0.3)
-    axes.legend(frameon=False, fontsize=8)
+    drawing.legend(axes, [drawing.short(name) for name in names], fontsize=8)
     with replacing(file) as draft:
         figure.savefig(draft, dpi=120)

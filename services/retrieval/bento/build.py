@@ -5,7 +5,6 @@ requires, at the versions installed here. Its version names the generation and w
 content is built once. The last line printed is its tag.
 """
 
-import argparse
 import contextlib
 import os
 import shutil
@@ -16,7 +15,9 @@ from taxohash.errors import TaxohashError
 from taxohash.generation.manifest import Generation
 from taxohash.runtime import sources
 from taxohash.runtime.atomic import writable
+from taxohash.runtime.flags import Parser
 from taxohash.runtime.requirements import installed
+from taxohash.runtime.terminal import printable
 
 SERVICE = "services.retrieval.bento.service:Retrieval"
 BENTO = "taxohash-retrieval"
@@ -25,7 +26,7 @@ PACKAGES = ("taxohash", "services")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m services.retrieval.bento.build", description=__doc__)
+    parser = Parser(prog="python -m services.retrieval.bento.build", description=__doc__)
     parser.add_argument("generation", type=Path, help="folder of the generation")
     parser.add_argument("--bento-home", type=Path, help="where Bentos and models are kept (BENTOML_HOME)")
     chosen = parser.parse_args(arguments)
@@ -35,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
             os.environ["BENTOML_HOME"] = str(writable(chosen.bento_home.resolve()))
         tag = build(chosen.generation)
     except TaxohashError as error:
-        print(f"build: {error}", file=sys.stderr)
+        print(f"build: {printable(error)}", file=sys.stderr)
         return 2
     print(tag)
     return 0

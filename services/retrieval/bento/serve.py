@@ -4,7 +4,6 @@ A thin start of `bentoml serve` on loopback: one line when something is wrong, t
 and nothing left behind when it ends. Settings come from the environment, see settings.py.
 """
 
-import argparse
 import os
 import signal
 import socket
@@ -24,7 +23,9 @@ from services.retrieval.bento.build import SERVICE
 from services.retrieval.settings import Settings
 from taxohash.errors import TaxohashError
 from taxohash.runtime.atomic import writable
+from taxohash.runtime.flags import Parser
 from taxohash.runtime.sources import ROOT
+from taxohash.runtime.terminal import printable
 
 HOST = "127.0.0.1"
 _START_SECONDS = 120.0
@@ -33,7 +34,7 @@ _STOP_SECONDS = 15.0
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="taxohash serve", description=__doc__)
+    parser = Parser(prog="taxohash serve", description=__doc__)
     parser.add_argument("target", help="tag or folder of a Bento, or folder of a generation")
     parser.add_argument("--port", type=int, default=3000, help="0 takes a free one")
     parser.add_argument("--bento-home", type=Path, help="where Bentos and models are kept (BENTOML_HOME)")
@@ -44,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
         with _home(chosen.bento_home) as home:
             return _serve(chosen.target, port, home)
     except TaxohashError as error:
-        print(f"serve: {error}", file=sys.stderr)
+        print(f"serve: {printable(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 0

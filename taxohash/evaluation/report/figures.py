@@ -14,6 +14,7 @@ from matplotlib.patheffects import withStroke
 from taxohash.codes import unpack
 from taxohash.evaluation.report.evidence import Evidence
 from taxohash.protocols import Report
+from taxohash.runtime.drawing import legend, plain_text, short
 from taxohash.taxonomy import Taxonomy
 
 INK, PALE, ACCENT = "#1f2933", "#d5dae1", "#2563a8"
@@ -28,20 +29,21 @@ def level_colours(levels: int) -> list[str]:
     return ["#d55e00", *(to_hex(colour) for colour in ramp)]
 
 
+@plain_text()
 def precision_recall(report: Report) -> bytes:
     """Mean precision against recall, one curve a level."""
     figure, axes = _plot(5.6, 4.2)
     colours = level_colours(len(report.curves))[1:]
+    names: list[str] = []
     for colour, (level, curve) in zip(reversed(colours), report.curves.items(), strict=True):
-        area = float(np.mean(curve["precision"]))
-        axes.plot(
-            curve["recall"], curve["precision"], color=colour, lw=2.2, label=f"{level}  (mean {area:.3f})"
-        )
+        axes.plot(curve["recall"], curve["precision"], color=colour, lw=2.2)
+        names.append(f"{short(level)}  (mean {float(np.mean(curve['precision'])):.3f})")
     axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="recall", ylabel="precision")
-    axes.legend(frameon=False, loc="lower left")
+    legend(axes, names, loc="lower left")
     return _png(figure)
 
 
+@plain_text()
 def bit_balance(evidence: Evidence) -> bytes:
     """Share of ones of every bit over the database; a bit far from one half says little."""
     share = unpack(evidence.database_codes, evidence.bits).mean(axis=0)
@@ -53,6 +55,7 @@ def bit_balance(evidence: Evidence) -> bytes:
     return _png(figure)
 
 
+@plain_text()
 def class_scores(report: Report, taxonomy: Taxonomy) -> bytes:
     """Fine mAP of each class, coloured by superclass; of many classes the weakest and the strongest."""
     ranked = sorted(report.classes.items(), key=lambda item: item[1])
@@ -64,13 +67,14 @@ def class_scores(report: Report, taxonomy: Taxonomy) -> bytes:
     axes.barh(
         places, [score for _, score in shown], color=[colours[first[p.split("/")[0]]] for p, _ in shown]
     )
-    axes.set_yticks(places, [path.split("/")[-1].replace("_", " ") for path, _ in shown], fontsize=8)
+    axes.set_yticks(places, [short(path.split("/")[-1]) for path, _ in shown], fontsize=8)
     axes.set(xlim=(0, 1), ylim=(-0.7, places[-1] + 0.7), xlabel="mAP of the class")
     for place, (_, score) in zip(places, shown, strict=True):
         axes.text(score + 0.008, place, f"{score:.2f}", va="center", fontsize=7, color=INK)
     return _png(figure)
 
 
+@plain_text()
 def code_map(evidence: Evidence) -> bytes:
     """Codes as points of +-1 on their first two principal components, coloured by coarsest class; the largest are named."""
     labels = evidence.database_labels
@@ -81,7 +85,7 @@ def code_map(evidence: Evidence) -> bytes:
     points = centred @ directions[:, ::-1][:, :2]
     explained = 100 * values[::-1] / max(float(values.sum()), 1e-12)
     classes = evidence.taxonomy.ancestors[labels[rows], 0]
-    names = [path[0].replace("_", " ") for path in evidence.taxonomy.class_paths(0)]
+    names = [short(path[0]) for path in evidence.taxonomy.class_paths(0)]
     colours = np.array(_palette(len(names)))
 
     figure, axes = _plot(10.8, 6.4)

@@ -1,13 +1,16 @@
 """The command as a user types it."""
 
 import json
+import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from taxohash import __version__
 from taxohash.cli.main import app
 from taxohash.datasets.named import NAMED
 from taxohash.objectives import objectives
@@ -15,7 +18,7 @@ from taxohash.runtime.flags import flags
 from taxohash.training.config import HasherConfig
 from tests.support import command
 from tests.support.configurations import changed_values, nested, untrained
-from tests.support.miniature import make_dataset
+from tests.support.miniature import TAXONOMY, make_dataset
 
 
 @pytest.fixture(autouse=True)
@@ -161,3 +164,97 @@ def test_what_can_be_put_right_is_one_line(case: str, tmp_path: Path) -> None:
     assert line.startswith("taxohash: ")
     assert named.format(tmp=tmp_path) in line
     assert not (tmp_path / "run").exists()
+
+
+def test_the_version_is_told() -> None:
+    assert taxohash("--version").stdout == f"taxohash {__version__}\n"
+
+
+COMMANDS = (
+    "",
+    "data",
+    "data prepare",
+    "data check",
+    "train",
+    "evaluate",
+    "encode",
+    "export",
+    "methods",
+    "search",
+)
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_every_command_has_a_short_flag_for_help(words: str) -> None:
+    said = taxohash(*words.split(), "-h").stdout
+    assert "Usage" in said
+    assert said == taxohash(*words.split(), "--help").stdout
+
+
+@pytest.mark.parametrize("words", [(), ("data",)], ids=["", "data"])
+def test_without_a_command_help_lists_them(words: tuple[str, ...]) -> None:
+    assert "Commands" in taxohash(*words, code=2).stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("nope",), "No such command 'nope'"),
+        (("trian",), "Did you mean 'train'?"),
+        (("data", "nope"), "data --help"),
+        (("train", "--nope"), "No such option: --nope: see"),
+        (("train",), "Missing option '--data'"),
+        (("search", "x", "--k", "many"), "Invalid value for '--k'"),
+        (("encode", "run", "a\nb.png\x1b[2J"), "a\ufffdb.png\ufffd[2J cannot be read"),
+    ],
+)
+def test_a_wrong_command_line_is_one_line(words: tuple[str, ...], said: str) -> None:
+    done = taxohash(*words, code=2)
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("taxohash: ")
+    assert said in line
+
+
+def test_ctrl_c_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("taxohash.objectives.objectives", interrupted)
+    assert taxohash("methods", code=130).stderr == "taxohash: interrupted\n"
+
+
+def test_names_that_the_terminal_cannot_hold_are_escaped(tmp_path: Path) -> None:
+    file = os.fsencode(tmp_path) + b"/\xff.png"
+    command = [os.fsencode(sys.executable), b"-m", b"taxohash.cli", b"encode", b"run", file]
+    done = subprocess.run(
+        command, capture_output=True, timeout=60, env=os.environ | {"PYTHONIOENCODING": "ascii"}
+    )
+    assert done.returncode == 2
+    assert b"\\udcff.png cannot be read" in done.stderr
+    assert done.stderr.count(b"\n") == 1
+
+
+def test_methods_say_which_make_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = taxohash("methods").stdout.splitlines()
+    (itq,) = (line for line in lines if line.startswith("│ itq "))
+    assert "no network" in itq
+    assert "not dqn, hierarchy_embedding, itq, lsh, ssq." in lines[-1]
+
+
+ODD = replace(
+    TAXONOMY,
+    name="[bold]odd[/bold] $x$",
+    level_names=("_shade", "[red]shape[/red]", "$place$"),
+    paths=(("[dark]", "<b>", "_left"), ("[dark]", "<b>", "$r$"), *TAXONOMY.paths[2:]),
+)
+
+
+def test_names_like_markup_survive_the_whole_way(tmp_path: Path) -> None:
+    data = make_dataset(tmp_path / "data", train=24, test=12, taxonomy=ODD).folder
+    said = taxohash("data", "check", data).stdout
+    assert all(text in said for text in ("[bold]odd[/bold] $x$", "[dark]/<b>/_left", "$place$"))
+    taxohash("train", "--data", data, "--out", tmp_path / "run", "--bits", 16, "--epochs", 1)
+    assert "mAP/[red]shape[/red]" in taxohash("evaluate", tmp_path / "run").stdout
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "[dark] / &lt;b&gt; / _left" in page
