@@ -57,7 +57,7 @@ def evaluate_run(
     run = Run.open(folder)
     named = find_protocol(protocol) if protocol else None
     dataset = run.dataset(data)
-    chosen, labels = _graded(named, dataset, run.config.split, queries)
+    chosen, labels = graded(named, dataset, run.config.split, queries)
     taxonomy = Taxonomy.load(graded_by).relabelled(dataset.taxonomy) if graded_by else dataset.taxonomy
     network = run.network()
 
@@ -113,7 +113,7 @@ def evaluate_generation(
             f"{hasher.taxonomy.sha256}: they cannot be compared"
         )
 
-    chosen, labels = _graded(named, dataset, database, queries)
+    chosen, labels = graded(named, dataset, database, queries)
 
     def encoded(split: str) -> Split:
         known, pixels = labels(split), dataset.pixels(split, hasher.generation.preprocessing)
@@ -132,7 +132,7 @@ def evaluate_generation(
     )
 
 
-def _graded(
+def graded(
     named: Protocol | None, dataset: Dataset, database: str, queries: str
 ) -> tuple[Protocol, Callable[[str], npt.NDArray[Any]]]:
     """The protocol, and what reads a split's labels as it grades them.
@@ -161,6 +161,7 @@ def _provenance(run: "Run", taxonomy: Taxonomy, asked: Split, ranked: Split) -> 
         "dataset": Path(config.dataset).name,
         "dataset_md5": config.dataset_md5,
         "taxonomy": taxonomy.name,
+        "learned_from": config.split,
         "database": ranked.name,
         "queries": asked.name,
         "objective": config.objective.name,

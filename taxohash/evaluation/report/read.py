@@ -7,7 +7,7 @@ from typing import Any
 from taxohash.errors import TaxohashError
 from taxohash.runtime.atomic import read_json
 
-REPORT = "report.json"
+REPORT, PAGE = "report.json", "report.html"
 
 
 def read_report(folder: str | Path) -> dict[str, Any]:

@@ -10,13 +10,16 @@ import jinja2
 
 from taxohash.evaluation.report import figures
 from taxohash.evaluation.report.evidence import Evidence, first_answers, labels_of
-from taxohash.evaluation.report.read import REPORT
+from taxohash.evaluation.report.explain import meaning
+from taxohash.evaluation.report.read import PAGE, REPORT
+from taxohash.evaluation.report.verdict import verdict
 from taxohash.images import decode
 from taxohash.protocols import PROTOCOLS, Report
 from taxohash.runtime.atomic import write_json, write_text
 from taxohash.taxonomy import Taxonomy
 
 QUERIES, ANSWERS, THUMBNAIL = 12, 10, 96
+BY_LEVEL = ("mAP", "P")  # metrics that each level has
 
 
 def write_report(
@@ -60,9 +63,10 @@ def write_report(
         title=title,
         report=report,
         summary=PROTOCOLS[report.protocol].summary,
-        headline=_headline(report),
-        by_level=by_level,
-        others=others,
+        verdict=verdict(report, taxonomy, evidence, provenance or {}),
+        headline=[(name, value, _meaning(name, report)) for name, value in _headline(report)],
+        by_level=[(name, values, _meaning(name, report)) for name, values in by_level],
+        others=[(name, value, _meaning(name, report)) for name, value in others.items()],
         levels=list(reversed(taxonomy.levels)),
         plots=[(name, caption, _data_uri(png)) for name, (caption, png) in plots.items()],
         code_map=_data_uri(figures.code_map(evidence))
@@ -72,9 +76,9 @@ def write_report(
         key=list(zip(figures.level_colours(taxonomy.depth), ["nothing", *taxonomy.levels], strict=True)),
         provenance=dict(provenance or {}),
     )
-    write_text(folder / "report.html", page)
+    write_text(folder / PAGE, page)
     write_json(folder / REPORT, {**report.as_dict(), "provenance": dict(provenance or {})})
-    return folder / "report.html"
+    return folder / PAGE
 
 
 def _headline(report: Report) -> list[tuple[str, float]]:
@@ -85,12 +89,22 @@ def _headline(report: Report) -> list[tuple[str, float]]:
     ]
 
 
+def _meaning(name: str, report: Report) -> str:
+    """What a metric measures under the report's protocol: DSRH takes nDCG at the cut-off, with gain 2^r - 1."""
+    of_sets = PROTOCOLS[report.protocol].label_sets == "demanded"
+    return meaning(f"{name}/exp" if of_sets and name.startswith("nDCG") else name)
+
+
 def _tables(report: Report, taxonomy: Taxonomy) -> tuple[list[tuple[str, list[float]]], dict[str, float]]:
     """Metrics that exist for every level, as rows of values, finest first; and all others."""
     suffixes = ["", *(f"/{level}" for level in reversed(taxonomy.levels[:-1]))]
     values = report.metrics
     names = [
-        name for name in values if all(name + suffix in values for suffix in suffixes) and len(suffixes) > 1
+        name
+        for name in values
+        if name.split("@")[0] in BY_LEVEL
+        and len(suffixes) > 1
+        and all(name + suffix in values for suffix in suffixes)
     ]
     by_level = [(name, [values[name + suffix] for suffix in suffixes]) for name in names]
     shown = {name + suffix for name in names for suffix in suffixes}
