@@ -154,7 +154,7 @@ def test_links_to_folders_are_followed_but_never_in_circles(tmp_path: Path) -> N
     (root / "a" / "up").symlink_to(root)
     (tmp_path / "elsewhere" / "self").symlink_to(tmp_path / "elsewhere")
     taken = take(tmp_path, {}, test_share=0)
-    assert Dataset.open(tmp_path / "out").names("train") == ["a/1.png", "b/2.png"]
+    assert Dataset.open(tmp_path / "out").paths("train") == ["a/1.png", "b/2.png"]
     assert taken.left_out == ("left out: 2 link to a folder that it lies in: a/up, b/self",)
 
 
@@ -209,7 +209,7 @@ def test_a_broken_link_and_a_folder_that_cannot_be_read_are_unusable(
 def test_names_of_any_utf8_are_kept(tmp_path: Path, name: str) -> None:
     take(tmp_path, {f"a {name}/{name}.png": picture(1), "b/2.png": picture(2)}, test_share=0)
     dataset = Dataset.open(tmp_path / "out")
-    assert dataset.names("train")[0] == f"a {name}/{name}.png"
+    assert dataset.paths("train")[0] == f"a {name}/{name}.png"
     assert dataset.taxonomy.paths[0] == (f"a {name}",)
 
 
