@@ -138,7 +138,8 @@ def index_codes(generation_id: str, data: str, collection: str, generations: str
         store.create(collection, dataset.taxonomy)
         store.begin(collection, GenerationRef(generation.id, generation.bits, generation.taxonomy_sha256))
         if store.count(collection, generation.id) != len(codes):
-            catalog = items(dataset, *(part["split"] for part in generation.database))
+            splits = [part["split"] for part in generation.database]
+            catalog = items(dataset, *splits, reader=generation.preprocessing.reader)
             store.put_items(collection, catalog)
             store.put_codes(collection, generation.id, [item.id for item in catalog], codes)
         return store.count(collection, generation.id)

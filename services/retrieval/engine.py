@@ -19,7 +19,7 @@ from services.retrieval.uploads import Search
 from taxohash.errors import TaxohashError
 from taxohash.generation.hasher import Hasher
 from taxohash.generation.manifest import Generation
-from taxohash.images import decode, to_array
+from taxohash.images import decode, read_pixels
 from taxohash.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class Engine:
         allowed = self._allowed(asked.within)
         with metrics.STAGE_SECONDS.labels("decode").time():
             try:
-                pixels = to_array(decode(asked.image, self._max_pixels), self.generation.preprocessing)
+                pixels = read_pixels(asked.image, self.generation.preprocessing, self._max_pixels)
             except TaxohashError as error:
                 raise RefusedError(422, "image", str(error)) from None
         with metrics.STAGE_SECONDS.labels("encode").time():

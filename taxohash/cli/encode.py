@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from taxohash.codes import Codes
-from taxohash.generation.hasher import Hasher, opened
+from taxohash.generation.hasher import Hasher
 from taxohash.generation.manifest import MANIFEST
-from taxohash.images import to_array
+from taxohash.images import load_pixels, read_bytes
 
 
 def encode_files(source: str | Path, files: Sequence[Path]) -> Codes:
@@ -20,12 +20,13 @@ def encode_files(source: str | Path, files: Sequence[Path]) -> Codes:
     Raises:
         TaxohashError: neither of the two, or a file that is not an image; names it.
     """
+    for file in files:
+        read_bytes(file)  # what cannot be read is told before anything is loaded
     folder = Path(source)
-    images = [opened(file) for file in files]
     if (folder / MANIFEST).is_file():
-        return Hasher(folder).encode(images)
+        return Hasher(folder).encode(files)
     from taxohash.networks.hashing import encode_pixels  # torch: only where a run is given
     from taxohash.training.run import Run
 
     network = Run.open(folder).network()
-    return encode_pixels(network, np.stack([to_array(image, network.preprocessing) for image in images]))
+    return encode_pixels(network, np.stack([load_pixels(file, network.preprocessing) for file in files]))

@@ -56,7 +56,7 @@ def contact_sheets(dataset: Dataset, out: str | Path, split: str | None = None) 
 
 
 def draw_sheet(title: str, lines: Sequence[tuple[str, Sequence[Image.Image | None]]]) -> Image.Image:
-    """A sheet with a title and lines of a caption and pictures; None stands for one that cannot be decoded."""
+    """A sheet with a title and lines of a caption and decoded pictures; None stands for one that cannot be decoded."""
     columns = max([len(images) for _, images in lines] + [1])
     pitch = CELL + _MARGIN
     font = ImageFont.load_default(13)
@@ -79,14 +79,12 @@ def draw_sheet(title: str, lines: Sequence[tuple[str, Sequence[Image.Image | Non
 
 
 def _fitted(image: Image.Image) -> Image.Image:
-    """The image on white, scaled into a cell; small ones by a whole factor, so that their pixels stay square."""
-    rgba = image.convert("RGBA")
-    flat = Image.alpha_composite(Image.new("RGBA", rgba.size, _BACKGROUND), rgba).convert("RGB")
-    scale = CELL / max(flat.size)
+    """The image scaled into a cell; small ones by a whole factor, so that their pixels stay square."""
+    scale = CELL / max(image.size)
     if scale >= 1:
-        return flat.resize((flat.width * int(scale), flat.height * int(scale)), Image.Resampling.NEAREST)
-    size = (max(1, round(flat.width * scale)), max(1, round(flat.height * scale)))
-    return flat.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+        return image.resize((image.width * int(scale), image.height * int(scale)), Image.Resampling.NEAREST)
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    return image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
 
 
 def _open(data: bytes) -> Image.Image | None:

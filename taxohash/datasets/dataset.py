@@ -24,7 +24,7 @@ from taxohash.datasets.layout import (
 )
 from taxohash.datasets.png import decode_png
 from taxohash.errors import TaxohashError
-from taxohash.images import Pixels, Preprocessing, decode, to_array
+from taxohash.images import Pixels, Preprocessing, read_pixels
 from taxohash.runtime.progress import track
 from taxohash.taxonomy import Labels, Taxonomy
 
@@ -244,4 +244,4 @@ def _pixels(data: bytes, preprocessing: Preprocessing) -> Pixels:
         quick = quick[None] if quick.ndim == 2 else quick.transpose(2, 0, 1)
         if quick.shape == preprocessing.shape:
             return quick
-    return to_array(decode(data), preprocessing)
+    return read_pixels(data, preprocessing)

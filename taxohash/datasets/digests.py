@@ -3,6 +3,8 @@
 from hashlib import blake2b
 from typing import NamedTuple
 
+import numpy as np
+
 from taxohash.datasets.dataset import Dataset
 from taxohash.datasets.png import decode_png
 from taxohash.errors import TaxohashError
@@ -38,13 +40,7 @@ def pixel_digests(
 
 def _digest(data: bytes) -> bytes:
     quick = decode_png(data)
-    if quick is not None:
-        height, width, *channels = quick.shape
-        form, pixels = ("RGB" if channels else "L", (width, height)), quick.tobytes()
-    else:
-        image = decode(data)
-        image = (
-            image.convert("RGBA") if image.mode in ("P", "PA") else image
-        )  # equal indices may mean other colours
-        form, pixels = (image.mode, image.size), image.tobytes()
-    return blake2b(repr(form).encode() + pixels, digest_size=16).digest()
+    pixels = np.asarray(decode(data)) if quick is None else quick
+    if pixels.ndim == 3 and (pixels == pixels[..., :1]).all():
+        pixels = pixels[..., 0]  # grey, stored as RGB
+    return blake2b(repr(pixels.shape).encode() + pixels.tobytes(), digest_size=16).digest()

@@ -20,7 +20,7 @@ from taxohash.runtime.provenance import revision
 from taxohash.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
-    from taxohash.training.run import Run
+    from taxohash.training.run import Run, RunConfig
 
 # By the column in which the queries have their labels.
 DEFAULT_PROTOCOLS = {"label": "hierarchical", "labels": "multilabel"}
@@ -82,7 +82,7 @@ def evaluate_run(
         run.folder,
         report,
         taxonomy=taxonomy,
-        evidence=_evidence(dataset, taxonomy, run.config.bits, asked, ranked),
+        evidence=_evidence(dataset, taxonomy, run.config, asked, ranked),
         provenance=_provenance(run, taxonomy, asked, ranked),
         title=f"{run.config.objective.name}, {run.config.bits} bits, {Path(run.config.dataset).name}",
     )
@@ -173,15 +173,18 @@ def _provenance(run: "Run", taxonomy: Taxonomy, asked: Split, ranked: Split) -> 
     }
 
 
-def _evidence(dataset: Dataset, taxonomy: Taxonomy, bits: int, asked: Split, ranked: Split) -> Evidence:
+def _evidence(
+    dataset: Dataset, taxonomy: Taxonomy, config: "RunConfig", asked: Split, ranked: Split
+) -> Evidence:
     return Evidence(
         taxonomy=taxonomy,
-        bits=bits,
+        bits=config.bits,
         query_codes=asked.codes,
         query_labels=asked.labels,
         query_images=lambda rows: dataset.images(asked.name, rows),
         database_codes=ranked.codes,
         database_labels=ranked.labels,
         database_images=lambda rows: dataset.images(ranked.name, rows),
+        reader=config.reader,
         leave_one_out=asked is ranked,
     )

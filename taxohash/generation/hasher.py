@@ -12,7 +12,7 @@ from PIL import Image
 from taxohash.codes import Codes, code_bytes, pack
 from taxohash.errors import TaxohashError
 from taxohash.generation.manifest import Generation
-from taxohash.images import Pixels, decode, to_array
+from taxohash.images import Pixels, load_pixels
 from taxohash.taxonomy import Taxonomy
 
 # Files of a generation beside its manifest.
@@ -97,7 +97,7 @@ class Hasher:
             TaxohashError: a file that cannot be read or decoded; names it.
         """
         preprocessing = self.generation.preprocessing
-        pixels = [to_array(opened(image), preprocessing) for image in images]
+        pixels = [load_pixels(image, preprocessing) for image in images]
         return self.encode_pixels(
             np.stack(pixels) if pixels else np.empty((0, *preprocessing.shape), np.uint8)
         )
@@ -105,21 +105,3 @@ class Hasher:
     def encode_pixels(self, pixels: Pixels) -> Codes:
         """Packed codes uint8[N, ceil(bits/8)] of preprocessed images uint8[N, C, H, W]."""
         return self._model.encode_pixels(pixels)
-
-
-def opened(image: str | Path | bytes | Image.Image) -> Image.Image:
-    """A decoded image, from its file or its bytes if it is not one yet.
-
-    Raises:
-        TaxohashError: a file that cannot be read or decoded; names it.
-    """
-    if isinstance(image, Image.Image):
-        return image
-    if isinstance(image, bytes):
-        return decode(image)
-    try:
-        return decode(Path(image).read_bytes())
-    except OSError as error:
-        raise TaxohashError(f"{image} cannot be read ({error.strerror}): give an image file") from None
-    except TaxohashError as error:
-        raise TaxohashError(f"{image}: {error}") from None

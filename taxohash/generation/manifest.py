@@ -55,10 +55,14 @@ class Generation:
     @property
     def id(self) -> str:
         """First 16 hex digits of the sha256 of everything above."""
-        said = asdict(self)
+        return hashlib.sha256(_canonical(self.as_dict())).hexdigest()[:16]
+
+    def as_dict(self) -> dict[str, Any]:
+        """What the manifest says, as JSON holds it."""
+        said = asdict(self) | {"preprocessing": self.preprocessing.as_dict()}
         if not self.database:  # an older generation, which held the training split and did not say so
             del said["database"]
-        return hashlib.sha256(_canonical(said)).hexdigest()[:16]
+        return said
 
     # -- folder --------------------------------------------------------------------------------
 
@@ -72,7 +76,7 @@ class Generation:
         sealed = Generation(
             **{**self.__dict__, "files": {name: file_sha256(folder / name) for name in names}}
         )
-        data = {"format": FORMAT, "id": sealed.id, **asdict(sealed)}
+        data = {"format": FORMAT, "id": sealed.id, **sealed.as_dict()}
         write_json(folder / MANIFEST, data, sort_keys=True)
         return sealed
 
@@ -81,7 +85,7 @@ class Generation:
         """Read a generation and check its id, every file's sha256 and its taxonomy.
 
         Raises:
-            TaxohashError: no manifest, an unknown format, or bytes that do not match the manifest.
+            TaxohashError: no manifest, an unknown format or reader of images, or bytes that do not match the manifest.
         """
         folder = Path(folder)
         file = folder / MANIFEST
@@ -94,6 +98,8 @@ class Generation:
             raise TaxohashError(
                 f"generation {folder} has no readable {MANIFEST} ({error.strerror}): export one"
             ) from None
+        except TaxohashError as error:
+            raise TaxohashError(f"{file}: {error}") from None
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise TaxohashError(f"{file} is not a generation's manifest ({error}): export it again") from None
         if version != FORMAT:

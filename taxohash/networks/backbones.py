@@ -90,7 +90,7 @@ def _timm_backbone(name: str) -> Backbone:
     if not timm.is_model(kind):
         raise TaxohashError(f"network {name!r}: timm has no model {kind!r}, see timm.list_models()")
     published = timm.get_pretrained_cfg(kind)
-    scaled = [tuple(255.0 * value for value in values) for values in (published.mean, published.std)]
+    mean, std = (tuple(255.0 * value for value in values) for values in (published.mean, published.std))
     side = published.input_size[-1]
 
     def make(preprocessing: Preprocessing, pretrained: bool) -> tuple[nn.Module, int]:
@@ -102,7 +102,7 @@ def _timm_backbone(name: str) -> Backbone:
         return module, getattr(module, "head_hidden_size", None) or module.num_features
 
     return Backbone(
-        lambda size, _: Preprocessing(size, 3, "crop", *scaled),
+        lambda size, _: Preprocessing(size, 3, "crop", mean, std),
         make,
         (side, side) if published.fixed_input_size else (32, 1024),
         (3,),

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from taxohash.datasets import Dataset
 from taxohash.errors import TaxohashError
-from taxohash.images import Preprocessing, decode, to_array
+from taxohash.images import Preprocessing, read_pixels
 from taxohash.networks import efficientnet
 from taxohash.networks.batch_size import at_once
 from taxohash.runtime.atomic import replacing, write_json
@@ -110,7 +110,7 @@ def _extract(dataset: Dataset, split: str, rows: range, extractor: Extractor) ->
     batch: list[npt.NDArray[np.uint8]] = []
     for row, data in zip(rows, dataset.images(split, rows), strict=True):
         try:
-            batch.append(to_array(decode(data), preprocessing))
+            batch.append(read_pixels(data, preprocessing))
         except TaxohashError as error:
             raise TaxohashError(f"row {row} of {split} in {dataset.folder}: {error}") from None
         if len(batch) == at_once(preprocessing.shape) or row == rows[-1]:

@@ -1,13 +1,14 @@
 """Hashing networks: a backbone, its preprocessing, and one linear hash layer."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from taxohash.codes import Codes, pack
-from taxohash.images import Pixels, Preprocessing
+from taxohash.images import READER, Pixels, Preprocessing
 from taxohash.networks.backbones import find_backbone
 from taxohash.networks.batch_size import at_once
 from taxohash.runtime.progress import bars
@@ -59,6 +60,7 @@ def network(
     channels: int,
     pretrained: bool = True,
     heads: Mapping[str, int] | None = None,
+    reader: int = READER,
 ) -> HashingNetwork:
     """A new network; `pretrained` where its backbone has such weights and they will not be replaced.
 
@@ -67,13 +69,14 @@ def network(
         size: height and width of its images in pixels.
         channels: of its images, 1 or 3.
         heads: names and sizes of outputs beside the hash layer's, in training mode.
+        reader: version of the reader of its images.
 
     Raises:
-        TaxohashError: unknown name, a size or number of channels it is not made for, or a package or weights
+        TaxohashError: unknown name or reader, a size or number of channels it is not made for, or a package or weights
             it needs are not there.
     """
     known = find_backbone(name, size, channels)
-    preprocessing = known.preprocessing(size, channels)
+    preprocessing = replace(known.preprocessing(size, channels), reader=reader)
     backbone, width = known.make(preprocessing, pretrained)
     return HashingNetwork(backbone, width, outputs, preprocessing, heads)
 

@@ -16,6 +16,7 @@ from taxohash.datasets import Dataset
 from taxohash.datasets.shape import picture_shape
 from taxohash.datasets.splits import refuse_canary
 from taxohash.errors import TaxohashError
+from taxohash.images import READER
 from taxohash.runtime import drawing
 from taxohash.runtime.atomic import read_json, replacing, write_json
 from taxohash.runtime.configuration import Count, configuration, flat, plain, read
@@ -58,6 +59,7 @@ class RunConfig(HasherConfig):
         dataset_md5: what lies there.
         split: that is learned from.
         taxonomy_sha256: of its label tree.
+        reader: version of the reader that decoded the images; runs of before it was recorded used the first.
     """
 
     network: ShapedNetworkConfig = field()
@@ -65,6 +67,7 @@ class RunConfig(HasherConfig):
     dataset_md5: str
     split: str
     taxonomy_sha256: str
+    reader: Count = 1
 
 
 @dataclass(frozen=True)
@@ -183,7 +186,7 @@ def _network(
     from taxohash.networks.hashing import network
 
     chosen = config.network
-    return network(chosen.name, outputs, chosen.size, chosen.channels, pretrained, heads)
+    return network(chosen.name, outputs, chosen.size, chosen.channels, pretrained, heads, config.reader)
 
 
 def _objective(config: RunConfig, dataset: Dataset) -> "AnyObjective":
@@ -229,6 +232,7 @@ def _for_data(hasher: HasherConfig, dataset: Dataset, split: str) -> RunConfig:
         "dataset_md5": dataset.md5(),
         "split": split,
         "taxonomy_sha256": dataset.taxonomy.sha256,
+        "reader": READER,
     }
     return read(RunConfig, data | known)
 

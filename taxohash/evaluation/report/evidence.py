@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from taxohash.codes import Codes
+from taxohash.images import READER
 from taxohash.taxonomy import Taxonomy
 
 Rows = npt.NDArray[np.int64]
@@ -26,6 +27,7 @@ class Evidence:
         query_labels, database_labels: int[*] into the taxonomy, or sets of labels bool[*, labels].
         query_images, database_images: encoded images (PNG, JPEG, WebP) of given rows, in their order,
             such as `lambda rows: dataset.images("test", rows)`; without them there is no grid.
+        reader: version of the reader that decoded them for the codes.
         leave_one_out: the queries are the database, and each is left out of its own answers.
     """
 
@@ -37,6 +39,7 @@ class Evidence:
     database_labels: Labels
     query_images: ImagesOf | None = None
     database_images: ImagesOf | None = None
+    reader: int = READER
     leave_one_out: bool = False
 
 

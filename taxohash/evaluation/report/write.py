@@ -126,8 +126,8 @@ def _grid(evidence: Evidence) -> list[dict[str, Any]]:
             "top": ", ".join(dict.fromkeys(path[0] for path in paths)),
         }
 
-    queries = _thumbnails(evidence.query_images(found.queries))
-    answers = iter(_thumbnails(evidence.database_images(found.rows.reshape(-1))))
+    queries = _thumbnails(evidence.query_images(found.queries), evidence.reader)
+    answers = iter(_thumbnails(evidence.database_images(found.rows.reshape(-1)), evidence.reader))
     return [
         {
             "image": image,
@@ -152,10 +152,10 @@ def _sets(evidence: Evidence) -> bool:
     return evidence.database_labels.ndim == 2
 
 
-def _thumbnails(images: Iterable[bytes]) -> list[str]:
+def _thumbnails(images: Iterable[bytes], reader: int) -> list[str]:
     thumbnails = []
     for data in images:
-        image = decode(data)
+        image = decode(data, version=reader)
         image.thumbnail((THUMBNAIL, THUMBNAIL))
         encoded = io.BytesIO()
         image.save(encoded, "PNG")

@@ -4,12 +4,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from taxohash.cli.encode import encode_files
 from taxohash.codes import pack
 from taxohash.errors import TaxohashError
 from taxohash.generation.hasher import Hasher
 from taxohash.generation.manifest import Generation
-from tests.support.generations import BITS, SIDE, make_generation
+from taxohash.images import Preprocessing, read_pixels
+from tests.support.generations import BITS, SIDE, TAXONOMY, make_generation
+from tests.support.pictures import encoded
 
 
 def test_a_generation_is_read_back_as_it_was_written(tmp_path: Path) -> None:
@@ -89,3 +93,55 @@ def test_the_hasher_encodes_as_its_network_says(tmp_path: Path) -> None:
     codes = Hasher(tmp_path).encode_pixels(pixels)
     assert np.array_equal(codes, expected)
     assert Hasher(tmp_path).encode([]).shape == (0, 3)
+
+
+# As version 0.1 wrote it, when there was one reader of images and none was named.
+EARLIER = Generation(
+    bits=16,
+    objective={"name": "none"},
+    network="none",
+    preprocessing=Preprocessing(8, 1, "pad", (127.5,), (64.0,), reader=1),
+    taxonomy_sha256=TAXONOMY.sha256,
+    dataset_md5="0" * 32 + ".dir",
+    code_revision={},
+    evaluation={},
+    bit_health={},
+    reference={},
+)
+EARLIER_ID = "a0783685a4dde974"
+
+
+def test_a_manifest_that_names_no_reader_keeps_its_id_and_is_read_with_the_first(tmp_path: Path) -> None:
+    assert EARLIER.id == EARLIER_ID
+    TAXONOMY.save(tmp_path / "taxonomy.json")
+    written = EARLIER.write(tmp_path)
+    assert "reader" not in json.loads((tmp_path / "generation.json").read_text())["preprocessing"]
+    assert Generation.load(tmp_path) == written
+    assert Generation.load(tmp_path).preprocessing.reader == 1
+
+
+def test_a_manifest_of_a_later_reader_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    make_generation(tmp_path)
+    file = tmp_path / "generation.json"
+    data = json.loads(file.read_text())
+    data["preprocessing"]["reader"] = 9
+    file.write_text(json.dumps(data))
+    said = r"generation\.json: images are to be read by reader 9, .* or train and export it again"
+    with pytest.raises(TaxohashError, match=said):
+        Generation.load(tmp_path)
+
+
+def test_images_are_encoded_with_the_reader_that_the_generation_names(tmp_path: Path) -> None:
+    picture = tmp_path / "picture.png"
+    dark = np.arange(SIDE * SIDE, dtype=np.uint16).reshape(SIDE, SIDE)  # of 65535: the first reader guessed
+    picture.write_bytes(encoded(Image.fromarray(dark)))
+    codes = []
+    for reader in (1, 2):
+        folder = tmp_path / str(reader)
+        generation = make_generation(folder)
+        read = replace(generation.preprocessing, reader=reader)
+        replace(generation, preprocessing=read).write(folder)
+        codes.append(encode_files(folder, [picture]))
+        expected = Hasher(folder).encode_pixels(read_pixels(picture.read_bytes(), read)[None])
+        assert np.array_equal(codes[-1], expected)
+    assert not np.array_equal(codes[0], codes[1])

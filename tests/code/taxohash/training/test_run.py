@@ -13,6 +13,7 @@ from taxohash.datasets import Dataset
 from taxohash.datasets.png import encode_png
 from taxohash.datasets.writer import Row, write_split
 from taxohash.errors import TaxohashError
+from taxohash.images import READER
 from taxohash.networks.hashing import encode_pixels
 from taxohash.objectives import config_of
 from taxohash.runtime.configuration import plain, replaced
@@ -217,3 +218,17 @@ def test_batched_encoding_is_encoding(run: Run, data: Dataset) -> None:
     pixels = data.pixels("test", network.preprocessing)
     whole = pack(embed(network, torch.from_numpy(pixels)).numpy())
     assert np.array_equal(encode_pixels(network, pixels, batch=7), whole)
+
+
+def test_a_run_says_which_reader_its_images_had(run: Run, tmp_path: Path) -> None:
+    assert run.config.reader == run.network().preprocessing.reader == READER
+    shutil.copytree(run.folder, tmp_path / "run")
+    file = tmp_path / "run" / "config.json"
+    recorded = json.loads(file.read_text())
+    del recorded["config"]["reader"]  # as before there was a second one
+    file.write_text(json.dumps(recorded))
+    assert Run.open(tmp_path / "run").network().preprocessing.reader == 1
+    recorded["config"]["reader"] = 9
+    file.write_text(json.dumps(recorded))
+    with pytest.raises(TaxohashError, match="images are to be read by reader 9"):
+        Run.open(tmp_path / "run").network()

@@ -1,0 +1,27 @@
+"""From the bytes of an image to the array a network takes. Pillow only: training and serving decode alike."""
+
+from taxohash.images.flat import flatten
+from taxohash.images.formats import FORMATS, MAX_PIXELS
+from taxohash.images.preprocessing import (
+    Pixels,
+    Preprocessing,
+    load_pixels,
+    read_bytes,
+    read_pixels,
+    to_array,
+)
+from taxohash.images.readers import READER, decode
+
+__all__ = [
+    "FORMATS",
+    "MAX_PIXELS",
+    "READER",
+    "Pixels",
+    "Preprocessing",
+    "decode",
+    "flatten",
+    "load_pixels",
+    "read_bytes",
+    "read_pixels",
+    "to_array",
+]

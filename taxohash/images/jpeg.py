@@ -1,0 +1,111 @@
+"""JPEG as Pillow and libjpeg are to see it: the picture without what may be damaged around it. ITU-T T.81, annex B."""
+
+import random
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from taxohash.images.exif import PREFIX
+from taxohash.images.formats import UnreadableError
+
+SIGNATURE = b"\xff\xd8\xff"
+END = b"\xff\xd9"
+_START = SIGNATURE[:2]
+_EOI, _SOS = 0xD9, 0xDA
+_FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
+_APP0, _APP1, _APP14, _COMMENT = 0xE0, 0xE1, 0xEE, 0xFE
+# What libjpeg takes for hints at the colour space, by the least length that it takes for such.
+_HINTS = {_APP0: (b"JFIF\0", 14), _APP14: (b"Adobe", 12)}
+# A marker that has a segment, or the end: no stuffed byte, restart or fill byte.
+_MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd8\xff])")
+_RESTART = re.compile(rb"\xff[\xd0-\xd7]")
+# What a scan might go on with: no byte of it begins a marker, and its first bits are not those that libjpeg fills in.
+_NOISE = b"\xfe" + bytes(random.Random(0).randrange(255) for _ in range(16_383))
+_MOST_SEGMENTS = 4096
+_INTERVALS, _INTERVAL = 64, 256  # restart intervals of noise, bytes of each
+
+
+class _Segment(NamedTuple):
+    """What follows a marker, without its length; `start` is where the marker stands, `end` what comes next."""
+
+    marker: int
+    start: int
+    end: int
+    body: bytes
+
+
+def without_metadata(data: bytes) -> tuple[bytes, bytes]:
+    """The JPEG without texts, profiles and whatever else programs put before the picture; and its EXIF metadata."""
+    kept, exif, at = [_START], b"", len(_START)
+    for segment in _segments(data):
+        if segment.marker in (_SOS, _EOI):
+            break
+        at = segment.end
+        if segment.marker == _APP1 and segment.body.startswith(PREFIX):
+            exif = exif or segment.body
+        if _matters(segment):
+            kept.append(data[segment.start : segment.end])
+    return b"".join(kept) + data[at:], exif
+
+
+def _matters(segment: _Segment) -> bool:
+    if segment.marker in _HINTS:
+        name, least = _HINTS[segment.marker]
+        return segment.body.startswith(name) and len(segment.body) >= least
+    return not (_APP0 <= segment.marker < _APP0 + 16 or segment.marker == _COMMENT)
+
+
+def lacks_only_its_end(data: bytes) -> bool:
+    """Whether there is no end marker, and scans of every component of the picture in full precision.
+
+    The last scan may still be cut off.
+    """
+    precise: dict[int, dict[int, bool]] = defaultdict(dict)  # for each component its coefficients
+    components: list[int] = []
+    for segment in _segments(data):
+        body = segment.body
+        if segment.marker == _EOI:
+            return False
+        if segment.marker in _FRAMES and len(body) >= 6:
+            components = list(body[6::3])
+        elif segment.marker == _SOS and len(body) == 4 + 2 * body[0]:
+            first, last, low_bit = body[-3], body[-2], body[-1] & 15
+            for component in body[1:-3:2]:
+                precise[component] |= dict.fromkeys(range(first, last + 1), low_bit == 0)
+    whole = all(precise[own].get(k, False) for own in components for k in range(64))
+    return whole and bool(components)
+
+
+def more_scan_data(data: bytes) -> bytes:
+    """What a scan that is cut off might go on with: noise, and restart intervals of noise."""
+    last_scan = data.rfind(bytes([0xFF, _SOS]))
+    restarts = len(_RESTART.findall(data, last_scan))
+    intervals = [
+        bytes([0xFF, 0xD0 + (restarts + i) % 8]) + _NOISE[i * _INTERVAL : (i + 1) * _INTERVAL]
+        for i in range(_INTERVALS)
+    ]
+    half_of_a_pair = data.endswith(b"\xff")  # either of the end marker or of a stuffed byte
+    return b"\0" * half_of_a_pair + _NOISE + b"".join(intervals)
+
+
+def _segments(data: bytes) -> Iterator[_Segment]:
+    """The segments, over the data of scans, to the end marker or the first one that is cut off.
+
+    Raises:
+        UnreadableError: there are more than any encoder writes.
+    """
+    at = len(_START)
+    for _ in range(_MOST_SEGMENTS):
+        found = _MARKER.search(data, at)
+        if not found:
+            return
+        start, marker = found.start(), found[1][0]
+        if marker == _EOI:
+            yield _Segment(marker, start, found.end(), b"")
+            return
+        at = found.end() + int.from_bytes(data[found.end() : found.end() + 2], "big")
+        if at > len(data) or at < found.end() + 2:
+            return
+        yield _Segment(marker, start, at, data[found.end() + 2 : at])
+    raise UnreadableError(f"it has more than {_MOST_SEGMENTS} parts")

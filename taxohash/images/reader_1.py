@@ -1,0 +1,56 @@
+"""The first reader, as it was, for the hashers that learned from its pixels. It goes with the release after next.
+
+It reads some PNGs wrongly (16-bit grey and colours that stand for transparency), and what it refuses is refused
+still. Only the form of the result is the later reader's.
+"""
+
+import io
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from taxohash.errors import TaxohashError
+from taxohash.images.formats import FORMATS, cannot_decode, check_size, too_large
+
+
+def decode(data: bytes, max_pixels: int) -> Image.Image:
+    """See `taxohash.images.decode`."""
+    try:
+        image = Image.open(io.BytesIO(data), formats=FORMATS)
+        check_size(*image.size, max_pixels)
+        # A JPEG can be decoded at a fraction of its size: enough for any network here, and much cheaper.
+        image.draft(None, (1024, 1024))
+        image.load()
+        return _flattened(_upright(image))
+    except TaxohashError:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):  # Pillow's own, higher limits
+        raise too_large(max_pixels) from None
+    except Exception as error:  # Pillow raises whatever its decoders meet
+        reason = "unknown format" if isinstance(error, UnidentifiedImageError) else "damaged or truncated"
+        raise cannot_decode(data, reason) from None
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """The image as its camera was held; as it is where its metadata are damaged."""
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # Pillow raises whatever its parser of metadata meets
+        return image
+
+
+def _flattened(image: Image.Image) -> Image.Image:
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        rgba = image.convert("RGBA")
+        ground = Image.new("RGBA", rgba.size, "white")
+        image = Image.alpha_composite(ground, rgba)
+    if image.mode.startswith("I") or image.mode == "F":  # 16 bits and more: Pillow would clip, not scale
+        image = _to_8_bits(image)
+    return image.convert("L" if image.mode in ("1", "L") else "RGB")
+
+
+def _to_8_bits(image: Image.Image) -> Image.Image:
+    values = np.asarray(image, dtype=np.float64)
+    values = np.nan_to_num(values, nan=0.0, posinf=65535.0, neginf=0.0)
+    top = 65535.0 if values.max(initial=0.0) > 255 else 255.0
+    return Image.fromarray((values.clip(0, top) * (255.0 / top)).astype(np.uint8))
