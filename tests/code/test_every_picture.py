@@ -1,0 +1,160 @@
+"""One picture of each format and mode goes through everything: nobody downstream of the reader meets a mode of its own."""
+
+import base64
+import io
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipelines.shared.items import items
+from services.codestore import GenerationRef, Item, ItemLabels, Snapshot
+from services.codestore.checks import check_item
+from services.retrieval.engine import Engine
+from services.retrieval.loaded import Loaded
+from services.retrieval.settings import Limits, Settings
+from services.retrieval.workers import Workers
+from taxohash.cli.encode import encode_files
+from taxohash.datasets import Dataset
+from taxohash.datasets.check import check
+from taxohash.datasets.contact_sheet import contact_sheets
+from taxohash.datasets.named import prepare
+from taxohash.evaluation.run import evaluate_generation, evaluate_run
+from taxohash.generation.hasher import CODES, Hasher
+from taxohash.images import decode
+from taxohash.networks.hashing import encode_pixels
+from taxohash.release.export import export
+from taxohash.training.run import Run, train
+from tests.support.application import Client, NoStore
+from tests.support.miniature import HASHER
+from tests.support.pictures import every_picture
+
+SIZES = {"train": (20, 16), "test": (24, 18)}
+PICTURES = {split: dict(every_picture(*size)) for split, size in SIZES.items()}
+LOSSLESS = ("PNG", "BMP", "GIF")
+
+
+@dataclass(frozen=True)
+class Chain:
+    """What was made of the pictures, in one folder: each is a class of its own format."""
+
+    folder: Path
+    dataset: Dataset
+    run: Run
+    generation: Path
+
+    def file(self, split: str, name: str) -> Path:
+        return tree(self.folder) / place(split, name)
+
+
+def tree(folder: Path) -> Path:
+    return folder / "tree"
+
+
+def place(split: str, name: str) -> str:
+    form = name.split()[0]
+    kind = "lossless" if form in LOSSLESS else "lossy"
+    return f"{split}/{kind}/{form}/{name}.{form.lower().replace('jpeg', 'jpg')}"
+
+
+@pytest.fixture(scope="module")
+def chain(tmp_path_factory: pytest.TempPathFactory) -> Chain:
+    folder = tmp_path_factory.mktemp("pictures")
+    for split, pictures in PICTURES.items():
+        for name, data in pictures.items():
+            file = tree(folder) / place(split, name)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(data)
+    dataset = prepare("folder", folder / "set", str(tree(folder)))
+    run = train(dataset.folder, folder / "run", HASHER)
+    evaluate_run(run.folder)
+    return Chain(folder, dataset, run, export(run.folder, folder / "generations"))
+
+
+def test_the_set_is_sound_and_shown(chain: Chain) -> None:
+    found = check(chain.dataset.folder, progress=False)
+    assert found.ok
+    assert found.images == {split: len(pictures) for split, pictures in PICTURES.items()}
+    sheets = contact_sheets(chain.dataset, chain.folder / "sheets")
+    assert [sheet.name for sheet in sheets] == ["lossless.png", "lossy.png"]
+
+
+def test_the_report_shows_what_was_encoded(chain: Chain) -> None:
+    page = (chain.run.folder / "report.html").read_text()
+    shown = {
+        np.asarray(Image.open(io.BytesIO(base64.b64decode(code))).convert("RGB")).tobytes()
+        for code in re.findall(r"data:image/png;base64,([^\"]+)", page)
+    }
+    decoded = {
+        np.asarray(decode(data).convert("RGB")).tobytes()
+        for pictures in PICTURES.values()
+        for data in pictures.values()
+    }
+    assert len(shown & decoded) > len(PICTURES["test"]) // 2  # each query, at most twelve, and first answers
+
+
+def test_run_generation_and_command_encode_alike(chain: Chain) -> None:
+    hasher, network = Hasher(chain.generation), chain.run.network()
+    assert hasher.generation.preprocessing == network.preprocessing
+    for split, pictures in PICTURES.items():
+        names = [place(split, name) for name in pictures]
+        order = [chain.dataset.paths(split).index(name) for name in names]
+        codes = hasher.encode_pixels(chain.dataset.pixels(split, network.preprocessing))[order]
+        files = [chain.file(split, name) for name in pictures]
+        assert np.array_equal(encode_files(chain.generation, files), codes)
+        assert np.array_equal(encode_files(chain.run.folder, files), codes)
+        assert np.array_equal(hasher.encode(map(decode, pictures.values())), codes)
+        assert np.array_equal(
+            encode_pixels(network, chain.dataset.pixels(split, network.preprocessing))[order], codes
+        )
+    assert evaluate_generation(chain.generation, chain.dataset.folder).counts["queries"] == len(
+        PICTURES["test"]
+    )
+
+
+@pytest.fixture(scope="module")
+def catalog(chain: Chain) -> list[Item]:
+    return items(chain.dataset, "train")
+
+
+def test_thumbnails_are_what_was_encoded(chain: Chain, catalog: list[Item]) -> None:
+    hasher = Hasher(chain.generation)
+    for item, data in zip(catalog, chain.dataset.images("train"), strict=True):
+        check_item(item, len(chain.dataset.taxonomy))
+        picture = Image.open(io.BytesIO(item.thumbnail))
+        assert picture.format in ("PNG", "WEBP")
+        assert picture.mode in ("1", "L", "P", "RGB")
+        assert np.array_equal(np.asarray(picture.convert("RGB")), np.asarray(decode(data).convert("RGB")))
+        codes = hasher.encode([decode(data), decode(item.thumbnail)])
+        assert np.array_equal(codes[0], codes[1])
+
+
+def test_the_service_finds_each_picture_and_its_thumbnail(chain: Chain, catalog: list[Item]) -> None:
+    hasher = Hasher(chain.generation)
+    generation = hasher.generation
+    snapshot = Snapshot(
+        generation=GenerationRef(generation.id, generation.bits, generation.taxonomy_sha256),
+        ids=np.array([item.id for item in catalog], object),
+        labels=ItemLabels.of(chain.dataset.labels("train"), np.ones(len(catalog), np.int64)),
+        codes=np.load(chain.generation / CODES),
+        position=(0,),
+    )
+    settings, store = Settings(None, "redis://nowhere", limits=Limits()), NoStore()
+    workers = Workers(settings.limits)
+    unreachable: Any = store
+    client = Client(Loaded(settings, Engine(hasher, snapshot, settings.limits.pixels), unreachable, workers))
+    try:
+        for row, (item, data) in enumerate(zip(catalog, chain.dataset.images("train"), strict=True)):
+            for picture in (data, item.thumbnail):
+                answer = client.search(picture, k=str(len(catalog)))
+                assert answer.status_code == 200, item.id
+                told = answer.json()
+                assert bytes.fromhex(told["code"]) == snapshot.codes[row].tobytes()
+                assert {result["id"]: result["distance"] for result in told["results"]}[item.id] == 0
+    finally:
+        client.close()
+        workers.close()
