@@ -1,6 +1,5 @@
 """The page in headless Chromium: what a visitor does, sees and is told."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,29 +11,12 @@ from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from services.codestore import EmbeddedServer
 from taxohash.generation.manifest import Generation
+from tests.support.browser import NEEDED, browsing
 from tests.support.generations import TAXONOMY, make_generation
 from tests.support.serving import ITEMS, PICTURES, Service, environment, publish, serving
 
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-pytestmark = [
-    pytest.mark.system,
-    pytest.mark.skipif(
-        not (CHROMIUM and DRIVER), reason="no chromium and chromedriver here: scripts/browser gets them"
-    ),
-]
+pytestmark = [pytest.mark.system, NEEDED]
 SECONDS = 30
-SWITCHES = [
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--window-size=1280,1000",
-]
 
 
 @pytest.fixture(scope="module")
@@ -60,15 +42,8 @@ def service(redis_url: str, generation: Path, tmp_path_factory: pytest.TempPathF
 
 @pytest.fixture(scope="module")
 def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    options = webdriver.ChromeOptions()
-    assert CHROMIUM
-    options.binary_location = CHROMIUM
-    for switch in [*SWITCHES, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"]:
-        options.add_argument(switch)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(executable_path=DRIVER))
-    yield driver
-    driver.quit()
+    with browsing(tmp_path_factory.mktemp("chromium")) as driver:
+        yield driver
 
 
 class Page:

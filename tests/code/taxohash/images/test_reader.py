@@ -18,7 +18,7 @@ from tests.support.pictures import encoded, every_picture, noise, turned
 
 PICTURES = dict(every_picture())
 GREY = {"PNG 1", "PNG L", "PNG LA", "PNG I;16", "JPEG L", "BMP 1", "BMP L"}
-MUTATIONS = 60  # of each picture
+MUTATIONS = 120  # of each picture
 
 
 @pytest.mark.parametrize("name", PICTURES)
