@@ -42,7 +42,7 @@ def taxohash(
 
 @data_app.callback(invoke_without_command=True)
 def data_sets(asked: typer.Context) -> None:
-    """Data sets: prepare and check."""
+    """Data sets: prepare, check and compare."""
     _help_alone(asked)
 
 
@@ -98,6 +98,21 @@ def check(
 
     if not data.check(folder, sheets, as_json):
         raise typer.Exit(1)
+
+
+@data_app.command("diff")
+def diff(
+    before: Annotated[
+        str, typer.Argument(help="data set folder, or a git revision of data.dvc, such as HEAD~1")
+    ],
+    after: Annotated[str, typer.Argument(help="the same, later")] = "data",
+    sheets: Annotated[Path | None, typer.Option(help="directory for contact sheets of what changed")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print what changed as JSON")] = False,
+) -> None:
+    """What changed between two data sets: images and labels added, removed, moved, replaced."""
+    from taxohash.cli.diff import print_diff
+
+    print_diff(before, after, sheets, as_json)
 
 
 @app.command(cls=ConfiguredCommand)

@@ -42,7 +42,7 @@ def contact_sheets(dataset: Dataset, out: str | Path, split: str | None = None) 
             labels = labels[np.linspace(0, len(labels) - 1, MOST_LINES).astype(int)]
         lines = []
         for label in labels.tolist():
-            images = [_open(data) for data in dataset.images(shown, rows_of[label][:COLUMNS])]
+            images = [picture_or_none(data) for data in dataset.images(shown, rows_of[label][:COLUMNS])]
             path = "/".join(dict.fromkeys(dataset.taxonomy.paths[label][1:])) or name
             path = path if len(path) <= _MOST_TEXT else "..." + path[3 - _MOST_TEXT :]
             count = len(rows_of[label])
@@ -51,7 +51,7 @@ def contact_sheets(dataset: Dataset, out: str | Path, split: str | None = None) 
         file = Path(out) / f"{_file_name(name)}.png"
         if file in files:  # of a name that differs in what a file's name leaves out
             file = file.with_stem(f"{file.stem}-{len(files)}")
-        files.append(_save(draw_sheet(title, lines), file))
+        files.append(save_sheet(draw_sheet(title, lines), file))
     return files
 
 
@@ -87,7 +87,8 @@ def _fitted(image: Image.Image) -> Image.Image:
     return image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
 
 
-def _open(data: bytes) -> Image.Image | None:
+def picture_or_none(data: bytes) -> Image.Image | None:
+    """The decoded picture, or None if it cannot be decoded."""
     try:
         return decode(data)
     except TaxohashError:
@@ -98,7 +99,12 @@ def _file_name(name: str) -> str:
     return "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in name[:_MOST_TEXT])
 
 
-def _save(sheet: Image.Image, file: Path) -> Path:
+def save_sheet(sheet: Image.Image, file: Path) -> Path:
+    """Write a sheet as PNG and return its path.
+
+    Raises:
+        TaxohashError: it cannot be written.
+    """
     with replacing(file) as draft:
         sheet.save(draft, "PNG")
     return file

@@ -31,14 +31,19 @@ def pixel_digests(
     images = track(dataset.images(split), dataset.count(split), f"checking {split}", shown=progress)
     for row, data in enumerate(images):
         try:
-            digests.append(_digest(data))
+            digests.append(pixel_digest(data))
         except TaxohashError as error:
             failures.append(Undecodable(row, str(error)))
             digests.append(b"")
     return digests, failures
 
 
-def _digest(data: bytes) -> bytes:
+def pixel_digest(data: bytes) -> bytes:
+    """16 bytes that are equal just for equal pixels.
+
+    Raises:
+        TaxohashError: it cannot be decoded.
+    """
     quick = decode_png(data)
     pixels = np.asarray(decode(data)) if quick is None else quick
     if pixels.ndim == 3 and (pixels == pixels[..., :1]).all():

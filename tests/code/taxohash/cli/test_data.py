@@ -1,11 +1,16 @@
 """`taxohash data`, as a user types it."""
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from taxohash.datasets import Dataset
+from taxohash.datasets.writer import write_dataset
 from tests.code.taxohash.datasets.named.test_image_tree import grow, picture
 from tests.support import command
+from tests.support.tiny import TAXONOMY, tiny_rows
 
 
 def data(*arguments: object, code: int = 0) -> command.Done:
@@ -42,3 +47,29 @@ def test_options_of_a_tree_are_checked(tmp_path: Path, options: tuple[str, ...],
     assert said in data("prepare", "folder", tmp_path / "out", "--source", tmp_path, *options, code=2).stderr
     named = data("prepare", "cifar100", tmp_path / "out", *options, code=2).stderr
     assert f"{options[0]} is for `taxohash data prepare folder`: leave it out for cifar100" in named
+
+
+def test_diff_tells_what_changed(tiny: Path, tmp_path: Path) -> None:
+    paths = (("animal", "cat"), ("animal", "[b]dog\n"), ("plant", "tree", "oak"))
+    rows = {split: tiny_rows(split) for split in ("train", "test")}
+    rows["train"] = [*rows["train"][2:], rows["test"].pop(), rows["train"][0]._replace(label=2)]
+    write_dataset(tmp_path / "new", replace(TAXONOMY, paths=paths), rows.items())
+    told = data("diff", tiny, tmp_path / "new", "--sheets", tmp_path / "sheets").stdout.splitlines()
+    assert [line.partition(", md5")[0] for line in told] == [
+        f"before: {tiny}, tiny",
+        f"after: {tmp_path / 'new'}, tiny",
+        "train: 30 images",
+        "test: 6 images, then 5",
+        r"labels added: 1: animal/[b]dog\n",
+        "labels removed: 1: animal/dog",
+        "removed: 1 images: animal/dog 1",
+        r"relabelled: 12 images: animal/dog -> animal/[b]dog\n 11, animal/cat -> plant/tree/oak 1",
+        "in another split: 1 images: plant/tree/oak 1",
+        f"2 contact sheets in {tmp_path / 'sheets'}",
+    ]
+    found = json.loads(data("diff", tiny, tmp_path / "new", "--json").stdout)
+    assert found["before"]["md5"] == Dataset.open(tiny).md5()
+    assert found["images"] == {"train": [30, 30], "test": [6, 5]}
+    assert len(found["changed"]) == 13
+    assert data("diff", tiny, tiny).stdout.splitlines()[-1] == "the same images and labels"
+    assert "'v0' is neither a folder nor a git revision" in data("diff", "v0", tiny, code=2).stderr
