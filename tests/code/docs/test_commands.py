@@ -45,6 +45,7 @@ NOT_RUN = {
     "kustomize": "needs the program; the tests of the manifests render with kubectl",
     "make": "jobs of minutes: tests/system/test_demo.py, and this suite",
     "python -m pipelines": "minutes of training: tests/system/test_pipeline.py",
+    "taxohash data diff": "needs two versions of a set: tests/code/taxohash/datasets/test_diff.py and test_revision.py",
     "taxohash data prepare": "downloads: tests/data; here the miniature set takes its place",
     "taxohash search": "needs a service: tests/system/test_retrieval.py",
     "torchrun": "needs several processes: tests/code/taxohash/training/test_distributed.py",
