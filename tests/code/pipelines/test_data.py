@@ -1,10 +1,13 @@
 import os
+import re
 import shutil
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
+from dvc.repo import Repo
 
 from pipelines import data as module
 from pipelines.data import obtain, tracked_md5
@@ -14,11 +17,12 @@ from taxohash.errors import TaxohashError
 
 @pytest.fixture
 def project(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project whose data.dvc names the tiny set, and whose publisher gives it; data/ is not there."""
+    """A copy of a project, without git, whose data.dvc names the tiny set, which its publisher gives; data/ is not there."""
     monkeypatch.setenv("DVC_NO_ANALYTICS", "1")
     root = tmp_path / "project"
     (root / ".dvc").mkdir(parents=True)
-    (root / ".dvc" / "config").write_text("[core]\n    no_scm = true\n")
+    (root / ".dvc" / "config").write_text("[core]\n    analytics = false\n")
+    monkeypatch.setattr(module, "NAME_MD5", directory_md5(tiny))
     (root / "data.dvc").write_text(f"outs:\n- md5: {directory_md5(tiny)}\n  hash: md5\n  path: data\n")
 
     def publish(name: str, out: Path, source: str | None) -> None:
@@ -49,22 +53,115 @@ def test_an_empty_folder_is_no_data(project: Path) -> None:
     assert obtain(project).splits == ("train", "test")
 
 
-def test_a_remote_comes_first(project: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shutil.copytree(tiny, project / "data")
-    for command in (
-        ["remote", "add", "-d", "there", str(project.parent / "there")],
-        ["commit", "-f"],
-        ["push"],
+def push(root: Path, data: Path) -> None:
+    """Name these data in data.dvc and put them into a remote beside the project; nothing of them stays in it."""
+    shutil.copytree(data, root / "data")
+    configure_remote(root)
+    with (
+        warnings.catch_warnings(action="ignore"),  # DVC's own
+        Repo(str(root), config={"core": {"no_scm": True}}) as repo,
     ):
-        dvc(project, *command, "-q")
-    shutil.rmtree(project / ".dvc" / "cache")
-    shutil.rmtree(project / "data")
+        repo.add([str(root / "data")])
+        repo.push()
+    for left in (root / ".dvc" / "cache", root / "data"):
+        shutil.rmtree(left)
+
+
+def configure_remote(root: Path) -> None:
+    there = root.parent / "there"
+    (root / ".dvc" / "config").write_text(
+        f"[core]\n    remote = there\n['remote \"there\"']\n    url = {there}\n"
+    )
+
+
+@pytest.mark.parametrize("git", [False, True])
+def test_a_remote_comes_first_with_git_and_without(
+    project: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch, git: bool
+) -> None:
+    push(project, tiny)
     monkeypatch.setattr(module, "prepare", None)
+    if git:
+        subprocess.run(["git", "init", "-q", str(project)], check=True)
+    assert obtain(project).md5() == tracked_md5(project / "data.dvc")
+    assert not (project / ".dvc" / "config.local").exists()
+
+
+def test_another_version_that_dvc_keeps_makes_way(project: Path, tiny: Path) -> None:
+    push(project, tiny)
+    first = (project / "data.dvc").read_text()
+    (tiny / "more").write_text("more")
+    push(project, tiny)
+    assert obtain(project).md5() == directory_md5(tiny)
+    (project / "data.dvc").write_text(first)
+    assert obtain(project).md5() == tracked_md5(project / "data.dvc") != directory_md5(tiny)
+
+
+def test_ones_own_data_stay_whatever_a_remote_has(
+    project: Path, tiny: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    push(project, tiny)
+    shutil.copytree(tiny, project / "data")
+    (project / "data" / "mine").write_text("mine")
+    before = directory_md5(project / "data")
+    with pytest.raises(TaxohashError, match="makes it name yours"):
+        obtain(project)
+    assert directory_md5(project / "data") == before
+    assert capfd.readouterr() == ("", "")  # DVC has proposed nothing either
+
+
+def test_the_advice_for_ones_own_data_helps(project: Path) -> None:
+    (project / ".dvcignore").write_text(".cache\n")
+    obtain(project)
+    (project / "data" / ".cache" / "huggingface").mkdir(parents=True)
+    (project / "data" / ".cache" / "huggingface" / "x").write_text("left out")
+    obtain(project)
+    (project / "data" / "mine").write_text("mine")
+    with pytest.raises(TaxohashError) as refused:
+        obtain(project)
+    said = str(refused.value)
+    assert "move" not in said
+    assert "fashion" not in said
+    commands = re.findall(r"`dvc ([^`]*)`", said)
+    assert commands == ["config --local core.no_scm true", "add data"]
+    for command in commands:
+        dvc(project, *command.split())
     assert obtain(project).md5() == tracked_md5(project / "data.dvc")
 
 
+def test_with_git_the_advice_is_one_command(project: Path) -> None:
+    subprocess.run(["git", "init", "-q", str(project)], check=True)
+    obtain(project)
+    (project / "data" / "mine").write_text("mine")
+    with pytest.raises(TaxohashError) as refused:
+        obtain(project)
+    assert re.findall(r"`([^`]*)`", str(refused.value)) == ["dvc add data"]
+    dvc(project, "add", "data")
+    assert (project / "data" / "mine").exists()
+    obtain(project)
+
+
+def test_another_set_is_never_made_in_place_of_ones_own(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "NAME_MD5", "0" * 32 + ".dir")
+    monkeypatch.setattr(module, "prepare", None)
+    wanted = tracked_md5(project / "data.dvc")
+    with pytest.raises(
+        TaxohashError, match=f"names {wanted}, but no DVC remote is configured.*`dvc remote add -d"
+    ):
+        obtain(project)
+    configure_remote(project)
+    with pytest.raises(TaxohashError, match=f"names {wanted}, which the DVC remote did not give"):
+        obtain(project)
+    assert not (project / "data").exists()
+
+
+def test_the_set_that_is_made_is_the_one_this_project_names() -> None:
+    assert tracked_md5(Path(module.__file__).parents[1] / "data.dvc") == module.NAME_MD5
+
+
 def test_an_empty_remote_leads_to_the_publisher(project: Path) -> None:
-    dvc(project, "remote", "add", "-q", "-d", "there", str(project.parent / "there"))
+    configure_remote(project)
     assert obtain(project).md5() == tracked_md5(project / "data.dvc")
 
 
