@@ -61,6 +61,17 @@ def stop(process: "subprocess.Popen[str] | subprocess.Popen[bytes]", seconds: fl
         process.stdout.close()
 
 
+def end_children(seconds: float = 5.0) -> None:
+    """End all that this process started, and what that started: first asked, then killed."""
+    descendants = _descendants(os.getpid())
+    for process in descendants:
+        with suppress(psutil.NoSuchProcess):
+            process.terminate()
+    for straggler in psutil.wait_procs(descendants, seconds)[1]:
+        with suppress(psutil.NoSuchProcess):
+            straggler.kill()
+
+
 def end_with_parent() -> None:
     """As `preexec_fn`: have Linux ask the child to end should we be killed without a chance to do so."""
     if sys.platform == "linux":

@@ -25,6 +25,13 @@ def check_data(data: str, dataset_md5: str, splits: str) -> None:
 
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
+def check_ahead(data: str, splits: str, collection: str, generations: str) -> None:
+    from pipelines.retrain import steps
+
+    steps.check_ahead(data, splits, collection, generations)
+
+
+@dsl.component(base_image=IMAGE, install_kfp_package=False)
 def train(data: str, dataset_md5: str, work: str, config: str, run: Output[Model]) -> None:
     from pipelines.retrain import steps
 

@@ -1,4 +1,4 @@
-"""The retraining pipeline: check configuration and data, train, evaluate, gate, export, index, publish.
+"""The retraining pipeline: check configuration, data and what lies ahead, train, evaluate, gate, export, index, publish.
 
 python -m pipelines.retrain        renews pipelines/compiled/retrain.yaml
 """
@@ -6,6 +6,7 @@ python -m pipelines.retrain        renews pipelines/compiled/retrain.yaml
 from pathlib import Path
 
 from kfp import compiler, dsl, kubernetes
+from kfp.dsl import Model
 
 from pipelines.retrain import components
 from taxohash.runtime.configuration import canonical
@@ -30,8 +31,10 @@ def retrain(
     generations: str = f"{MOUNT}/generations",
     collection: str = "catalog",
     splits: str = "",
-) -> None:
-    """Kubeflow's cache key sees parameters, not volumes: the data's md5 and the image are parameters.
+) -> Model:
+    """Train, evaluate, and publish what the gate lets pass; the evaluated run, in which report.html lies.
+
+    Kubeflow's cache key sees parameters, not volumes: the data's md5 and the image are parameters.
 
     `config` is the whole configuration of the hasher, as JSON; what it leaves out has its default. `splits` are those
     whose images can be found, such as "train,test"; all but `canary` if it is empty.
@@ -49,12 +52,15 @@ def retrain(
 
     configured = placed(components.check_config(config=config), cached=True)
     checked = placed(components.check_data(data=data, dataset_md5=dataset_md5, splits=splits), cached=True)
+    ahead = placed(
+        components.check_ahead(data=data, splits=splits, collection=collection, generations=generations)
+    )
+    ahead.after(configured, checked)
     trained = placed(
-        components.train(data=data, dataset_md5=dataset_md5, work=work, config=configured.output).after(
-            checked
-        ),
+        components.train(data=data, dataset_md5=dataset_md5, work=work, config=configured.output),
         cached=True,
     )
+    trained.after(ahead)
     trained.set_cpu_request("2").set_memory_request("4G").set_memory_limit("8G")
     evaluated = placed(
         components.evaluate(run=trained.outputs["run"], data=data, dataset_md5=dataset_md5), cached=True
@@ -71,6 +77,7 @@ def retrain(
         placed(components.publish(generation_id=exported.output, collection=collection, codes=indexed.output))
     with dsl.Else(name="refused"):
         placed(components.refuse(reason=verdict.outputs["reason"]))
+    return run
 
 
 def compile_to(file: Path = COMPILED) -> Path:

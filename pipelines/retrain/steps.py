@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pipelines.retrain.preflight import preflight
 from pipelines.shared.step import code_store, step
 from services.codestore import GenerationRef
 from taxohash.datasets import Dataset
 from taxohash.datasets.check import check
 from taxohash.datasets.splits import indexed_splits, listed, refuse_canary
 from taxohash.errors import TaxohashError
-from taxohash.evaluation.report.read import queries_of, read_report
+from taxohash.evaluation.report.read import PAGE, queries_of, read_report
 from taxohash.generation.hasher import CODES
 from taxohash.generation.manifest import Generation
 from taxohash.release.gate import FLOORS, SET_FLOORS, Verdict, judge
@@ -62,6 +63,14 @@ def check_data(data: str, dataset_md5: str, splits: str = "") -> None:
 
 
 @step
+def check_ahead(data: str, splits: str, collection: str, generations: str) -> None:
+    """Refuse now what a step after the training would refuse."""
+    dataset = Dataset.open(data)
+    indexed = indexed_splits(dataset, listed(splits))
+    preflight(dataset, DATABASE, QUERIES, indexed, collection, Path(generations))
+
+
+@step
 def train_hasher(data: str, work: str, config: str, out: str) -> None:
     """Train below `work`, where an interrupted attempt is continued, and copy the finished run to `out`.
 
@@ -86,12 +95,12 @@ def run_folder(work: str, dataset_md5: str, hasher: "HasherConfig") -> Path:
 
 @step
 def evaluate_hasher(run: str, data: str, out: str, page: str) -> dict[str, float]:
-    """Evaluate a copy of the run; its report goes to `page` as well. The headline metrics."""
+    """Evaluate a copy of the run, with its report.html, which goes to `page` as well. The headline metrics."""
     from taxohash.evaluation.run import evaluate_run
 
     shutil.copytree(run, out, dirs_exist_ok=True)
     report = evaluate_run(out, data, queries=QUERIES)
-    shutil.copyfile(Path(out) / "report.html", page)
+    shutil.copyfile(Path(out) / PAGE, page)
     return report.headline
 
 
@@ -110,6 +119,7 @@ def gate_hasher(run: str, data: str, collection: str, generations: str) -> Verdi
         champion = _champion(Path(generations) / published.id, data, report)
     sets = find_protocol(report["protocol"]).label_sets != "refused"
     verdict = judge(report["headline"], champion, SET_FLOORS if sets else FLOORS)
+    announce(f"report: {Path(run) / PAGE}")
     announce(("passed: " if verdict.passed else "refused: ") + verdict.reason)
     return verdict
 

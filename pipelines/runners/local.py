@@ -1,6 +1,5 @@
 """Run the retraining pipeline on this machine with kfp.local: `python -m pipelines.runners.local --help`."""
 
-import argparse
 import logging
 import sys
 import warnings
@@ -9,17 +8,21 @@ from pathlib import Path
 from kfp import local
 
 from pipelines.retrain.pipeline import retrain
+from services.processes import end_children
 from taxohash.datasets.identity import directory_md5
 from taxohash.errors import TaxohashError
+from taxohash.evaluation.report.read import PAGE
 from taxohash.runtime import flags
 from taxohash.runtime.atomic import writable
 from taxohash.runtime.configuration import canonical
+from taxohash.runtime.progress import announce
 from taxohash.runtime.sources import steps_digest
+from taxohash.runtime.terminal import printable
 from taxohash.training.config import HasherConfig
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m pipelines.runners.local", description=__doc__)
+    parser = flags.Parser(prog="python -m pipelines.runners.local", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="data set folder")
     parser.add_argument(
         "--home", type=Path, default=Path(".demo"), help="where runs, generations and outputs go"
@@ -36,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
         home = writable(given.home.resolve())
         config = canonical(flags.chosen(HasherConfig, vars(given)))
     except TaxohashError as error:
-        print(f"error: {error}")
+        print(f"error: {printable(error)}")
         return 2
     logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s")  # answers from the cache
     warnings.filterwarnings("ignore", module="kfp")  # settings that only a cluster heeds
@@ -47,7 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
         enable_caching=True,
     )
     try:
-        retrain(
+        task = retrain(
             dataset_md5=directory_md5(given.data),
             config=config,
             image=f"local/python:{steps_digest()[:12]}",
@@ -58,11 +61,16 @@ def main(arguments: list[str] | None = None) -> int:
             splits=given.splits,
         )
     except TaxohashError as error:
-        print(f"error: {error}")
+        print(f"error: {printable(error)}")
         return 2
     except RuntimeError as error:  # the step that failed has said why
         print(f"pipeline stopped: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        end_children()
+        print("pipeline interrupted: the same command goes on from here", file=sys.stderr)
+        return 130
+    announce(f"report: {Path(task.output.path) / PAGE}")
     return 0
 
 

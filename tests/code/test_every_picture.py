@@ -140,7 +140,7 @@ def test_the_service_finds_each_picture_and_its_thumbnail(chain: Chain, catalog:
         generation=GenerationRef(generation.id, generation.bits, generation.taxonomy_sha256),
         ids=np.array([item.id for item in catalog], object),
         labels=ItemLabels.of(chain.dataset.labels("train"), np.ones(len(catalog), np.int64)),
-        codes=np.load(chain.generation / CODES),
+        codes=np.load(chain.generation / CODES)[: len(catalog)],
         position=(0,),
     )
     settings, store = Settings(None, "redis://nowhere", limits=Limits()), NoStore()

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +23,8 @@ from taxohash.datasets import Dataset
 from taxohash.generation.hasher import CODES
 from taxohash.generation.manifest import Generation
 from taxohash.runtime.configuration import replaced
+from taxohash.taxonomy import Taxonomy
+from taxohash.training.checkpoint import CHECKPOINT
 from taxohash.training.config import HasherConfig, TrainingConfig
 from taxohash.training.run import Run
 from tests.support.miniature import make_dataset
@@ -58,6 +61,13 @@ def retrain(redis_url: str, data: Path, home: Path, *options: str) -> "subproces
     )
 
 
+def reported(done: "subprocess.CompletedProcess[str]") -> Path:
+    """The report that the last line names."""
+    _, _, path = done.stderr.replace("\n", "").rpartition("report: ")
+    assert path.endswith("report.html")
+    return Path(path)
+
+
 def published(redis_url: str) -> str | None:
     with CodeStore.connect(redis_url) as store:
         found = store.published(COLLECTION)
@@ -67,6 +77,7 @@ def published(redis_url: str) -> str | None:
 def test_publish_repeat_and_refuse(redis_url: str, data: Dataset, home: Path) -> None:
     first = retrain(redis_url, data.folder, home)
     assert first.returncode == 0, first.stdout[-3000:]
+    assert reported(first).is_file()
     champion = published(redis_url)
     assert champion is not None
     assert Generation.load(home / "generations" / champion).dataset_md5 == data.md5()
@@ -91,6 +102,7 @@ def test_publish_repeat_and_refuse(redis_url: str, data: Dataset, home: Path) ->
     plant_worse(data, home, seed=3)
     worse = retrain(redis_url, data.folder, home, "--seed", "3")
     assert worse.returncode == 0, worse.stdout[-3000:]
+    assert reported(worse).is_file()
     assert "refused: challenger is below the champion" in worse.stdout
     assert "not published: challenger is below the champion" in worse.stdout
     assert published(redis_url) == champion
@@ -158,6 +170,48 @@ def test_a_hasher_that_learned_nothing_meets_the_floors(untaught: tuple[str, Pat
     with CodeStore.connect(redis_url) as store:
         assert not (home / "generations").exists()
         store.ping()
+
+
+def test_what_the_store_would_refuse_is_refused_before_anything_is_trained(
+    redis_url: str, data: Dataset, tmp_path: Path
+) -> None:
+    other = Taxonomy("other", (("a",), ("b",)))
+    with CodeStore.connect(redis_url) as store:
+        store.create("other-tree", other)
+    done = retrain(redis_url, data.folder, tmp_path / "home", "--collection", "other-tree")
+    assert done.returncode == 1
+    (said,) = (line.strip() for line in done.stdout.splitlines() if line.strip().startswith("error: "))
+    assert "has taxonomy_sha256" in said
+    assert not (tmp_path / "home" / "runs").exists()
+
+
+@pytest.mark.parametrize("whole_group", [True, False], ids=["Ctrl-C in a terminal", "kill -INT"])
+def test_ctrl_c_says_in_one_line_that_repeating_goes_on(
+    redis_url: str, data: Dataset, tmp_path: Path, whole_group: bool
+) -> None:
+    command = [sys.executable, "-m", "pipelines.runners.local", "--data", str(data.folder)]
+    command += ["--home", str(tmp_path), "--collection", "interrupted", "--bits", "16", "--epochs", "200"]
+    process = subprocess.Popen(
+        command,
+        env={**os.environ, "TAXOHASH_REDIS_URL": redis_url, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "epoch 2/" in line:
+            break
+    (os.killpg if whole_group else os.kill)(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err.splitlines()[-1] == "pipeline interrupted: the same command goes on from here"
+    assert "Traceback" not in err
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)  # nothing is left of it
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert (folder / CHECKPOINT).is_file()
 
 
 def test_a_failing_step_says_why_in_one_line(data: Dataset, home: Path) -> None:

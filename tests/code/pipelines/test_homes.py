@@ -13,6 +13,7 @@ from services.retrieval.bento.build import main as build
 from services.retrieval.bento.serve import main as serve
 from taxohash.cli.main import main as taxohash
 from taxohash.datasets.png import encode_png
+from taxohash.runtime.progress import MARK
 from tests.support.generations import make_generation
 
 
@@ -67,5 +68,5 @@ def test_outputs_below_a_file_are_refused_in_one_line(
     with pytest.raises(SystemExit) as ended:
         taxohash()
     assert ended.value.code == 2
-    (line,) = capsys.readouterr().err.splitlines()
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if not line.startswith(MARK)]
     assert str(places["out"]) in line

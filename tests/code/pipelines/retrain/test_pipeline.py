@@ -10,7 +10,7 @@ from pipelines.retrain import pipeline
 from taxohash.runtime.configuration import parse
 from taxohash.training.config import HasherConfig
 
-STEPS = {"check-config", "check-data", "train", "evaluate", "gate"}
+STEPS = {"check-config", "check-data", "check-ahead", "train", "evaluate", "gate"}
 PUBLISHING = {"export", "index", "publish"}
 
 
@@ -70,6 +70,14 @@ def test_training_sees_the_configuration_in_its_one_form(
 ) -> None:
     inputs = documents[0]["root"]["dag"]["tasks"]["train"]["inputs"]["parameters"]
     assert inputs["config"]["taskOutputParameter"]["producerTask"] == "check-config"
+
+
+def test_nothing_is_trained_before_what_lies_ahead_is_checked(
+    documents: tuple[dict[str, Any], dict[str, Any]],
+) -> None:
+    tasks = documents[0]["root"]["dag"]["tasks"]
+    assert "check-ahead" in tasks["train"]["dependentTasks"]
+    assert set(tasks["check-ahead"]["dependentTasks"]) == {"check-config", "check-data"}
 
 
 def test_every_step_has_volume_and_secret(documents: tuple[dict[str, Any], dict[str, Any]]) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,7 +19,8 @@ def parameters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any
     """Filled with the pipeline's parameters when it would run; the data set lies in tmp_path."""
     make_dataset(tmp_path / "data", train=6, test=6)
     found: dict[str, Any] = {}
-    monkeypatch.setattr(local, "retrain", lambda **given: found.update(given))
+    done = SimpleNamespace(output=SimpleNamespace(path=str(tmp_path / "evaluated")))
+    monkeypatch.setattr(local, "retrain", lambda **given: found.update(given) or done)
     monkeypatch.setattr("kfp.local.init", lambda **_: None)
     return found
 
@@ -56,6 +58,23 @@ def test_equal_configurations_are_one_parameter(tmp_path: Path, parameters: dict
     first = parameters["config"]
     run(tmp_path, "--set", "objective.options.vertex=1", "--set", "training.lr=5e-1", "--seed", "0")
     assert parameters["config"] == first
+
+
+def test_where_the_report_lies_is_told_at_the_end(
+    tmp_path: Path, parameters: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(local, "announce", told.append)
+    assert run(tmp_path) == 0
+    assert told == [f"report: {tmp_path}/evaluated/report.html"]
+
+
+def test_a_wrong_command_line_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run(tmp_path, "--nope")
+    assert ended.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "unrecognized arguments: --nope" in line
 
 
 def test_a_bad_configuration_is_one_line(

@@ -120,7 +120,7 @@ def test_it_learns_is_exported_and_catalogued(
     outputs = onnxruntime.InferenceSession(folder / MODEL, providers=["CPUExecutionProvider"]).get_outputs()
     assert [(output.name, output.shape[1]) for output in outputs] == [("outputs", BITS)]
     assert not (folder / CENTRES).exists()
-    assert len(np.load(folder / CODES, allow_pickle=False)) == data.count("train")
+    assert len(np.load(folder / CODES, allow_pickle=False)) == data.count("train") + data.count("test")
     assert evaluate_generation(folder, data.folder, case.protocol).headline == pytest.approx(report.headline)
 
     shares = generation.reference["class_share"]

@@ -1,0 +1,50 @@
+"""What the last steps would refuse, found before the long ones begin."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from pipelines.shared.items import item_labels
+from pipelines.shared.step import code_store
+from services.codestore import Item
+from services.codestore.checks import check_item
+from taxohash.datasets import Dataset
+from taxohash.datasets.ids import item_ids
+from taxohash.evaluation.run import graded
+from taxohash.generation.manifest import Generation
+from taxohash.runtime.atomic import writable
+
+
+def preflight(
+    dataset: Dataset, database: str, queries: str, indexed: Iterable[str], collection: str, generations: Path
+) -> None:
+    """Make sure that a hasher trained now could be evaluated, judged, exported, indexed and published.
+
+    Args:
+        indexed: the splits that are to be found.
+
+    Raises:
+        TaxohashError: a split is missing or has no labels that can grade answers, an item that the store would not
+            take, a folder that cannot be written, no code store, one that has the collection with another tree, or a
+            published generation that is not there to be compared with.
+    """
+    graded(None, dataset, database, queries)
+    _check_items(dataset, indexed)
+    writable(_standing(generations))
+    with code_store() as store:
+        store.create(collection, dataset.taxonomy)  # refuses another tree, and a server that takes no writes
+        published = store.published(collection)
+    if published is not None:
+        Generation.load(generations / published.id)
+
+
+def _check_items(dataset: Dataset, splits: Iterable[str]) -> None:
+    ids = item_ids(dataset)
+    for split in splits:
+        for item_id, own in zip(ids[split], item_labels(dataset, split), strict=True):
+            check_item(Item(item_id, tuple(own)), len(dataset.taxonomy))
+
+
+def _standing(folder: Path) -> Path:
+    """The folder, or the nearest above it that is there."""
+    return next(place for place in (folder, *folder.absolute().parents) if os.path.exists(place))
