@@ -122,6 +122,8 @@ def by_dvc_outside(folder: Path) -> set[str]:
 @example(["a/a", "a/b.png"], ["data/a/*", "!data/a/b.png"], {})
 @example(["a/b.png", "a/c/b.png"], [], {"data/a": [".dvcignore", "/b.png"]})
 @example(["a/.dvc/config", "a/x", "b.png"], [], {})
+@example(["a/[e]", "a/e", "a/#c", "a/!d"], [], {"data/a": [".dvcignore", "\\[e]", "\\[e\\]", "\\#c", "\\!d"]})
+@example(["a/b.png", "a/a/b.png"], [], {"data/a": [".dvcignore", "*.png", "!a/b.png"]})
 @example(["a b/x", "a"], ["a b/", "  a  "], {})
 def test_the_files_are_those_that_dvc_takes(
     files: list[str], top: list[str], nested: dict[str, list[str]]
