@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from taxohash.datasets import Dataset
-from taxohash.datasets.shape import picture_shape
+from taxohash.datasets.shape import PictureShape, picture_shape
 from taxohash.datasets.splits import refuse_canary
 from taxohash.errors import TaxohashError
 from taxohash.images import READER
@@ -161,13 +161,15 @@ def train(data: str | Path, out: str | Path, hasher: HasherConfig | None = None,
     hasher = (hasher or HasherConfig()).completed()
     dataset = Dataset.open(data)
     folder = Path(out)
-    config = _for_data(hasher, dataset, split)
+    config, taken = _for_data(hasher, dataset, split)
     torch.manual_seed(config.training.seed)
     loss = _objective(config, dataset)
     made = _network(config, loss.width, pretrained=True, heads=loss.heads)
     check_fit(made, loss, made.preprocessing.shape, config.training)
     _claim(folder, config)
     if not (folder / WEIGHTS).is_file():
+        if distributed.rank() == 0:
+            announce(taken)
         pixels = torch.from_numpy(dataset.pixels(split, made.preprocessing))
         with distributed.group():
             log = fit(made, loss, pixels, config.training, folder, distributed.device())
@@ -224,9 +226,11 @@ def _recorded(folder: Path, remedy: str) -> tuple[RunConfig, dict[str, str]]:
         ) from None
 
 
-def _for_data(hasher: HasherConfig, dataset: Dataset, split: str) -> RunConfig:
+def _for_data(hasher: HasherConfig, dataset: Dataset, split: str) -> tuple[RunConfig, str]:
+    """The configuration of a run on these data, and what it took of them, in words."""
     data = plain(hasher)
-    data["network"] |= _input_shape(dataset, split, hasher.network)
+    size, channels, pictures = _input_shape(dataset, split, hasher.network)
+    data["network"] |= {"size": size, "channels": channels}
     known = {
         "dataset": str(dataset.folder),
         "dataset_md5": dataset.md5(),
@@ -234,26 +238,22 @@ def _for_data(hasher: HasherConfig, dataset: Dataset, split: str) -> RunConfig:
         "taxonomy_sha256": dataset.taxonomy.sha256,
         "reader": READER,
     }
-    return read(RunConfig, data | known)
+    return read(RunConfig, data | known), f"input {size} px, {'grey' if channels == 1 else 'RGB'}: {pictures}"
 
 
-def _input_shape(dataset: Dataset, split: str, chosen: NetworkConfig) -> dict[str, int]:
-    """Input size and channels: those chosen, else what suits the images, within what the backbone takes; and say so.
+def _input_shape(dataset: Dataset, split: str, chosen: NetworkConfig) -> tuple[int, int, PictureShape]:
+    """Input size and channels, chosen or what suits the images within what the backbone takes; and the images' own.
 
     The size is the median of the images' longer sides. The input is grey if all images are; but a pretrained
     backbone takes RGB, whatever the images are.
     """
     from taxohash.networks.backbones import find_backbone
 
-    if chosen.size and chosen.channels:
-        return {"size": chosen.size, "channels": chosen.channels}
     known = find_backbone(chosen.name)
     found = picture_shape(dataset, split)
     low, high = known.sizes
     size = chosen.size or min(max(found.size, low), high)
-    channels = chosen.channels or (1 if found.all_grey and 1 in known.channels else 3)
-    announce(f"input {size} px, {'grey' if channels == 1 else 'RGB'}: {found}")
-    return {"size": size, "channels": channels}
+    return size, chosen.channels or (1 if found.all_grey and 1 in known.channels else 3), found
 
 
 @drawing.plain_text()

@@ -107,6 +107,9 @@ def test_copies_find_the_copy_that_changed_least(tmp_path: Path) -> None:
     moved = [rows[2], rows[1]._replace(name="b2.png"), rows[0], Row(broken + b"!", "c.png", 0)]
     found = diff(make(tmp_path / "a", rows), make(tmp_path / "b", moved), progress=False)
     assert told(found) == [("b.png", "b2.png", ("renamed",)), ("c.png", "c.png", ("replaced",))]
+    renamed = [rows[1]._replace(name="b2.png"), rows[0]._replace(name="a2.png")]
+    named = diff(make(tmp_path / "e", rows[:2]), make(tmp_path / "f", renamed), progress=False)
+    assert told(named) == [("b.png", "b2.png", ("renamed",)), ("a.png", "a2.png", ("renamed",))]
     fewer = diff(make(tmp_path / "c", rows), make(tmp_path / "d", rows[1:]), progress=False)
     assert (paths(fewer.removed), fewer.added, fewer.changed) == (["a.png"], [], [])
 

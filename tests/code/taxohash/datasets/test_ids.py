@@ -135,9 +135,8 @@ def test_shards_with_and_without_paths_are_one_split(tmp_path: Path) -> None:
 
 def test_paths_that_are_no_text_are_one_line(tmp_path: Path) -> None:
     write(tmp_path, train=[(A, "a")])
-    column = pa.array(
-        [{"bytes": A, "path": b"\xff"}], pa.struct([("bytes", pa.binary()), ("path", pa.binary())])
-    )
+    path = pa.array([b"\xff"], pa.binary()).view(pa.string())  # said to be text, and is none
+    column = pa.StructArray.from_arrays([pa.array([A], pa.binary()), path], ["bytes", "path"])
     pq.write_table(
         pa.table({"image": column, "label": pa.array([0], pa.int32())}), tmp_path / "train.parquet"
     )

@@ -130,7 +130,9 @@ def test_one_picture_in_the_first_row_decides_nothing(
     run = train(tmp_path / "data", tmp_path / "chosen", chosen)
     assert (run.config.network.size, run.config.network.channels) == (20, 1)
     assert run.network().preprocessing.shape == (1, 20, 20)
-    assert len(told) == 1
+    assert told[1:] == ["input 20 px, grey: 12 pictures of 1 to 40 px, 1 grey"]
+    train(tmp_path / "data", tmp_path / "chosen", chosen)
+    assert len(told) == 2  # nothing is taken for what is trained already
 
 
 def test_the_run_records_its_whole_configuration(run: Run) -> None:
