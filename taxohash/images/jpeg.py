@@ -36,17 +36,20 @@ class _Segment(NamedTuple):
 
 
 def without_metadata(data: bytes) -> tuple[bytes, bytes]:
-    """The JPEG without texts, profiles and whatever else programs put before the picture; and its EXIF metadata."""
-    kept, exif, at = [_START], b"", len(_START)
+    """The JPEG without texts, profiles and whatever else programs put before the picture; and its EXIF metadata.
+
+    Raises:
+        UnreadableError: it has no scan, or more parts than any encoder writes.
+    """
+    kept, exif = [_START], b""
     for segment in _segments(data):
-        if segment.marker in (_SOS, _EOI):
-            break
-        at = segment.end
+        if segment.marker == _SOS:
+            return b"".join(kept) + data[segment.start :], exif
         if segment.marker == _APP1 and segment.body.startswith(PREFIX):
             exif = exif or segment.body
         if _matters(segment):
             kept.append(data[segment.start : segment.end])
-    return b"".join(kept) + data[at:], exif
+    raise UnreadableError("truncated")
 
 
 def _matters(segment: _Segment) -> bool:

@@ -2,7 +2,10 @@
 
 import base64
 import io
+import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,7 +34,7 @@ from taxohash.release.export import export
 from taxohash.training.run import Run, train
 from tests.support.application import Client, NoStore
 from tests.support.miniature import HASHER
-from tests.support.pictures import every_picture
+from tests.support.pictures import encoded, every_picture
 
 SIZES = {"train": (20, 16), "test": (24, 18)}
 PICTURES = {split: dict(every_picture(*size)) for split, size in SIZES.items()}
@@ -84,15 +87,9 @@ def test_the_set_is_sound_and_shown(chain: Chain) -> None:
 
 
 def test_the_report_shows_what_was_encoded(chain: Chain) -> None:
-    page = (chain.run.folder / "report.html").read_text()
-    shown = {
-        np.asarray(Image.open(io.BytesIO(base64.b64decode(code))).convert("RGB")).tobytes()
-        for code in re.findall(r"data:image/png;base64,([^\"]+)", page)
-    }
+    shown = drawn_in((chain.run.folder / "report.html").read_text())
     decoded = {
-        np.asarray(decode(data).convert("RGB")).tobytes()
-        for pictures in PICTURES.values()
-        for data in pictures.values()
+        decode(data).convert("RGB").tobytes() for pictures in PICTURES.values() for data in pictures.values()
     }
     assert len(shown & decoded) > len(PICTURES["test"]) // 2  # each query, at most twelve, and first answers
 
@@ -134,13 +131,64 @@ def test_thumbnails_are_what_was_encoded(chain: Chain, catalog: list[Item]) -> N
 
 
 def test_the_service_finds_each_picture_and_its_thumbnail(chain: Chain, catalog: list[Item]) -> None:
-    hasher = Hasher(chain.generation)
+    with serving(chain.dataset, chain.generation) as client:
+        codes = np.load(chain.generation / CODES)
+        for row, (item, data) in enumerate(zip(catalog, chain.dataset.images("train"), strict=True)):
+            for picture in (data, item.thumbnail):
+                answer = client.search(picture, k=str(len(catalog)))
+                assert answer.status_code == 200, item.id
+                told = answer.json()
+                assert bytes.fromhex(told["code"]) == codes[row].tobytes()
+                assert {result["id"]: result["distance"] for result in told["results"]}[item.id] == 0
+
+
+def test_a_hasher_of_the_first_reader_meets_that_readers_pixels_everywhere(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    for split in SIZES:
+        for row in range(12):  # of 65535: the first reader guessed the range, the later one sees black
+            file = tmp_path / "tree" / split / f"class {row % 2}" / f"{row}.png"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(encoded(Image.fromarray(random.integers(0, 256, (16, 16), np.uint16))))
+    dataset = prepare("folder", tmp_path / "set", str(tmp_path / "tree"))
+    trained = train(dataset.folder, tmp_path / "run", HASHER)
+    config = json.loads((trained.folder / "config.json").read_text())
+    del config["config"]["reader"]
+    (trained.folder / "config.json").write_text(json.dumps(config))
+    evaluate_run(trained.folder)
+    generation = export(trained.folder, tmp_path / "generations")
+    hasher = Hasher(generation)
+    bright = [decode(data, version=1) for data in dataset.images("train")]
+    assert all(np.asarray(image).max() > 200 for image in bright)
+    codes = hasher.encode(bright)
+    assert len(np.unique(codes, axis=0)) > 1
+    assert np.array_equal(np.load(generation / CODES), codes)
+    files = [tmp_path / "tree" / name for name in dataset.paths("train")]
+    for source in (trained.folder, generation):
+        assert np.array_equal(encode_files(source, files), codes)
+    shown = drawn_in((trained.folder / "report.html").read_text())
+    assert shown & {image.convert("RGB").tobytes() for image in bright}
+    assert Image.new("RGB", (16, 16)).tobytes() not in shown
+    with serving(dataset, generation) as client:
+        for data, code in zip(dataset.images("train"), codes, strict=True):
+            assert bytes.fromhex(client.search(data).json()["code"]) == code.tobytes()
+
+
+def drawn_in(page: str) -> set[bytes]:
+    """The pixels of the PNGs in a page, as RGB."""
+    found = re.findall(r"data:image/png;base64,([^\"]+)", page)
+    return {Image.open(io.BytesIO(base64.b64decode(code))).convert("RGB").tobytes() for code in found}
+
+
+@contextmanager
+def serving(dataset: Dataset, folder: Path) -> Iterator[Client]:
+    """The service's application over the training images and their codes."""
+    hasher, names = Hasher(folder), dataset.paths("train")
     generation = hasher.generation
     snapshot = Snapshot(
         generation=GenerationRef(generation.id, generation.bits, generation.taxonomy_sha256),
-        ids=np.array([item.id for item in catalog], object),
-        labels=ItemLabels.of(chain.dataset.labels("train"), np.ones(len(catalog), np.int64)),
-        codes=np.load(chain.generation / CODES)[: len(catalog)],
+        ids=np.array(names, object),
+        labels=ItemLabels.of(dataset.labels("train"), np.ones(len(names), np.int64)),
+        codes=np.load(folder / CODES)[: len(names)],
         position=(0,),
     )
     settings, store = Settings(None, "redis://nowhere", limits=Limits()), NoStore()
@@ -148,13 +196,7 @@ def test_the_service_finds_each_picture_and_its_thumbnail(chain: Chain, catalog:
     unreachable: Any = store
     client = Client(Loaded(settings, Engine(hasher, snapshot, settings.limits.pixels), unreachable, workers))
     try:
-        for row, (item, data) in enumerate(zip(catalog, chain.dataset.images("train"), strict=True)):
-            for picture in (data, item.thumbnail):
-                answer = client.search(picture, k=str(len(catalog)))
-                assert answer.status_code == 200, item.id
-                told = answer.json()
-                assert bytes.fromhex(told["code"]) == snapshot.codes[row].tobytes()
-                assert {result["id"]: result["distance"] for result in told["results"]}[item.id] == 0
+        yield client
     finally:
         client.close()
         workers.close()

@@ -108,3 +108,19 @@ def test_ycck_is_read_as_cmyk() -> None:
     found = np.asarray(decode(ycck)).reshape(-1, 3)
     assert (abs(found.astype(int) - 100) <= 3).all()
     assert (abs(np.asarray(decode(data)).reshape(-1, 3).astype(int) - [155, 127, 127]) <= 3).all()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\xff" * 10_000_000,
+        b"\xff\0" * 1000,
+        segment(0xFE, b"no picture"),
+        END,
+        KINDS["L baseline 50 "][2:99],
+    ],
+    ids=["fill bytes", "stuffed bytes", "comment", "end", "cut"],
+)
+def test_a_jpeg_without_a_scan_is_not_searched_for_one(data: bytes) -> None:
+    with pytest.raises(TaxohashError, match="truncated"):
+        decode(b"\xff\xd8\xff" + data)
