@@ -128,7 +128,7 @@ def read_json(path: Path, remedy: str) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise TaxohashError(f"{path} cannot be read ({error.strerror}): {remedy}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # a path with a null byte is no value either
         raise TaxohashError(f"{path} is not JSON ({error}): {remedy}") from None
 
 

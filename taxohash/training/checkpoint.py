@@ -24,21 +24,28 @@ def _tensors(network: nn.Module, objective: nn.Module) -> Iterator[tuple[str, Te
 
 def save_weights(path: Path, network: nn.Module, objective: nn.Module) -> None:
     """Write the state of network and objective as safetensors, `network.*` and `objective.*`."""
-    with replacing(path) as draft:
-        save_file({name: tensor.contiguous() for name, tensor in _tensors(network, objective)}, draft)
+    _write(path, {name: tensor.contiguous() for name, tensor in _tensors(network, objective)})
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
     """What `save_weights` wrote, by name.
 
     Raises:
-        TaxohashError: absent or damaged.
+        TaxohashError: absent or damaged, or a number that is not finite.
     """
     try:
+        path.open("rb").close()  # safetensors says of any file it may not read that there is none
         with safe_open(path, "pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-    except (OSError, SafetensorError) as error:
-        raise TaxohashError(f"weights {path} cannot be read ({error}): train again") from None
+            stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    except OSError as error:
+        raise TaxohashError(
+            f"weights {path} cannot be read ({error.strerror}): put them back, or train again"
+        ) from None
+    except SafetensorError as error:
+        raise TaxohashError(f"weights {path} are damaged ({error}): train again") from None
+    if wrong := next((name for name, tensor in stored.items() if not tensor.isfinite().all()), None):
+        raise TaxohashError(f"weights {path} hold a number in {wrong} that is not finite: train again")
+    return stored
 
 
 def state_of(part: str, stored: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -53,8 +60,12 @@ def load_part(path: Path, stored: Mapping[str, Tensor], part: str, module: nn.Mo
     Raises:
         TaxohashError: it is the state of another module.
     """
+    state, known = state_of(part, stored), module.state_dict()
     try:
-        module.load_state_dict(state_of(part, stored))
+        for name in known.keys() & state.keys():
+            if state[name].dtype != known[name].dtype:
+                raise RuntimeError(f"{name} is {state[name].dtype}, not {known[name].dtype}")
+        module.load_state_dict(state)
     except RuntimeError as error:
         reason = str(error).splitlines()[-1].strip()
         raise TaxohashError(f"{path} is of another {part} ({reason}): choose another folder") from None
@@ -71,27 +82,60 @@ def save_checkpoint(
     for index, state in optimiser.state_dict()["state"].items():
         for key, value in state.items():
             tensors[f"optimiser.{index}.{key}"] = torch.as_tensor(value).contiguous()
-    with replacing(path) as draft:
-        save_file(tensors, draft, metadata={"log": json.dumps(log)})
+    _write(path, tensors, {"log": json.dumps(log)})
+
+
+def _write(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str] | None = None) -> None:
+    try:
+        with replacing(path) as draft:
+            save_file(tensors, draft, metadata=metadata)
+    except SafetensorError as error:  # what it makes of a full disk
+        raise TaxohashError(f"{path} cannot be written ({error}): free some space") from None
 
 
 def restore_checkpoint(
     path: Path, network: nn.Module, objective: nn.Module, optimiser: torch.optim.Optimizer
 ) -> list[dict[str, Any]]:
+    """Give network, objective and optimiser the state that `save_checkpoint` wrote, if it did; the log until there.
+
+    Raises:
+        TaxohashError: damaged, or of another network, objective or optimiser.
+    """
     if not path.exists():
         return []
     try:
         with safe_open(path, "pt") as file:
-            log: list[dict[str, Any]] = json.loads(file.metadata()["log"])
+            log = _records(json.loads(file.metadata()["log"]))
             stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
+            state = _optimiser_state(optimiser, stored)
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise TaxohashError(f"checkpoint {path} cannot be read ({error}): delete it to start again") from None
     load_part(path, stored, "network", network)
     load_part(path, stored, "objective", objective)
+    optimiser.load_state_dict(optimiser.state_dict() | {"state": state})
+    return log
+
+
+def _records(log: Any) -> list[dict[str, Any]]:
+    names = {"epoch", "seconds", "lr", "loss"}
+    if not isinstance(log, list) or not all(
+        isinstance(record, dict) and names <= {*record} for record in log
+    ):
+        raise ValueError("its log is no list of epochs")
+    return log
+
+
+def _optimiser_state(
+    optimiser: torch.optim.Optimizer, stored: Mapping[str, Tensor]
+) -> dict[int, dict[str, Tensor]]:
+    """What is kept of each parameter, by its number: of its shape, or one number."""
+    parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for name, tensor in stored.items():
         if name.startswith("optimiser."):
             _, index, key = name.split(".", 2)
-            state.setdefault(int(index), {})[key] = tensor
-    optimiser.load_state_dict(optimiser.state_dict() | {"state": state})
-    return log
+            number = int(index)
+            if not 0 <= number < len(parameters) or tensor.shape not in (parameters[number].shape, ()):
+                raise ValueError(f"{name} fits no parameter")
+            state.setdefault(number, {})[key] = tensor
+    return state

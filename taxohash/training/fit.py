@@ -74,6 +74,10 @@ def fit(
     learned = [p for module in (network, objective) for p in module.parameters() if p.requires_grad]
     optimiser = _optimiser(learned, config)
     log = restore_checkpoint(out / CHECKPOINT, network, objective, optimiser)
+    if len(log) > config.epochs:
+        raise TaxohashError(
+            f"checkpoint {out / CHECKPOINT} is of {len(log)} epochs, not {config.epochs}: delete it to start again"
+        )
     broadcast(objective)
     trained = distributed.parallel(network)
     inputs, supervision = stage(inputs, device), objective.setting.supervision

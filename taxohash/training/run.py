@@ -130,18 +130,27 @@ class Run:
         return read_weights(self.folder / WEIGHTS)
 
     def _network(self, stored: "Mapping[str, Tensor]") -> "HashingNetwork":
+        import torch
+
         from taxohash import objectives
         from taxohash.training.checkpoint import load_part, state_of
 
         config, file = self.config, self.folder / WEIGHTS
-        if "network.hash.bias" not in stored:
+        bias = stored.get("network.hash.bias")
+        if bias is None or bias.ndim != 1:
             raise TaxohashError(f"weights {file} hold no hash layer: train again")
-        made = _network(config, len(stored["network.hash.bias"]))
+        made = _network(config, len(bias))
         load_part(file, stored, "network", made)
         kind = objectives.objective(config.objective.name)
         options = objectives.configured(config.objective.name, config.objective.options)
-        made.code = kind.code_layer(state_of("objective", stored), options)
-        return made.eval()
+        try:
+            made.code = kind.code_layer(state_of("objective", stored), options)
+            bits = made.eval()(torch.zeros(1, *made.preprocessing.shape)).shape[1]
+        except (KeyError, RuntimeError):
+            raise TaxohashError(f"weights {file} are not of objective {kind.name!r}: train again") from None
+        if bits != config.bits:
+            raise TaxohashError(f"weights {file} give {bits} bits, not {config.bits}: train again")
+        return made
 
 
 def train(data: str | Path, out: str | Path, hasher: HasherConfig | None = None, split: str = "train") -> Run:
@@ -219,7 +228,10 @@ def _recorded(folder: Path, remedy: str) -> tuple[RunConfig, dict[str, str]]:
     """Configuration and provenance of the run in `folder`."""
     data = read_json(folder / CONFIG, remedy)
     try:
-        return read(RunConfig, data["config"]), data["provenance"]
+        config, provenance = read(RunConfig, data["config"]), data["provenance"]
+        if not isinstance(provenance, dict):
+            raise TypeError("its provenance is no object")
+        return config, provenance
     except (TaxohashError, KeyError, TypeError) as error:
         raise TaxohashError(
             f"{folder / CONFIG} is not a run's configuration ({error}): train again into another directory"

@@ -258,3 +258,31 @@ def test_names_like_markup_survive_the_whole_way(tmp_path: Path) -> None:
     assert "mAP/[red]shape[/red]" in taxohash("evaluate", tmp_path / "run").stdout
     page = (tmp_path / "run" / "report.html").read_text()
     assert "[dark] / &lt;b&gt; / _left" in page
+
+
+NUMBERS = ["bits", "size", "epochs", "batch", "lr", "warmup", "weight-decay", "clip", "seed"]
+ABSURD = ("20000000000000", "-1", "1e400", "nan", "9" * 40, "", "[1]", "{}", "null", "true", "\u0661", "-0.0")
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_an_absurd_number_is_taken_or_refused_in_one_line(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("taxohash.training.fit.fit", untrained)
+    make_dataset(tmp_path / "data", train=6, test=6)
+    for number, value in enumerate(ABSURD):
+        out = tmp_path / str(number)
+        done = command.run(
+            "taxohash.cli", "train", "--data", tmp_path / "data", "--out", out, f"--{name}", value
+        )
+        assert done.returncode in (0, 2), (value, done.stderr)
+        assert len(done.stderr.splitlines()) == (done.returncode == 2), (value, done.stderr)
+
+
+def test_a_file_that_nobody_expected_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden() -> None:
+        raise PermissionError(13, "Permission denied", "secret.json")
+
+    monkeypatch.setattr("taxohash.objectives.objectives", forbidden)
+    said = taxohash("methods", code=2).stderr
+    assert said == "taxohash: secret.json cannot be used (Permission denied): look at its permissions\n"
