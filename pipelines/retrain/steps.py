@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipelines.retrain.preflight import preflight
 from pipelines.shared.step import code_store, step
 from services.codestore import GenerationRef
 from taxohash.datasets import Dataset
@@ -65,6 +64,8 @@ def check_data(data: str, dataset_md5: str, splits: str = "") -> None:
 @step
 def check_ahead(data: str, splits: str, collection: str, generations: str) -> None:
     """Refuse now what a step after the training would refuse."""
+    from pipelines.retrain.preflight import preflight
+
     dataset = Dataset.open(data)
     indexed = indexed_splits(dataset, listed(splits))
     preflight(dataset, DATABASE, QUERIES, indexed, collection, Path(generations))
