@@ -1,4 +1,4 @@
-"""The first reader, as it was, for the hashers that learned from its pixels. It goes with the release after next.
+"""The first reader, as it was, for the hashers that learned from its pixels. It stays for one release.
 
 It reads some PNGs wrongly (16-bit grey and colours that stand for transparency), and what it refuses is refused
 still. Only the form of the result is the later reader's.
