@@ -161,7 +161,7 @@ def test_a_hasher_of_the_first_reader_meets_that_readers_pixels_everywhere(tmp_p
     assert all(np.asarray(image).max() > 200 for image in bright)
     codes = hasher.encode(bright)
     assert len(np.unique(codes, axis=0)) > 1
-    assert np.array_equal(np.load(generation / CODES), codes)
+    assert np.array_equal(np.load(generation / CODES)[: len(codes)], codes)
     files = [tmp_path / "tree" / name for name in dataset.paths("train")]
     for source in (trained.folder, generation):
         assert np.array_equal(encode_files(source, files), codes)

@@ -108,7 +108,8 @@ def test_splits_that_cannot_be_indexed_are_refused_before_anything_is_trained(
 
 
 def test_the_gate_never_asks_with_the_canary(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "report.json").write_text(json.dumps({"provenance": {"queries": "canary"}}))
+    report = {"headline": {}, "metrics": {}, "counts": {}, "protocol": "hierarchical", "ties": "expected"}
+    (tmp_path / "report.json").write_text(json.dumps(report | {"provenance": {"queries": "canary"}}))
     said = refusal(capsys, lambda: steps.gate_hasher(str(tmp_path), "data", "catalog", "generations"))
     assert "split 'canary' is never asked by the gate" in said
 

@@ -140,6 +140,6 @@ def test_paths_that_are_no_text_are_one_line(tmp_path: Path) -> None:
     pq.write_table(
         pa.table({"image": column, "label": pa.array([0], pa.int32())}), tmp_path / "train.parquet"
     )
-    with pytest.raises(TaxohashError, match=r"column image as .*: write it as") as refused:
+    with pytest.raises(TaxohashError, match="cannot be read as Parquet") as refused:
         item_ids(Dataset.open(tmp_path))
     assert "\n" not in str(refused.value)

@@ -89,7 +89,7 @@ def test_weights_of_something_else(copy: Path, change: Callable[[Tensors], Tenso
         ("bits", 32, "give 16 bits, not 32"),
         ("objective", {"name": "treecode", "options": {}}, "are not of objective 'treecode'"),
         ("objective", {"name": "magic", "options": {}}, "objective 'magic' is not known"),
-        ("network", {"name": "huge", "size": 16}, "network 'huge' is not known"),
+        ("network", {"name": "huge", "size": 16, "channels": 1}, "network 'huge' is not known"),
     ],
 )
 def test_weights_that_the_configuration_does_not_describe(
