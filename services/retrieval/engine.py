@@ -12,7 +12,6 @@ from PIL import Image
 
 from services import metrics
 from services.codestore import CodeStore, GenerationRef, ItemLabels, Snapshot
-from services.retrieval.agreement import agreed_levels, majority_path
 from services.retrieval.errors import RefusedError
 from services.retrieval.settings import Settings
 from services.retrieval.uploads import Search
@@ -21,6 +20,7 @@ from taxohash.generation.hasher import Hasher
 from taxohash.generation.manifest import Generation
 from taxohash.images import decode, read_pixels
 from taxohash.taxonomy import Taxonomy
+from taxohash.taxonomy.agreement import agreed_levels, majority_path
 
 if TYPE_CHECKING:
     from taxohash.hamming import Selection

@@ -212,6 +212,9 @@ def methods() -> None:
 def search(
     picture: Annotated[Path, typer.Argument(help="image file")],
     url: Annotated[str, typer.Option(help="address of the service")] = "http://127.0.0.1:3000",
+    generation: Annotated[
+        Path | None, typer.Option(help="directory of a generation: search in its codes, without a service")
+    ] = None,
     k: Annotated[int, typer.Option(help="number of answers")] = 10,
     within: Annotated[
         str | None, typer.Option(help="only below this taxonomy node, such as apparel/tops")
@@ -220,9 +223,12 @@ def search(
 ) -> None:
     """Search by picture; the token, if one is needed, comes from TAXOHASH_API_TOKEN."""
     from taxohash import client
-    from taxohash.cli.search import print_table
+    from taxohash.cli.search import print_table, search_generation
 
-    answer = client.search(url, picture, k, within, os.environ.get("TAXOHASH_API_TOKEN"))
+    if generation is not None:
+        answer = search_generation(generation, picture, k, within)
+    else:
+        answer = client.search(url, picture, k, within, os.environ.get("TAXOHASH_API_TOKEN"))
     if as_json:
         print(json.dumps(answer))
     else:

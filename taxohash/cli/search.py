@@ -1,12 +1,50 @@
-"""An answer of the service as a table in the terminal."""
+"""Searching in a generation's own codes, and an answer as a table in the terminal."""
 
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 from rich.text import Text
 
 from taxohash.runtime import terminal
 from taxohash.runtime.terminal import printable
+from taxohash.taxonomy.agreement import majority_path
+
+
+def search_generation(folder: Path, picture: Path, k: int, within: str | None) -> dict[str, Any]:
+    """The answer of a search in the codes of a generation, as the service gives it, without one.
+
+    Raises:
+        TaxohashError: a damaged generation, a file that is no picture, no such node, or k out of range.
+    """
+    from taxohash.generation.hasher import Hasher
+    from taxohash.hamming import HammingIndex
+
+    hasher = Hasher(folder)
+    taxonomy, labels = hasher.taxonomy, hasher.labels
+    code, index = hasher.encode([picture]), HammingIndex.build(hasher.codes, hasher.bits)
+    allowed = None
+    if within is not None:
+        below = set(taxonomy.subtree(within).tolist())
+        allowed = np.array([not below.isdisjoint(own) for own in labels], np.bool_)
+    distances, rows = index.search(code, k, allowed)
+    results = [
+        {
+            "id": hasher.ids[row],
+            "label_paths": [list(taxonomy.paths[label]) for label in labels[row]],
+            "distance": distance,
+        }
+        for row, distance in zip(rows[0].tolist(), distances[0].tolist(), strict=True)
+    ]
+    majority = majority_path([result["label_paths"] for result in results])
+    return {
+        "generation": hasher.generation.id,
+        "bits": hasher.bits,
+        "code": code.tobytes().hex(),
+        "majority": [{"name": name, "items": items} for name, items in majority],
+        "results": results,
+    }
 
 
 def print_table(answer: dict[str, Any], console: Console | None = None) -> None:

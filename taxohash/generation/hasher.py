@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,12 +14,14 @@ from taxohash.codes import Codes, code_bytes, pack
 from taxohash.errors import TaxohashError
 from taxohash.generation.manifest import Generation
 from taxohash.images import Pixels, load_pixels
+from taxohash.runtime.atomic import read_json
 from taxohash.taxonomy import Taxonomy
 
 # Files of a generation beside its manifest.
 MODEL = "hasher.onnx"
 CODES = "codes.npy"
 CENTRES = "centres.npy"
+ITEMS = "items.json"
 
 
 class Model:
@@ -54,6 +57,7 @@ class Hasher:
     """The hasher of one generation. Safe to call from several threads.
 
     Attributes:
+        folder: where it lies.
         generation: the manifest, checked against every byte of the folder.
         taxonomy: the label tree.
         centres: uint8[C, B], codes of the finest classes' centres, or None.
@@ -65,7 +69,7 @@ class Hasher:
         Raises:
             TaxohashError: see Generation.load; or the model is not the one the manifest describes.
         """
-        self._folder = folder = Path(folder)
+        self.folder = folder = Path(folder)
         self.generation = Generation.load(folder)
         self.taxonomy = Taxonomy.load(folder)
         self.centres: Codes | None = None
@@ -87,8 +91,27 @@ class Hasher:
     @cached_property
     def codes(self) -> Codes:
         """uint8[N, ceil(bits/8)]: the codes that the generation was made with."""
-        codes: Codes = np.load(self._folder / CODES, allow_pickle=False)
+        codes: Codes = np.load(self.folder / CODES, allow_pickle=False)
         return codes
+
+    @property
+    def ids(self) -> list[str]:
+        """The id of the item of each code."""
+        ids: list[str] = self._items["ids"]
+        return ids
+
+    @property
+    def labels(self) -> list[list[int]]:
+        """The labels of the item of each code, as numbers in the taxonomy; none where they are not known."""
+        labels: list[list[int]] = self._items["labels"]
+        return labels
+
+    @cached_property
+    def _items(self) -> dict[str, Any]:
+        items: dict[str, Any] = read_json(
+            self.folder / ITEMS, "it was exported before generations named their items: export it again"
+        )
+        return items
 
     def encode(self, images: Iterable[str | Path | bytes | Image.Image]) -> Codes:
         """Packed codes uint8[N, ceil(bits/8)] of images: files, their bytes, or what is decoded already.

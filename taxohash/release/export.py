@@ -11,14 +11,15 @@ import numpy as np
 
 from taxohash.codes import Codes, bit_health, pack
 from taxohash.datasets import Dataset
+from taxohash.datasets.ids import item_ids
 from taxohash.datasets.splits import indexed_splits
 from taxohash.errors import TaxohashError
 from taxohash.evaluation.report.read import REPORT, queries_of, read_report
-from taxohash.generation.hasher import CENTRES, CODES, MODEL, Model
+from taxohash.generation.hasher import CENTRES, CODES, ITEMS, MODEL, Model
 from taxohash.generation.manifest import MANIFEST, Generation, file_sha256
 from taxohash.images import Pixels
 from taxohash.release.onnx import check_equal, write_onnx
-from taxohash.runtime.atomic import drafting, place
+from taxohash.runtime.atomic import drafting, place, write_json
 from taxohash.runtime.progress import bars
 from taxohash.runtime.provenance import UNKNOWN, revision
 from taxohash.training.run import WEIGHTS, Run
@@ -68,6 +69,7 @@ def export(
             for split in dict.fromkeys((run.config.split, *indexed))
         }
         np.save(draft / CODES, np.concatenate([codes[split] for split in indexed]), allow_pickle=False)
+        write_json(draft / ITEMS, _items(dataset, indexed))
         if (centres := objective.class_codes()) is not None:
             np.save(draft / CENTRES, pack(centres.numpy()), allow_pickle=False)
         generation = Generation(
@@ -96,6 +98,17 @@ def export(
         if not (final.exists() and _sound(final)):
             place(draft, final)
     return final
+
+
+def _items(dataset: Dataset, splits: Sequence[str]) -> dict[str, Any]:
+    """Ids and labels of the images of some splits, in their order."""
+    ids, labels = item_ids(dataset), list[list[int]]()
+    for split in splits:
+        labelled = dataset.label_column(split) is not None
+        labels += (
+            [own.tolist() for own in dataset.label_sets(split)] if labelled else [[]] * dataset.count(split)
+        )
+    return {"ids": [item_id for split in splits for item_id in ids[split]], "labels": labels}
 
 
 def _made_before(

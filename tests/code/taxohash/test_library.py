@@ -1,5 +1,6 @@
 """The front door for programs, as README walks through it."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 import taxohash
 from taxohash.errors import TaxohashError
+from tests.support import command
 from tests.support.miniature import make_dataset
 
 FIELDS: dict[str, Any] = {"objective": "dcwh", "bits": 16, "epochs": 1, "batch": 40}
@@ -42,6 +44,22 @@ def test_from_a_data_set_to_neighbours(tmp_path: Path) -> None:
     distances, rows = index.search(hasher.encode([picture]), k=3)
     assert distances[0, 0] == 0
     np.testing.assert_array_equal(hasher.codes[rows[0, 0]], hasher.encode([picture])[0])
+    indexed = [*data.paths("train"), *data.paths("test")]
+    assert hasher.ids == indexed
+    assert [own for (own,) in hasher.labels] == [*data.labels("train"), *data.labels("test")]
+    file = tmp_path / "query.png"
+    file.write_bytes(picture)
+    said = command.run("taxohash.cli", "search", file, "--generation", hasher.folder, "--json", "--k", 3)
+    answer = json.loads(said.stdout)
+    assert [result["id"] for result in answer["results"]] == [indexed[row] for row in rows[0]]
+    assert [result["distance"] for result in answer["results"]] == distances[0].tolist()
+    assert answer["code"] == hasher.encode([file]).tobytes().hex()
+    shown = command.run("taxohash.cli", "search", file, "--generation", hasher.folder, "--within", "dark/dot")
+    assert "dark / dot" in shown.stdout
+    assert "light" not in shown.stdout
+    refused = command.run("taxohash.cli", "search", file, "--generation", hasher.folder, "--within", "blue")
+    assert refused.returncode == 2
+    assert len(refused.stderr.splitlines()) == 1
 
 
 def test_an_unknown_field_is_one_line(tmp_path: Path) -> None:

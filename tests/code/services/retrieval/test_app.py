@@ -9,7 +9,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.codestore import ItemLabels, Snapshot
-from services.retrieval.agreement import agreed_levels
 from services.retrieval.engine import Engine
 from services.retrieval.settings import Limits
 from services.retrieval.uploads import Search
@@ -17,6 +16,7 @@ from taxohash.codes import unpack
 from taxohash.errors import TaxohashError
 from taxohash.generation.hasher import Hasher
 from taxohash.images import decode
+from taxohash.taxonomy.agreement import agreed_levels
 from tests.support.application import Client
 from tests.support.generations import BITS, TAXONOMY, pictures
 

@@ -3,7 +3,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.retrieval.agreement import agreed_levels, majority_path
+from taxohash.taxonomy.agreement import agreed_levels, majority_path
 
 PATH = st.lists(st.sampled_from("abc"), min_size=1, max_size=4).map(tuple)
 ANSWERS = st.lists(st.lists(PATH, max_size=3), max_size=12)
