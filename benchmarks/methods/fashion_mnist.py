@@ -24,6 +24,7 @@ from taxohash.training.config import HasherConfig, ObjectiveConfig, TrainingConf
 from taxohash.training.run import train
 
 METHODS = ("shpdh", "dcwh")
+EPOCHS = 7
 METRICS = {"mAP": "fine mAP@all", "mAHP": "mAHP", "nDCG": "nDCG"}
 
 
@@ -35,7 +36,7 @@ def measure(data: Path, work: Path, task: Row) -> Row:
         HasherConfig(
             objective=ObjectiveConfig(name=task["method"]),
             bits=task["bits"],
-            training=TrainingConfig(seed=task["seed"]),
+            training=TrainingConfig(epochs=task["epochs"], seed=task["seed"]),
         ),
     )
     return evaluated(made, data, "hierarchical")
@@ -49,7 +50,7 @@ def main(
     name = Taxonomy.load(data_set(data)).name
     rows = read_rows(RESULTS / "fashion-mnist.json")
     tasks: list[Row] = [
-        {"data": name, "method": method, "bits": bits, "epochs": TrainingConfig.epochs, "seed": seed}
+        {"data": name, "method": method, "bits": bits, "epochs": EPOCHS, "seed": seed}
         for seed in SEEDS
         for method in METHODS
     ]

@@ -133,7 +133,7 @@ def train(
         run = training_run.train(data, out, config)
         if distributed.rank() == 0:
             print(
-                f"{run.folder}: {config.objective.name}, {config.bits} bits, {config.training.epochs} epochs"
+                f"{run.folder}: {config.objective.name}, {config.bits} bits, {run.config.training.epochs} epochs"
             )
 
 

@@ -4,6 +4,7 @@ A new option is a new field here, or in an objective's own configuration, and no
 pipeline's parameter, the run's folder and cache keys are made of the fields.
 """
 
+import math
 from dataclasses import field, replace
 from typing import Annotated, Literal, Self
 
@@ -22,6 +23,9 @@ from taxohash.runtime.configuration import (
     plain,
 )
 
+# Images that a training shows where nobody says how many passes: a small set needs more of them than a large one.
+SHOWN, FEWEST_PASSES, MOST_PASSES = 100_000, 7, 100
+
 
 @configuration
 class ObjectiveConfig:
@@ -32,7 +36,7 @@ class ObjectiveConfig:
         options: hyper-parameters of the objective; those left out have its defaults.
     """
 
-    name: str = "shpdh"
+    name: str = "treecode"
     options: JsonObject = field(default_factory=dict)
 
     def __hash__(self) -> int:
@@ -59,7 +63,7 @@ class TrainingConfig:
     """How an objective is minimised.
 
     Attributes:
-        epochs: passes over the training set.
+        epochs: passes over the training set; if left out, as many as show 100,000 images, at least 7 and at most 100.
         batch: images a step.
         optimiser: `adam` (decoupled weight decay) or `sgd` (Nesterov momentum 0.9).
         lr: the highest learning rate; it rises over the first `warmup` share of the steps and falls
@@ -74,7 +78,7 @@ class TrainingConfig:
             bfloat16 on CUDA and float32 on CPU. Weights, loss and objective are float32 always.
     """
 
-    epochs: Count = 7
+    epochs: Count | None = None
     batch: Annotated[Count, Field(le=1_000_000)] = 128
     optimiser: Literal["adam", "sgd"] = "sgd"
     lr: Positive = 0.1
@@ -84,6 +88,10 @@ class TrainingConfig:
     seed: Seed = 0
     augment: Literal["none", "crop", "crop-flip"] = "none"
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
+
+    def passes(self, images: int) -> int:
+        """The epochs over a training set of so many images."""
+        return self.epochs or min(max(math.ceil(SHOWN / max(images, 1)), FEWEST_PASSES), MOST_PASSES)
 
 
 @configuration

@@ -65,6 +65,7 @@ def fit(
         raise TaxohashError(f"row {row} of the features has a number that is not finite: leave it out")
     if config.augment != "none" and inputs.ndim != 4:
         raise TaxohashError(f"augment = {config.augment!r} is for images, these are features: use 'none'")
+    epochs = config.passes(len(objective.setting.supervision))
     if device == "cpu":
         keep_freed_memory()
     network.to(device)
@@ -74,9 +75,9 @@ def fit(
     learned = [p for module in (network, objective) for p in module.parameters() if p.requires_grad]
     optimiser = _optimiser(learned, config)
     log = restore_checkpoint(out / CHECKPOINT, network, objective, optimiser)
-    if len(log) > config.epochs:
+    if len(log) > epochs:
         raise TaxohashError(
-            f"checkpoint {out / CHECKPOINT} is of {len(log)} epochs, not {config.epochs}: delete it to start again"
+            f"checkpoint {out / CHECKPOINT} is of {len(log)} epochs, not {epochs}: delete it to start again"
         )
     broadcast(objective)
     trained = distributed.parallel(network)
@@ -86,17 +87,17 @@ def fit(
     steps = len(batches(torch.arange(len(supervision)), config.batch))
     losses = Losses(config.lr)
     with bars(writes) as progress, torch.random.fork_rng():
-        task = progress.add_task("training", total=config.epochs * steps, completed=len(log) * steps, note="")
-        for epoch in range(len(log), config.epochs):
+        task = progress.add_task("training", total=epochs * steps, completed=len(log) * steps, note="")
+        for epoch in range(len(log), epochs):
             started = time.perf_counter()
             # Seeding each epoch by itself makes a continued run equal to an uninterrupted one.
             torch.manual_seed(config.seed * 1_000_003 + epoch)
             windows = torch.Generator().manual_seed(config.seed * 1_000_003 + epoch)
-            objective.start_epoch(epoch, config.epochs)
+            objective.start_epoch(epoch, epochs)
             losses.start(epoch, steps)
             network.train()
             for step, examples in enumerate(batches(torch.randperm(len(supervision)), config.batch)):
-                rate = config.lr * _schedule(epoch * steps + step, config.epochs * steps, config.warmup)
+                rate = config.lr * _schedule(epoch * steps + step, epochs * steps, config.warmup)
                 for group in optimiser.param_groups:
                     group["lr"] = rate
                 rows = supervision.images(examples)
@@ -127,9 +128,7 @@ def fit(
             save_checkpoint(out / CHECKPOINT, network, objective, optimiser, log)
             write_text(out / LOG, "".join(json.dumps(line) + "\n" for line in log))
             if not console.is_terminal:
-                announce(
-                    f"epoch {epoch + 1}/{config.epochs}: loss {log[-1]['loss']:.4f}, {record['seconds']} s"
-                )
+                announce(f"epoch {epoch + 1}/{epochs}: loss {log[-1]['loss']:.4f}, {record['seconds']} s")
     network.eval()
     return log
 

@@ -243,6 +243,7 @@ def _for_data(hasher: HasherConfig, dataset: Dataset, split: str) -> tuple[RunCo
     data = plain(hasher)
     size, channels, pictures = _input_shape(dataset, split, hasher.network)
     data["network"] |= {"size": size, "channels": channels}
+    data["training"]["epochs"] = hasher.training.passes(dataset.count(split))
     known = {
         "dataset": str(dataset.folder),
         "dataset_md5": dataset.md5(),

@@ -27,7 +27,8 @@ from tests.support.miniature import SIDE, TAXONOMY, make_dataset
 
 METHODS = ("shpdh", "treecode")
 BITS = 32
-CONFIG = TrainingConfig(epochs=8, batch=32, lr=0.02, augment="crop")
+EPOCHS = 8
+CONFIG = TrainingConfig(epochs=EPOCHS, batch=32, lr=0.02, augment="crop")
 # The same pictures under the same leaves, but every shade and every shape holds what does not look alike.
 SPREAD = replace(TAXONOMY, paths=tuple(TAXONOMY.paths[label] for label in (0, 5, 4, 3, 2, 1)))
 
@@ -56,7 +57,7 @@ class Hasher:
         return {name: report.headline[name] for name in FLOORS}
 
 
-def trained(method: str, folder: Path, taxonomy: Taxonomy = TAXONOMY, epochs: int = CONFIG.epochs) -> Hasher:
+def trained(method: str, folder: Path, taxonomy: Taxonomy = TAXONOMY, epochs: int = EPOCHS) -> Hasher:
     data = make_dataset(folder / "data", train=480, taxonomy=taxonomy)
     config = replace(CONFIG, epochs=epochs)
     hasher = HasherConfig(objective=ObjectiveConfig(name=method), bits=BITS, training=config)

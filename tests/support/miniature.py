@@ -11,10 +11,13 @@ from taxohash.datasets import Dataset
 from taxohash.datasets.layout import LabelColumn
 from taxohash.datasets.writer import Row, write_dataset
 from taxohash.taxonomy import Taxonomy
-from taxohash.training.config import HasherConfig, TrainingConfig
+from taxohash.training.config import HasherConfig, ObjectiveConfig, TrainingConfig
 
 SIDE = 16
-HASHER = HasherConfig(bits=16, training=TrainingConfig(epochs=3, batch=32))
+EPOCHS = 3
+HASHER = HasherConfig(
+    objective=ObjectiveConfig(name="shpdh"), bits=16, training=TrainingConfig(epochs=EPOCHS, batch=32)
+)
 TAXONOMY = Taxonomy(
     name="miniature",
     level_names=("shade", "shape", "place"),

@@ -94,7 +94,7 @@ def test_publish_repeat_and_refuse(redis_url: str, data: Dataset, home: Path) ->
         assert store.thumbnail(COLLECTION, "train/0007") == next(data.images("train", [7]))
 
     # A default that is written out is checked, and then is the same configuration.
-    again = retrain(redis_url, data.folder, home, "--option", "vertex=0.1", "--lr", "1e-1")
+    again = retrain(redis_url, data.folder, home, "--option", "coarse=0.5", "--lr", "1e-1")
     assert again.returncode == 0, again.stdout[-3000:]
     assert again.stdout.count("cache hit") == 3  # data, train and evaluate
     assert published(redis_url) == champion

@@ -22,7 +22,7 @@ def test_equal_configurations_become_one_text() -> None:
     texts = [
         "{}",
         canonical(HasherConfig()),
-        '{"training": {"lr": 0.1, "epochs": 7}, "objective": {"options": {"cubic": 10, "level_weights": []}}}',
+        '{"training": {"lr": 0.1, "epochs": null}, "objective": {"options": {"flip": null, "coarse": 0.5}}}',
     ]
     (said,) = {steps.check_config(text) for text in texts}
     assert said == canonical(HasherConfig().completed())

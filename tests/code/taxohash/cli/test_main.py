@@ -76,7 +76,7 @@ def test_every_field_of_the_configuration_reaches_the_run(
 def test_help_lists_every_field(monkeypatch: pytest.MonkeyPatch) -> None:
     said = taxohash("train", "--help").stdout
     assert all(flag.written in said for flag in flags(HasherConfig))
-    assert "passes over the training set (default 7)" in said
+    assert "longest gradient; the first steps towards random centres can be steep (default 5.0)" in said
 
 
 def test_help_names_what_can_be_prepared() -> None:
@@ -88,15 +88,15 @@ def test_from_data_to_generation(tmp_path: Path) -> None:
     data, run = tmp_path / "data", tmp_path / "run"
     make_dataset(data)
     said = started(
-        "train", "--data", data, "--out", run, "--bits", 16, "--epochs", 1, "--option", "vertex=0.2"
+        "train", "--data", data, "--out", run, "--bits", 16, "--epochs", 1, "--option", "coarse=0.2"
     )
-    assert "shpdh, 16 bits, 1 epochs" in said
+    assert "treecode, 16 bits, 1 epochs" in said
     report = json.loads(taxohash("evaluate", run, "--json").stdout)
     assert set(report["headline"]) == {"mAP", "mAHP", "nDCG"}
     assert (run / "report.html").is_file()
     folder = Path(taxohash("export", run, "--out", tmp_path / "generations").stdout.strip())
     manifest = json.loads((folder / "generation.json").read_text())
-    assert manifest["objective"]["config"]["vertex"] == 0.2
+    assert manifest["objective"]["config"]["coarse"] == 0.2
     picture = tmp_path / "picture.png"
     picture.write_bytes(next(iter(_images(data))))
     by_run, by_generation = taxohash("encode", run, picture).stdout, started("encode", folder, picture)

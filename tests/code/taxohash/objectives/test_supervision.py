@@ -23,7 +23,7 @@ from taxohash.release.export import export
 from taxohash.runtime.configuration import replaced
 from taxohash.training.checkpoint import read_weights
 from taxohash.training.run import Run, train
-from tests.support.miniature import HASHER, SETS, make_dataset
+from tests.support.miniature import EPOCHS, HASHER, SETS, make_dataset
 from tests.support.toy_objectives import SharedLabels, WithHead, registered
 
 BITS = 16
@@ -143,7 +143,7 @@ def test_what_only_training_needs_is_not_kept(trained: tuple[Dataset, Run]) -> N
 def test_the_end_of_an_epoch_sees_every_image_once(trained: tuple[Dataset, Run], case: Case) -> None:
     data, run = trained
     if case.objective == "toy-unlabelled":
-        assert run.trained(data)[1].get_buffer("seen") == HASHER.training.epochs * data.count("train")
+        assert run.trained(data)[1].get_buffer("seen") == EPOCHS * data.count("train")
 
 
 def test_the_miniature_sets_are_what_their_chance_says() -> None:

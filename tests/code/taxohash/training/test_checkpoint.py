@@ -20,7 +20,7 @@ from taxohash.runtime.configuration import replaced
 from taxohash.training import checkpoint
 from taxohash.training.checkpoint import CHECKPOINT
 from taxohash.training.run import CONFIG, WEIGHTS, Run, train
-from tests.support.miniature import HASHER
+from tests.support.miniature import EPOCHS, HASHER
 
 RECORD = {"epoch": 1, "seconds": 1.0, "lr": 0.1, "loss": 1.0}
 Tensors = dict[str, Tensor]
@@ -158,7 +158,7 @@ def planted(copy: Path, log: object, change: Callable[[Tensors], Tensors] = lamb
 
 
 def test_a_checkpoint_is_continued_from(copy: Path, data: Dataset) -> None:
-    planted(copy, [RECORD] * (HASHER.training.epochs - 1))
+    planted(copy, [RECORD] * (EPOCHS - 1))
     assert train(data.folder, copy, HASHER).folder == copy
 
 

@@ -62,7 +62,7 @@ def test_any_json_for_any_field_is_valid_or_one_line(path: str, value: object) -
 
 
 def test_completing_writes_every_option_out() -> None:
-    standard = HasherConfig().completed()
+    standard = HasherConfig(objective=ObjectiveConfig(name="shpdh")).completed()
     assert standard.objective.options == {
         "inverse_variances": [],
         "level_weights": [],
@@ -72,7 +72,7 @@ def test_completing_writes_every_option_out() -> None:
     }
     assert standard.completed() == standard
     written = HasherConfig(
-        objective=ObjectiveConfig(options={"margin": 1.1, "cubic": 10, "level_weights": ()})
+        objective=ObjectiveConfig(name="shpdh", options={"margin": 1.1, "cubic": 10, "level_weights": ()})
     )
     assert canonical(written.completed()) == canonical(standard)
 
@@ -83,7 +83,7 @@ def test_completing_writes_every_option_out() -> None:
         ("objective.name", "magic", "objective 'magic' is not known: use one of csq"),
         ("objective.name", "lsh", "objective 'lsh' trains no network with binary codes: use one of csq"),
         ("objective.name", "dqn", "trains no network with binary codes"),
-        ("objective.options.magic", 1, "objective 'shpdh': magic is not known"),
+        ("objective.options.magic", 1, "objective 'treecode': magic is not known"),
         ("network.name", "huge", "network 'huge' is not known: use one of small-resnet"),
         ("network.size", 65, "takes images of 16 to 64 px, not 65"),
     ],
@@ -120,3 +120,12 @@ def test_it_is_known_without_torch() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+@pytest.mark.parametrize(
+    ("images", "passes"),
+    [(0, 100), (6, 100), (1_000, 100), (3_000, 34), (14_285, 8), (60_000, 7), (10**7, 7)],
+)
+def test_a_small_set_is_passed_more_often_unless_one_says_how_often(images: int, passes: int) -> None:
+    assert TrainingConfig().passes(images) == passes
+    assert TrainingConfig(epochs=3).passes(images) == 3
