@@ -13,7 +13,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from taxohash.datasets.named.tree_splits import SplitRule, by_folder, by_hash, usual
+from taxohash.datasets.named.tree_splits import SplitRule, by_folder, by_hash, look_like_splits
 from taxohash.datasets.named.tree_walk import Tree, printable, walk
 from taxohash.datasets.writer import Row, write_dataset
 from taxohash.errors import TaxohashError
@@ -74,7 +74,7 @@ def prepare(out: Path, source: str | None = None, options: TreeOptions | None = 
         )
     root = Path(source)
     if not root.is_dir():
-        raise TaxohashError(f"source {root} is not a folder: give one whose directories are the taxonomy")
+        raise TaxohashError(f"source {source} is not a folder: give one whose directories are the taxonomy")
     vacant(out)
     tree = walk(root)
     digests = _digests(root, tree)
@@ -108,7 +108,8 @@ def prepare(out: Path, source: str | None = None, options: TreeOptions | None = 
     name = root.resolve().name or "images"
     paths = sorted({label.parts for label in labels.values()})
     taxonomy = Taxonomy(name, tuple(paths), source="an image tree", licence="see the source")
-    rows = ((split, _rows(root, split, own, labels, taxonomy)) for split, own in by_split.items())
+    numbers = {path: taxonomy.label(label.parts) for path, label in labels.items()}
+    rows = ((split, _rows(root, split, own, digests, numbers)) for split, own in by_split.items())
     write_dataset(out, taxonomy, rows)
     counts = tuple(_counted(split, own, labels, tree) for split, own in by_split.items())
     return Taken(rule, counts, tuple(f"left out: {line}" for line in _left_out(tree)))
@@ -170,9 +171,9 @@ def _accidents(root: Path, folders: set[PurePath]) -> Iterator[str]:
         for node in (folder, *folder.parents[:-1]):
             children[node.parent].add(node.name)
     for parent, names in sorted(children.items()):
-        if parent.parts and {"train", "test"} <= {usual(name) for name in names}:
-            spelt = [printable(parent / name) for name in sorted(names) if usual(name)]
-            yield f"{', '.join(spelt)} of {root} look like splits and lie below the top: move them there"
+        if parent.parts and look_like_splits(names):
+            told = _some(parent / name for name in sorted(names))
+            yield f"{told} of {root} look like splits and lie below the top: move them there"
     for one, other in twins(folder.parts for folder in folders):
         pair = f"{printable(PurePath(*one))} and {printable(PurePath(*other))} of {root}"
         yield f"{pair} differ in case or in how letters are encoded alone: join them"
@@ -220,8 +221,21 @@ def _rows(
     root: Path,
     split: str,
     pictures: Sequence[PurePath],
-    labels: Mapping[PurePath, PurePath],
-    taxonomy: Taxonomy,
+    digests: Mapping[PurePath, bytes],
+    numbers: Mapping[PurePath, int],
 ) -> Iterator[Row]:
     for path in track(pictures, len(pictures), f"writing {split}"):
-        yield Row((root / path).read_bytes(), path.as_posix(), taxonomy.label(labels[path].parts))
+        yield Row(_unchanged(root / path, digests[path]), path.as_posix(), numbers[path])
+
+
+def _unchanged(file: Path, digest: bytes) -> bytes:
+    """The bytes of a file that is still what was looked at."""
+    try:
+        data = file.read_bytes()
+    except OSError:
+        data = b""
+    if hashlib.sha256(data).digest() != digest:
+        raise TaxohashError(
+            f"{printable(file)} changed while the tree was read: repeat when nothing changes it"
+        )
+    return data

@@ -1,11 +1,13 @@
 """Which split a picture of a tree belongs to: its top folder says so, or the hash of its bytes."""
 
+import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import Literal
 
 from taxohash.datasets.layout import names_a_split
+from taxohash.datasets.splits import CANARY
 from taxohash.errors import TaxohashError
 
 SplitRule = Literal["auto", "folders", "hash"]
@@ -27,6 +29,18 @@ def usual(folder: str) -> str | None:
     return SPELLINGS.get(folder.casefold())
 
 
+def look_like_splits(folders: Collection[str]) -> bool:
+    """Whether train and another split are among folders, or a word of each spells one: `seg_train` and `seg_test`."""
+    by_name = {usual(folder) for folder in folders} - {None}
+    by_word = {_hinted(folder) for folder in folders}
+    return any("train" in splits and len(splits) > 1 for splits in (by_name, by_word) if None not in splits)
+
+
+def _hinted(folder: str) -> str | None:
+    words = re.findall("[a-z]+", folder.casefold())
+    return next((SPELLINGS[word] for word in words if word in SPELLINGS), None)
+
+
 def by_folder(root: Path, tops: Sequence[str], rule: SplitRule) -> dict[str, str] | None:
     """The split of every folder at the top, or None where the hash decides.
 
@@ -38,7 +52,13 @@ def by_folder(root: Path, tops: Sequence[str], rule: SplitRule) -> dict[str, str
             or a name that no file of a split can have.
     """
     spelt = {top: split for top in tops if (split := usual(top))}
-    if rule == "hash" or (rule == "auto" and not spelt):
+    if rule == "hash":
+        return None
+    if rule == "auto" and not spelt:
+        if look_like_splits(tops):
+            raise TaxohashError(
+                f"{root} has {_some(tops)}, which look like splits: name them train, val and test, or {_HASHED}"
+            )
         return None
     if rule == "auto" and (others := [top for top in tops if top not in spelt]):
         raise TaxohashError(
@@ -50,7 +70,8 @@ def by_folder(root: Path, tops: Sequence[str], rule: SplitRule) -> dict[str, str
             f"{root} has only {_some(spelt)}, which look like splits, and no train: give the folder above all "
             f"splits; --splits folders takes these alone, {_HASHED}"
         )
-    taken = {top: spelt.get(top, top) for top in tops}
+    kept_apart = {top: CANARY for top in tops if top.casefold() == CANARY}
+    taken = {top: top for top in tops} | kept_apart | spelt
     for split in taken.values():
         if len(own := [top for top in tops if taken[top] == split]) > 1:
             raise TaxohashError(f"{root} has {_some(own)}, which are all {split}: join them, or {_HASHED}")

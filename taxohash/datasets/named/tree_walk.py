@@ -99,7 +99,7 @@ def walk(root: Path) -> Tree:
             path = folder / entry.name
             if reason := _ignored(entry):
                 tree.left_out[reason].append(path)
-            elif entry.is_dir():
+            elif os.path.isdir(entry.path):
                 folders.append((path, above | {own}))
             else:
                 files.append(path)
@@ -116,8 +116,9 @@ def _ignored(entry: "os.DirEntry[str]") -> str | None:
         return "hidden"
     if entry.name.lower() in LITTER:
         return "left by a system"
-    broken = entry.is_symlink() and not os.path.exists(entry.path)
-    return None if broken or entry.is_dir() or entry.is_file() else "neither file nor folder"
+    # Of a link that cannot be followed the entry itself would raise an error; it is looked at with the files.
+    other = os.path.exists(entry.path) and not (os.path.isdir(entry.path) or os.path.isfile(entry.path))
+    return "neither file nor folder" if other else None
 
 
 def _sort_in(tree: Tree, root: Path, path: PurePath) -> None:

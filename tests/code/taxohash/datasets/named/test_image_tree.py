@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from taxohash.datasets import Dataset
+from taxohash.datasets import Dataset, writer
 from taxohash.datasets.named import image_tree, prepare
 from taxohash.datasets.named.tree_splits import by_hash
 from taxohash.errors import TaxohashError
@@ -193,6 +193,10 @@ def test_a_broken_link_and_a_folder_that_cannot_be_read_are_unusable(
     with pytest.raises(TaxohashError, match=r"b/2\.jpg cannot be used \(cannot be read \(No such file"):
         take(tmp_path, {})
     (root / "b" / "2.jpg").unlink()
+    (root / "b" / "round").symlink_to("round")
+    with pytest.raises(TaxohashError, match=r"b/round cannot be used \(cannot be read \(Too many levels"):
+        take(tmp_path, {})
+    (root / "b" / "round").unlink()
     scandir = os.scandir
 
     def refusing(folder: Path) -> Any:
@@ -226,6 +230,11 @@ def test_names_of_any_utf8_are_kept(tmp_path: Path, name: str) -> None:
             {"s/train/a/1.png": picture(1), "s/test/a/2.png": picture(2)},
             r"s/test, s/train of .* below the top",
         ),
+        ({"s/dev/a/1.png": picture(1), "s/Train/a/2.png": picture(2)}, r"s/Train, s/dev of .* below the top"),
+        (
+            {"s/x_train/a/1.png": picture(1), "s/x_test/a/2.png": picture(2)},
+            r"s/x_test, s/x_train of .* below",
+        ),
     ],
 )
 def test_what_looks_like_an_accident_is_refused_or_taken(
@@ -247,12 +256,40 @@ def test_what_looks_like_an_accident_is_refused_or_taken(
         ({"a/1.png": picture(1), "b/1.png": picture(1)}, "none of the 2 images of .* --test-share 0"),
         ({"train/a/1.png": picture(1), "bird/1.png": picture(2)}, "'train', which look like splits, beside 'bird'"),
         ({"test/a/1.png": picture(1), "dev/a/2.png": picture(2)}, "and no train"),
+        ({"seg_train/a/1.png": picture(1), "seg_test/a/2.png": picture(2)}, "look like splits: name them train"),
+        ({"Train2017/a/1.png": picture(1), "02 val/a/2.png": picture(2)}, "look like splits: name them train"),
         ({"train/a/1.png": picture(1), "Train/b/2.png": picture(2)}, "which are all train: join them"),
     ],
 )  # fmt: skip
 def test_trees_that_do_not_do(tmp_path: Path, files: dict[str, bytes], message: str) -> None:
     with pytest.raises(TaxohashError, match=message):
         take(tmp_path, files)
+    assert not (tmp_path / "out").exists()
+
+
+def test_words_that_only_sound_like_splits_are_labels(tmp_path: Path) -> None:
+    files = {f"{label}/1.png": picture(len(label)) for label in ("train station", "test tube", "bird")}
+    take(tmp_path, files, test_share=0)
+    assert len(Dataset.open(tmp_path / "out").taxonomy) == 3
+
+
+def test_the_canary_is_kept_apart_in_any_case(tmp_path: Path) -> None:
+    files = {f"{top}/{own}/1.png": picture(len(top)) for top in ("train", "Canary") for own in "ab"}
+    assert take(tmp_path, files, splits="folders").rule.endswith("'train', 'Canary' as canary")
+
+
+@pytest.mark.parametrize("changed", [None, picture(9)], ids=["gone", "another"])
+def test_a_picture_that_changes_while_the_tree_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: bytes | None
+) -> None:
+    def write_dataset(*asked: Any) -> None:
+        (tmp_path / "tree/a/1.png").unlink()
+        grow(tmp_path / "tree", {"a/1.png": changed} if changed else {})
+        writer.write_dataset(*asked)
+
+    monkeypatch.setattr(image_tree, "write_dataset", write_dataset)
+    with pytest.raises(TaxohashError, match=r"a/1\.png changed while the tree was read: repeat"):
+        take(tmp_path, {"a/1.png": picture(1), "b/2.png": picture(2)}, test_share=0)
     assert not (tmp_path / "out").exists()
 
 
