@@ -72,7 +72,10 @@ def open_table(file: Path) -> pq.ParquetFile:
         table = pq.ParquetFile(file)
     found = table.schema_arrow
     for field in schema(label_column(found)):
-        kind = found.field(field.name).type if field.name in found.names else "absent"
+        places = found.get_all_field_indices(field.name)
+        if len(places) > 1:
+            raise TaxohashError(f"{file} has the column {field.name} {len(places)} times: keep one of them")
+        kind = found.field(places[0]).type if places else "absent"
         if not _fits(kind, field.type):
             raise TaxohashError(f"{file} has the column {field.name} as {kind}: write it as {field.type}")
     return table
@@ -137,7 +140,7 @@ def _fits(found: Any, wanted: Any) -> bool:
         return isinstance(found, pa.StructType) and all(
             any(fits(_plain(found.field(place).type)) for fits in kinds)
             if (place := found.get_field_index(name)) >= 0
-            else name == "path"
+            else name == "path" and not found.get_all_field_indices(name)
             for name, kinds in _IMAGE_KINDS.items()
         )
     if pa.types.is_list(wanted):  # the name of a list's items differs between writers

@@ -207,6 +207,21 @@ def test_files_that_are_no_tables_of_the_layout(tiny: Path) -> None:
     pq.write_table(pa.table({"image": [b"x"], "label": [0]}), tiny / "test.parquet")
     with pytest.raises(TaxohashError, match="column image as binary"):
         Dataset.open(tiny).count("test")
+    image, label = pa.array([{"bytes": b"x", "path": "y"}]), pa.array([0], pa.int32())
+    for columns in ({"image": 2, "label": 1}, {"image": 1, "label": 2}):
+        names = [name for name, times in columns.items() for _ in range(times)]
+        arrays = [image if name == "image" else label for name in names]
+        pq.write_table(pa.Table.from_arrays(arrays, names=names), tiny / "test.parquet")
+        with pytest.raises(TaxohashError, match=r"has the column (image|label) 2 times: keep one"):
+            Dataset.open(tiny).count("test")
+    twice = pa.StructArray.from_arrays(
+        [image.field("bytes"), *[image.field("path")] * 2], ["bytes", "path", "path"]
+    )
+    pq.write_table(pa.table({"image": twice, "label": label}), tiny / "test.parquet")
+    with pytest.raises(
+        TaxohashError, match=r"as struct<bytes: binary, path: string, path: string>: write it as"
+    ):
+        Dataset.open(tiny).paths("test")
     for file in tiny.glob("*.parquet"):
         file.unlink()
     with pytest.raises(TaxohashError, match="no split"):
