@@ -62,9 +62,10 @@ class Taxonomy:
                 raise TaxohashError(
                     f"taxonomy {self.name!r} with levels {self.level_names!r}: give non-empty strings as names"
                 )
-        if unwritable := [text for text in (self.name, *self.level_names, *names) if not _is_unicode(text)]:
+        texts = (self.name, *self.level_names, *names, self.source, self.licence)
+        if unwritable := [text for text in texts if not _is_unicode(text)]:
             raise TaxohashError(
-                f"taxonomy has the name {min(unwritable)!r}, which is not Unicode text: rename it"
+                f"taxonomy has the text {min(unwritable)!r}, which is not Unicode: write it in other letters"
             )
         index = {path: label for label, path in enumerate(self.paths)}
         if len(index) != len(self.paths):

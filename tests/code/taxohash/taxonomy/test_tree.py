@@ -124,12 +124,18 @@ def test_subtree_and_label() -> None:
         ((("a/b",),), "without '/'"),
         (("ab",), "give a tuple"),
         ((("a", 1),), "non-empty string"),
-        ((("a", "\udcff"),), "not Unicode text"),
+        ((("a", "\udcff"),), "not Unicode"),
     ],
 )
 def test_a_tree_that_is_none_is_refused(found: Any, said: str) -> None:
     with pytest.raises(TaxohashError, match=said):
         Taxonomy("bad", found)
+
+
+@pytest.mark.parametrize("key", ["source", "licence"])
+def test_what_could_not_be_written_again_is_refused(key: str) -> None:
+    with pytest.raises(TaxohashError, match=r"has the text '\\ud800', which is not Unicode"):
+        Taxonomy.from_json(file(**{key: "\ud800"}))
 
 
 def test_level_names_must_fit() -> None:
