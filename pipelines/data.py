@@ -42,12 +42,17 @@ def tracked_md5(file: Path) -> str:
         TaxohashError: no such file, or it does not track a folder.
     """
     try:
-        match = re.search(r"^- md5: ([0-9a-f]{32}\.dir)$", file.read_text(encoding="utf-8"), re.MULTILINE)
+        found = re.findall(r"^- md5: ([0-9a-f]{32}\.dir)$", file.read_text(encoding="utf-8"), re.MULTILINE)
     except OSError as error:
         raise TaxohashError(f"{file} cannot be read ({error.strerror}): restore it from git") from None
-    if match is None:
+    except UnicodeDecodeError:
+        raise TaxohashError(f"{file} is not UTF-8 text: restore it from git") from None
+    if not found:
         raise TaxohashError(f"{file} names no folder's md5: make it with `dvc add`")
-    return match[1]
+    if len(found) > 1:  # as where a merge left both
+        raise TaxohashError(f"{file} names {' and '.join(found)}: keep the one that is meant")
+    md5: str = found[0]
+    return md5
 
 
 def obtain(root: Path = Path(), source: str | None = None) -> Dataset:

@@ -185,6 +185,13 @@ def test_a_publisher_of_other_bytes_is_found_out(project: Path, tiny: Path) -> N
 def test_a_file_that_tracks_nothing(tmp_path: Path) -> None:
     with pytest.raises(TaxohashError, match="restore it from git"):
         tracked_md5(tmp_path / "data.dvc")
+    (tmp_path / "data.dvc").write_bytes(b"\xff\xfe")
+    with pytest.raises(TaxohashError, match="is not UTF-8 text: restore it"):
+        tracked_md5(tmp_path / "data.dvc")
+    ours, theirs = (f"- md5: {letter * 32}.dir\n" for letter in "ab")
+    (tmp_path / "data.dvc").write_text(f"outs:\n<<<<<<< ours\n{ours}=======\n{theirs}>>>>>>> theirs\n")
+    with pytest.raises(TaxohashError, match=r"names a{32}.dir and b{32}.dir: keep the one"):
+        tracked_md5(tmp_path / "data.dvc")
     (tmp_path / "data.dvc").write_text("outs:\n- md5: abc\n")
     with pytest.raises(TaxohashError, match="names no folder's md5"):
         tracked_md5(tmp_path / "data.dvc")
