@@ -1,5 +1,7 @@
 """The data set of a git revision: what its data.dvc named, out of DVC's cache or remote."""
 
+import importlib.util
+import os
 import subprocess
 import sys
 import tempfile
@@ -22,6 +24,7 @@ def opened(source: str) -> Iterator[Dataset]:
 
     Raises:
         TaxohashError: neither the one nor the other, or the data of the revision cannot be had.
+        ModuleNotFoundError: DVC is not installed.
     """
     if Path(source).is_dir():
         yield Dataset.open(source)
@@ -51,11 +54,17 @@ def _git(*arguments: str) -> str | None:
 
 
 def _dvc_get(source: str, root: str, tracked: str, commit: str, folder: Path) -> None:
+    if importlib.util.find_spec("dvc") is None:
+        raise ModuleNotFoundError("No module named 'dvc'", name="dvc")
     command = [sys.executable, "-m", "dvc", "get", root, tracked, "--rev", commit, "--out", str(folder)]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if done.returncode != 0 or not folder.is_dir():
         lines = done.stderr.strip().splitlines() or ["it tracks no folder"]
         reason = next((line for line in lines if line.startswith("ERROR")), lines[-1])
+        known = _git("cat-file", "-e", f"{commit}:{os.path.normpath(tracked)}.dvc") is not None
+        remedy = (
+            "`dvc push` it where it was made" if known else "name what is tracked there as REVISION:FOLDER"
+        )
         raise TaxohashError(
-            f"data set {tracked} of {source!r} cannot be had ({reason}): `dvc push` it where it was made, or give a folder"
+            f"data set {tracked} of {source!r} cannot be had ({reason}): {remedy}, or give a folder"
         )

@@ -9,6 +9,7 @@ import pytest
 from taxohash.datasets.revision import opened
 from taxohash.datasets.writer import write_split
 from taxohash.errors import TaxohashError
+from taxohash.runtime.requirements import remedy
 from tests.support.tiny import make_tiny, tiny_rows
 
 
@@ -55,8 +56,8 @@ def test_what_a_revision_had_comes_out_of_the_cache(source: str, test: int) -> N
     [
         ("v9", "'v9' is neither a folder nor a git revision here"),
         ("--all", "is neither a folder nor a git revision here"),
-        ("HEAD:birds", "data set birds of 'HEAD:birds' cannot be had"),
-        ("HEAD~1", "cannot be had"),
+        ("HEAD:birds", r"data set birds of 'HEAD:birds' cannot be had .*: name what is tracked there"),
+        ("HEAD~1", r"data set data of 'HEAD~1' cannot be had .*: `dvc push` it"),
     ],
 )
 def test_what_cannot_be_had_is_one_line(source: str, said: str, repository: Path) -> None:
@@ -69,6 +70,22 @@ def test_what_cannot_be_had_is_one_line(source: str, said: str, repository: Path
         if (repository / ".dvc" / "lost").exists():
             (repository / ".dvc" / "lost").rename(repository / ".dvc" / "cache")
     assert "\n" not in str(caught.value)
+
+
+def test_in_a_folder_of_the_repository(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (repository / "below").mkdir()
+    monkeypatch.chdir(repository / "below")
+    with pytest.raises(TaxohashError, match=r"data set below/data of 'HEAD' .*: name what"), opened("HEAD"):
+        pass
+    with opened("HEAD:../data") as dataset:
+        assert dataset.count("test") == 3
+
+
+def test_without_dvc_it_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ModuleNotFoundError) as caught, opened("HEAD"):
+        pass
+    assert remedy(caught.value) == "dvc is not installed: pip install 'taxohash[data]'"
 
 
 def test_outside_of_a_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
