@@ -4,7 +4,7 @@ Every function is what the command of its name does; what is imported is importe
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
@@ -43,50 +43,67 @@ def prepare(
 ) -> "Dataset":
     """Write the data set folder `out`: of a tree of pictures, whose directories are the taxonomy, or of a named set.
 
+    Args:
+        options: of a tree, such as `test_share=0.1`; see `datasets.named.image_tree.TreeOptions`.
+
     Raises:
         TaxohashError: see `datasets.named.prepare`.
     """
     from taxohash.datasets import named
 
-    return named.prepare(name, out, None if source is None else str(source), **options)
+    return named.prepare(name, _folder(out), None if source is None else str(source), **options)
 
 
 @_told
 def train(
-    data: "str | Path | Dataset", out: str | Path, config: "HasherConfig | None" = None, **fields: Any
+    data: "str | Path | Dataset",
+    out: str | Path,
+    config: "HasherConfig | Mapping[str, Any] | None" = None,
+    **fields: Any,
 ) -> "Run":
     """Train a hasher into the folder `out`; repeated, it goes on where it was interrupted.
 
     Args:
         data: a data set, or its folder.
-        config: what decides the hasher; the defaults when not given.
+        config: what decides the hasher, or its fields as JSON has them; what is not given has its default.
         fields: any of its fields by the name of its flag, such as `objective="treecode", bits=64, lr=0.05`.
 
     Raises:
         TaxohashError: an unknown field, or see `training.run.train`.
     """
+    from taxohash.runtime.configuration import read
     from taxohash.runtime.flags import named
     from taxohash.training import run
     from taxohash.training.config import HasherConfig
 
-    return run.train(_folder(data), out, named(config or HasherConfig(), fields))
+    start = config if isinstance(config, HasherConfig) else read(HasherConfig, config or {})
+    return run.train(_folder(data), _folder(out), named(start, fields))
 
 
 @_told
-def evaluate(run: "str | Path | Run", data: "str | Path | Dataset | None" = None, **options: Any) -> "Report":
+def evaluate(
+    run: "str | Path | Run",
+    data: "str | Path | Dataset | None" = None,
+    protocol: str | None = None,
+    queries: str = "test",
+    taxonomy: str | Path | None = None,
+) -> "Report":
     """Rank the training split for every query of another; report.json and report.html in the run's folder.
 
     Args:
         run: a finished run, or its folder.
         data: its data set, if that has moved.
-        options: see `evaluation.run.evaluate_run`.
+        protocol: `hierarchical` if none is named, or `multilabel` for sets of labels.
+        queries: the split whose images are the queries.
+        taxonomy: a taxonomy.json that grades the answers in place of the data set's own.
 
     Raises:
         TaxohashError: see `evaluation.run.evaluate_run`.
     """
     from taxohash.evaluation.run import evaluate_run
 
-    return evaluate_run(_folder(run), None if data is None else _folder(data), **options)
+    graded_by = None if taxonomy is None else _folder(taxonomy)
+    return evaluate_run(_folder(run), None if data is None else _folder(data), protocol, queries, graded_by)
 
 
 @_told
@@ -94,16 +111,22 @@ def export(
     run: "str | Path | Run",
     out: str | Path = "generations",
     data: "str | Path | Dataset | None" = None,
-    **options: Any,
+    splits: str | Sequence[str] = (),
 ) -> Path:
     """Make a generation of an evaluated run; its folder below `out`.
+
+    Args:
+        splits: whose images can be found, such as `"train,test"` or `["train", "test"]`; all but `canary` if none
+            is named.
 
     Raises:
         TaxohashError: see `release.export.export`.
     """
+    from taxohash.datasets.splits import listed
     from taxohash.release.export import export as make
 
-    return make(_folder(run), out, None if data is None else _folder(data), **options)
+    named = listed(splits) if isinstance(splits, str) else splits
+    return make(_folder(run), _folder(out), None if data is None else _folder(data), named)
 
 
 @_told
@@ -115,8 +138,12 @@ def load_generation(folder: str | Path, threads: int = 1) -> "Hasher":
     """
     from taxohash.generation.hasher import Hasher
 
-    return Hasher(folder, threads)
+    return Hasher(_folder(folder), threads)
 
 
 def _folder(thing: Any) -> Path:
-    return Path(getattr(thing, "folder", thing))
+    """Where a data set or a run lies, or the path itself."""
+    path = getattr(thing, "folder", thing)
+    if not isinstance(path, str | Path) or "\0" in str(path):
+        raise TaxohashError(f"{thing!r} is no path: give the path of a file or folder")
+    return Path(path)

@@ -13,7 +13,7 @@ from PIL import Image
 from taxohash.codes import Codes, code_bytes, pack
 from taxohash.errors import TaxohashError
 from taxohash.generation.manifest import Generation
-from taxohash.images import Pixels, load_pixels
+from taxohash.images import Picture, Pixels, Preprocessing, load_pixels
 from taxohash.runtime.atomic import read_json
 from taxohash.taxonomy import Taxonomy
 
@@ -22,6 +22,7 @@ MODEL = "hasher.onnx"
 CODES = "codes.npy"
 CENTRES = "centres.npy"
 ITEMS = "items.json"
+MOST_THREADS = 1024
 
 
 class Model:
@@ -67,9 +68,13 @@ class Hasher:
         """Open a generation's folder after checking every byte of it.
 
         Raises:
-            TaxohashError: see Generation.load; or the model is not the one the manifest describes.
+            TaxohashError: see Generation.load; or the model is not the one the manifest describes, or no number of
+            threads.
         """
-        self.folder = folder = Path(folder)
+        if not isinstance(threads, int) or not 1 <= threads <= MOST_THREADS:
+            raise TaxohashError(f"threads = {threads!r}: give a whole number from 1 to {MOST_THREADS}")
+        self.folder, self._threads = Path(folder).absolute(), threads
+        folder = Path(folder)
         self.generation = Generation.load(folder)
         self.taxonomy = Taxonomy.load(folder)
         self.centres: Codes | None = None
@@ -82,6 +87,10 @@ class Hasher:
                 f"{folder / MODEL} maps {self._model.shape} to {self._model.bits} bits, generation "
                 f"{self.generation.id} says {preprocessing.shape} to {self.generation.bits}: export it again"
             )
+
+    def __reduce__(self) -> tuple[type["Hasher"], tuple[Path, int]]:
+        """Pickled, it is its folder, which is opened again in the other process."""
+        return type(self), (self.folder, self._threads)
 
     @property
     def bits(self) -> int:
@@ -113,18 +122,51 @@ class Hasher:
         )
         return items
 
-    def encode(self, images: Iterable[str | Path | bytes | Image.Image]) -> Codes:
-        """Packed codes uint8[N, ceil(bits/8)] of images: files, their bytes, or what is decoded already.
+    def encode(self, images: Iterable[Picture]) -> Codes:
+        """Packed codes uint8[N, ceil(bits/8)] of images: files, their bytes, Pillow images, arrays uint8[H, W, 3].
+
+        What is decoded already is taken as it is; only files and bytes are turned upright.
 
         Raises:
-            TaxohashError: a file that cannot be read or decoded; names it.
+            TaxohashError: no images, or one that cannot be read or decoded; names the file, or counts from 0.
         """
         preprocessing = self.generation.preprocessing
-        pixels = [load_pixels(image, preprocessing) for image in images]
+        pixels = [_pixels(number, image, preprocessing) for number, image in enumerate(_several(images))]
         return self.encode_pixels(
             np.stack(pixels) if pixels else np.empty((0, *preprocessing.shape), np.uint8)
         )
 
     def encode_pixels(self, pixels: Pixels) -> Codes:
-        """Packed codes uint8[N, ceil(bits/8)] of preprocessed images uint8[N, C, H, W]."""
+        """Packed codes uint8[N, ceil(bits/8)] of preprocessed images uint8[N, C, H, W].
+
+        Raises:
+            TaxohashError: an array of another shape or type.
+        """
+        shape, pixels = self.generation.preprocessing.shape, np.asarray(pixels)
+        if pixels.dtype != np.uint8 or pixels.shape != (len(pixels) if pixels.ndim else 0, *shape):
+            raise TaxohashError(
+                f"pixels are {pixels.dtype}{[*pixels.shape]}: give uint8[N, {', '.join(map(str, shape))}], "
+                "or images to encode()"
+            )
         return self._model.encode_pixels(pixels)
+
+
+def _several(images: Any) -> Iterable[Picture]:
+    """The images, of which a single one is not taken for a list of its parts."""
+    array = isinstance(images, np.ndarray)
+    if isinstance(images, str | Path | bytes | Image.Image) or (array and images.ndim < 4):
+        raise TaxohashError(
+            f"{f'array {[*images.shape]}' if array else type(images).__name__} is one image, or none: give a list of images"
+        )
+    if not isinstance(images, Iterable):
+        raise TaxohashError(f"{type(images).__name__} is no list of images: give files, bytes or images")
+    return images
+
+
+def _pixels(number: int, image: Picture, preprocessing: Preprocessing) -> Pixels:
+    try:
+        return load_pixels(image, preprocessing)
+    except TaxohashError as error:
+        if isinstance(image, str | Path):  # its name is in the sentence
+            raise
+        raise TaxohashError(f"image {number}: {error}") from None

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, NoReturn, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -96,6 +96,9 @@ class HammingIndex:
         if isinstance(base, Flat):
             base = replace(base, codes=base.codes.copy())  # the caller's array is his
         return cls(bits, fresh(base, len(words)), len(words))
+
+    def __reduce__(self) -> NoReturn:
+        raise TaxohashError("a HammingIndex cannot be pickled or copied: save it, and load the file")
 
     def __len__(self) -> int:
         """Rows that can be found."""

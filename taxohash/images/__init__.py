@@ -3,6 +3,7 @@
 from taxohash.images.flat import flatten
 from taxohash.images.formats import FORMATS, MAX_PIXELS
 from taxohash.images.preprocessing import (
+    Picture,
     Pixels,
     Preprocessing,
     load_pixels,
@@ -16,6 +17,7 @@ __all__ = [
     "FORMATS",
     "MAX_PIXELS",
     "READER",
+    "Picture",
     "Pixels",
     "Preprocessing",
     "decode",

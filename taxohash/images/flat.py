@@ -14,6 +14,8 @@ def flatten(image: Image.Image) -> Image.Image:
     Raises:
         TaxohashError: the mode has no known range (I, F).
     """
+    if image.mode == "La":
+        image = image.convert("LA")  # the one form that Pillow makes of it
     transparent = image.has_transparency_data
     if image.mode in ("L", "RGB") and not transparent:
         return image
@@ -21,7 +23,7 @@ def flatten(image: Image.Image) -> Image.Image:
         raise TaxohashError(f"image of mode {image.mode} has no known range: convert it to L or RGB")
     if image.mode.startswith("I;16"):
         return _upper_bits(image)
-    grey = image.mode in ("1", "L", "LA", "La")
+    grey = image.mode in ("1", "L", "LA")
     if not transparent:
         return image.convert("L" if grey else "RGB")
     rgba = image.convert("RGBA")

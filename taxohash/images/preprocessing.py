@@ -14,6 +14,8 @@ from taxohash.images.formats import MAX_PIXELS
 from taxohash.images.readers import READER, check_reader, decode
 
 Pixels = npt.NDArray[np.uint8]
+# A file, its bytes, an image that is open already, or an array uint8[H, W], [H, W, 3] or [H, W, 4].
+Picture = str | Path | bytes | Image.Image | Pixels
 _UNNAMED = 1  # the reader of preprocessings that do not name one, as those of before
 
 
@@ -67,16 +69,24 @@ def read_pixels(data: bytes, preprocessing: Preprocessing, max_pixels: int = MAX
     return to_array(decode(data, max_pixels, preprocessing.reader), preprocessing)
 
 
-def load_pixels(image: str | Path | bytes | Image.Image, preprocessing: Preprocessing) -> Pixels:
-    """The input of a network, uint8[channels, size, size], from a file, its bytes, or an image that is open already.
+def load_pixels(image: Picture, preprocessing: Preprocessing) -> Pixels:
+    """The input of a network, uint8[channels, size, size], from a picture in any form.
+
+    An image that is open and an array are taken as they are, while a file and its bytes are also turned upright.
 
     Raises:
-        TaxohashError: the file cannot be read, or see `decode`; names the file.
+        TaxohashError: the file cannot be read, or see `decode`; names the file. What is no picture.
     """
+    if isinstance(image, np.ndarray):
+        image = _of_array(image)
     if isinstance(image, Image.Image):
-        return to_array(image, preprocessing)
+        return to_array(_loaded(image), preprocessing)
     if isinstance(image, bytes):
         return read_pixels(image, preprocessing)
+    if not isinstance(image, str | Path):
+        raise TaxohashError(
+            f"{type(image).__name__} is no picture: give a file, its bytes, a Pillow image or an array uint8[H, W, 3]"
+        )
     data = read_bytes(image)
     try:
         return read_pixels(data, preprocessing)
@@ -92,8 +102,9 @@ def read_bytes(file: str | Path) -> bytes:
     """
     try:
         return Path(file).read_bytes()
-    except OSError as error:
-        raise TaxohashError(f"{file} cannot be read ({error.strerror}): give an image file") from None
+    except (OSError, ValueError) as error:  # a path with a null byte is no value either
+        reason = getattr(error, "strerror", None) or error
+        raise TaxohashError(f"{file} cannot be read ({reason}): give an image file") from None
 
 
 def to_array(image: Image.Image, preprocessing: Preprocessing) -> Pixels:
@@ -108,6 +119,25 @@ def to_array(image: Image.Image, preprocessing: Preprocessing) -> Pixels:
         image = _cropped(image, size) if preprocessing.fit == "crop" else _padded(image, size)
     array = np.asarray(image, dtype=np.uint8)
     return array[None] if preprocessing.channels == 1 else np.ascontiguousarray(array.transpose(2, 0, 1))
+
+
+def _of_array(array: npt.NDArray[np.generic]) -> Image.Image:
+    if array.dtype != np.uint8 or not array.size or not (array.ndim == 2 or array.shape[2:] in ((3,), (4,))):
+        raise TaxohashError(
+            f"array {array.dtype}{[*array.shape]} is no picture: give uint8[H, W], uint8[H, W, 3] or uint8[H, W, 4]"
+        )
+    return Image.fromarray(np.ascontiguousarray(array))
+
+
+def _loaded(image: Image.Image) -> Image.Image:
+    """An open image with its pixels, which Pillow reads from the file only now."""
+    try:
+        image.load()
+    except (OSError, ValueError, SyntaxError) as error:
+        raise TaxohashError(f"image {image!r} cannot be read ({error}): open it again") from None
+    if 0 in image.size:
+        raise TaxohashError(f"image of {image.width} x {image.height} pixels is empty: leave it out")
+    return image
 
 
 def _cropped(image: Image.Image, size: tuple[int, int]) -> Image.Image:

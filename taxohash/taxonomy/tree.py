@@ -194,20 +194,24 @@ class Taxonomy:
         return self._index[key]
 
     def relabelled(self, labels: "Taxonomy") -> "Taxonomy":
-        """This tree over the labels of another one, matched by their own names: another opinion of the same classes.
+        """This tree over the labels of another one, matched by their paths, or where it has no such path by their own
+        names: another opinion of the same classes.
 
         Raises:
             TaxohashError: a label that this tree lacks, or has more than once.
         """
-        found: dict[str, list[tuple[str, ...]]] = {}
+        named: dict[str, list[tuple[str, ...]]] = {}
         for path in self.paths:
-            found.setdefault(path[-1], []).append(path)
+            named.setdefault(path[-1], []).append(path)
+        found = []
         for own in labels.paths:
-            if len(places := found.get(own[-1], [])) != 1:
+            places = [own] if own in self._index else named.get(own[-1], [])
+            if len(places) != 1:
                 raise TaxohashError(
                     f"taxonomy {self.name!r} has {len(places)} labels named {own[-1]!r} of {labels.name!r}: it must have one"
                 )
-        return replace(self, paths=tuple(found[own[-1]][0] for own in labels.paths))
+            found += places
+        return replace(self, paths=tuple(found))
 
     # -- file ----------------------------------------------------------------------------------
 

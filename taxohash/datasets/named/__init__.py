@@ -2,10 +2,13 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from taxohash.datasets.dataset import Dataset
 from taxohash.datasets.named import cifar100, fashion_mnist, image_tree
 from taxohash.errors import TaxohashError
+from taxohash.runtime.configuration import read
+from taxohash.runtime.progress import announce
 
 # A named set is one file with a function that writes the folder, from a source or from where it is published.
 NAMED: dict[str, Callable[[Path, str | None], object]] = {
@@ -15,13 +18,23 @@ NAMED: dict[str, Callable[[Path, str | None], object]] = {
 }
 
 
-def prepare(name: str, out: str | Path, source: str | None = None) -> Dataset:
-    """Write a named data set into the new folder `out` and open it.
+def prepare(name: str, out: str | Path, source: str | None = None, **options: Any) -> Dataset:
+    """Write a named data set into the new folder `out` and open it; of an image tree, say what became of it.
+
+    Args:
+        options: of an image tree, see `image_tree.TreeOptions`.
 
     Raises:
-        TaxohashError: no such name, `out` exists, or the source cannot be had.
+        TaxohashError: no such name, `out` exists, the source cannot be had, or options that are not of this set.
     """
     if name not in NAMED:
         raise TaxohashError(f"no data set is named {name!r}: choose one of {', '.join(NAMED)}")
-    NAMED[name](Path(out), source)
+    if name == "folder":
+        taken = image_tree.prepare(Path(out), source, read(image_tree.TreeOptions, options))
+        for line in taken.lines:
+            announce(line)
+    elif options:
+        raise TaxohashError(f"{', '.join(options)} is for an image tree ('folder'): leave it out for {name}")
+    else:
+        NAMED[name](Path(out), source)
     return Dataset.open(out)

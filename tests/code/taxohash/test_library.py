@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import taxohash
 from taxohash.errors import TaxohashError
@@ -91,3 +92,54 @@ except ModuleNotFoundError as error:
     extra = "pyarrow is not installed: pip install 'taxohash[train]'"
     assert done.stdout.strip() in (extra, "no extra has onnxruntime")
     assert ("train" in call) == (done.stdout.strip() == extra)
+
+
+def test_a_configuration_is_given_as_one_or_as_json_has_it(tmp_path: Path) -> None:
+    data = make_dataset(tmp_path / "data")
+    tree = {"bits": 24, "objective": {"name": "dcwh"}, "training": {"epochs": 1, "batch": 40}}
+    run = taxohash.train(data, tmp_path / "run", tree, bits=16)
+    assert (run.config.bits, run.config.objective.name) == (16, "dcwh")
+    with pytest.raises(
+        TaxohashError, match='"config.json" is no configuration: give an object with objective'
+    ):
+        wrong: Any = "config.json"
+        taxohash.train(data, tmp_path / "run", wrong)
+
+
+def test_splits_are_named_as_on_the_command_line_and_the_grading_tree_too(tmp_path: Path) -> None:
+    data = make_dataset(tmp_path / "data")
+    run = taxohash.train(data, tmp_path / "run", **FIELDS)
+    plain = taxohash.evaluate(run).metrics
+    assert taxohash.evaluate(run, taxonomy=data.folder / "taxonomy.json").metrics == plain
+    made = {
+        taxohash.export(run, tmp_path / "out", splits=splits) for splits in ("train, test", ["test", "train"])
+    }
+    assert made == {taxohash.export(run, tmp_path / "out")}
+
+
+def test_a_tree_of_pictures_takes_its_options_and_is_told_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(8):
+        picture = tmp_path / "tree" / "ab"[number % 2] / f"{number}.png"
+        picture.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (8, 8), 30 * number).save(picture)
+    (tmp_path / "tree" / "a" / "notes.txt").touch()
+    data = taxohash.prepare(tmp_path / "data", tmp_path / "tree", test_share=0)
+    assert data.splits == ("train",)
+    assert "notes.txt" in capsys.readouterr().err
+    with pytest.raises(TaxohashError, match="test_share = 2: give"):
+        taxohash.prepare(tmp_path / "other", tmp_path / "tree", test_share=2)
+    with pytest.raises(
+        TaxohashError, match="test_share is for an image tree .'folder'.: leave it out for cifar100"
+    ):
+        taxohash.prepare(tmp_path / "other", None, "cifar100", test_share=0.1)
+
+
+@pytest.mark.parametrize("path", [None, 5, b"data", ["data"], "da\0ta"])
+def test_what_is_no_path_is_refused(path: Any) -> None:
+    for call in (taxohash.load_generation, taxohash.evaluate, taxohash.export, taxohash.prepare):
+        with pytest.raises(TaxohashError, match="is no path: give the path of a file or folder"):
+            call(path)
+    with pytest.raises(TaxohashError, match="is no path"):
+        taxohash.train("data", path)

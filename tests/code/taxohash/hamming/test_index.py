@@ -1,5 +1,6 @@
 """The index as its users see it: answers, changes, filters, files, threads, and how it refuses bad input."""
 
+import pickle
 import resource
 import signal
 import subprocess
@@ -535,3 +536,9 @@ def test_a_forked_child_searches_and_changes_what_its_parent_had() -> None:
         timeout=120,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_an_index_is_not_pickled_but_says_what_to_do() -> None:
+    index = HammingIndex.build(np.zeros((2, 2), np.uint8), bits=16)
+    with pytest.raises(TaxohashError, match="cannot be pickled or copied: save it"):
+        pickle.dumps(index)

@@ -24,7 +24,7 @@ def test_what_is_flat_stays_as_it_is(mode: str) -> None:
 
 @pytest.mark.parametrize(
     ("mode", "flat"),
-    [("1", "L"), ("LA", "L"), ("I;16", "L"), *((mode, "RGB") for mode in ("P", "P with tRNS", "RGBA", "CMYK", "YCbCr"))],
+    [("1", "L"), ("LA", "L"), ("La", "L"), ("I;16", "L"), *((mode, "RGB") for mode in ("P", "P with tRNS", "RGBA", "CMYK", "YCbCr"))],
 )  # fmt: skip
 def test_other_modes_become_grey_or_rgb(mode: str, flat: str) -> None:
     assert flatten(noise(5, 4, mode)).mode == flat

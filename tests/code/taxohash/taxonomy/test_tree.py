@@ -90,9 +90,11 @@ def test_another_tree_of_the_same_labels() -> None:
     smaller = Taxonomy("smaller", RAGGED.paths[:3])
     with pytest.raises(TaxohashError, match="'smaller' has 0 labels named 'fish' of 'animals'"):
         smaller.relabelled(RAGGED)
-    twice = Taxonomy("twice", (*RAGGED.paths, ("dish", "fish")))
+    twice = Taxonomy("twice", (*RAGGED.paths[:3], ("sea", "fish"), ("dish", "fish")))
     with pytest.raises(TaxohashError, match="'twice' has 2 labels named 'fish'"):
         twice.relabelled(RAGGED)
+    namesakes = Taxonomy("namesakes", (("left", "eye"), ("right", "eye")))
+    assert namesakes.relabelled(namesakes) == namesakes  # the same path is the same label
 
 
 def test_identity_is_of_labels_and_levels_alone() -> None:

@@ -1,0 +1,83 @@
+"""What a program may ask a hasher to encode, and what it is told of the rest."""
+
+import pickle
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from taxohash.errors import TaxohashError
+from taxohash.generation.hasher import Hasher
+from tests.support.generations import SIDE, make_generation
+
+GREY = np.random.default_rng(2).integers(0, 256, (3, SIDE, SIDE), np.uint8)
+COLOURS = np.repeat(GREY[..., None], 3, axis=3)
+
+
+@pytest.fixture(scope="module")
+def hasher(tmp_path_factory: pytest.TempPathFactory) -> Hasher:
+    folder = tmp_path_factory.mktemp("generation")
+    make_generation(folder)
+    return Hasher(folder)
+
+
+def test_lists_generators_and_arrays_of_images_are_encoded_alike(hasher: Hasher) -> None:
+    expected = hasher.encode_pixels(GREY[:, None])
+
+    def one_by_one() -> Iterator[Image.Image]:
+        yield from map(Image.fromarray, GREY)
+
+    for images in (list(GREY), list(COLOURS), COLOURS, one_by_one()):
+        np.testing.assert_array_equal(hasher.encode(images), expected)
+
+
+@pytest.mark.parametrize(
+    "images",
+    ["picture.png", Path("picture.png"), b"picture", Image.new("L", (4, 4)), COLOURS[0], GREY, GREY[0, 0]],
+)
+def test_one_image_is_not_taken_for_a_list_of_its_parts(hasher: Hasher, images: Any) -> None:
+    with pytest.raises(TaxohashError, match="is one image, or none: give a list of images"):
+        hasher.encode(images)
+
+
+@pytest.mark.parametrize(
+    ("images", "told"),
+    [
+        (None, "NoneType is no list of images"),
+        ([GREY[0], None], "^image 1: NoneType is no picture"),
+        ([GREY[0], b""], "^image 1: image of 0 bytes"),
+        (["https://example.org/a.png"], r"^https://example\.org/a\.png cannot be read"),
+    ],
+)
+def test_what_is_no_image_is_counted_or_named(hasher: Hasher, images: Any, told: str) -> None:
+    with pytest.raises(TaxohashError, match=told):
+        hasher.encode(images)
+
+
+@pytest.mark.parametrize("pixels", [[1, 2], 3, GREY, COLOURS, GREY[:, None].astype(float), GREY[0, None]])
+def test_pixels_of_another_shape_or_type_are_refused(hasher: Hasher, pixels: Any) -> None:
+    with pytest.raises(TaxohashError, match=rf"give uint8\[N, 1, {SIDE}, {SIDE}\]"):
+        hasher.encode_pixels(pixels)
+
+
+@pytest.mark.parametrize("threads", [None, 0, -1, "2", 2.5, 10**9])
+def test_a_number_of_threads_that_is_none_is_refused(tmp_path: Path, threads: Any) -> None:
+    make_generation(tmp_path)
+    with pytest.raises(TaxohashError, match=r"threads = .*: give a whole number from 1 to"):
+        Hasher(tmp_path, threads)
+
+
+def test_several_threads_may_encode(hasher: Hasher) -> None:
+    images = [*COLOURS] * 20
+    with ThreadPoolExecutor(4) as pool:
+        for codes in pool.map(hasher.encode, [images] * 12):
+            np.testing.assert_array_equal(codes, hasher.encode(images))
+
+
+def test_a_hasher_travels_to_another_process_as_its_folder(hasher: Hasher) -> None:
+    copy = pickle.loads(pickle.dumps(hasher))  # noqa: S301 (made here)
+    np.testing.assert_array_equal(copy.encode(COLOURS), hasher.encode(COLOURS))
