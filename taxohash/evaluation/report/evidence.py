@@ -49,7 +49,7 @@ class Answers:
 
     Attributes:
         queries: int64[n], rows of the queries.
-        rows: int64[n, k], rows of the database, nearest first, ties by row.
+        rows: int64[n, k], rows of the database, nearest first, ties in one random order.
         distances: int64[n, k], Hamming distances.
         agreement: int[n, k], levels on which answer and query agree, 0 ... K; of sets, by the labels that agree best.
     """
@@ -61,7 +61,10 @@ class Answers:
 
 
 def first_answers(evidence: Evidence, queries: int, answers: int) -> Answers:
-    """The first answers to a few queries, spread evenly over the classes in the order of the tree."""
+    """The first answers to a few queries, spread evenly over the classes in the order of the tree.
+
+    Data sets are often ordered by class: by row, all that is shown of many equal codes would be of the first class.
+    """
     sets = evidence.query_labels.ndim == 2
     classes = evidence.query_labels.argmax(axis=1) if sets else evidence.query_labels
     ancestors = evidence.taxonomy.ancestors[classes]
@@ -74,9 +77,9 @@ def first_answers(evidence: Evidence, queries: int, answers: int) -> Answers:
     ranked = distances.copy()
     if evidence.leave_one_out:
         ranked[np.arange(len(picked)), picked] = evidence.bits + 1
-    rows = np.argsort(ranked, axis=1, kind="stable")[
-        :, : min(answers, len(evidence.database_codes) - evidence.leave_one_out)
-    ]
+    shuffled = np.random.default_rng(0).permutation(ranked.shape[1])
+    nearest = shuffled[np.argsort(ranked[:, shuffled], axis=1, kind="stable")]
+    rows = nearest[:, : min(answers, ranked.shape[1] - evidence.leave_one_out)]
     agreement = [
         [_agreed(evidence.taxonomy, own, other) for other in others]
         for own, others in zip(evidence.query_labels[picked], evidence.database_labels[rows], strict=True)

@@ -55,6 +55,12 @@ def bit_balance(evidence: Evidence) -> bytes:
     return _png(figure)
 
 
+def left_out(report: Report) -> str:
+    """What `class_scores` does not show."""
+    count = len(report.classes)
+    return f"; {BARS} of {count} shown, the strongest and the weakest" if count > BARS else ""
+
+
 @plain_text()
 def class_scores(report: Report, taxonomy: Taxonomy) -> bytes:
     """Fine mAP of each class, coloured by superclass; of many classes the weakest and the strongest."""

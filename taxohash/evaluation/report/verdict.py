@@ -53,13 +53,16 @@ def _answers(
 
 def _levels(report: Report, taxonomy: Taxonomy, sets: bool, metric: str) -> list[tuple[int, str, str]]:
     """Level, what its classes are called, and the metric's name, for the levels that were measured, finest first."""
-    fine = taxonomy.depth - 1
+    fine, named = taxonomy.depth - 1, bool(taxonomy.level_names)
     if sets or taxonomy.depth == 1 or f"{metric}/{taxonomy.levels[0]}" not in report.metrics:
         return [(fine, "its own class", metric)]
     others = [(level, f"{metric}/{taxonomy.levels[level]}") for level in range(fine - 1, -1, -1)]
     return [
-        (fine, f"its own {short(taxonomy.levels[fine])}", metric),
-        *((level, f"its {short(taxonomy.levels[level])}", name) for level, name in others),
+        (fine, f"its own {short(taxonomy.levels[fine]) if named else 'class'}", metric),
+        *(
+            (level, f"its {'' if named else 'class at '}{short(taxonomy.levels[level])}", name)
+            for level, name in others
+        ),
     ]
 
 
@@ -93,13 +96,14 @@ def _weakest(report: Report) -> str:
         )
         return f"Over all queries and places, {_percent(report.metrics['mAP'])} is its mean precision (mAP).{order}"
     ranked = sorted(report.classes.items(), key=lambda item: item[1])
+    least, best = _percent(ranked[0][1]), _percent(ranked[-1][1])
+    if least == best:
+        all_alike = f"Each of the {len(ranked)} classes" if len(ranked) > 1 else "The one class"
+        return f"{all_alike} reaches {best} by mean precision (mAP)."
     shown = ranked[: min(WEAKEST, max(len(ranked) // 2, 1))]
     named = [f"{short(path.split('/')[-1])} ({_percent(score)})" for path, score in shown]
-    one = len(named) == 1
-    best = f"; the strongest reaches {_percent(ranked[-1][1])}" if len(ranked) > 1 else ""
-    return (
-        f"The weakest {'class is' if one else 'classes are'} {_listed(named)} by mean precision (mAP){best}."
-    )
+    weakest = "class is" if len(named) == 1 else "classes are"
+    return f"The weakest {weakest} {_listed(named)} by mean precision (mAP); the strongest reaches {best}."
 
 
 def _bits(report: Report, evidence: Evidence | None) -> str:
@@ -109,6 +113,8 @@ def _bits(report: Report, evidence: Evidence | None) -> str:
     share = np.array(health.balance)
     idle = int(((share > IDLE) | (share < 1 - IDLE)).sum())
     pictures = len(evidence.database_codes)
+    if health.distinct_codes == 1 < pictures:
+        return f"All {pictures:,} pictures have the same code: it tells nothing apart."
     verb, have = ("carries", "it has") if idle == 1 else ("carry", "they have")
     told = f"{idle} of {evidence.bits} bits {verb} little: {have} one value in over {_percent(IDLE)} of the pictures"
     if not idle:

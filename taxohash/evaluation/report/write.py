@@ -52,7 +52,7 @@ def write_report(
         caption = "Share of ones of each bit in the database, vermilion below 10 % and above 90 %."
         plots["Bit balance"] = (caption, figures.bit_balance(evidence))
     if report.classes:
-        caption = "Mean fine average precision of each class's queries, coloured by coarsest class."
+        caption = f"Mean fine average precision of each class's queries, coloured by coarsest class{figures.left_out(report)}."
         plots["Classes"] = (caption, figures.class_scores(report, taxonomy))
     by_level, others = _tables(report, taxonomy)
     environment = jinja2.Environment(

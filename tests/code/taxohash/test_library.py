@@ -99,11 +99,9 @@ def test_a_configuration_is_given_as_one_or_as_json_has_it(tmp_path: Path) -> No
     tree = {"bits": 24, "objective": {"name": "dcwh"}, "training": {"epochs": 1, "batch": 40}}
     run = taxohash.train(data, tmp_path / "run", tree, bits=16)
     assert (run.config.bits, run.config.objective.name) == (16, "dcwh")
-    with pytest.raises(
-        TaxohashError, match='"config.json" is no configuration: give an object with objective'
-    ):
-        wrong: Any = "config.json"
-        taxohash.train(data, tmp_path / "run", wrong)
+    file: Any = "config.json"
+    with pytest.raises(TaxohashError, match="is no configuration: give an object with objective"):
+        taxohash.train(data, tmp_path / "run", file)
 
 
 def test_splits_are_named_as_on_the_command_line_and_the_grading_tree_too(tmp_path: Path) -> None:
@@ -131,7 +129,7 @@ def test_a_tree_of_pictures_takes_its_options_and_is_told_of(
     with pytest.raises(TaxohashError, match="test_share = 2: give"):
         taxohash.prepare(tmp_path / "other", tmp_path / "tree", test_share=2)
     with pytest.raises(
-        TaxohashError, match="test_share is for an image tree .'folder'.: leave it out for cifar100"
+        TaxohashError, match=r"test_share is for an image tree .'folder'.: leave it out for cifar100"
     ):
         taxohash.prepare(tmp_path / "other", None, "cifar100", test_share=0.1)
 

@@ -85,6 +85,29 @@ def test_the_weakest_classes_are_named() -> None:
     assert re.findall(r"leaf\d", second) == [path.split("/")[1] for path in ranked[:3]]
 
 
+def test_levels_without_names_are_classes() -> None:
+    (first, *_), _ = told("hierarchical", Taxonomy("t", TREE.paths))
+    assert re.search(r"are of its own class \(by chance .* are of its class at level1 \(by chance", first)
+
+
+def test_codes_that_are_all_the_same_are_told_as_that() -> None:
+    same = np.zeros((80, 2), np.uint8)
+    report = evaluate("hierarchical", same[:12], ASKED, same, RANKED, FLAT, bits=16)
+    found = Evidence(FLAT, 16, same[:12], ASKED, same, RANKED)
+    assert (
+        verdict(report, FLAT, found, {})[2] == "All 80 pictures have the same code: it tells nothing apart."
+    )
+
+
+@pytest.mark.parametrize(("classes", "told"), [(1, "The one class"), (3, "Each of the 3 classes")])
+def test_of_classes_that_are_alike_none_is_the_weakest(classes: int, told: str) -> None:
+    labels = np.arange(classes).repeat(2)
+    same = np.zeros((len(labels), 2), np.uint8)
+    same[:, 0] = labels
+    report = evaluate("hierarchical", same, labels, same, labels, FLAT, bits=16)
+    assert verdict(report, FLAT, None, {})[1] == f"{told} reaches 100 % by mean precision (mAP)."
+
+
 def test_bits_that_carry_little_are_counted() -> None:
     ranked = (np.tile(CODES[0], (50, 1)) ^ (np.arange(50)[:, None] % 2 == 1)) * 2.0 - 1
     ranked[:, 3], ranked[:46, 5] = 1.0, -1.0

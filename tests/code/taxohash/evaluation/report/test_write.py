@@ -13,6 +13,7 @@ from PIL import Image
 
 from taxohash.errors import TaxohashError
 from taxohash.evaluation.report.evidence import Evidence, first_answers
+from taxohash.evaluation.report.figures import left_out
 from taxohash.evaluation.report.write import write_report
 from taxohash.protocols import Report, evaluate
 from taxohash.taxonomy import Taxonomy
@@ -80,9 +81,22 @@ def test_first_answers_are_the_nearest() -> None:
         found.queries, found.rows, found.distances, found.agreement, strict=True
     ):
         far = (bits[query] != bits).sum(axis=1)
-        assert rows.tolist() == sorted(range(60), key=lambda row: (far[row], row))[:10]
+        assert len({*rows.tolist()}) == 10
+        assert far[rows].tolist() == sorted(far)[:10]
         assert distances.tolist() == far[rows].tolist()
         assert agreement.tolist() == TREE.agreement[LABELS[query], LABELS[rows]].tolist()
+
+
+def test_answers_of_one_distance_are_not_those_of_the_first_class() -> None:
+    same, labels = np.zeros((600, 2), np.uint8), np.arange(600) // 100  # ordered by class, as many sets are
+    found = first_answers(Evidence(TREE, 16, same[:20], labels[:20], same, labels), 5, 60)
+    assert {*labels[found.rows[0]]} == {*range(6)}
+
+
+def test_classes_that_are_not_shown_are_counted() -> None:
+    many = Report("hierarchical", {}, {}, "expected", classes={f"c{i}": i / 50 for i in range(50)})
+    assert left_out(many) == "; 40 of 50 shown, the strongest and the weakest"
+    assert left_out(report()) == ""
 
 
 def test_a_query_is_not_among_its_own_answers() -> None:
@@ -91,8 +105,8 @@ def test_a_query_is_not_among_its_own_answers() -> None:
     bits = np.unpackbits(CODES, axis=1)
     for query, rows in zip(found.queries, found.rows, strict=True):
         far = (bits[query] != bits).sum(axis=1)
-        others = [row for row in range(60) if row != query]
-        assert rows.tolist() == sorted(others, key=lambda row: (far[row], row))
+        assert sorted(rows) == [row for row in range(60) if row != query]
+        assert far[rows].tolist() == sorted(far)[1:]
 
 
 def test_sets_agree_by_the_labels_that_agree_best() -> None:
