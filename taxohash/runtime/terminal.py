@@ -15,7 +15,7 @@ TURNS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 
 def console(**options: Any) -> Console:
     """A console, by default on standard output, to which brackets and colons in names mean nothing."""
-    return Console(markup=False, emoji=False, highlight=False, **options)
+    return Console(markup=False, emoji=False, highlight=False, force_jupyter=False, **options)
 
 
 def printable(text: object) -> str:
