@@ -172,7 +172,7 @@ def encode(
     from taxohash.cli.encode import encode_files
 
     for file, code in zip(images, encode_files(source, images), strict=True):
-        print(f"{code.tobytes().hex()}  {file}")
+        print(f"{code.tobytes().hex()}  {printable(file)}")
 
 
 @app.command()

@@ -99,7 +99,15 @@ class Hasher:
 
     @cached_property
     def codes(self) -> Codes:
-        """uint8[N, ceil(bits/8)]: the codes that the generation was made with."""
+        """uint8[N, ceil(bits/8)]: the codes that the generation was made with.
+
+        Raises:
+            TaxohashError: it was made without.
+        """
+        if CODES not in self.generation.files:
+            raise TaxohashError(
+                f"generation {self.generation.id} in {self.folder} holds no codes: export it again"
+            )
         codes: Codes = np.load(self.folder / CODES, allow_pickle=False)
         return codes
 

@@ -94,13 +94,15 @@ class Generation:
             claimed, version = data.pop("id"), data.pop("format")
             data["preprocessing"] = Preprocessing.from_dict(data["preprocessing"])
             generation = cls(**data)
+            if not isinstance(generation.files, dict):
+                raise TypeError("its files are no object")
         except OSError as error:
             raise TaxohashError(
                 f"generation {folder} has no readable {MANIFEST} ({error.strerror}): export one"
             ) from None
         except TaxohashError as error:
             raise TaxohashError(f"{file}: {error}") from None
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise TaxohashError(f"{file} is not a generation's manifest ({error}): export it again") from None
         if version != FORMAT:
             raise TaxohashError(f"{file} has format {version}; this version reads {FORMAT}: export it again")
@@ -109,7 +111,7 @@ class Generation:
                 f"{file} says id {claimed} but its content is {generation.id}: it was edited, export it again"
             )
         for name, expected in generation.files.items():
-            if Path(name).name != name:
+            if Path(name).name != name or "\0" in name:
                 raise TaxohashError(f"{file} names the file {name!r} outside its folder: export it again")
             try:
                 found = file_sha256(folder / name)

@@ -103,6 +103,10 @@ class Run:
         Raises:
             TaxohashError: the folder is absent or holds other data.
         """
+        if folder is None and not Path(self.config.dataset).is_dir():
+            raise TaxohashError(
+                f"data set {self.config.dataset} of run {self.folder} is not there: name its folder now, by --data or data="
+            )
         dataset = Dataset.open(folder or self.config.dataset)
         if (md5 := dataset.md5()) != self.config.dataset_md5:
             raise TaxohashError(
@@ -279,9 +283,11 @@ def _plot(log: Sequence[Mapping[str, Any]], file: Path) -> None:
     names = [name for name in log[0] if name not in ("epoch", "seconds", "lr")]
     for name in names:
         axes.plot([r["epoch"] for r in log], [r[name] for r in log], marker="o", ms=3)
-    axes.set(xlabel="epoch", ylabel="mean over the training set", yscale="log", title="Loss and its terms")
-    for formatter in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
-        formatter(LogFormatter(labelOnlyBase=False))  # the usual one writes mathematics
+    axes.set(xlabel="epoch", ylabel="mean over the training set", title="Loss and its terms")
+    if any(record[name] > 0 for record in log for name in names):  # of a single class all may be zero
+        axes.set_yscale("log")
+        for formatter in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
+            formatter(LogFormatter(labelOnlyBase=False))  # the usual one writes mathematics
     axes.grid(alpha=0.3)
     drawing.legend(axes, [drawing.short(name) for name in names], fontsize=8)
     with replacing(file) as draft:

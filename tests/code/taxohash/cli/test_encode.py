@@ -4,8 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from taxohash.cli.encode import encode_files
+from taxohash.cli.main import app
 from taxohash.datasets import Dataset
 from taxohash.errors import TaxohashError
 from taxohash.release.export import export
@@ -24,3 +26,11 @@ def test_files_are_encoded_alike_by_run_and_generation(run: Run, data: Dataset, 
         encode_files(folder, files)
     with pytest.raises(TaxohashError, match="cannot be read"):
         encode_files(folder, [tmp_path / "none.png"])
+
+
+def test_the_name_of_a_file_stays_on_its_line(run: Run, data: Dataset, tmp_path: Path) -> None:
+    file = tmp_path / "line\nbreak [red].png"
+    file.write_bytes(next(iter(data.images("test", [0]))))
+    done = CliRunner().invoke(app, ["encode", str(run.folder), str(file)], catch_exceptions=False)
+    assert len(done.stdout.splitlines()) == 1
+    assert done.stdout.endswith("line\ufffdbreak [red].png\n")

@@ -81,3 +81,8 @@ def test_several_threads_may_encode(hasher: Hasher) -> None:
 def test_a_hasher_travels_to_another_process_as_its_folder(hasher: Hasher) -> None:
     copy = pickle.loads(pickle.dumps(hasher))  # noqa: S301 (made here)
     np.testing.assert_array_equal(copy.encode(COLOURS), hasher.encode(COLOURS))
+
+
+def test_a_generation_without_codes_says_so(hasher: Hasher) -> None:
+    with pytest.raises(TaxohashError, match="holds no codes: export it again"):
+        _ = hasher.codes

@@ -1,6 +1,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -73,13 +74,23 @@ def test_an_edited_manifest_is_refused(tmp_path: Path, change: dict[str, object]
         Generation.load(tmp_path)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", "3", '{"id": 1, "format": 1}'])
+@pytest.mark.parametrize("text", ["", "[]", "{}", "3", '{"id": 1, "format": 1}', "[" * 100_000])
 def test_what_is_no_manifest_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "generation.json").write_text(text)
     with pytest.raises(TaxohashError):
         Generation.load(tmp_path)
     with pytest.raises(TaxohashError, match=r"no readable generation\.json"):
         Generation.load(tmp_path / "none")
+
+
+@pytest.mark.parametrize("files", [[], None, "hasher.onnx", {"a\0": "0"}])
+def test_files_that_are_none_are_refused(tmp_path: Path, files: Any) -> None:
+    made = make_generation(tmp_path)
+    forged = replace(made, files=files)
+    told = {"format": 1, "id": forged.id, **forged.as_dict()}
+    (tmp_path / "generation.json").write_text(json.dumps(told))
+    with pytest.raises(TaxohashError, match=r"its files are no object|outside its folder"):
+        Generation.load(tmp_path)
 
 
 def test_the_hasher_encodes_as_its_network_says(tmp_path: Path) -> None:

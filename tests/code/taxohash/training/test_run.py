@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +12,13 @@ import torch
 from taxohash.codes import pack
 from taxohash.datasets import Dataset
 from taxohash.datasets.png import encode_png
-from taxohash.datasets.writer import Row, write_split
+from taxohash.datasets.writer import Row, write_dataset, write_split
 from taxohash.errors import TaxohashError
 from taxohash.images import READER
 from taxohash.networks.hashing import encode_pixels
 from taxohash.objectives import config_of
 from taxohash.runtime.configuration import plain, replaced
+from taxohash.taxonomy import Taxonomy
 from taxohash.training.checkpoint import CHECKPOINT, save_checkpoint
 from taxohash.training.fit import embed
 from taxohash.training.run import Run, train
@@ -133,6 +135,26 @@ def test_one_picture_in_the_first_row_decides_nothing(
     assert told[1:] == ["input 20 px, grey: 12 pictures of 1 to 40 px, 1 grey"]
     train(tmp_path / "data", tmp_path / "chosen", chosen)
     assert len(told) == 2  # nothing is taken for what is trained already
+
+
+def test_data_that_have_moved_are_asked_for(run: Run, tmp_path: Path) -> None:
+    moved = replace(run, config=replace(run.config, dataset=str(tmp_path / "gone")))
+    with pytest.raises(
+        TaxohashError, match=r"gone of run .* is not there: name its folder now, by --data or data="
+    ):
+        moved.dataset()
+    assert moved.dataset(run.config.dataset).md5() == run.config.dataset_md5
+
+
+def test_losses_that_are_zero_are_drawn_without_a_warning(tmp_path: Path) -> None:
+    """As of a set that has one class only."""
+    one = Taxonomy("one", (("only",),))
+    pixels = np.random.default_rng(0).integers(0, 256, (16, 16, 16), np.uint8)
+    write_dataset(
+        tmp_path / "data", one, [("train", [Row(encode_png(p), str(i), 0) for i, p in enumerate(pixels)])]
+    )
+    chosen = replaced(HASHER, {"objective.name": "treecode", "training.epochs": 1})
+    assert (train(tmp_path / "data", tmp_path / "run", chosen).folder / "curves.png").is_file()
 
 
 def test_the_run_records_its_whole_configuration(run: Run) -> None:
