@@ -1,15 +1,13 @@
 """Run the retraining pipeline on this machine with kfp.local: `python -m pipelines.runners.local --help`."""
 
+import argparse
 import logging
+import re
 import sys
 import warnings
 from pathlib import Path
 
-from kfp import local
-
-from pipelines.retrain.pipeline import retrain
 from services.processes import end_children
-from taxohash.datasets.identity import directory_md5
 from taxohash.errors import TaxohashError
 from taxohash.evaluation.report.read import PAGE
 from taxohash.runtime import flags
@@ -36,11 +34,31 @@ def main(arguments: list[str] | None = None) -> int:
     flags.add_flags(parser, HasherConfig)
     given = parser.parse_args(arguments)
     try:
-        home = writable(given.home.resolve())
-        config = canonical(flags.chosen(HasherConfig, vars(given)))
+        run = _run(given)
     except TaxohashError as error:
         print(f"error: {printable(error)}")
         return 2
+    except RuntimeError as error:  # the step that failed has said why
+        print(f"pipeline stopped: {_uncoloured(str(error))}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        end_children()
+        print("pipeline interrupted: the same command goes on from here", file=sys.stderr)
+        return 130
+    announce(f"report: {run / PAGE}")
+    return 0
+
+
+def _run(given: argparse.Namespace) -> Path:
+    """Where the run lies that the pipeline trained and evaluated."""
+    home = writable(given.home.resolve())
+    config = canonical(flags.chosen(HasherConfig, vars(given)))
+    # Slow, and so here: what is refused above is refused at once, and Ctrl-C is one line from the beginning.
+    from kfp import local
+
+    from pipelines.retrain.pipeline import retrain
+    from taxohash.datasets.identity import directory_md5
+
     logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s")  # answers from the cache
     warnings.filterwarnings("ignore", module="kfp")  # settings that only a cluster heeds
     local.init(
@@ -49,29 +67,22 @@ def main(arguments: list[str] | None = None) -> int:
         cache_root=str(home / "cache"),
         enable_caching=True,
     )
-    try:
-        task = retrain(
-            dataset_md5=directory_md5(given.data),
-            config=config,
-            image=f"local/python:{steps_digest()[:12]}",
-            data=str(given.data.resolve()),
-            work=str(home),
-            generations=str(home / "generations"),
-            collection=given.collection,
-            splits=given.splits,
-        )
-    except TaxohashError as error:
-        print(f"error: {printable(error)}")
-        return 2
-    except RuntimeError as error:  # the step that failed has said why
-        print(f"pipeline stopped: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        end_children()
-        print("pipeline interrupted: the same command goes on from here", file=sys.stderr)
-        return 130
-    announce(f"report: {Path(task.output.path) / PAGE}")
-    return 0
+    task = retrain(
+        dataset_md5=directory_md5(given.data),
+        config=config,
+        image=f"local/python:{steps_digest()[:12]}",
+        data=str(given.data.resolve()),
+        work=str(home),
+        generations=str(home / "generations"),
+        collection=given.collection,
+        splits=given.splits,
+    )
+    return Path(task.output.path)
+
+
+def _uncoloured(text: str) -> str:
+    """What kfp says, which it colours whether or not somebody looks."""
+    return printable(re.sub(r"\x1b\[[\d;]*m", "", text))
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ NEEDED: dict[str, set[str]] = {
     "pipelines.shared.items": {"pyarrow", "redis"},
     "pipelines.retrain.steps": {"onnxruntime", "pyarrow", "redis"},
     "pipelines.retrain.pipeline": {"kfp"},
-    "pipelines.runners.local": {"kfp", "pyarrow"},
+    "pipelines.runners.local": set(),
     "pipelines.demo.main": {"pyarrow", "redis"},
 }
 # Forks a process a line, so that Python itself starts once.

@@ -1,6 +1,8 @@
 """What the runner on this machine hands to the pipeline."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,7 +22,7 @@ def parameters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any
     make_dataset(tmp_path / "data", train=6, test=6)
     found: dict[str, Any] = {}
     done = SimpleNamespace(output=SimpleNamespace(path=str(tmp_path / "evaluated")))
-    monkeypatch.setattr(local, "retrain", lambda **given: found.update(given) or done)
+    monkeypatch.setattr("pipelines.retrain.pipeline.retrain", lambda **given: found.update(given) or done)
     monkeypatch.setattr("kfp.local.init", lambda **_: None)
     return found
 
@@ -85,3 +87,43 @@ def test_a_bad_configuration_is_one_line(
         capsys.readouterr().out == "error: training.epochs = 2.5: give a whole number of at least 1 or null\n"
     )
     assert not parameters
+
+
+def test_what_stops_it_is_one_line_without_colours(
+    tmp_path: Path,
+    parameters: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def failing(**_: Any) -> None:
+        raise RuntimeError("Pipeline \x1b[95m'taxohash-retrain'\x1b[0m failed")
+
+    monkeypatch.setattr("pipelines.retrain.pipeline.retrain", failing)
+    assert run(tmp_path) == 1
+    assert capsys.readouterr().err == "pipeline stopped: Pipeline 'taxohash-retrain' failed\n"
+
+
+def test_an_interruption_before_the_pipeline_runs_is_one_line_too(
+    tmp_path: Path,
+    parameters: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def interrupted(**_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("kfp.local.init", interrupted)
+    assert run(tmp_path) == 130
+    assert capsys.readouterr().err == "pipeline interrupted: the same command goes on from here\n"
+    assert not parameters
+
+
+def test_a_refusal_does_not_wait_for_kfp(tmp_path: Path) -> None:
+    code = (
+        "import sys; sys.modules['kfp'] = None; from pipelines.runners.local import main; "
+        "sys.exit(main(['--data', 'data', '--home', sys.argv[1], '--bits', '3']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stdout) == (2, "error: bits = 3: give a whole number from 16 to 256\n")
