@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ CODES = "codes.npy"
 CENTRES = "centres.npy"
 ITEMS = "items.json"
 MOST_THREADS = 1024
+BLOCK = 1024  # images that are decoded before they are encoded
 
 
 class Model:
@@ -133,16 +135,18 @@ class Hasher:
     def encode(self, images: Iterable[Picture]) -> Codes:
         """Packed codes uint8[N, ceil(bits/8)] of images: files, their bytes, Pillow images, arrays uint8[H, W, 3].
 
-        What is decoded already is taken as it is; only files and bytes are turned upright.
+        What is decoded already is taken as it is; only files and bytes are turned upright. Of a generator no more
+        than BLOCK images are held at once.
 
         Raises:
             TaxohashError: no images, or one that cannot be read or decoded; names the file, or counts from 0.
         """
         preprocessing = self.generation.preprocessing
-        pixels = [_pixels(number, image, preprocessing) for number, image in enumerate(_several(images))]
-        return self.encode_pixels(
-            np.stack(pixels) if pixels else np.empty((0, *preprocessing.shape), np.uint8)
-        )
+        pixels = (_pixels(number, image, preprocessing) for number, image in enumerate(_several(images)))
+        codes: list[Codes] = [np.empty((0, code_bytes(self.bits)), np.uint8)]
+        while block := list(islice(pixels, BLOCK)):
+            codes.append(self.encode_pixels(np.stack(block)))
+        return np.concatenate(codes)
 
     def encode_pixels(self, pixels: Pixels) -> Codes:
         """Packed codes uint8[N, ceil(bits/8)] of preprocessed images uint8[N, C, H, W].

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from PIL import Image
 
@@ -33,6 +34,28 @@ def test_lists_generators_and_arrays_of_images_are_encoded_alike(hasher: Hasher)
 
     for images in (list(GREY), list(COLOURS), COLOURS, one_by_one()):
         np.testing.assert_array_equal(hasher.encode(images), expected)
+
+
+def test_a_catalogue_is_encoded_block_by_block(hasher: Hasher, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("taxohash.generation.hasher.BLOCK", 4)
+    read: list[int] = []
+    seen: list[int] = []
+
+    def images() -> Iterator[npt.NDArray[np.uint8]]:
+        for number in range(10):
+            read.append(number)
+            yield GREY[number % 3]
+
+    inner = hasher.encode_pixels
+
+    def encode_pixels(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        seen.append(len(read))
+        return inner(pixels)
+
+    monkeypatch.setattr(hasher, "encode_pixels", encode_pixels)
+    codes = hasher.encode(images())
+    assert seen == [4, 8, 10]
+    np.testing.assert_array_equal(codes, inner(GREY[np.arange(10) % 3][:, None]))
 
 
 @pytest.mark.parametrize(
