@@ -1,6 +1,4 @@
-"""Making layouts: which one suits the codes, taking part of one, merging, restoring a kept one."""
-
-from typing import Any
+"""Making layouts: which one suits the codes, taking part of one, merging."""
 
 import numpy as np
 import numpy.typing as npt
@@ -8,10 +6,9 @@ import numpy.typing as npt
 from taxohash.hamming.centres import NO_ROWS, Centres, find_centres
 from taxohash.hamming.kernels import blocks, cells, flat, grouping
 from taxohash.hamming.kernels.intrinsics import LINE
-from taxohash.hamming.layouts import SLICE_FROM, Arrays, Bitmap, Flat, Layout, Rings, RowNumbers, Sliced
+from taxohash.hamming.layouts import SLICE_FROM, Bitmap, Flat, Layout, Rings, RowNumbers, Sliced
 from taxohash.hamming.words import Words, aligned_bytes, width_of
 
-_DERIVED = ("extents", "firsts", "bodies")  # told from offsets and rows
 SLICED_RING = 64  # codes of the outermost rings of a body
 
 
@@ -62,12 +59,12 @@ def arrange(
     out_rows = np.empty(near.size, dtype=np.uint32)
     out_words[words.size :] = 0  # whole vectors of the last plane may be read
     grouping.place(width, words, rows, near, radii, offsets, out_words, out_rows)
-    rings = _rings(bits, out_words, out_rows, centres, offsets)
+    rings = rings_of(bits, out_words, out_rows, centres, offsets)
     cells.slice_bodies(width, out_words, centres.words, rings.bodies)
     return rings
 
 
-def _rings(
+def rings_of(
     bits: int, words: Words, rows: RowNumbers, centres: Centres, offsets: npt.NDArray[np.uint32]
 ) -> Rings:
     """Rings with what can be told from where each begins."""
@@ -135,71 +132,3 @@ def by_row(rows: RowNumbers) -> npt.NDArray[np.int64]:
     places = np.full(int(rows.max(initial=0)) + 1, -1, dtype=np.int64)
     places[rows] = np.arange(rows.size)
     return places[places >= 0]
-
-
-def kept(layout: Layout) -> Arrays:
-    """The arrays that `restore` needs: all but those that can be told from others."""
-    return {name: array for name, array in layout.arrays().items() if name not in _DERIVED}
-
-
-def restore(bits: int, layout: str, count: int, arrays: Arrays) -> Layout:
-    """The layout of that name and length whose arrays were `kept`.
-
-    Raises:
-        ValueError: the arrays are not those of a layout of `count` codes.
-    """
-    words = len(width_of(bits))
-    if layout == "flat":
-        return restore_flat(bits, count, arrays)
-    rows = _row_numbers(arrays, count)
-    if layout == "sliced":
-        size = blocks.blocks_size(width_of(bits), bits, count)
-        return Sliced(bits, _column(arrays, "blocks", np.uint64, size), rows, count)
-    codes = _column(arrays, "codes", np.uint64, count * words + LINE)
-    centres = _centres(arrays, words)
-    offsets = arrays["offsets"]
-    shape = (centres.words.size // words, bits + 2)
-    if offsets.dtype != np.uint32 or offsets.shape != shape or not _ascends(offsets.ravel(), count):
-        raise ValueError("offsets that do not ascend from the first code to the last")
-    if rows.size != count:
-        raise ValueError(f"{rows.size} rows for {count} codes")
-    return _rings(bits, codes, rows, centres, offsets)
-
-
-def restore_flat(bits: int, count: int, arrays: Arrays) -> Flat:
-    """As `restore`, of codes as words.
-
-    Raises:
-        ValueError: as `restore`.
-    """
-    codes = _column(arrays, "codes", np.uint64, count * len(width_of(bits)))
-    return Flat(bits, codes, _row_numbers(arrays, count), count)
-
-
-def _row_numbers(arrays: Arrays, count: int) -> RowNumbers:
-    rows = _column(arrays, "rows", np.uint32)
-    if rows.size not in (0, count):
-        raise ValueError(f"{rows.size} rows for {count} codes")
-    return rows
-
-
-def _centres(arrays: Arrays, words: int) -> Centres:
-    ends = _column(arrays, "ends", np.int64)
-    heads = _column(arrays, "heads", np.uint64, ends.size * words)
-    centres = _column(arrays, "centres", np.uint64)
-    if centres.size % words or not ends.size or ends[-1] * words != centres.size:
-        raise ValueError(f"{centres.size} words of centres in groups that end at {ends.tolist()}")
-    if ends[0] < 0 or (np.diff(ends) < 0).any():
-        raise ValueError("groups of centres that do not ascend")
-    return Centres(centres, heads, ends)
-
-
-def _ascends(offsets: npt.NDArray[np.uint32], last: int) -> bool:
-    return bool(offsets[0] == 0 and offsets[-1] == last and (offsets[1:] >= offsets[:-1]).all())
-
-
-def _column(arrays: Arrays, name: str, kind: type[np.generic], size: int | None = None) -> npt.NDArray[Any]:
-    array = arrays[name]
-    if array.dtype != kind or array.ndim != 1 or size not in (None, array.size):
-        raise ValueError(f"{name} are {array.dtype}{list(array.shape)}")
-    return array

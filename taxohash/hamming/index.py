@@ -16,12 +16,13 @@ import numpy.typing as npt
 from pydantic import Field
 
 from taxohash.errors import TaxohashError
-from taxohash.hamming.arrange import kept, make_layout, restore, restore_flat
+from taxohash.hamming.arrange import make_layout
 from taxohash.hamming.centres import NO_MASK, NO_ROWS
 from taxohash.hamming.kernels import flat
 from taxohash.hamming.kernels.conventions import EMPTY, LOW, SHIFT
 from taxohash.hamming.kernels.intrinsics import CODES
 from taxohash.hamming.layouts import Bitmap, Flat, Keys, Layout, Sliced, bring
+from taxohash.hamming.restore import column, kept, restore, restore_flat
 from taxohash.hamming.selection import Selection
 from taxohash.hamming.storage import damaged, read_arrays, write_arrays
 from taxohash.hamming.versions import Version, append, check, fresh, merged, rearrange, rebase, without
@@ -287,7 +288,8 @@ class HammingIndex:
             bits, rows = header.bits, arrays["tail_rows"]
             tail = restore_flat(bits, rows.size, {"codes": arrays["tail_codes"], "rows": rows})
             made = restore(bits, header.layout, header.count, base)
-            version = Version(made, arrays["alive"], header.dead, tail, header.removed, header.end)
+            alive = column(arrays, "alive", np.uint8)
+            version = Version(made, alive, header.dead, tail, header.removed, header.end)
             check(version)
         except (TaxohashError, ValueError, KeyError) as error:
             raise damaged(file, str(error)) from None

@@ -6,20 +6,32 @@ import struct
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
 from taxohash.errors import TaxohashError
 from taxohash.hamming.words import LINE_BYTES, aligned_bytes
 from taxohash.runtime.atomic import replacing
+from taxohash.runtime.configuration import Series, configuration, read
 
 MAGIC = b"TAXOHAM4"  # 4: checksums of the header and of each array
 _LEAD = struct.Struct("<8sQI")  # magic, length and CRC-32 of the header
-_KINDS = frozenset({"<u8", "<u4", "<i8", "|u1"})
 
 Array = npt.NDArray[Any]
+Size = Annotated[int, Field(ge=0, lt=2**63)]
+
+
+@configuration
+class Place:
+    """Where an array lies behind the header, and what it is."""
+
+    dtype: Literal["<u8", "<u4", "<i8", "|u1"]
+    shape: Series[Size]
+    offset: Size
+    crc32: Size
 
 
 def write_arrays(path: Path, header: Mapping[str, object], arrays: Mapping[str, Array]) -> None:
@@ -66,11 +78,13 @@ def read_arrays(path: Path, mmap: bool) -> tuple[dict[str, Any], dict[str, Array
         header = json.loads(text)
         start, entries = _padded(len(lead) + length), header.pop("arrays")
         if size != start + header.pop("bytes"):
-            raise damaged(path, f"it has {size} bytes")
+            raise ValueError(f"it has {size} bytes")
         data = np.memmap(path, dtype=np.uint8, mode="c") if mmap else _read(path, size)
-        return header, {name: _array(path, data[start:], name, entry) for name, entry in entries.items()}
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise damaged(path, f"its header says {error}") from None
+        return header, {name: _array(data[start:], name, entry) for name, entry in entries.items()}
+    except KeyError as error:
+        raise damaged(path, f"its header lacks {error}") from None
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise damaged(path, str(error)) from None
 
 
 def damaged(path: Path, reason: str) -> TaxohashError:
@@ -78,18 +92,16 @@ def damaged(path: Path, reason: str) -> TaxohashError:
     return TaxohashError(f"index {path} is damaged or truncated ({reason}): save it again")
 
 
-def _array(path: Path, data: Array, name: str, entry: Mapping[str, Any]) -> Array:
+def _array(data: Array, name: str, entry: Any) -> Array:
     """An array of the file, of whose bytes after the header `data` are all."""
-    kind, shape, first = entry["dtype"], entry["shape"], entry["offset"]
-    if kind not in _KINDS or not all(type(length) is int and length >= 0 for length in (*shape, first)):
-        raise ValueError(f"{name} of {kind}{shape} at {first}")
-    size = math.prod(shape) * np.dtype(kind).itemsize
-    if first % LINE_BYTES or first + size > data.size:
-        raise ValueError(f"{name} of {kind}{shape} at {first}")
-    array = np.asarray(data[first : first + size])
-    if _crc32(array) != entry["crc32"]:
-        raise damaged(path, f"{name} do not have their checksum")
-    shaped: Array = array.view(kind).reshape(shape)
+    place = read(Place, entry)
+    size, last = math.prod(place.shape) * np.dtype(place.dtype).itemsize, data.size
+    if place.offset % LINE_BYTES or place.offset + size > last:
+        raise ValueError(f"array {name!r} of {size} bytes begins at byte {place.offset} of {last}")
+    array = np.asarray(data[place.offset : place.offset + size])
+    if _crc32(array) != place.crc32:
+        raise ValueError(f"array {name!r} does not have its checksum")
+    shaped: Array = array.view(place.dtype).reshape(place.shape)
     return shaped
 
 

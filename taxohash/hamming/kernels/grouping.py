@@ -25,19 +25,23 @@ def assign(width, words, centres, heads, ends, probes, cells, radii):  # type: i
     """A near centre for each code, and its distance: cells uint16[N], radii uint16[N].
 
     The centres are sorted into groups: group g, around heads[g], ends before ends[g]. Only the centres of the
-    `probes` groups with the nearest heads are compared.
+    `probes` groups with the nearest heads are compared; groups without centres are passed over.
     """
     groups = ends.size
     near = np.empty(groups, np.int64)
     for i in range(cells.size):
         code = words[i * len(width) : (i + 1) * len(width)]
+        first = 0
         for g in range(groups):
-            near[g] = np.int64(distance(width, heads, g, code) << SHIFT) | np.int64(g)
+            held, first = ends[g] > first, ends[g]
+            near[g] = np.int64(distance(width, heads, g, code) << SHIFT) | np.int64(g) if held else FAR
         best = FAR
         for _ in range(probes):
             least = FAR
             for g in range(groups):
                 least = min(least, near[g])
+            if least == FAR:
+                break
             group = least & np.int64(0xFFFF_FFFF)
             near[group] = FAR
             first = ends[group - 1] if group else 0

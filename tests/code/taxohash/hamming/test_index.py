@@ -1,11 +1,14 @@
 """The index as its users see it: answers, changes, filters, files, threads, and how it refuses bad input."""
 
+import json
 import pickle
 import resource
 import signal
+import struct
 import subprocess
 import sys
 import threading
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -469,6 +472,21 @@ WRONG_ARRAYS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "too few centres": ("base_centres", lambda a: a[:-1]),
     "groups beyond the centres": ("base_ends", lambda a: a + 1),
     "too few codes": ("base_codes", lambda a: a[:-1]),
+    "flags of another kind": ("alive", lambda a: a[: a.size // 8 * 8].view(np.uint64)),
+    "groups beyond 64 bits": (
+        "base_ends",
+        lambda a: np.concatenate([a[:-1], [5, np.iinfo(np.int64).min + 1]]),
+    ),
+    "no centres": ("base_centres", lambda a: a[:0]),
+    "a centre that is not its codes'": (
+        "base_centres",
+        lambda a: a ^ (np.arange(a.size) == 0).astype(a.dtype),
+    ),
+    "a code in another ring than its own": (
+        "base_codes",
+        lambda a: a ^ (np.arange(a.size) == 0).astype(a.dtype),
+    ),
+    "rows that do not ascend in a ring": ("base_rows", lambda a: np.ascontiguousarray(a[::-1])),
 }
 
 
@@ -485,6 +503,68 @@ def test_arrays_that_do_not_fit_each_other_are_refused(
     write_arrays(path, header, {other: array for other, array in arrays.items() if other != name})
     with pytest.raises(TaxohashError, match="damaged or truncated"):
         HammingIndex.load(path)
+
+
+@pytest.mark.parametrize(
+    ("layout", "name", "change", "said"),
+    [
+        ("flat", "base_codes", lambda a: a | np.uint64(1 << 63), "bits beyond the first 44"),
+        ("flat", "base_rows", lambda a: np.ascontiguousarray(a[::-1]), "rows that do not ascend"),
+        ("flat", "tail_codes", lambda a: a | np.uint64(1 << 63), "bits beyond the first 44"),
+        (
+            "sliced",
+            "base_blocks",
+            lambda a: a ^ (np.arange(a.size) == 9).astype(a.dtype),
+            "do not count the bits",
+        ),
+        ("sliced", "base_rows", lambda a: np.ascontiguousarray(a[::-1]), "rows that do not ascend"),
+        ("rings", "base_centres", lambda a: a | np.uint64(1 << 63), "bits beyond the first 44"),
+    ],
+)
+def test_codes_that_no_search_would_find_are_refused(
+    small_thresholds: None, tmp_path: Path, layout: str, name: str, change: Callable[[Any], Any], said: str
+) -> None:
+    """Of 44 bits, in which a distance above 44 would be counted beyond the counters."""
+    path, bits = tmp_path / "index", 44
+    count, kind = {"flat": (200, "uniform"), "sliced": (400, "uniform"), "rings": (400, "clustered")}[layout]
+    made = HammingIndex.build(make_codes(np.random.default_rng(1), count, bits, kind), bits)
+    made.remove([0])
+    made.compact()
+    made.add(make_codes(np.random.default_rng(2), 3, bits, kind))
+    assert made.stats()["layout"] == layout
+    made.save(path)
+    header, arrays = read_arrays(path, mmap=False)
+    write_arrays(path, header, {**arrays, name: change(arrays[name])})
+    with pytest.raises(TaxohashError, match=said):
+        HammingIndex.load(path)
+
+
+@pytest.mark.parametrize("shape", [[0, 2**63], [2**62, 4, 0], "8", [-1], [0.5], ["a\nb"], None, 8])
+def test_arrays_of_odd_shapes_are_refused_in_one_line(tmp_path: Path, shape: object) -> None:
+    _refused_place(tmp_path, {"shape": shape})
+
+
+@pytest.mark.parametrize(
+    "place", [{"offset": "a\nb"}, {"offset": 2**64}, {"dtype": ["<u8"]}, {"dtype": "|O"}, {"crc32": None}]
+)
+def test_arrays_at_odd_places_are_refused_in_one_line(tmp_path: Path, place: dict[str, object]) -> None:
+    _refused_place(tmp_path, place)
+
+
+def _refused_place(tmp_path: Path, change: dict[str, object]) -> None:
+    """Load an index whose header, checksum included, says something else of its flags."""
+    path = tmp_path / "index"
+    _index_of("flat").save(path)
+    data = path.read_bytes()
+    length = int.from_bytes(data[8:16], "little")
+    header = json.loads(data[20 : 20 + length])
+    header["arrays"]["alive"] |= change
+    text = json.dumps(header).encode()
+    lead = data[:8] + struct.pack("<QI", len(text), zlib.crc32(text)) + text
+    path.write_bytes(lead + bytes(-len(lead) % 64) + data[-(-(20 + length) // 64) * 64 :])
+    with pytest.raises(TaxohashError, match="damaged or truncated") as refusal:
+        HammingIndex.load(path)
+    assert len(str(refusal.value).splitlines()) == 1
 
 
 def _index_of(layout: str) -> HammingIndex:

@@ -184,3 +184,13 @@ def test_rings_look_at_few_codes_of_a_cluster() -> None:
     queries = to_words(make_codes(rng, 50, 64, "clustered"), 64)
     best = np.full((50, 10), EMPTY)
     assert layout.search(queries, NO_MASK, best) < 50 * 30_000 / 4
+
+
+def test_groups_without_centres_are_passed_over() -> None:
+    """However near their heads are: a code has to have a centre, and its true distance."""
+    codes = to_words(np.array([[0], [1], [3]], np.uint8), 8).ravel()
+    far = to_words(np.array([[255]], np.uint8), 8).ravel()
+    heads = np.concatenate([np.zeros(4, np.uint64), far])
+    cells, radii = Centres(far, heads, np.array([0, 0, 0, 0, 1])).assign(codes, width_of(8))
+    assert cells.tolist() == [0, 0, 0]
+    assert radii.tolist() == [8, 7, 6]
