@@ -11,7 +11,7 @@ import numpy.typing as npt
 import onnxruntime
 from PIL import Image
 
-from taxohash.codes import Codes, code_bytes, pack
+from taxohash.codes import Codes, check, code_bytes, pack
 from taxohash.errors import TaxohashError
 from taxohash.generation.manifest import Generation
 from taxohash.images import Picture, Pixels, Preprocessing, load_pixels
@@ -33,15 +33,26 @@ class Model:
     Attributes:
         shape: of one input, (C, H, W).
         bits: outputs of the network.
+
+    Raises:
+        TaxohashError: the file is no such network.
     """
 
     def __init__(self, file: Path, threads: int = 1) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
-        self._session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+        try:
+            self._session = onnxruntime.InferenceSession(
+                str(file), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception:  # ONNX Runtime raises whatever its parser meets
+            raise TaxohashError(f"{file} cannot be read as ONNX: export it again") from None
+        puts = [(put.name, put.type) for put in (*self._session.get_inputs(), *self._session.get_outputs())]
+        if puts != [("images", "tensor(uint8)"), ("outputs", "tensor(float)")]:
+            raise TaxohashError(f"{file} is no network that maps images to outputs: export it again")
         self.shape = tuple(self._session.get_inputs()[0].shape[1:])
-        self.bits: int = self._session.get_outputs()[0].shape[1]
+        self.bits: int = self._session.get_outputs()[0].shape[-1]
 
     def outputs(self, pixels: Pixels) -> npt.NDArray[np.float32]:
         """Real-valued outputs float32[N, bits] of uint8[N, C, H, W]."""
@@ -81,7 +92,7 @@ class Hasher:
         self.taxonomy = Taxonomy.load(folder)
         self.centres: Codes | None = None
         if CENTRES in self.generation.files:
-            self.centres = np.load(folder / CENTRES, allow_pickle=False)
+            self.centres = self._packed(CENTRES, len(self.taxonomy))
         self._model = Model(folder / MODEL, threads)
         preprocessing = self.generation.preprocessing
         if self._model.shape != preprocessing.shape or self._model.bits != self.generation.bits:
@@ -104,14 +115,10 @@ class Hasher:
         """uint8[N, ceil(bits/8)]: the codes that the generation was made with.
 
         Raises:
-            TaxohashError: it was made without.
+            TaxohashError: there are none, or not as many as the manifest says.
         """
-        if CODES not in self.generation.files:
-            raise TaxohashError(
-                f"generation {self.generation.id} in {self.folder} holds no codes: export it again"
-            )
-        codes: Codes = np.load(self.folder / CODES, allow_pickle=False)
-        return codes
+        database = self.generation.database
+        return self._packed(CODES, sum(part["rows"] for part in database) if database else None)
 
     @property
     def ids(self) -> list[str]:
@@ -127,9 +134,14 @@ class Hasher:
 
     @cached_property
     def _items(self) -> dict[str, Any]:
-        items: dict[str, Any] = read_json(
-            self.folder / ITEMS, "it was exported before generations named their items: export it again"
-        )
+        file, remedy = self.folder / ITEMS, "export the generation again"
+        items: dict[str, Any] = read_json(file, remedy)
+        if not (
+            isinstance(items, dict)
+            and all(isinstance(items.get(part), list) for part in ("ids", "labels"))
+            and len(items["ids"]) == len(items["labels"]) == len(self.codes)
+        ):
+            raise TaxohashError(f"{file} does not name the item of each code: {remedy}")
         return items
 
     def encode(self, images: Iterable[Picture]) -> Codes:
@@ -161,6 +173,19 @@ class Hasher:
                 "or images to encode()"
             )
         return self._model.encode_pixels(pixels)
+
+    def _packed(self, name: str, rows: int | None) -> Codes:
+        """The codes in a file of the generation."""
+        file = self.folder / name
+        try:
+            found = np.lib.format.open_memmap(file, mode="r")  # takes no more memory than the file has bytes
+        except OSError as error:
+            raise TaxohashError(
+                f"{file} cannot be read ({error.strerror}): export the generation again"
+            ) from None
+        except Exception:  # NumPy raises whatever its parser meets
+            raise TaxohashError(f"{file} holds no array: export the generation again") from None
+        return np.array(check(found, self.bits, f"codes of {file}", rows))
 
 
 def _several(images: Any) -> Iterable[Picture]:

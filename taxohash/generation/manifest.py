@@ -12,8 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from taxohash.errors import TaxohashError
+from taxohash.generation.file import ManifestFile
 from taxohash.images import Preprocessing
 from taxohash.runtime.atomic import write_json
+from taxohash.runtime.configuration import read
+from taxohash.runtime.schema_words import shown
 from taxohash.taxonomy import Taxonomy
 
 MANIFEST = "generation.json"
@@ -92,32 +95,38 @@ class Generation:
         try:
             data = json.loads(file.read_text(encoding="utf-8"))
             claimed, version = data.pop("id"), data.pop("format")
-            data["preprocessing"] = Preprocessing.from_dict(data["preprocessing"])
-            generation = cls(**data)
-            if not isinstance(generation.files, dict):
-                raise TypeError("its files are no object")
         except OSError as error:
             raise TaxohashError(
                 f"generation {folder} has no readable {MANIFEST} ({error.strerror}): export one"
             ) from None
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise _no_manifest(file, error) from None
+        if version != FORMAT:
+            raise TaxohashError(
+                f"{file} has format {shown(version)}; this version reads {FORMAT}: export it again"
+            )
+        try:
+            read(ManifestFile, data)
+        except TaxohashError as error:
+            raise _no_manifest(file, error) from None
+        try:
+            data["preprocessing"] = Preprocessing.from_dict(data["preprocessing"])
         except TaxohashError as error:
             raise TaxohashError(f"{file}: {error}") from None
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise TaxohashError(f"{file} is not a generation's manifest ({error}): export it again") from None
-        if version != FORMAT:
-            raise TaxohashError(f"{file} has format {version}; this version reads {FORMAT}: export it again")
+        generation = cls(**data)
         if claimed != generation.id:
             raise TaxohashError(
-                f"{file} says id {claimed} but its content is {generation.id}: it was edited, export it again"
+                f"{file} says id {shown(claimed)} but its content is {generation.id}: it was edited, export it again"
             )
+        present = {entry.name for entry in folder.iterdir() if entry.is_file()}
         for name, expected in generation.files.items():
-            if Path(name).name != name or "\0" in name:
-                raise TaxohashError(f"{file} names the file {name!r} outside its folder: export it again")
+            if name not in present:
+                raise TaxohashError(f"generation {claimed} lacks {shown(name)}: export it again")
             try:
                 found = file_sha256(folder / name)
             except OSError as error:
                 raise TaxohashError(
-                    f"generation {claimed} lacks {name} ({error.strerror}): export it again"
+                    f"{folder / name} cannot be read ({error.strerror}): export generation {claimed} again"
                 ) from None
             if found != expected:
                 raise TaxohashError(
@@ -134,6 +143,10 @@ def file_sha256(path: Path) -> str:
     """sha256 of a file's bytes, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _no_manifest(file: Path, error: Exception) -> TaxohashError:
+    return TaxohashError(f"{file} is not a generation's manifest ({error}): export it again")
 
 
 def _canonical(data: dict[str, Any]) -> bytes:

@@ -1,4 +1,7 @@
+import hashlib
+import io
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -51,7 +54,7 @@ def test_changed_bytes_are_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(TaxohashError, match="has sha256"):
         Generation.load(tmp_path)
     file.unlink()
-    with pytest.raises(TaxohashError, match=f"lacks {name}"):
+    with pytest.raises(TaxohashError, match=f'lacks "{name}"'):
         Generation.load(tmp_path)
 
 
@@ -62,7 +65,7 @@ def test_changed_bytes_are_refused(tmp_path: Path, name: str) -> None:
         ({"dataset_md5": "f" * 32}, "it was edited"),
         ({"id": "0" * 16}, "it was edited"),
         ({"format": 9}, "has format 9"),
-        ({"files": {"../outside": "0"}}, "it was edited"),
+        ({"files": {"../outside": "0" * 64}}, "it was edited"),
         ({"preprocessing": 3}, "is not a generation's manifest"),
     ],
 )
@@ -83,14 +86,113 @@ def test_what_is_no_manifest_is_refused(tmp_path: Path, text: str) -> None:
         Generation.load(tmp_path / "none")
 
 
-@pytest.mark.parametrize("files", [[], None, "hasher.onnx", {"a\0": "0"}])
-def test_files_that_are_none_are_refused(tmp_path: Path, files: Any) -> None:
-    made = make_generation(tmp_path)
-    forged = replace(made, files=files)
-    told = {"format": 1, "id": forged.id, **forged.as_dict()}
-    (tmp_path / "generation.json").write_text(json.dumps(told))
-    with pytest.raises(TaxohashError, match=r"its files are no object|outside its folder"):
+def odd(**change: object) -> Callable[[dict[str, Any]], None]:
+    return lambda data: data.update(change)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (odd(files=None), "files = null: give an object"),
+        (odd(files=[]), r"files = \[\]: give an object"),
+        (odd(files={"a": 3}), "files = 3: give"),
+        (odd(files={"a": "x\ny"}), "files = "),
+        *(
+            (odd(files={name: "0" * 64}), "lacks ")
+            for name in ("", ".", "..", "../x", "a\0b", "a\nb", "\ud800", "x" * 300)
+        ),
+        (odd(bits="8"), 'bits = "8": give a whole number'),
+        (odd(bits=0), "bits = 0"),
+        (odd(more=1), "more is not known"),
+        (odd(database=3), "database = 3"),
+        (odd(database=[{"split": "train"}]), "database.0.rows is missing"),
+        (odd(taxonomy_sha256="a\nb"), "taxonomy_sha256 = "),
+        (odd(evaluation=[]), "evaluation = "),
+        (lambda data: data["preprocessing"].update(mean="127"), "preprocessing.mean = "),
+        (lambda data: data["preprocessing"].update(size=-1), "preprocessing.size = -1"),
+        (lambda data: data["preprocessing"].update(channels=2), "preprocessing.channels = 2"),
+        (lambda data: data["preprocessing"].update(fit="a\u2028b"), "preprocessing.fit = "),
+        (lambda data: data["preprocessing"].update(reader=True), "preprocessing.reader = true"),
+        (lambda data: data["preprocessing"].pop("std"), "preprocessing.std is missing"),
+    ],
+)
+def test_a_sealed_manifest_of_another_form_is_refused_in_one_line(
+    tmp_path: Path, change: Callable[[dict[str, Any]], object], said: str
+) -> None:
+    """Its id is right: whoever wrote it meant it so."""
+    make_generation(tmp_path)
+    file = tmp_path / "generation.json"
+    data = json.loads(file.read_text())
+    version = data.pop("format")
+    del data["id"]
+    change(data)
+    text = json.dumps(data, sort_keys=True, separators=(",", ":"))
+    sealed = data | {"format": version, "id": hashlib.sha256(text.encode()).hexdigest()[:16]}
+    file.write_text(json.dumps(sealed))
+    with pytest.raises(TaxohashError, match=said) as refused:
         Generation.load(tmp_path)
+    assert len(str(refused.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("change", [{"id": "a\nb"}, {"id": None}, {"format": "1\n"}, {"format": []}])
+def test_an_odd_id_or_format_is_refused_in_one_line(tmp_path: Path, change: dict[str, object]) -> None:
+    make_generation(tmp_path)
+    file = tmp_path / "generation.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | change))
+    with pytest.raises(TaxohashError, match=r"says id|has format") as refused:
+        Generation.load(tmp_path)
+    assert len(str(refused.value).splitlines()) == 1
+
+
+def npy(array: Any) -> bytes:
+    out = io.BytesIO()
+    np.save(out, array)
+    return out.getvalue()
+
+
+ARRAYS = {
+    b"": "holds no array",
+    b"PK\x03\x04": "holds no array",
+    npy(np.zeros((6, 3), np.uint8))[:-1]: "holds no array",
+    npy(np.zeros((6, 3), np.uint8)).replace(b"(6, 3)", b"(6, $)"): "holds no array",
+    npy(np.zeros((6, 3), np.uint8)).replace(b"(6, 3), }     ", b"(6000000000, 3), }"): "holds no array",
+    npy(np.zeros((6, 3), np.uint8)).replace(b"|u1", b"|O8"): "holds no array",
+    npy(np.zeros((6, 2), np.uint8)): "20 bits need uint8",
+    npy(np.zeros((6, 3))): "20 bits need uint8",
+    npy(np.full((6, 3), 255, np.uint8)): "bits set beyond the first 20",
+    npy(np.zeros((5, 3), np.uint8)): r"\[5, 3\]: 20 bits need uint8\[6, 3\]",
+}
+
+
+@pytest.mark.parametrize(("content", "said"), ARRAYS.items(), ids=range(len(ARRAYS)))
+@pytest.mark.parametrize("name", ["codes.npy", "centres.npy"])
+def test_sealed_codes_that_are_none_are_refused(tmp_path: Path, name: str, content: bytes, said: str) -> None:
+    made = make_generation(tmp_path)
+    (tmp_path / name).write_bytes(content)
+    replace(made, database=[{"split": "train", "rows": 6}]).write(tmp_path)
+    with pytest.raises(TaxohashError, match=said):
+        assert Hasher(tmp_path).codes is None  # class codes are read at once, the others when asked for
+
+
+def test_codes_that_are_not_there_are_told(tmp_path: Path) -> None:
+    make_generation(tmp_path)
+    with pytest.raises(TaxohashError, match=r"codes\.npy cannot be read \(No such file"):
+        assert Hasher(tmp_path).codes is None
+
+
+def test_a_sealed_network_that_is_none_of_a_hasher_is_refused(tmp_path: Path) -> None:
+    made = make_generation(tmp_path)
+    file = tmp_path / "hasher.onnx"
+    whole = file.read_bytes()
+    for content, said in (
+        (b"no network", "cannot be read as ONNX"),
+        (whole[: len(whole) // 2], "cannot be read as ONNX"),
+        (whole.replace(b"images", b"pixels"), "no network that maps images to outputs"),
+    ):
+        file.write_bytes(content)
+        made.write(tmp_path)
+        with pytest.raises(TaxohashError, match=said):
+            Hasher(tmp_path)
 
 
 def test_the_hasher_encodes_as_its_network_says(tmp_path: Path) -> None:

@@ -1,0 +1,48 @@
+"""What may stand in a generation.json, and the one line about what may not."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from taxohash.runtime.configuration import Count, Series, configuration
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Json = dict[str, Any]
+
+
+@configuration
+class PreprocessingFile:
+    """See `Preprocessing`."""
+
+    size: Count
+    channels: Literal[1, 3]
+    fit: Literal["pad", "crop"]
+    mean: Series[float]
+    std: Series[float]
+    reader: int | None = None
+
+
+@configuration
+class Part:
+    """A split whose codes a generation holds, and how many."""
+
+    split: str
+    rows: Annotated[int, Field(ge=0)]
+
+
+@configuration
+class ManifestFile:
+    """The content of a generation.json beside its id and format; see `Generation`."""
+
+    bits: Count
+    objective: Json
+    network: str
+    preprocessing: PreprocessingFile
+    taxonomy_sha256: Sha256
+    dataset_md5: str
+    code_revision: dict[str, str]
+    evaluation: Json
+    bit_health: Json
+    reference: Json
+    database: Series[Part] = ()
+    files: dict[str, Sha256]
