@@ -37,7 +37,7 @@ class Taxonomy:
 
     Raises:
         TaxohashError: no paths, an empty or repeated path, a leaf that is also an inner node, a name that is
-            empty, holds '/' or is not Unicode text, or level names that are repeated or do not fit the depth.
+            empty or holds '/', text that is not Unicode, or level names that are repeated or do not fit the depth.
     """
 
     name: str

@@ -164,6 +164,8 @@ FILES = {
     f"[1{'0' * 5000}]": "is not JSON of a taxonomy (Exceeds the limit",
     '{"name": NaN}': "is not JSON of a taxonomy (NaN is no JSON)",
     '{"name": "x", "paths": [["a"]], "name": "y"}': "(the key 'name' stands twice)",
+    file(source="\ud800"): "has '\\ud800', which is not Unicode text",
+    file(licence="a\udcff"): "has 'a\\udcff', which is not Unicode text",
     file(name=3): "name = 3: give text that is not empty",
     file(name=""): 'name = "": give text that is not empty',
     file(paths=3): "paths = 3: give a list, each item a list, each item text",
