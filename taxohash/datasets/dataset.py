@@ -21,6 +21,7 @@ from taxohash.datasets.layout import (
     read_column,
     read_paths,
     split_files,
+    whole,
 )
 from taxohash.datasets.png import decode_png
 from taxohash.errors import TaxohashError
@@ -46,9 +47,8 @@ class RowGroup(NamedTuple):
             TaxohashError: the file is damaged.
         """
         with plain_errors(self.file):
-            return image_bytes(
-                pq.ParquetFile(self.file).read_row_group(self.number, columns=["image"]).column(0)
-            )
+            column = pq.ParquetFile(self.file).read_row_group(self.number, columns=["image"]).column(0)
+            return image_bytes(whole(self.file, column, self.rows))
 
 
 @dataclass(frozen=True)

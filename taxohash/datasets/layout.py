@@ -70,14 +70,20 @@ def open_table(file: Path) -> pq.ParquetFile:
     """
     with plain_errors(file):
         table = pq.ParquetFile(file)
-    found = table.schema_arrow
-    for field in schema(label_column(found)):
-        places = found.get_all_field_indices(field.name)
-        if len(places) > 1:
-            raise TaxohashError(f"{file} has the column {field.name} {len(places)} times: keep one of them")
-        kind = found.field(places[0]).type if places else "absent"
-        if not _fits(kind, field.type):
-            raise TaxohashError(f"{file} has the column {field.name} as {kind}: write it as {field.type}")
+        found = table.schema_arrow
+        for field in schema(label_column(found)):
+            places = found.get_all_field_indices(field.name)
+            if len(places) > 1:
+                raise TaxohashError(
+                    f"{file} has the column {field.name} {len(places)} times: keep one of them"
+                )
+            kind = found.field(places[0]).type if places else "absent"
+            if not _fits(kind, field.type):
+                said = " ".join(str(kind).split())  # names in it may break the line
+                raise TaxohashError(f"{file} has the column {field.name} as {said}: write it as {field.type}")
+        groups = [table.metadata.row_group(group).num_rows for group in range(table.metadata.num_row_groups)]
+        if sum(groups) != table.metadata.num_rows:
+            raise _damaged(file, f"it says {table.metadata.num_rows} rows, in groups of {groups[:9]}")
     return table
 
 
@@ -97,7 +103,7 @@ def read_column(file: Path, name: str) -> "pa.ChunkedArray[Any]":
     if name not in table.schema_arrow.names:
         raise TaxohashError(f"{file} has no column {name!r}, unlike the split beside it: write both alike")
     with plain_errors(file):
-        column = table.read(columns=[name]).column(0)
+        column = whole(file, table.read(columns=[name]).column(0), table.metadata.num_rows)
         return column if name == "image" else column.cast(_LABEL_COLUMNS[name])  # one type for all shards
 
 
@@ -113,9 +119,21 @@ def read_paths(file: Path) -> list[str]:
     if place < 0 or pa.types.is_null(kind.field(place).type):
         return [""] * table.metadata.num_rows
     with plain_errors(file):
-        column: Any = pc.struct_field(table.read(columns=["image.path"]).column(0), "path").cast(pa.string())
+        images = whole(file, table.read(columns=["image.path"]).column(0), table.metadata.num_rows)
+        column: Any = pc.struct_field(images, "path").cast(pa.string())
         column.validate(full=True)
         return [path or "" for path in column.to_pylist()]
+
+
+def whole(file: Path, column: "pa.ChunkedArray[Any]", rows: int) -> "pa.ChunkedArray[Any]":
+    """The column that was read from a file, if it has as many rows as the file says.
+
+    Raises:
+        TaxohashError: it has not.
+    """
+    if len(column) != rows:
+        raise _damaged(file, f"it says {rows} rows and has {len(column)}")
+    return column
 
 
 def image_bytes(column: "pa.ChunkedArray[Any] | pa.Array[Any]") -> list[bytes]:
@@ -128,9 +146,15 @@ def plain_errors(file: Path) -> Iterator[None]:
     """Turn what pyarrow raises on a damaged file into one line."""
     try:
         yield
-    except (pa.ArrowException, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise TaxohashError(f"{file} cannot be read as Parquet ({reason}): fetch it again") from None
+    except TaxohashError:
+        raise
+    except Exception as error:  # pyarrow raises whatever its parsers meet
+        reason = str(error) or type(error).__name__
+        raise _damaged(file, reason.splitlines()[0]) from None
+
+
+def _damaged(file: Path, reason: str) -> TaxohashError:
+    return TaxohashError(f"{file} cannot be read as Parquet ({reason}): fetch it again")
 
 
 def _fits(found: Any, wanted: Any) -> bool:

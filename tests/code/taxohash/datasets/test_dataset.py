@@ -1,5 +1,9 @@
 import io
+import itertools
 import shutil
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -11,11 +15,12 @@ from PIL import Image
 
 from taxohash.datasets import Dataset
 from taxohash.datasets.check import check
-from taxohash.datasets.layout import schema
+from taxohash.datasets.layout import IMAGE, schema
 from taxohash.datasets.png import encode_png
 from taxohash.datasets.writer import Row, write_split
 from taxohash.errors import TaxohashError
 from taxohash.images import Preprocessing, decode, to_array
+from tests.support.outcome import answer
 from tests.support.tiny import COUNTS, TAXONOMY, tiny_rows
 
 
@@ -236,6 +241,32 @@ def test_a_damaged_file_is_one_line(tiny: Path) -> None:
     with pytest.raises(TaxohashError, match=r"train\.parquet cannot be read as Parquet") as caught:
         list(Dataset.open(tiny).images("train"))
     assert "\n" not in str(caught.value)
+
+
+def test_any_changed_byte_of_a_table_is_read_consistently_or_refused_in_one_line(tmp_path: Path) -> None:
+    """Of a table without checksums: numbers of rows, types and names among the bytes."""
+    TAXONOMY.save(tmp_path / "taxonomy.json")
+    file = tmp_path / "train.parquet"
+    images = pa.array([{"bytes": b"x", "path": f"{row}"} for row in range(3)], IMAGE)
+    table = pa.table({"image": images, "label": pa.array([0, 1, 2], pa.int32())})
+    pq.write_table(table, file, compression="none", store_schema=False, write_statistics=False)
+    whole = file.read_bytes()
+    reads: tuple[Callable[[Dataset], int], ...] = (
+        lambda dataset: dataset.count("train"),
+        lambda dataset: len(dataset.paths("train")),
+        lambda dataset: len(list(dataset.images("train"))),
+        lambda dataset: len(dataset.labels("train")),
+    )
+    found: Counter[int | None] = Counter()
+    for place, change in itertools.product(range(4, len(whole) - 4), (0x02, 0x0C, 0x82)):
+        damaged = bytearray(whole)
+        damaged[place] ^= change
+        file.write_bytes(damaged)
+        dataset = Dataset.open(tmp_path)
+        counts = [answer(partial(read, dataset)) for read in reads]
+        assert len({count for count in counts if count is not None}) <= 1
+        found.update(counts)
+    assert min(found[3], found[None]) > 100
 
 
 def test_the_hugging_face_feature_is_declared(tiny: Path) -> None:
