@@ -46,13 +46,17 @@ class Model:
             self._session = onnxruntime.InferenceSession(
                 str(file), options, providers=["CPUExecutionProvider"]
             )
+            puts = [*self._session.get_inputs(), *self._session.get_outputs()]
+            described = [(put.name, put.type, *put.shape) for put in puts]
         except Exception:  # ONNX Runtime raises whatever its parser meets
             raise TaxohashError(f"{file} cannot be read as ONNX: export it again") from None
-        puts = [(put.name, put.type) for put in (*self._session.get_inputs(), *self._session.get_outputs())]
-        if puts != [("images", "tensor(uint8)"), ("outputs", "tensor(float)")]:
-            raise TaxohashError(f"{file} is no network that maps images to outputs: export it again")
-        self.shape = tuple(self._session.get_inputs()[0].shape[1:])
-        self.bits: int = self._session.get_outputs()[0].shape[-1]
+        self.shape: tuple[int, ...]
+        self.bits: int
+        match described:
+            case [("images", "tensor(uint8)", _, *shape), ("outputs", "tensor(float)", _, bits)]:
+                self.shape, self.bits = tuple(shape), bits
+            case _:
+                raise TaxohashError(f"{file} is no network that maps images to outputs: export it again")
 
     def outputs(self, pixels: Pixels) -> npt.NDArray[np.float32]:
         """Real-valued outputs float32[N, bits] of uint8[N, C, H, W]."""

@@ -1,0 +1,114 @@
+"""Any bytes as the files of a generation, sealed by right digests more often than not."""
+
+import hashlib
+import io
+import json
+import random
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from taxohash.codes import Codes, code_bytes
+from taxohash.generation.hasher import CENTRES, CODES, Hasher
+from taxohash.generation.manifest import MANIFEST, Generation
+from tests.fuzz.mutations import changed_bytes, changed_json
+from tests.support.generations import make_generation, pictures
+from tests.support.outcome import answer
+
+MEMORY = 1024
+WORDS = (
+    b'"bits"', b'"preprocessing"', b'"files"', b'"id"', b'"format"', b'"database"', b'"size"', b'"channels"', b'"fit"', b'"mean"',
+    b'"std"', b'"reader"', b'"pad"', b'"crop"', b'"../x"', b'"\\n"', b"\x93NUMPY\x01\0", b"'descr'", b"'|u1'", b"'|O'", b"'shape'",
+    b"'fortran_order'", b"True", b"taxonomy.json", b"hasher.onnx",
+)  # fmt: skip
+BITS = 8
+
+
+def seeds() -> Iterator[bytes]:
+    """A whole generation, one that says which splits it holds, and one of the first reader without class codes."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        made = make_generation(folder, bits=BITS)
+        np.save(folder / CODES, np.arange(5, dtype=np.uint8)[:, None])
+        np.save(folder / CENTRES, np.arange(6, dtype=np.uint8)[:, None])
+        for database in ([], [{"split": "train", "rows": 3}, {"split": "test", "rows": 2}]):
+            replace(made, database=database).write(folder)
+            yield _packed(_files(folder))
+        (folder / CENTRES).unlink()
+        replace(made, preprocessing=replace(made.preprocessing, reader=1)).write(folder)
+        yield _packed(_files(folder))
+
+
+def mutate(data: bytes, most: int, seed: int) -> bytes:
+    """Another file of a generation, or another manifest."""
+    draw = random.Random(seed)
+    files = _unpacked(data)
+    if not files or draw.random() < 0.05:
+        return changed_bytes(data, most)
+    name = MANIFEST if draw.random() < 0.6 else draw.choice(list(files))
+    change = changed_json if name.endswith(".json") else lambda old, most, _: changed_bytes(old, most)
+    files[name] = change(files.get(name, b""), most, draw)
+    if draw.random() < 0.9:
+        files[MANIFEST] = _sealed(files)
+    return _packed(files)[:most]
+
+
+def attempt(data: bytes, folder: Path) -> None:
+    """A generation that is taken encodes, and has the codes that it says."""
+    for file in folder.iterdir():
+        file.unlink()
+    for name, content in _unpacked(data).items():
+        with suppress(OSError, ValueError):  # no such name
+            (folder / Path(name).name).write_bytes(content)
+    if (hasher := answer(lambda: Hasher(folder))) is None:
+        return
+    assert Generation.load(folder).id == json.loads((folder / MANIFEST).read_text())["id"]
+    _check(hasher.encode(pictures(2)), (2, code_bytes(hasher.bits)))
+    if (codes := answer(lambda: hasher.codes)) is not None:
+        _check(codes, (len(codes), code_bytes(hasher.bits)))
+    if hasher.centres is not None:
+        _check(hasher.centres, (len(hasher.taxonomy), code_bytes(hasher.bits)))
+
+
+def _check(codes: Codes, shape: tuple[int, int]) -> None:
+    assert codes.dtype == np.uint8
+    assert codes.shape == shape
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in sorted(folder.iterdir())}
+
+
+def _packed(files: dict[str, bytes]) -> bytes:
+    """Files as one input: a line of their names and lengths, then what they hold."""
+    lengths = {name: len(content) for name, content in files.items()}
+    return json.dumps(lengths).encode() + b"\n" + b"".join(files.values())
+
+
+def _unpacked(data: bytes) -> dict[str, bytes]:
+    line, _, rest = data.partition(b"\n")
+    try:
+        lengths = dict(json.loads(line))
+        content = io.BytesIO(rest)
+        return {str(name): content.read(int(length)) for name, length in lengths.items()}
+    except (ValueError, TypeError, OverflowError, RecursionError):
+        return {}
+
+
+def _sealed(files: dict[str, bytes]) -> bytes:
+    """The manifest with the digests of the files that it names, and its own id, where it has a place for them."""
+    manifest = files.get(MANIFEST, b"")
+    with suppress(ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        data: dict[str, Any] = json.loads(manifest)
+        for name in set(data["files"]) & set(files):
+            data["files"][name] = hashlib.sha256(files[name]).hexdigest()
+        said = {name: value for name, value in data.items() if name not in ("id", "format")}
+        text = json.dumps(said, sort_keys=True, separators=(",", ":"))
+        data["id"] = hashlib.sha256(text.encode()).hexdigest()[:16]
+        return json.dumps(data).encode()
+    return manifest
