@@ -81,7 +81,7 @@ def _rings(bits: int, count: int, arrays: Arrays) -> Rings:
     centres = _centres(arrays, bits)
     offsets = arrays["offsets"]
     shape = (centres.words.size // words, bits + 2)
-    if offsets.dtype != np.uint32 or offsets.shape != shape or not _ascends(offsets.ravel(), count):
+    if offsets.dtype != np.uint32 or offsets.shape != shape or not _ascends(offsets, count):
         raise ValueError("offsets that do not ascend from the first code to the last")
     if rows.size != count:
         raise ValueError(f"{rows.size} rows for {count} codes")
@@ -149,4 +149,6 @@ def _beyond(bits: int) -> Words:
 
 
 def _ascends(offsets: npt.NDArray[np.uint32], last: int) -> bool:
-    return bool(offsets[0] == 0 and offsets[-1] == last and (offsets[1:] >= offsets[:-1]).all())
+    """Whether rings lie one after the other, and cells too, from position 0 to `last`: none is left out."""
+    joined = offsets[0, 0] == 0 and offsets[-1, -1] == last and (offsets[1:, 0] == offsets[:-1, -1]).all()
+    return bool(joined and (offsets[:, 1:] >= offsets[:, :-1]).all())

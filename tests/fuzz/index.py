@@ -169,14 +169,14 @@ def _sealed(header: Any, body: bytearray) -> bytes:
 
 
 def _change(body: bytearray, entry: Any, draw: random.Random) -> None:
-    """Give one element of an array another value, most often one like those beside it."""
+    """Give an element of an array, or a run of them, another value, most often one like those beside it."""
     kind = KINDS[entry["dtype"]]
     count = math.prod(entry["shape"])
     array = np.frombuffer(body, kind, count, entry["offset"])
     at, other = draw.randrange(count), draw.randrange(count)
     limits = np.iinfo(kind)
     with np.errstate(over="ignore"):
-        match draw.randrange(5):
+        match draw.randrange(6):
             case 0:
                 array[[at, other]] = array[[other, at]]
             case 1:
@@ -185,6 +185,8 @@ def _change(body: bytearray, entry: Any, draw: random.Random) -> None:
                 array[at] += array.dtype.type(1)
             case 3:
                 array[at] ^= array.dtype.type(1 << draw.randrange(limits.bits - 1))
+            case 4:
+                array[min(at, other) : max(at, other)] = array[at]
             case _:
                 array[at] = draw.choice((0, 1, limits.max, limits.min, count, count - 1))
 

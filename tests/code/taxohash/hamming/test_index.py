@@ -468,6 +468,10 @@ WRONG_ARRAYS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "a row twice": ("base_rows", lambda a: np.concatenate([a[1:], a[1:2]])),
     "a row beyond the last": ("base_rows", lambda a: np.concatenate([a[1:], a[:1] + 2**31])),
     "offsets that do not ascend": ("base_offsets", lambda a: np.ascontiguousarray(a[::-1])),
+    "a ring between two cells": (
+        "base_offsets",
+        lambda a: np.concatenate([a[:1], np.maximum(a[1:], a[1][a[1] > a[1, 0]].min())]),
+    ),
     "offsets beyond the codes": ("base_offsets", lambda a: a + np.uint32(1)),
     "too few centres": ("base_centres", lambda a: a[:-1]),
     "groups beyond the centres": ("base_ends", lambda a: a + 1),
