@@ -11,7 +11,7 @@ from rich.text import Text
 from taxohash.datasets import Dataset, named
 from taxohash.datasets.check import Check
 from taxohash.datasets.check import check as check_dataset
-from taxohash.datasets.contact_sheet import contact_sheets
+from taxohash.datasets.contact_sheet import contact_sheets, keep_apart
 from taxohash.datasets.named import image_tree
 from taxohash.errors import TaxohashError
 from taxohash.runtime import terminal
@@ -19,6 +19,7 @@ from taxohash.runtime.configuration import read
 from taxohash.runtime.terminal import printable
 
 _MOST_LABELS = 24  # rows of the table; a larger tree is counted by its top-level classes
+_MOST_CLASSES = 100  # of which more are not listed
 
 
 def prepare(name: str, out: str | Path, source: str | None, tree: dict[str, Any]) -> None:
@@ -40,9 +41,8 @@ def prepare(name: str, out: str | Path, source: str | None, tree: dict[str, Any]
     else:
         dataset = named.prepare(name, out, source)
     sizes = ", ".join(f"{dataset.count(split):,} {split}" for split in dataset.splits)
-    print(
-        f"{out}: {printable(dataset.taxonomy.name)}, {len(dataset.taxonomy)} labels, {sizes}, md5 {dataset.md5()}"
-    )
+    labels = f"{len(dataset.taxonomy):,} labels"
+    print(printable(f"{out}: {dataset.taxonomy.name}, {labels}, {sizes}, md5 {dataset.md5()}"))
 
 
 def check(folder: str | Path, sheets: str | Path | None = None, as_json: bool = False) -> bool:
@@ -52,8 +52,10 @@ def check(folder: str | Path, sheets: str | Path | None = None, as_json: bool = 
         whether no error was found.
 
     Raises:
-        TaxohashError: the folder cannot be opened, or `sheets` cannot be written.
+        TaxohashError: the folder cannot be opened, or `sheets` cannot be written or lies in it.
     """
+    if sheets is not None:
+        keep_apart(Path(sheets), Path(folder))
     result = check_dataset(folder)
     if as_json:
         files = _sheets(result, sheets)
@@ -63,10 +65,10 @@ def check(folder: str | Path, sheets: str | Path | None = None, as_json: bool = 
     for finding in result.findings:
         print(f"{finding.severity}: {printable(finding.text)}")
     if files := _sheets(result, sheets):
-        print(f"{len(files)} contact sheets in {sheets}")
+        print(printable(f"{len(files)} contact sheets in {sheets}"))
     errors = sum(finding.severity == "error" for finding in result.findings)
     verdict = f"{errors} errors" if errors else "sound"
-    print(f"{folder}: {verdict}, {len(result.findings) - errors} warnings, md5 {result.md5}")
+    print(printable(f"{folder}: {verdict}, {len(result.findings) - errors} warnings, md5 {result.md5}"))
     return result.ok
 
 
@@ -88,12 +90,16 @@ def _table(result: Check) -> Table:
             "/".join(dict.fromkeys(path)),
             *(f"{shares[split][index]:,}" if split in shares else "?" for split in result.images),
         )
-        for index, path in enumerate(taxonomy.class_paths(level))
+        for index, path in enumerate(taxonomy.class_paths(level)[:_MOST_CLASSES])
     ]
     header = (taxonomy.levels[level], *result.images)
     table = terminal.table(header, rows, taxonomy.name, right=len(result.images))
+    notes = []
+    if taxonomy.class_count(level) > _MOST_CLASSES:
+        notes.append(f"{_MOST_CLASSES} of {taxonomy.class_count(level):,} shown, all with --json")
     if "labels" in map(dataset.label_column, result.counts):
-        table.caption = "an image counts once for each of its labels"
+        notes.append("an image counts once for each of its labels")
+    table.caption = "\n".join(notes) or None
     table.show_footer = True
     for column, text in zip(
         table.columns, ("images", *(f"{n:,}" for n in result.images.values())), strict=True

@@ -5,8 +5,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from taxohash.datasets.diff import CHANGES, Change, Diff, diff
-from taxohash.datasets.diff_sheets import diff_sheets, relabelling
+from taxohash.datasets.contact_sheet import keep_apart
+from taxohash.datasets.diff import CHANGES, Change, Diff, Pair, diff
+from taxohash.datasets.diff_sheets import diff_sheets
 from taxohash.datasets.revision import opened
 from taxohash.runtime.terminal import printable
 
@@ -24,9 +25,12 @@ def print_diff(before: str, after: str, sheets: Path | None = None, as_json: boo
     """Print what changed between two data sets, as lines or as JSON; write contact sheets of it into `sheets`.
 
     Raises:
-        TaxohashError: a set cannot be had or read, or `sheets` cannot be written.
+        TaxohashError: a set cannot be had or read, or `sheets` cannot be written or lies in one.
     """
     with opened(before) as old, opened(after) as new:
+        if sheets is not None:
+            for dataset in (old, new):
+                keep_apart(sheets, dataset.folder)
         found = diff(old, new)
         files = diff_sheets(found, sheets) if sheets is not None else []
         if as_json:
@@ -50,11 +54,15 @@ def _lines(found: Diff, before: str, after: str) -> Iterator[str]:
     for change in CHANGES:
         if pairs := found.having(change):
             named = (
-                map(relabelling, pairs) if change == "relabelled" else (pair.after.caption for pair in pairs)
+                map(_relabelling, pairs) if change == "relabelled" else (pair.after.caption for pair in pairs)
             )
             yield f"{_WORDS[change]}: {len(pairs):,} images: {_counted(named)}"
     if not (found.taxonomy or found.added or found.removed or found.changed):
         yield "the same images and labels"
+
+
+def _relabelling(pair: Pair) -> str:
+    return f"{pair.before.caption} -> {pair.after.caption}"
 
 
 def _tree_lines(found: Diff) -> Iterator[str]:

@@ -4,13 +4,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from PIL import Image
-
-from taxohash.datasets.contact_sheet import COLUMNS, MOST_LINES, draw_sheet, picture_or_none, save_sheet
+from taxohash.datasets.contact_sheet import COLUMNS, MOST_LINES, Line, draw_sheet, picture_or_none, save_sheet
 from taxohash.datasets.dataset import Dataset
-from taxohash.datasets.diff import Diff, Pair, Picture
+from taxohash.datasets.diff import Diff, Picture
 
-Lines = dict[str, list[tuple[Dataset, Picture]]]  # pictures by their caption
+Caption = tuple[str, ...]
+Lines = dict[Caption, list[tuple[Dataset, Picture]]]
 
 
 def diff_sheets(found: Diff, out: str | Path) -> list[Path]:
@@ -22,10 +21,11 @@ def diff_sheets(found: Diff, out: str | Path) -> list[Path]:
         TaxohashError: `out` cannot be written.
     """
     sheets: dict[str, Lines] = {
-        "added": _grouped((picture.caption, found.after, picture) for picture in found.added),
-        "removed": _grouped((picture.caption, found.before, picture) for picture in found.removed),
+        "added": _grouped(((picture.caption,), found.after, picture) for picture in found.added),
+        "removed": _grouped(((picture.caption,), found.before, picture) for picture in found.removed),
         "relabelled": _grouped(
-            (relabelling(pair), found.after, pair.after) for pair in found.having("relabelled")
+            ((f"{pair.before.caption} ->", pair.after.caption), found.after, pair.after)
+            for pair in found.having("relabelled")
         ),
         "replaced": _grouped(_replaced(found)),
     }
@@ -39,28 +39,23 @@ def diff_sheets(found: Diff, out: str | Path) -> list[Path]:
     return files
 
 
-def relabelling(pair: Pair) -> str:
-    """The labels of a picture before and after."""
-    return f"{pair.before.caption} -> {pair.after.caption}"
-
-
-def _replaced(found: Diff) -> Iterator[tuple[str, Dataset, Picture]]:
+def _replaced(found: Diff) -> Iterator[tuple[Caption, Dataset, Picture]]:
     for pair in found.having("replaced"):
-        yield f"{pair.after.caption}, before", found.before, pair.before
-        yield f"{pair.after.caption}, after", found.after, pair.after
+        yield (pair.after.caption, "before"), found.before, pair.before
+        yield (pair.after.caption, "after"), found.after, pair.after
 
 
-def _grouped(pictures: Iterable[tuple[str, Dataset, Picture]]) -> Lines:
+def _grouped(pictures: Iterable[tuple[Caption, Dataset, Picture]]) -> Lines:
     lines: Lines = defaultdict(list)
     for caption, dataset, picture in pictures:
         lines[caption].append((dataset, picture))
     return lines
 
 
-def _line(caption: str, pictures: Sequence[tuple[Dataset, Picture]]) -> tuple[str, list[Image.Image | None]]:
+def _line(caption: Caption, pictures: Sequence[tuple[Dataset, Picture]]) -> Line:
     count = f"{COLUMNS} of {len(pictures):,}" if len(pictures) > COLUMNS else f"{len(pictures)}"
     images = [
         picture_or_none(next(dataset.images(picture.split, [picture.row])))
         for dataset, picture in pictures[:COLUMNS]
     ]
-    return f"{caption}\n{count}", images
+    return (*caption, count), images

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from taxohash.cli import data
+from taxohash.cli.diff import print_diff
 from taxohash.datasets import Dataset
 from taxohash.datasets.check import check
 from taxohash.datasets.contact_sheet import contact_sheets, draw_sheet
@@ -191,10 +192,55 @@ def test_json_tells_all_of_it(tiny: Path, tmp_path: Path, capsys: pytest.Capture
     assert told["findings"][0]["severity"] == "error"
 
 
+def test_labels_without_a_class_above_share_sheets(tiny: Path, tmp_path: Path) -> None:
+    paths = [[f"label {number}"] for number in range(90)] + [["top", "a"], ["top", "b"]]
+    (tiny / "taxonomy.json").write_text(json.dumps({"name": "flat", "paths": paths}))
+    sheets = contact_sheets(Dataset.open(tiny), tmp_path / "sheets")
+    assert {sheet.name: height(sheet) for sheet in sheets} == {
+        "top.png": 44 + 2 * 72,
+        "flat.png": 44 + 40 * 72,
+        "flat-2.png": 44 + 40 * 72,
+        "flat-3.png": 44 + 10 * 72,
+    }
+
+
+def test_no_sheet_takes_another_ones_file(tiny: Path, tmp_path: Path) -> None:
+    paths = [[top, own] for top in ("x-2", "x?", "x!", "X_") for own in "ab"]
+    (tiny / "taxonomy.json").write_text(json.dumps({"name": "alike", "paths": paths}))
+    sheets = contact_sheets(Dataset.open(tiny), tmp_path / "sheets")
+    assert [sheet.name for sheet in sheets] == ["x-2.png", "x_.png", "x_-2.png", "X_-3.png"]
+
+
+def test_a_sheet_holds_its_title_and_every_caption_on_one_line() -> None:
+    narrow = draw_sheet("x", [(("a",), [None])])
+    assert draw_sheet("x", [(("a\n\n\nb", "a" * 1000), [None])]).height == narrow.height
+    titled = draw_sheet("W" * 1000, [(("a",), [None])])
+    assert 1000 < titled.width < 4000
+    assert titled.getpixel((titled.width - 8, 0)) == titled.getpixel((0, 0)) == (255, 255, 255)
+
+
+def test_sheets_stay_out_of_the_set(tiny: Path) -> None:
+    with pytest.raises(TaxohashError, match=r"lies inside the data set .* would change its md5"):
+        data.check(tiny, tiny / "sheets")
+    with pytest.raises(TaxohashError, match=r"lies inside the data set .* would change its md5"):
+        print_diff(str(tiny), str(tiny), tiny / ".." / tiny.name / "new" / "sheets")
+    assert sorted(file.suffix for file in tiny.iterdir()) == [".json", ".parquet", ".parquet"]
+
+
+def test_a_tree_of_many_classes_is_listed_in_part(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    paths = [[f"label {number}"] for number in range(1001)]
+    (tiny / "taxonomy.json").write_text(json.dumps({"name": "flat", "paths": paths}))
+    assert data.check(tiny)
+    told = capsys.readouterr().out
+    assert "label 99 " in told
+    assert "label 100 " not in told
+    assert "100 of 1,001 shown" in " ".join(told.split())
+
+
 def test_contact_sheets_of_a_large_class_are_thinned_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    drawn: list[tuple[str, list[str]]] = []
+    drawn: list[tuple[str, list[tuple[str, ...]]]] = []
 
     def draw(title: str, lines: Any) -> Image.Image:
         drawn.append((title, [caption for caption, _ in lines]))
@@ -210,7 +256,7 @@ def test_contact_sheets_of_a_large_class_are_thinned_out(
     assert height(sheet) == 44 + 40 * 72
     ((title, captions),) = drawn
     assert title == "top: 40 of 60 labels shown"
-    assert (captions[0], captions[-1]) == ("label 0\n12 of 13 in train", "label 59\n1 in train")
+    assert (captions[0], captions[-1]) == (("label 0", "12 of 13 in train"), ("label 59", "1 in train"))
     (tmp_path / "file").touch()
     with pytest.raises(TaxohashError, match="cannot be written"):
         contact_sheets(Dataset.open(tmp_path), tmp_path / "file")

@@ -161,9 +161,9 @@ def test_joining_pairs_as_many_as_there_are(left: list[int], right: list[int]) -
 
 
 def test_long_sheets_say_what_they_show(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn: dict[str, list[str]] = {}
+    drawn: dict[str, list[tuple[str, ...]]] = {}
 
-    def draw(title: str, lines: list[tuple[str, list[object]]]) -> Image.Image:
+    def draw(title: str, lines: list[tuple[tuple[str, ...], list[object]]]) -> Image.Image:
         drawn[title] = [caption for caption, _ in lines]
         return Image.new("L", (1, 1))
 
@@ -180,4 +180,4 @@ def test_long_sheets_say_what_they_show(tmp_path: Path, monkeypatch: pytest.Monk
     diff_sheets(diff(before, after, progress=False), tmp_path / "sheets")
     (captions,) = drawn.values()
     assert list(drawn) == ["added: 40 of 50 lines shown"]
-    assert captions[:2] == ["label 7\n12 of 16", "label 0\n1"]
+    assert captions[:2] == [("label 7", "12 of 16"), ("label 0", "1")]
