@@ -12,11 +12,11 @@ from taxohash.datasets.dataset import Dataset
 from taxohash.datasets.digests import pixel_digests
 from taxohash.datasets.ids import id_faults
 from taxohash.errors import TaxohashError
+from taxohash.runtime.terminal import some
 from taxohash.taxonomy import Labels, Taxonomy
 from taxohash.taxonomy.twins import twins
 
 Counts = npt.NDArray[np.int64]
-_SHOWN = 3  # how many examples a finding names
 
 
 @dataclass(frozen=True)
@@ -113,10 +113,10 @@ def _label_sets(labels: dict[str, list[Labels]]) -> Iterator[Finding]:
     for split, sets in labels.items():
         if repeated := [row for row, own in enumerate(sets) if len(set(own.tolist())) < len(own)]:
             yield Finding(
-                "error", f"{len(repeated)} images of {split} list a label twice: rows {_some(repeated)}"
+                "error", f"{len(repeated)} images of {split} list a label twice: rows {some(repeated)}"
             )
         if empty := [row for row, own in enumerate(sets) if len(own) == 0]:
-            yield Finding("warning", f"{len(empty)} images of {split} have no label: rows {_some(empty)}")
+            yield Finding("warning", f"{len(empty)} images of {split} have no label: rows {some(empty)}")
 
 
 def _names(taxonomy: Taxonomy) -> Iterator[Finding]:
@@ -124,12 +124,12 @@ def _names(taxonomy: Taxonomy) -> Iterator[Finding]:
     if alike:
         yield Finding(
             "warning",
-            f"{len(alike)} names differ from another in case or in their encoding alone: {_some(alike)}",
+            f"{len(alike)} names differ from another in case or in their encoding alone: {some(alike)}",
         )
     odd = sorted({name for path in taxonomy.paths for name in path if not name.isprintable()})
     if odd:
         yield Finding(
-            "warning", f"{len(odd)} names have characters that cannot be seen: {_some(list(map(ascii, odd)))}"
+            "warning", f"{len(odd)} names have characters that cannot be seen: {some(map(ascii, odd))}"
         )
 
 
@@ -138,13 +138,13 @@ def _classes(taxonomy: Taxonomy, counts: dict[str, Counts]) -> Iterator[Finding]
         return
     names = ["/".join(path) for path in taxonomy.paths]
     if unused := [names[label] for label in np.flatnonzero(sum(counts.values()) == 0)]:
-        yield Finding("warning", f"{len(unused)} of {len(names)} labels have no image: {_some(unused)}")
+        yield Finding("warning", f"{len(unused)} of {len(names)} labels have no image: {some(unused)}")
     for split in counts:
         if split != "train" and "train" in counts:
             unseen = np.flatnonzero((counts[split] > 0) & (counts["train"] == 0))
             if unseen.size:
-                some = _some([names[label] for label in unseen])
-                yield Finding("warning", f"{unseen.size} labels of {split} have no image in train: {some}")
+                told = some(names[label] for label in unseen)
+                yield Finding("warning", f"{unseen.size} labels of {split} have no image in train: {told}")
 
 
 def _duplicates(digests: dict[str, list[bytes]], labels: dict[str, list[Labels]]) -> Iterator[Finding]:
@@ -180,7 +180,3 @@ def _disagreement(pairs: list[tuple[int, int]], left: list[Labels] | None, right
         return example
     disagreeing = sum(set(left[a].tolist()) != set(right[b].tolist()) for a, b in pairs)
     return f"{example}; {disagreeing} with another label"
-
-
-def _some(values: list[int] | list[str]) -> str:
-    return ", ".join(map(str, values[:_SHOWN])) + (", ..." if len(values) > _SHOWN else "")

@@ -13,7 +13,6 @@ from typing import Any, Literal, NamedTuple
 
 from taxohash.datasets.dataset import Dataset
 from taxohash.datasets.digests import pixel_digest
-from taxohash.datasets.layout import read_paths
 from taxohash.errors import TaxohashError
 from taxohash.runtime.progress import track
 from taxohash.taxonomy import Taxonomy
@@ -191,7 +190,7 @@ def _seen(dataset: Dataset, progress: bool) -> list[_Seen]:
     found = []
     for split in dataset.splits:
         names = ["/".join(path) for path in dataset.taxonomy.paths]
-        paths = [path for file in dataset.files[split] for path in read_paths(file)]
+        paths = dataset.paths(split)
         labels = _labels(dataset, split, names)
         images = track(dataset.images(split), len(paths), f"reading {split}", shown=progress)
         for row, (path, own, data) in enumerate(zip(paths, labels, images, strict=True)):

@@ -19,13 +19,20 @@ def console(**options: Any) -> Console:
 
 
 def printable(text: object) -> str:
-    """The text on one line, without what a terminal would obey."""
-    return "".join("\N{REPLACEMENT CHARACTER}" if _obeyed(letter) else letter for letter in str(text))
+    """The text on one line; what a terminal would obey, or could not write, is an escape such as \\n."""
+    return "".join(ascii(letter)[1:-1] if _obeyed(letter) else letter for letter in str(text))
 
 
 def _obeyed(letter: str) -> bool:
-    # Control characters, ends of lines and paragraphs, and what turns the direction of all that follows.
-    return unicodedata.category(letter) in ("Cc", "Zl", "Zp") or unicodedata.bidirectional(letter) in TURNS
+    # Control characters, halves of surrogates, ends of lines and paragraphs, and what turns the direction of the rest.
+    kind = unicodedata.category(letter)
+    return kind in ("Cc", "Cs", "Zl", "Zp") or unicodedata.bidirectional(letter) in TURNS
+
+
+def some(texts: Iterable[object], most: int = 3) -> str:
+    """The first of the texts, and dots if there are more."""
+    told = [str(text) for text in texts]
+    return ", ".join(told[:most]) + (", ..." if len(told) > most else "")
 
 
 def table(

@@ -6,7 +6,7 @@ accident, is refused unless an option takes it.
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Annotated
@@ -14,17 +14,16 @@ from typing import Annotated
 from pydantic import Field
 
 from taxohash.datasets.named.tree_splits import SplitRule, by_folder, by_hash, look_like_splits
-from taxohash.datasets.named.tree_walk import Tree, printable, walk
+from taxohash.datasets.named.tree_walk import Tree, shown, walk
 from taxohash.datasets.writer import Row, write_dataset
 from taxohash.errors import TaxohashError
 from taxohash.images import FORMATS, decode
 from taxohash.runtime.atomic import vacant
 from taxohash.runtime.configuration import configuration
 from taxohash.runtime.progress import track
+from taxohash.runtime.terminal import some
 from taxohash.taxonomy import Taxonomy
 from taxohash.taxonomy.twins import twins
-
-_SHOWN = 3  # examples of what was left out
 
 
 @configuration
@@ -137,7 +136,7 @@ def _refuse_unusable(root: Path, tree: Tree, options: TreeOptions) -> None:
         path, reason = min(unusable.items())
         more = f" and {len(unusable) - 1} more like it" if len(unusable) > 1 else ""
         raise TaxohashError(
-            f"{printable(root / path)} cannot be used ({reason}){more}: mend or remove it, or leave such out with "
+            f"{shown(root / path)} cannot be used ({reason}){more}: mend or remove it, or leave such out with "
             "--skip-unusable"
         )
 
@@ -154,9 +153,9 @@ def _check_labels(root: Path, labels: Mapping[PurePath, PurePath], options: Tree
     inner = {above: folder for folder in sorted(folders) for above in folder.parents}
     if between := [path for path, label in labels.items() if label in inner]:
         first = between[0]
-        below = printable(inner[labels[first]])
+        below = shown(inner[labels[first]])
         raise TaxohashError(
-            f"{_counted_images(between)} in a folder with labels below it, the first {printable(root / first)} beside "
+            f"{_counted_images(between)} in a folder with labels below it, the first {shown(root / first)} beside "
             f"{below}: move each into a folder of its own label"
         )
     if not options.as_is:
@@ -172,18 +171,18 @@ def _accidents(root: Path, folders: set[PurePath]) -> Iterator[str]:
             children[node.parent].add(node.name)
     for parent, names in sorted(children.items()):
         if parent.parts and look_like_splits(names):
-            told = _some(parent / name for name in sorted(names))
+            told = some(shown(parent / name) for name in sorted(names))
             yield f"{told} of {root} look like splits and lie below the top: move them there"
     for one, other in twins(folder.parts for folder in folders):
-        pair = f"{printable(PurePath(*one))} and {printable(PurePath(*other))} of {root}"
+        pair = f"{shown(PurePath(*one))} and {shown(PurePath(*other))} of {root}"
         yield f"{pair} differ in case or in how letters are encoded alone: join them"
     if len(folders) == 1:
-        yield f"all images of {root} have one label, {printable(min(folders))}: give the folder above it"
+        yield f"all images of {root} have one label, {shown(min(folders))}: give the folder above it"
 
 
 def _of_no_label(root: Path, loose: Sequence[PurePath]) -> TaxohashError:
     return TaxohashError(
-        f"{_counted_images(loose)} in no directory that names a label, the first {printable(root / loose[0])}: move each "
+        f"{_counted_images(loose)} in no directory that names a label, the first {shown(root / loose[0])}: move each "
         "into one"
     )
 
@@ -204,17 +203,12 @@ def _counted(
 
 def _left_out(tree: Tree) -> Iterator[str]:
     for reason, paths in sorted(tree.left_out.items()):
-        yield f"{len(paths):,} {reason}: {_some(paths)}"
+        yield f"{len(paths):,} {reason}: {some(map(shown, paths))}"
     if tree.unusable:
-        told = (f"{printable(path)} ({reason})" for path, reason in sorted(tree.unusable.items()))
-        yield f"{len(tree.unusable):,} unusable: {_some(told)}"
+        told = (f"{shown(path)} ({reason})" for path, reason in sorted(tree.unusable.items()))
+        yield f"{len(tree.unusable):,} unusable: {some(told)}"
     if tree.barren:
-        yield f"{len(tree.barren):,} folders without images: {_some(tree.barren)}"
-
-
-def _some(told: Iterable[PurePath | str]) -> str:
-    texts = [text if isinstance(text, str) else printable(text) for text in told]
-    return ", ".join(texts[:_SHOWN]) + (", ..." if len(texts) > _SHOWN else "")
+        yield f"{len(tree.barren):,} folders without images: {some(map(shown, tree.barren))}"
 
 
 def _rows(
@@ -235,7 +229,5 @@ def _unchanged(file: Path, digest: bytes) -> bytes:
     except OSError:
         data = b""
     if hashlib.sha256(data).digest() != digest:
-        raise TaxohashError(
-            f"{printable(file)} changed while the tree was read: repeat when nothing changes it"
-        )
+        raise TaxohashError(f"{shown(file)} changed while the tree was read: repeat when nothing changes it")
     return data

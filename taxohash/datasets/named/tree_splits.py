@@ -9,6 +9,7 @@ from typing import Literal
 from taxohash.datasets.layout import names_a_split
 from taxohash.datasets.splits import CANARY
 from taxohash.errors import TaxohashError
+from taxohash.runtime.terminal import some
 
 SplitRule = Literal["auto", "folders", "hash"]
 SPELLINGS = {
@@ -57,24 +58,26 @@ def by_folder(root: Path, tops: Sequence[str], rule: SplitRule) -> dict[str, str
     if rule == "auto" and not spelt:
         if look_like_splits(tops):
             raise TaxohashError(
-                f"{root} has {_some(tops)}, which look like splits: name them train, val and test, or {_HASHED}"
+                f"{root} has {some(map(repr, tops))}, which look like splits: name them train, val and test, or {_HASHED}"
             )
         return None
     if rule == "auto" and (others := [top for top in tops if top not in spelt]):
         raise TaxohashError(
-            f"{root} has {_some(spelt)}, which look like splits, beside {_some(others)}: --splits folders takes "
+            f"{root} has {some(map(repr, spelt))}, which look like splits, beside {some(map(repr, others))}: --splits folders takes "
             f"all as splits, {_HASHED}"
         )
     if rule == "auto" and "train" not in spelt.values():
         raise TaxohashError(
-            f"{root} has only {_some(spelt)}, which look like splits, and no train: give the folder above all "
+            f"{root} has only {some(map(repr, spelt))}, which look like splits, and no train: give the folder above all "
             f"splits; --splits folders takes these alone, {_HASHED}"
         )
     kept_apart = {top: CANARY for top in tops if top.casefold() == CANARY}
     taken = {top: top for top in tops} | kept_apart | spelt
     for split in taken.values():
         if len(own := [top for top in tops if taken[top] == split]) > 1:
-            raise TaxohashError(f"{root} has {_some(own)}, which are all {split}: join them, or {_HASHED}")
+            raise TaxohashError(
+                f"{root} has {some(map(repr, own))}, which are all {split}: join them, or {_HASHED}"
+            )
         if not names_a_split(split):
             raise TaxohashError(
                 f"{root} has the folder {split!r}, which cannot name a split: use letters, digits, '.', '-' and '_'"
@@ -111,7 +114,3 @@ _ORDER = {split: position for position, split in enumerate(dict.fromkeys(SPELLIN
 
 def _number(digest: bytes) -> float:
     return int.from_bytes(digest[:8], "big") / 2**64
-
-
-def _some(names: Sequence[str] | Mapping[str, str]) -> str:
-    return ", ".join(map(repr, list(names)[:3])) + (", ..." if len(names) > 3 else "")

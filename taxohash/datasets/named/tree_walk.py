@@ -12,6 +12,7 @@ from pathlib import Path, PurePath
 from taxohash.errors import TaxohashError
 from taxohash.identifiers import check_id
 from taxohash.images import FORMATS
+from taxohash.runtime.terminal import printable
 
 # What systems leave in folders of pictures; hidden names come on top.
 LITTER = frozenset(
@@ -158,7 +159,7 @@ def _barren(tree: Tree) -> list[PurePath]:
     return sorted(folder for folder in outermost if folder and folder.parts and folder.parent not in labels)
 
 
-def printable(path: PurePath) -> str:
-    """A path on one line, whatever bytes its names are made of; a long one has its middle left out."""
-    text = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in path.as_posix())
+def shown(path: PurePath) -> str:
+    """A path on one line; a long one has its middle left out."""
+    text = printable(path.as_posix())
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]}...{text[-_LONGEST // 2 :]}"

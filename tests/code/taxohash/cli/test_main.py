@@ -206,7 +206,7 @@ def test_without_a_command_help_lists_them(words: tuple[str, ...]) -> None:
         (("train", "--nope"), "No such option: --nope: see"),
         (("train",), "Missing option '--data'"),
         (("search", "x", "--k", "many"), "Invalid value for '--k'"),
-        (("encode", "run", "a\nb.png\x1b[2J"), "a\ufffdb.png\ufffd[2J cannot be read"),
+        (("encode", "run", "a\nb.png\x1b[2J"), r"a\nb.png\x1b[2J cannot be read"),
     ],
 )
 def test_a_wrong_command_line_is_one_line(words: tuple[str, ...], said: str) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from taxohash.runtime import progress, terminal
-from taxohash.runtime.terminal import printable
+from taxohash.runtime.terminal import printable, some
 
 NAMES = (
     "[bold]",
@@ -35,12 +35,18 @@ def test_a_table_shows_names_as_they_are(name: str) -> None:
     assert shown(name).count(name) == 3
 
 
-@given(st.text(st.characters(exclude_categories=["Cs"])))
+@given(st.text())
 def test_any_text_is_one_line_that_no_terminal_obeys(text: str) -> None:
     line = printable(text)
-    assert len(line) == len(text)
     assert line.isprintable() or not {"\n", "\r", "\x1b", "\u2028", "\u2029", "\x85", "\u202e"} & {*line}
+    assert printable(line) == line
+    line.encode()
     shown(text)
+
+
+def test_what_is_no_letter_is_told() -> None:
+    assert printable("a\n\u2028\x1b[2J\udcff\u202eb") == r"a\n\u2028\x1b[2J\udcff\u202eb"
+    assert (some([]), some("abc"), some("abcd"), some([1, 2], 1)) == ("", "a, b, c", "a, b, c, ...", "1, ...")
 
 
 @pytest.mark.parametrize("name", NAMES)
