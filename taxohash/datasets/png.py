@@ -10,7 +10,8 @@ import zlib
 import numpy as np
 import numpy.typing as npt
 
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+from taxohash.images.png import SIGNATURE
+
 _GREY, _RGB = 0, 2  # colour types
 _CHANNELS = {_GREY: 1, _RGB: 3}
 _LARGEST_STORED_BLOCK = 65_535
@@ -41,7 +42,7 @@ def encode_png(pixels: npt.NDArray[np.uint8]) -> bytes:
     header = struct.pack(">IIBBBBB", width, height, 8, colour, 0, 0, 0)
     stored = b"\x78\x01\x01" + struct.pack("<HH", length, length ^ 0xFFFF) + scanlines
     data = stored + struct.pack(">I", zlib.adler32(scanlines))
-    return _SIGNATURE + _chunk(b"IHDR", header) + _chunk(b"IDAT", data) + _chunk(b"IEND", b"")
+    return SIGNATURE + _chunk(b"IHDR", header) + _chunk(b"IDAT", data) + _chunk(b"IEND", b"")
 
 
 def decode_png(data: bytes) -> npt.NDArray[np.uint8] | None:
@@ -49,7 +50,7 @@ def decode_png(data: bytes) -> npt.NDArray[np.uint8] | None:
 
     About ten times as quick as a general decoder, which matters for tens of thousands of small images.
     """
-    if len(data) < _PIXELS_AT or not data.startswith(_SIGNATURE):
+    if len(data) < _PIXELS_AT or not data.startswith(SIGNATURE):
         return None
     width, height, colour = struct.unpack_from(">IIxB", data, 16)
     channels = _CHANNELS.get(colour, 0)

@@ -2,6 +2,7 @@
 
 import random
 import re
+import struct
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -33,6 +34,27 @@ class _Segment(NamedTuple):
     start: int
     end: int
     body: bytes
+
+
+class Frame(NamedTuple):
+    """Of a frame header; the height may be 0, where it is told after the scan."""
+
+    width: int
+    height: int
+    components: int
+
+
+def frame(data: bytes) -> Frame | None:
+    """The first frame header, if there is one; nothing behind it is looked at.
+
+    Raises:
+        UnreadableError: there are more parts than any encoder writes.
+    """
+    for segment in _segments(data):
+        if segment.marker in _FRAMES and len(segment.body) >= 6:
+            height, width, components = struct.unpack_from(">HHB", segment.body, 1)
+            return Frame(width, height, components)
+    return None
 
 
 def without_metadata(data: bytes) -> tuple[bytes, bytes]:

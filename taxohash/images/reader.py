@@ -51,6 +51,8 @@ def _read_png(data: bytes, max_pixels: int) -> Image.Image:
 
 def _read_jpeg(data: bytes, max_pixels: int) -> Image.Image:
     plain, exif = jpeg.without_metadata(data)
+    if header := jpeg.frame(plain):  # before Pillow, which warns of large ones
+        check_size(header.width, header.height, max_pixels)
     try:
         image = _open(plain, ("JPEG",), max_pixels)
     except OSError:

@@ -97,6 +97,15 @@ def test_metadata_never_warn() -> None:
             decode(encoded(noise(20, 16), form, exif=turned(6)[:14] + b"\xff" * 40))
 
 
+def test_a_large_jpeg_is_refused_before_pillow_warns_of_it() -> None:
+    data = bytearray(PICTURES["JPEG RGB"])
+    size = struct.pack(">HH", 16, 20)
+    at = data.index(size)
+    data[at : at + 4] = struct.pack(">HH", 10_000, 10_001)
+    with pytest.raises(TaxohashError, match="10001 x 10000 pixels, more than 40000000"):
+        decode(bytes(data))
+
+
 def test_a_bomb_is_refused_from_its_header() -> None:
     for side, said in ((30_000, "more than 40000000"), (7_000, "7000 x 7000 pixels")):
         bomb = SIGNATURE + header(side, side, 0, 8) + chunk(b"IDAT", zlib.compress(bytes(1000)))
