@@ -19,6 +19,7 @@ from taxohash.runtime.configuration import read
 from taxohash.runtime.terminal import printable
 
 _MOST_LABELS = 24  # rows of the table; a larger tree is counted by its top-level classes
+_MOST_FINDINGS = 50  # lines; a set may have a damaged picture in every row
 _MOST_CLASSES = 100  # of which more are not listed
 
 
@@ -62,12 +63,14 @@ def check(folder: str | Path, sheets: str | Path | None = None, as_json: bool = 
         print(json.dumps(result.as_dict() | {"sheets": list(map(str, files))}))
         return result.ok
     terminal.console().print(_table(result))
-    for finding in result.findings:
+    for finding in result.findings[:_MOST_FINDINGS]:
         print(f"{finding.severity}: {printable(finding.text)}")
+    if (more := len(result.findings) - _MOST_FINDINGS) > 0:
+        print(f"and {more:,} more: all with --json")
     if files := _sheets(result, sheets):
         print(printable(f"{len(files)} contact sheets in {sheets}"))
     errors = sum(finding.severity == "error" for finding in result.findings)
-    verdict = f"{errors} errors" if errors else "sound"
+    verdict = f"{errors:,} errors" if errors else "sound"
     print(printable(f"{folder}: {verdict}, {len(result.findings) - errors} warnings, md5 {result.md5}"))
     return result.ok
 

@@ -227,6 +227,17 @@ def test_sheets_stay_out_of_the_set(tiny: Path) -> None:
     assert sorted(file.suffix for file in tiny.iterdir()) == [".json", ".parquet", ".parquet"]
 
 
+def test_of_many_damaged_pictures_the_first_are_listed(
+    tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_split(tiny / "test.parquet", [Row(b"", "", 0)] * 2000)
+    assert not data.check(tiny)
+    told = capsys.readouterr().out.splitlines()
+    assert sum(line.startswith("error: row ") for line in told) == 50
+    assert told[-2] == "and 1,950 more: all with --json"
+    assert "2,000 errors, 0 warnings" in told[-1]
+
+
 def test_a_tree_of_many_classes_is_listed_in_part(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
     paths = [[f"label {number}"] for number in range(1001)]
     (tiny / "taxonomy.json").write_text(json.dumps({"name": "flat", "paths": paths}))
