@@ -36,11 +36,13 @@ def split_files(folder: Path) -> dict[str, tuple[Path, ...]]:
     """The files of each split, in the order of their shards; train, val and test come first.
 
     Raises:
-        TaxohashError: no split, or a split that does not have each of its shards once.
+        TaxohashError: no split, a split that does not have each of its shards once, or one that is no file.
     """
     found: dict[str, list[re.Match[str]]] = {}
     for file in sorted(folder.glob("*.parquet")):
         if match := _FILE.fullmatch(file.name):
+            if not file.is_file():  # a pipe would be waited for
+                raise TaxohashError(f"{file} is no file: remove it or fetch it again")
             found.setdefault(match["split"], []).append(match)
     if not found:
         raise TaxohashError(f"data set {folder} has no split: put at least one NAME.parquet into it")

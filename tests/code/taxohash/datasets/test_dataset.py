@@ -1,5 +1,6 @@
 import io
 import itertools
+import os
 import shutil
 from collections import Counter
 from collections.abc import Callable
@@ -230,6 +231,15 @@ def test_files_that_are_no_tables_of_the_layout(tiny: Path) -> None:
     for file in tiny.glob("*.parquet"):
         file.unlink()
     with pytest.raises(TaxohashError, match="no split"):
+        Dataset.open(tiny)
+
+
+@pytest.mark.parametrize(
+    "make", [Path.mkdir, os.mkfifo, lambda file: file.symlink_to("nowhere")], ids=["folder", "pipe", "link"]
+)
+def test_what_is_no_file_is_no_split(tiny: Path, make: Callable[[Path], None]) -> None:
+    make(tiny / "val.parquet")
+    with pytest.raises(TaxohashError, match=r"val\.parquet is no file: remove it"):
         Dataset.open(tiny)
 
 
