@@ -11,7 +11,7 @@ from rich.text import Text
 from taxohash.datasets import Dataset, named
 from taxohash.datasets.check import Check
 from taxohash.datasets.check import check as check_dataset
-from taxohash.datasets.contact_sheet import contact_sheets, keep_apart
+from taxohash.datasets.contact_sheet import contact_sheets, place_for_sheets
 from taxohash.datasets.named import image_tree
 from taxohash.errors import TaxohashError
 from taxohash.runtime import terminal
@@ -56,7 +56,7 @@ def check(folder: str | Path, sheets: str | Path | None = None, as_json: bool = 
         TaxohashError: the folder cannot be opened, or `sheets` cannot be written or lies in it.
     """
     if sheets is not None:
-        keep_apart(Path(sheets), Path(folder))
+        place_for_sheets(Path(sheets), Dataset.open(folder).folder)
     result = check_dataset(folder)
     if as_json:
         files = _sheets(result, sheets)

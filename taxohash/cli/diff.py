@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from taxohash.datasets.contact_sheet import keep_apart
+from taxohash.datasets.contact_sheet import place_for_sheets
 from taxohash.datasets.diff import CHANGES, Change, Diff, Pair, diff
 from taxohash.datasets.diff_sheets import diff_sheets
 from taxohash.datasets.revision import opened
@@ -29,8 +29,7 @@ def print_diff(before: str, after: str, sheets: Path | None = None, as_json: boo
     """
     with opened(before) as old, opened(after) as new:
         if sheets is not None:
-            for dataset in (old, new):
-                keep_apart(sheets, dataset.folder)
+            place_for_sheets(sheets, old.folder, new.folder)
         found = diff(old, new)
         files = diff_sheets(found, sheets) if sheets is not None else []
         if as_json:

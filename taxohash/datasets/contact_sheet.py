@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from taxohash.datasets.dataset import Dataset
 from taxohash.errors import TaxohashError
 from taxohash.images import decode
-from taxohash.runtime.atomic import replacing
+from taxohash.runtime.atomic import replacing, writable
 from taxohash.runtime.terminal import printable
 from taxohash.taxonomy import Taxonomy
 
@@ -138,16 +138,18 @@ def _file_names(name: str) -> Iterator[str]:
     return chain([f"{stem}.png"], (f"{stem}-{number}.png" for number in count(2)))
 
 
-def keep_apart(out: Path, dataset: Path) -> None:
-    """Make sure that sheets do not become a part of a data set.
+def place_for_sheets(out: Path, *datasets: Path) -> None:
+    """Make the folder of sheets, before the work that they tell of.
 
     Raises:
-        TaxohashError: `out` lies inside its folder.
+        TaxohashError: it cannot be written, or lies inside one of the data sets.
     """
-    if out.resolve().is_relative_to(dataset.resolve()):
-        raise TaxohashError(
-            f"{out} lies inside the data set {dataset} and would change its md5: choose another folder"
-        )
+    for dataset in datasets:
+        if out.resolve().is_relative_to(dataset.resolve()):
+            raise TaxohashError(
+                f"{out} lies inside the data set {dataset} and would change its md5: choose another folder"
+            )
+    writable(out)
 
 
 def save_sheet(sheet: Image.Image, file: Path) -> Path:

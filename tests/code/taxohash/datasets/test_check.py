@@ -219,6 +219,20 @@ def test_a_sheet_holds_its_title_and_every_caption_on_one_line() -> None:
     assert titled.getpixel((titled.width - 8, 0)) == titled.getpixel((0, 0)) == (255, 255, 255)
 
 
+def test_sheets_that_cannot_be_written_are_refused_first(
+    tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(TaxohashError, match="file cannot be written"):
+        data.check(tiny, tmp_path / "file")
+    with pytest.raises(TaxohashError, match="file cannot be written"):
+        print_diff(str(tiny), str(tiny), tmp_path / "file")
+    with pytest.raises(TaxohashError, match="nowhere is not a folder"):
+        data.check(tmp_path / "nowhere", tmp_path / "sheets")
+    assert not (tmp_path / "sheets").exists()
+    assert capsys.readouterr().out == ""
+
+
 def test_sheets_stay_out_of_the_set(tiny: Path) -> None:
     with pytest.raises(TaxohashError, match=r"lies inside the data set .* would change its md5"):
         data.check(tiny, tiny / "sheets")
