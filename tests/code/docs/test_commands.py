@@ -6,6 +6,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from glob import glob
 from itertools import pairwise
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -21,6 +22,8 @@ from typer.exceptions import TyperException
 from services.retrieval.routes import describe, items, page, search
 from services.retrieval.uploads import IMAGE, PARAMETERS
 from taxohash.cli.main import app
+from taxohash.cli.plugins import Brought
+from taxohash.datasets import Dataset
 from tests.support import command
 from tests.support.miniature import make_dataset
 
@@ -46,8 +49,13 @@ NOT_RUN = {
     "make": "jobs of minutes: tests/system/test_demo.py, and this suite",
     "python -m pipelines": "minutes of training: tests/system/test_pipeline.py",
     "taxohash data diff": "needs two versions of a set: tests/code/taxohash/datasets/test_diff.py and test_revision.py",
-    "taxohash data prepare": "downloads: tests/data; here the miniature set takes its place",
-    "taxohash search": "needs a service: tests/system/test_retrieval.py",
+    "npm": "downloads; here a tree of the miniature set's pictures takes its place",
+    "python docs/emoji.py": "needs what npm downloads",
+    "tar": "unpacks what npm downloads",
+    "taxohash data prepare cifar100": "downloads: tests/data",
+    "taxohash data prepare fashion-mnist": "downloads: tests/data; here the miniature set takes its place",
+    "taxohash data prepare folder data": "its source is anybody's; what is prepared elsewhere is run",
+    "taxohash search picture.png --within": "needs a service: tests/system/test_retrieval.py",
     "torchrun": "needs several processes: tests/code/taxohash/training/test_distributed.py",
 }
 
@@ -95,6 +103,9 @@ def is_made(words: list[str]) -> None:
 
 
 def is_a_module(words: list[str]) -> None:
+    if words[1].endswith(".py"):
+        assert (ROOT / words[1]).is_file(), words[1]
+        return
     assert words[1] == "-m"
     name, rest = words[2], words[3:]
     spec = importlib.util.find_spec(name)
@@ -112,9 +123,12 @@ def is_a_module(words: list[str]) -> None:
 
 def is_taxohash(words: list[str]) -> None:
     chosen, rest = typer.main.get_command(app), words[1:]
-    while isinstance(chosen, TyperGroup):
-        assert rest[0] in chosen.commands, rest[0]
-        chosen, rest = chosen.commands[rest[0]], rest[1:]
+    while isinstance(chosen, TyperGroup) and rest:
+        found = chosen.get_command(typer.Context(chosen), rest[0])
+        assert found, rest[0]
+        chosen, rest = found, rest[1:]
+    if isinstance(chosen, Brought):
+        return
     taken = chosen.get_params(typer.Context(chosen))
     known = {name for parameter in taken for name in parameter.opts}
     assert set(options(rest)) <= known, rest
@@ -171,7 +185,10 @@ CHECKS: dict[str, Callable[[list[str]], None]] = {
     "kubectl": is_kubectl,
     "kustomize": is_anybodys,
     "make": is_made,
+    "npm": is_anybodys,
+    "pip": is_anybodys,
     "python": is_a_module,
+    "tar": is_anybodys,
     "taxohash": is_taxohash,
     "torchrun": is_torchrun,
 }
@@ -212,12 +229,28 @@ def test_what_can_run_here_runs(page: str, tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.chdir(tmp_path)
     data = make_dataset(tmp_path / "data")
     (tmp_path / "picture.png").write_bytes(next(data.images("test", [0])))
+    for folder in ("pictures", "emoji"):
+        _grow(tmp_path / folder, data)
     for words in scripts:
         assert words[0] == "taxohash", f"run it here, or say in NOT_RUN why not: {' '.join(words)}"
-        done = command.run("taxohash.cli", *words[1:])
+        done = command.run("taxohash.cli", *_expanded(words[1:]))
         assert done.returncode == 0, (words, done.stderr)
     for program in programs:
         exec(compile(program, page, "exec"), {"__name__": "__main__"})
+
+
+def _grow(root: Path, data: Dataset) -> None:
+    """A folder of pictures, whose folders are their labels."""
+    rows = zip(data.labels("test").tolist(), data.images("test"), strict=True)
+    for row, (label, picture) in enumerate(rows):
+        folder = root.joinpath(*data.taxonomy.paths[label])
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{row}.png").write_bytes(picture)
+
+
+def _expanded(words: list[str]) -> list[str]:
+    """The words as a shell gives them."""
+    return [found for word in words for found in (sorted(glob(word)) if "*" in word else [word])]
 
 
 def test_nothing_is_excused_that_no_page_has() -> None:

@@ -18,7 +18,7 @@ from taxohash.training.checkpoint import CHECKPOINT
 from taxohash.training.fit import LOG
 from taxohash.training.run import Run
 from tests.support import together
-from tests.support.miniature import make_dataset
+from tests.support.miniature import TAXONOMY, make_dataset
 
 ROOT = Path(__file__).parents[4]
 
@@ -65,7 +65,7 @@ def test_a_run_of_two_processes_is_a_run(folders: tuple[Path, Path]) -> None:
     run = Run.open(folders[1] / "run")
     assert len(records(run.folder / LOG)) == 1
     assert not (run.folder / CHECKPOINT).exists()
-    assert run.network().hash.out_features == 16
+    assert run.network().hash.out_features == len(TAXONOMY)
 
 
 def test_one_process_is_left_alone() -> None:
