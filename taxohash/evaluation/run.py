@@ -84,7 +84,7 @@ def evaluate_run(
         taxonomy=taxonomy,
         evidence=_evidence(dataset, taxonomy, run.config, asked, ranked),
         provenance=_provenance(run, taxonomy, asked, ranked),
-        title=f"{run.config.objective.name}, {run.config.bits} bits, {Path(run.config.dataset).name}",
+        title=f"{run.config.objective.name}, {run.config.bits} bits, {dataset.taxonomy.name}",
     )
     return report
 
