@@ -3,6 +3,10 @@
 from taxohash.errors import TaxohashError
 
 MAX_BYTES = 1024
+_DOTS = (
+    ".",
+    "..",
+)  # in the path of an address they name a folder, however they are quoted (URL Standard, 4.4)
 _SHOWN = 60  # characters of a refused id that its error tells
 
 
@@ -10,7 +14,8 @@ def check_id(text: str) -> str:
     """The id itself: 1 to MAX_BYTES bytes of UTF-8, line breaks and other control characters included.
 
     Raises:
-        TaxohashError: it is no string, empty, too long, or has a lone surrogate, which UTF-8 cannot hold.
+        TaxohashError: it is no string, empty, too long, has a lone surrogate, which UTF-8 cannot hold, or is `.` or
+            `..`, which no address can name.
     """
     if not isinstance(text, str):
         raise TaxohashError(f"item id {text!r} is not a string: convert it")
@@ -24,6 +29,8 @@ def check_id(text: str) -> str:
         raise TaxohashError(
             f"item id {shown(text)} has {length} bytes of UTF-8: keep it between 1 and {MAX_BYTES}"
         )
+    if text in _DOTS:
+        raise TaxohashError(f"item id {shown(text)} cannot stand in an address: give it another name")
     return text
 
 

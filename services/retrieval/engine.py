@@ -144,7 +144,7 @@ class Engine:
             "id": item,
             "label_path": paths[0] if paths else [],
             "label_paths": paths,
-            "thumbnail": f"/v1/items/{_quoted(item)}/thumbnail",
+            "thumbnail": f"/v1/items/{quote(item, safe='')}/thumbnail",
         }
 
     def _allowed(self, within: str | None) -> "Selection | None":
@@ -168,12 +168,6 @@ class Engine:
         one_row = self._index.select(np.arange(min(1, len(self))))
         for allowed in (None, one_row):
             self._index.search(code, k=10, allowed=allowed)
-
-
-def _quoted(item_id: str) -> str:
-    """The id as one segment of a path, of which nothing is left for clients to tidy up: not `..` either."""
-    quoted = quote(item_id, safe="")
-    return quoted.replace(".", "%2E") if quoted in (".", "..") else quoted
 
 
 def items_by_node(taxonomy: Taxonomy, labels: ItemLabels) -> dict[tuple[str, ...], int]:

@@ -1,8 +1,7 @@
 """Ids that are allowed and that lines, tables, addresses, patterns and encodings are apt to break."""
 
 HOSTILE_IDS = [
-    ".",
-    "..",
+    "...",
     "../../etc/passwd",
     "/",
     "//a//",

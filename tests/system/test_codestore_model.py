@@ -18,7 +18,7 @@ pytestmark = pytest.mark.system
 TAXONOMY = Taxonomy("products", (("tops", "shirt"), ("tops", "coat"), ("shoes", "boot")))
 NUMBERS = itertools.count()
 
-item_ids = st.sampled_from(["item 0", "item 1", "a\nb", "\n", "\0", "ÿ\u2028", "..", "x" * 1024, *"abcd"])
+item_ids = st.sampled_from(["item 0", "item 1", "a\nb", "\n", "\0", "ÿ\u2028", "...", "x" * 1024, *"abcd"])
 items = st.builds(
     Item,
     id=item_ids,

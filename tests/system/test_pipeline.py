@@ -129,7 +129,7 @@ def test_a_bad_option_is_refused_before_anything_is_trained(data: Dataset, tmp_p
     done = retrain("redis://127.0.0.1:1", data.folder, tmp_path / "home", "--option", "magic=1")
     assert done.returncode == 1
     (line,) = (line.strip() for line in done.stdout.splitlines() if line.strip().startswith("error: "))
-    assert line.startswith("error: objective 'shpdh': magic is not known: use one of inverse_variances, ")
+    assert line.startswith("error: objective 'treecode': magic is not known: use one of flip, ")
     assert "Traceback" not in done.stdout
     assert not (tmp_path / "home" / "runs").exists()
 
