@@ -3,10 +3,8 @@
 from taxohash.errors import TaxohashError
 
 MAX_BYTES = 1024
-_DOTS = (
-    ".",
-    "..",
-)  # in the path of an address they name a folder, however they are quoted (URL Standard, 4.4)
+# In the path of an address they name a folder, however they are quoted (URL Standard, 4.4).
+_DOTS = (".", "..")
 _SHOWN = 60  # characters of a refused id that its error tells
 
 

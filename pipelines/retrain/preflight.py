@@ -4,7 +4,6 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from pipelines.shared.items import item_labels
 from pipelines.shared.step import code_store
 from services.codestore import Item
 from services.codestore.checks import check_item
@@ -41,7 +40,7 @@ def preflight(
 def _check_items(dataset: Dataset, splits: Iterable[str]) -> None:
     ids = item_ids(dataset)
     for split in splits:
-        for item_id, own in zip(ids[split], item_labels(dataset, split), strict=True):
+        for item_id, own in zip(ids[split], dataset.item_labels(split), strict=True):
             check_item(Item(item_id, tuple(own)), len(dataset.taxonomy))
 
 

@@ -173,15 +173,13 @@ def report_refusal(reason: str) -> None:
 
 
 def _require_database(generation: Generation, dataset: Dataset) -> None:
-    """Refuse data whose images are not those that the generation's codes are of."""
-    there = [{"split": split, "rows": dataset.count(split)} for split in dataset.splits]
-    if not generation.database or any(part not in there for part in generation.database):
-        told = (
-            ", ".join(f"{part['rows']} of {part['split']}" for part in generation.database)
-            or "unknown images"
-        )
+    """Refuse data that are not those of which the generation holds the codes."""
+    if not generation.database:
+        raise TaxohashError(f"generation {generation.id} does not say whose codes it holds: export it again")
+    if (md5 := dataset.md5()) != generation.dataset_md5:
         raise TaxohashError(
-            f"generation {generation.id} holds the codes of {told}, not of data set {dataset.folder}: export it again"
+            f"generation {generation.id} holds codes of the data {generation.dataset_md5}, not of {md5} in "
+            f"{dataset.folder}: export it again"
         )
 
 

@@ -27,17 +27,10 @@ def items(dataset: Dataset, *splits: str, reader: int = READER) -> list[Item]:
     with bars() as progress:
         for split in splits:
             task = progress.add_task(f"thumbnails of {split}", total=len(ids[split]), note="")
-            rows = zip(ids[split], item_labels(dataset, split), dataset.images(split), strict=True)
+            rows = zip(ids[split], dataset.item_labels(split), dataset.images(split), strict=True)
             for item_id, own, data in progress.track(rows, task_id=task):
                 found.append(Item(item_id, tuple(own), thumbnail(data, reader)))
     return found
-
-
-def item_labels(dataset: Dataset, split: str) -> list[list[int]]:
-    """The labels of every image of a split; none where it has no labels."""
-    if dataset.label_column(split) is None:
-        return [[]] * dataset.count(split)
-    return [own.tolist() for own in dataset.label_sets(split)]
 
 
 def thumbnail(data: bytes, reader: int = READER) -> bytes:

@@ -12,10 +12,7 @@ from taxohash.datasets import Dataset, named
 from taxohash.datasets.check import Check
 from taxohash.datasets.check import check as check_dataset
 from taxohash.datasets.contact_sheet import contact_sheets, place_for_sheets
-from taxohash.datasets.named import image_tree
-from taxohash.errors import TaxohashError
 from taxohash.runtime import terminal
-from taxohash.runtime.configuration import read
 from taxohash.runtime.terminal import printable
 
 _MOST_LABELS = 24  # rows of the table; a larger tree is counted by its top-level classes
@@ -30,17 +27,9 @@ def prepare(name: str, out: str | Path, source: str | None, tree: dict[str, Any]
         tree: the options of an image tree that were given.
 
     Raises:
-        TaxohashError: see `named.prepare`, or options of an image tree for another set.
+        TaxohashError: see `named.prepare`.
     """
-    if name == "folder":
-        taken = image_tree.prepare(Path(out), source, read(image_tree.TreeOptions, tree))
-        print("\n".join(map(printable, taken.lines)))
-        dataset = Dataset.open(out)
-    elif tree:
-        given = ", ".join(f"--{option.replace('_', '-')}" for option in tree)
-        raise TaxohashError(f"{given} is for `taxohash data prepare folder`: leave it out for {name}")
-    else:
-        dataset = named.prepare(name, out, source)
+    dataset = named.prepare(name, out, source, tell=lambda line: print(printable(line)), **tree)
     sizes = ", ".join(f"{dataset.count(split):,} {split}" for split in dataset.splits)
     labels = f"{len(dataset.taxonomy):,} labels"
     print(printable(f"{out}: {dataset.taxonomy.name}, {labels}, {sizes}, md5 {dataset.md5()}"))

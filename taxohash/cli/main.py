@@ -151,6 +151,7 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json", help="print the report as JSON")] = False,
 ) -> None:
     """Rank the training set for every query; report.json and report.html in the run."""
+    from taxohash.evaluation.report.read import PAGE
     from taxohash.evaluation.run import evaluate_run
 
     report = evaluate_run(run, data, protocol, queries, taxonomy)
@@ -160,7 +161,7 @@ def evaluate(
     rows = [(name, f"{value:.4f}") for name, value in report.metrics.items()]
     title = f"{report.protocol}, ties {report.ties}"
     terminal.console().print(terminal.table(("metric", "value"), rows, title, right=1))
-    print(f"{run / 'report.html'}")
+    print(printable(run / PAGE))
 
 
 @app.command()

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from rich.console import Console
 from rich.text import Text
 
@@ -24,11 +23,7 @@ def search_generation(folder: Path, picture: Path, k: int, within: str | None) -
     hasher = Hasher(folder)
     taxonomy, labels = hasher.taxonomy, hasher.labels
     code, index = hasher.encode([picture]), HammingIndex.build(hasher.codes, hasher.bits)
-    allowed = None
-    if within is not None:
-        below = set(taxonomy.subtree(within).tolist())
-        allowed = np.array([not below.isdisjoint(own) for own in labels], np.bool_)
-    distances, rows = index.search(code, k, allowed)
+    distances, rows = index.search(code, k, None if within is None else hasher.below(within))
     results = [
         {
             "id": hasher.ids[row],

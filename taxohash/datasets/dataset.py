@@ -142,6 +142,16 @@ class Dataset:
         flat, lengths = self._flat_labels(split)
         return np.split(flat, np.cumsum(lengths))[:-1]
 
+    def item_labels(self, split: str) -> list[list[int]]:
+        """The labels of every image as plain numbers; none of an image in a split without labels.
+
+        Raises:
+            TaxohashError: no such split, or a label that is absent or outside the taxonomy.
+        """
+        if self.label_column(split) is None:
+            return [[]] * self.count(split)
+        return [own.tolist() for own in self.label_sets(split)]
+
     def multi_hot(self, split: str) -> npt.NDArray[np.bool_]:
         """The labels of every image as bool[N, labels]; works on single-label sets as well.
 

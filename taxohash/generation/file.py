@@ -1,4 +1,4 @@
-"""What may stand in a generation.json, and the one line about what may not."""
+"""What may stand in the JSON files of a generation, and the one line about what may not."""
 
 from typing import Annotated, Any, Literal
 
@@ -8,6 +8,7 @@ from taxohash.runtime.configuration import Count, Series, configuration
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Json = dict[str, Any]
+Number = Annotated[int, Field(ge=0)]
 
 
 @configuration
@@ -27,7 +28,7 @@ class Part:
     """A split whose codes a generation holds, and how many."""
 
     split: str
-    rows: Annotated[int, Field(ge=0)]
+    rows: Number
 
 
 @configuration
@@ -46,3 +47,11 @@ class ManifestFile:
     reference: Json
     database: Series[Part] = ()
     files: dict[str, Sha256]
+
+
+@configuration
+class ItemsFile:
+    """The content of an items.json: for each code its item's id and labels."""
+
+    ids: Series[str]
+    labels: Series[Series[Number]]

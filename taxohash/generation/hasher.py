@@ -13,9 +13,11 @@ from PIL import Image
 
 from taxohash.codes import Codes, check, code_bytes, pack
 from taxohash.errors import TaxohashError
+from taxohash.generation.file import ItemsFile
 from taxohash.generation.manifest import Generation
 from taxohash.images import Picture, Pixels, Preprocessing, load_pixels
 from taxohash.runtime.atomic import read_json
+from taxohash.runtime.configuration import read
 from taxohash.taxonomy import Taxonomy
 
 # Files of a generation beside its manifest.
@@ -125,27 +127,38 @@ class Hasher:
         return self._packed(CODES, sum(part["rows"] for part in database) if database else None)
 
     @property
-    def ids(self) -> list[str]:
+    def ids(self) -> tuple[str, ...]:
         """The id of the item of each code."""
-        ids: list[str] = self._items["ids"]
-        return ids
+        return self._items.ids
 
     @property
-    def labels(self) -> list[list[int]]:
+    def labels(self) -> tuple[tuple[int, ...], ...]:
         """The labels of the item of each code, as numbers in the taxonomy; none where they are not known."""
-        labels: list[list[int]] = self._items["labels"]
-        return labels
+        return self._items.labels
+
+    def below(self, node: str) -> npt.NDArray[np.bool_]:
+        """bool[N]: which of the codes are of items below a node of the taxonomy, such as 'apparel/tops'.
+
+        Raises:
+            TaxohashError: no such node.
+        """
+        below = set(self.taxonomy.subtree(node).tolist())
+        return np.array([not below.isdisjoint(own) for own in self.labels], np.bool_)
 
     @cached_property
-    def _items(self) -> dict[str, Any]:
+    def _items(self) -> ItemsFile:
         file, remedy = self.folder / ITEMS, "export the generation again"
-        items: dict[str, Any] = read_json(file, remedy)
-        if not (
-            isinstance(items, dict)
-            and all(isinstance(items.get(part), list) for part in ("ids", "labels"))
-            and len(items["ids"]) == len(items["labels"]) == len(self.codes)
-        ):
-            raise TaxohashError(f"{file} does not name the item of each code: {remedy}")
+        data = read_json(file, remedy)
+        try:
+            items = read(ItemsFile, data)
+        except TaxohashError as error:
+            raise TaxohashError(f"{file} does not name the items of its codes ({error}): {remedy}") from None
+        highest = max((label for own in items.labels for label in own), default=-1)
+        if not len(items.ids) == len(items.labels) == len(self.codes) or highest >= len(self.taxonomy):
+            raise TaxohashError(
+                f"{file} has {len(items.ids)} ids and {len(items.labels)} lists of labels up to {highest} for "
+                f"{len(self.codes)} codes and {len(self.taxonomy)} labels: {remedy}"
+            )
         return items
 
     def encode(self, images: Iterable[Picture]) -> Codes:

@@ -54,6 +54,7 @@ class Header:
     built: Number
 
 
+# All that live, for the child of a fork.
 _indexes: "weakref.WeakSet[HammingIndex]" = weakref.WeakSet()
 
 
@@ -70,10 +71,10 @@ class HammingIndex:
         self._version = version
         self._built = built  # codes at the last decision about the arrangement
         self._last: dict[str, int | str] = {}
-        self._unlock()
+        self._renew_locks()
         _indexes.add(self)
 
-    def _unlock(self) -> None:
+    def _renew_locks(self) -> None:
         self._lock = threading.Lock()  # held by whoever changes the index
         self._compacting = threading.Lock()  # held by whoever makes a new base
 
@@ -431,7 +432,7 @@ def _after_fork() -> None:
     """In the child of a fork: no thread of the parent lives on, neither a pool's nor one that held a lock."""
     _pool.cache_clear()
     for index in _indexes:
-        index._unlock()
+        index._renew_locks()
 
 
 os.register_at_fork(after_in_child=_after_fork)

@@ -95,10 +95,8 @@ def _check_cell(rings: Rings, cell: int, first: int, last: int) -> None:
     """Every code of a cell is as far from its centre as the ring says in which it lies, and rows ascend in a ring."""
     width = width_of(rings.bits)
     centre = rings.centres.words[cell * len(width) : (cell + 1) * len(width)]
-    lying, body = (
-        rings.codes[first * len(width) : last * len(width)],
-        rings.bodies[cell : cell + 1] - np.uint32(first),
-    )
+    lying = rings.codes[first * len(width) : last * len(width)]
+    body = rings.bodies[cell : cell + 1] - np.uint32(first)
     words = cells.unslice_bodies(width, lying, centre, body)
     _check_padding(rings.bits, words, "codes")
     radii = np.bitwise_count(words.reshape(-1, len(width)) ^ centre).sum(axis=1, dtype=np.int64)

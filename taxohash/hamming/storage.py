@@ -15,7 +15,7 @@ from pydantic import Field
 from taxohash.errors import TaxohashError
 from taxohash.hamming.words import LINE_BYTES, aligned_bytes
 from taxohash.runtime.atomic import replacing
-from taxohash.runtime.configuration import Series, configuration, read
+from taxohash.runtime.configuration import Series, configuration, plain, read
 
 MAGIC = b"TAXOHAM4"  # 4: checksums of the header and of each array
 _LEAD = struct.Struct("<8sQI")  # magic, length and CRC-32 of the header
@@ -36,19 +36,19 @@ class Place:
 
 def write_arrays(path: Path, header: Mapping[str, object], arrays: Mapping[str, Array]) -> None:
     """Write `header` and `arrays` to `path`, whole or not at all."""
-    entries, offset = {}, 0
-    data = {name: np.ascontiguousarray(array).reshape(array.shape) for name, array in arrays.items()}
+    places, offset = dict[str, Place](), 0
+    data = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     for name, array in data.items():
-        entries[name] = {
-            "dtype": array.dtype.str, "shape": list(array.shape), "offset": offset, "crc32": _crc32(array),
-        }  # fmt: skip
+        kind: Any = array.dtype.str
+        places[name] = Place(dtype=kind, shape=array.shape, offset=offset, crc32=_crc32(array))
         offset += _padded(array.nbytes)
+    entries = {name: plain(place) for name, place in places.items()}
     text = json.dumps({**header, "arrays": entries, "bytes": offset}).encode()
     start = _padded(_LEAD.size + len(text))
     with replacing(path) as draft, draft.open("wb") as file:
         file.write(_LEAD.pack(MAGIC, len(text), zlib.crc32(text)) + text)
         for name, array in data.items():
-            file.seek(start + int(str(entries[name]["offset"])))
+            file.seek(start + places[name].offset)
             file.write(array.data)
         file.truncate(start + offset)
 

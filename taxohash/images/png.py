@@ -36,10 +36,8 @@ _LAYOUTS = {
     (_RGB_ALPHA, 8): ("RGBA", "RGBA"),
     (_RGB_ALPHA, 16): ("RGBA", "RGBA;16B"),
 }
-_LOWER_BYTES = {
-    _GREY: "L;16",
-    _RGB: "RGB;16L",
-}  # of 16-bit samples, where the layouts above give the upper ones
+# Of 16-bit samples, where the layouts above give the upper ones.
+_LOWER_BYTES = {_GREY: "L;16", _RGB: "RGB;16L"}
 _WHOLE = ((0, 0, 1, 1),)
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 _MOST_CHUNKS = 65_536

@@ -73,9 +73,8 @@ def _read_other(data: bytes, max_pixels: int) -> Image.Image:
     except UnidentifiedImageError:
         raise UnreadableError("unknown format") from None
     flat = flatten(image)
-    frame: tuple[int, int, int, int] | None = getattr(
-        image, "dispose_extent", None
-    )  # the first one's, of a GIF
+    # Of a GIF, where its first frame lies.
+    frame: tuple[int, int, int, int] | None = getattr(image, "dispose_extent", None)
     if frame in (None, (0, 0, *image.size)):
         return flat
     canvas = Image.new(flat.mode, flat.size, "white")  # it is transparent where the frame is not

@@ -102,13 +102,11 @@ def export(
 
 def _items(dataset: Dataset, splits: Sequence[str]) -> dict[str, Any]:
     """Ids and labels of the images of some splits, in their order."""
-    ids, labels = item_ids(dataset), list[list[int]]()
-    for split in splits:
-        labelled = dataset.label_column(split) is not None
-        labels += (
-            [own.tolist() for own in dataset.label_sets(split)] if labelled else [[]] * dataset.count(split)
-        )
-    return {"ids": [item_id for split in splits for item_id in ids[split]], "labels": labels}
+    ids = item_ids(dataset)
+    return {
+        "ids": [item_id for split in splits for item_id in ids[split]],
+        "labels": [own for split in splits for own in dataset.item_labels(split)],
+    }
 
 
 def _made_before(

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from taxohash.runtime.terminal import shortened
+
 LONGEST = 40  # characters of a name in a figure
 
 
@@ -20,8 +22,7 @@ def plain_text() -> Iterator[None]:
 
 def short(name: str) -> str:
     """A name on one line, its middle left out where it is long."""
-    line = " ".join(name.split())
-    return line if len(line) <= LONGEST else f"{line[: LONGEST // 2]}…{line[-LONGEST // 2 + 1 :]}"
+    return shortened(" ".join(name.split()), LONGEST)
 
 
 def legend(axes: Any, names: Sequence[str], **options: Any) -> None:

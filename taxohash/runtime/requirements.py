@@ -35,12 +35,7 @@ def remedy(error: ModuleNotFoundError) -> str | None:
 def _installed(distribution: str, extras: frozenset[str]) -> Iterable[str]:
     for text in metadata.requires(distribution) or ():
         required = Requirement(text)
-        asked = (
-            any(required.marker.evaluate({"extra": extra}) for extra in ("", *extras))
-            if required.marker
-            else True
-        )
-        if not asked:
+        if required.marker and not any(required.marker.evaluate({"extra": extra}) for extra in ("", *extras)):
             continue
         if required.name.startswith("taxohash"):
             yield from _installed(required.name, frozenset(required.extras))

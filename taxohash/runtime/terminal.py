@@ -29,6 +29,12 @@ def _obeyed(letter: str) -> bool:
     return kind in ("Cc", "Cs", "Zl", "Zp") or unicodedata.bidirectional(letter) in TURNS
 
 
+def shortened(line: str, most: int) -> str:
+    """A line of at most so many characters: of a longer one the middle is left out."""
+    head = most // 2
+    return line if len(line) <= most else f"{line[:head]}…{line[len(line) - (most - head - 1) :]}"
+
+
 def some(texts: Iterable[object], most: int = 3) -> str:
     """The first of the texts, and dots if there are more."""
     told = [str(text) for text in texts]

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from taxohash.codes import Codes, code_bytes
-from taxohash.generation.hasher import CENTRES, CODES, Hasher
+from taxohash.generation.hasher import CENTRES, CODES, ITEMS, Hasher
 from taxohash.generation.manifest import MANIFEST, Generation
 from tests.fuzz.mutations import changed_bytes, changed_json
 from tests.support.generations import make_generation, pictures
@@ -24,7 +24,7 @@ MEMORY = 1024
 WORDS = (
     b'"bits"', b'"preprocessing"', b'"files"', b'"id"', b'"format"', b'"database"', b'"size"', b'"channels"', b'"fit"', b'"mean"',
     b'"std"', b'"reader"', b'"pad"', b'"crop"', b'"../x"', b'"\\n"', b"\x93NUMPY\x01\0", b"'descr'", b"'|u1'", b"'|O'", b"'shape'",
-    b"'fortran_order'", b"True", b"taxonomy.json", b"hasher.onnx",
+    b"'fortran_order'", b"True", b"taxonomy.json", b"hasher.onnx", b"items.json", b'"ids"', b'"labels"',
 )  # fmt: skip
 BITS = 8
 
@@ -36,6 +36,8 @@ def seeds() -> Iterator[bytes]:
         made = make_generation(folder, bits=BITS)
         np.save(folder / CODES, np.arange(5, dtype=np.uint8)[:, None])
         np.save(folder / CENTRES, np.arange(6, dtype=np.uint8)[:, None])
+        items = {"ids": [*"abcde"], "labels": [[0], [1, 5], [], [3], [2]]}
+        (folder / ITEMS).write_text(json.dumps(items))
         for database in ([], [{"split": "train", "rows": 3}, {"split": "test", "rows": 2}]):
             replace(made, database=database).write(folder)
             yield _packed(_files(folder))
@@ -59,7 +61,7 @@ def mutate(data: bytes, most: int, seed: int) -> bytes:
 
 
 def attempt(data: bytes, folder: Path) -> None:
-    """A generation that is taken encodes, and has the codes that it says."""
+    """A generation that is taken encodes, and has the codes and the items that it says."""
     for file in folder.iterdir():
         file.unlink()
     for name, content in _unpacked(data).items():
@@ -71,6 +73,11 @@ def attempt(data: bytes, folder: Path) -> None:
     _check(hasher.encode(pictures(2)), (2, code_bytes(hasher.bits)))
     if (codes := answer(lambda: hasher.codes)) is not None:
         _check(codes, (len(codes), code_bytes(hasher.bits)))
+        if (labels := answer(lambda: hasher.labels)) is not None:
+            assert len(hasher.ids) == len(labels) == len(codes)
+            node = hasher.taxonomy.paths[0][0]
+            below = {*hasher.taxonomy.subtree(node).tolist()}
+            assert hasher.below(node).tolist() == [any(label in below for label in own) for own in labels]
     if hasher.centres is not None:
         _check(hasher.centres, (len(hasher.taxonomy), code_bytes(hasher.bits)))
 

@@ -18,10 +18,18 @@ NAMED: dict[str, Callable[[Path, str | None], object]] = {
 }
 
 
-def prepare(name: str, out: str | Path, source: str | None = None, **options: Any) -> Dataset:
+def prepare(
+    name: str,
+    out: str | Path,
+    source: str | None = None,
+    *,
+    tell: Callable[[str], None] = announce,
+    **options: Any,
+) -> Dataset:
     """Write a named data set into the new folder `out` and open it; of an image tree, say what became of it.
 
     Args:
+        tell: gets what is said, a line at a time.
         options: of an image tree, see `image_tree.TreeOptions`.
 
     Raises:
@@ -32,7 +40,7 @@ def prepare(name: str, out: str | Path, source: str | None = None, **options: An
     if name == "folder":
         taken = image_tree.prepare(Path(out), source, read(image_tree.TreeOptions, options))
         for line in taken.lines:
-            announce(line)
+            tell(line)
     elif options:
         raise TaxohashError(f"{', '.join(options)} is for an image tree ('folder'): leave it out for {name}")
     else:

@@ -12,7 +12,7 @@ from pathlib import Path, PurePath
 from taxohash.errors import TaxohashError
 from taxohash.identifiers import check_id
 from taxohash.images import FORMATS
-from taxohash.runtime.terminal import printable
+from taxohash.runtime.terminal import printable, shortened
 
 # What systems leave in folders of pictures; hidden names come on top.
 LITTER = frozenset(
@@ -161,5 +161,4 @@ def _barren(tree: Tree) -> list[PurePath]:
 
 def shown(path: PurePath) -> str:
     """A path on one line; a long one has its middle left out."""
-    text = printable(path.as_posix())
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]}...{text[-_LONGEST // 2 :]}"
+    return shortened(printable(path.as_posix()), _LONGEST)

@@ -38,7 +38,8 @@ def queries_of(report: Mapping[str, Any]) -> str:
     Raises:
         TaxohashError: the report does not say.
     """
-    split = report.get("provenance", {}).get("queries")
+    provenance = report.get("provenance")
+    split = provenance.get("queries") if isinstance(provenance, dict) else None
     if not isinstance(split, str):
         raise TaxohashError(f"{REPORT} does not say which split asked: run `taxohash evaluate` again")
     return split

@@ -46,7 +46,7 @@ def test_from_a_data_set_to_neighbours(tmp_path: Path) -> None:
     assert distances[0, 0] == 0
     np.testing.assert_array_equal(hasher.codes[rows[0, 0]], hasher.encode([picture])[0])
     indexed = [*data.paths("train"), *data.paths("test")]
-    assert hasher.ids == indexed
+    assert [*hasher.ids] == indexed
     assert [own for (own,) in hasher.labels] == [*data.labels("train"), *data.labels("test")]
     file = tmp_path / "query.png"
     file.write_bytes(picture)

@@ -46,7 +46,8 @@ def test_prepare_folder_tells_what_it_took(tmp_path: Path) -> None:
 def test_options_of_a_tree_are_checked(tmp_path: Path, options: tuple[str, ...], said: str) -> None:
     assert said in data("prepare", "folder", tmp_path / "out", "--source", tmp_path, *options, code=2).stderr
     named = data("prepare", "cifar100", tmp_path / "out", *options, code=2).stderr
-    assert f"{options[0]} is for `taxohash data prepare folder`: leave it out for cifar100" in named
+    option = options[0].removeprefix("--").replace("-", "_")
+    assert f"{option} is for an image tree ('folder'): leave it out for cifar100" in named
 
 
 def test_diff_tells_what_changed(tiny: Path, tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """What a program may ask a hasher to encode, and what it is told of the rest."""
 
+import json
 import pickle
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,7 +14,7 @@ import pytest
 from PIL import Image
 
 from taxohash.errors import TaxohashError
-from taxohash.generation.hasher import Hasher
+from taxohash.generation.hasher import CODES, ITEMS, Hasher
 from tests.support.generations import SIDE, make_generation
 
 GREY = np.random.default_rng(2).integers(0, 256, (3, SIDE, SIDE), np.uint8)
@@ -109,3 +111,51 @@ def test_a_hasher_travels_to_another_process_as_its_folder(hasher: Hasher) -> No
 def test_a_generation_without_codes_says_so(hasher: Hasher) -> None:
     with pytest.raises(TaxohashError, match=r"cannot be read .* export the generation again"):
         _ = hasher.codes
+
+
+def named(folder: Path, items: object) -> Hasher:
+    """A hasher of three codes, whose items are said to be these."""
+    made = make_generation(folder)
+    np.save(folder / CODES, np.zeros((3, 3), np.uint8))
+    (folder / ITEMS).write_text(json.dumps(items))
+    made.write(folder)
+    return Hasher(folder)
+
+
+def test_a_node_has_the_codes_of_the_items_below_it(tmp_path: Path) -> None:
+    hasher = named(tmp_path, {"ids": ["a", "b\n", "c"], "labels": [[0, 4], [], [2]]})
+    assert hasher.ids == ("a", "b\n", "c")
+    assert hasher.labels == ((0, 4), (), (2,))
+    for node, expected in [
+        ("warm", [True, False, True]),
+        ("/warm/red/", [True, False, False]),
+        ("cold", [True, False, False]),
+        ("grey <b>&amp;", [False] * 3),
+    ]:
+        assert hasher.below(node).tolist() == expected
+    with pytest.raises(TaxohashError, match="has no node 'green'"):
+        hasher.below("green")
+
+
+@pytest.mark.parametrize(
+    ("items", "said"),
+    [
+        ([], "is no configuration"),
+        ({"ids": ["a", "b", "c"]}, "labels is missing"),
+        ({"ids": ["a", "b", 3], "labels": [[], [], []]}, "ids.2 = 3: give text"),
+        ({"ids": ["a", "b", "c"], "labels": [[], [], 0]}, "labels.2 = 0: give a list"),
+        ({"ids": ["a", "b", "c"], "labels": [[], [], [-1]]}, "labels.2.0 = -1"),
+        (
+            {"ids": ["a", "b", "c"], "labels": [[], [], [6]]},
+            "lists of labels up to 6 for 3 codes and 6 labels",
+        ),
+        ({"ids": ["a", "b"], "labels": [[], []]}, "has 2 ids and 2 lists of labels"),
+        ({"ids": ["a", "b", "c"], "labels": [[], []]}, "has 3 ids and 2 lists of labels"),
+        ({"ids": ["a", "b", "c"], "labels": [[], [], []], "more": 1}, "more is not known"),
+    ],
+)
+def test_items_that_are_not_those_of_the_codes_are_refused(tmp_path: Path, items: object, said: str) -> None:
+    with pytest.raises(TaxohashError, match=re.escape(said)) as refused:
+        _ = named(tmp_path, items).labels
+    assert len(str(refused.value).splitlines()) == 1
+    assert "export the generation again" in str(refused.value)

@@ -130,11 +130,13 @@ def test_queries_that_are_the_training_split_are_not_their_own_nearest(run: Run,
     )
 
 
-def test_a_report_that_does_not_say_who_asked_is_one_line(run: Run, tmp_path: Path) -> None:
+@pytest.mark.parametrize("provenance", [None, [], "test", {}, {"queries": ["test"]}])
+def test_a_report_that_does_not_say_who_asked_is_one_line(
+    run: Run, tmp_path: Path, provenance: object
+) -> None:
     copy = tmp_path / "run"
     shutil.copytree(run.folder, copy)
-    report = read_report(copy)
-    del report["provenance"]
+    report = read_report(copy) | {"provenance": provenance}
     (copy / "report.json").write_text(json.dumps(report))
     with pytest.raises(TaxohashError, match="does not say which split asked: run `taxohash evaluate` again"):
         export(copy, tmp_path / "generations")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from taxohash.runtime import progress, terminal
-from taxohash.runtime.terminal import printable, some
+from taxohash.runtime.terminal import printable, shortened, some
 
 NAMES = (
     "[bold]",
@@ -64,3 +64,16 @@ def test_bars_and_news_show_names_as_they_are(name: str, monkeypatch: pytest.Mon
     out.truncate(0)
     progress.announce(name)
     assert f"{progress.MARK} {name}\n" in out.getvalue()
+
+
+@given(st.text(max_size=30), st.integers(1, 30))
+def test_a_shortened_line_keeps_both_ends(line: str, most: int) -> None:
+    short = shortened(line, most)
+    if len(line) <= most:
+        assert short == line
+        return
+    head = most // 2
+    assert len(short) == most
+    assert short[head] == "…"
+    assert line.startswith(short[:head])
+    assert line.endswith(short[head + 1 :])
