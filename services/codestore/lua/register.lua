@@ -1,27 +1,15 @@
--- The functions by their names; those that write nothing may be called on a replica.
+-- The functions by their names. Those that write nothing may be called on a replica; those that give room back, or move the
+-- pointer back, may be called where memory is full.
 
-local function write(name, callback)
-  redis.register_function(name .. '_' .. VERSION, callback)
+local function register(flags, functions)
+  for name, callback in pairs(functions) do
+    redis.register_function{function_name = name .. '_' .. VERSION, callback = callback, flags = flags}
+  end
 end
 
-local function read(name, callback)
-  redis.register_function{function_name = name .. '_' .. VERSION, callback = callback, flags = {'no-writes'}}
-end
-
-write('create', create)
-read('collection', collection)
-read('status', status)
-write('begin', begin)
-write('publish', publish)
-write('rollback', rollback)
-write('discard', discard)
-write('forget', forget)
-write('put_items', put_items)
-read('item', item)
-read('thumbnail', thumbnail)
-write('begin_segment', begin_segment)
-read('missing', missing)
-write('put_codes', put_codes)
-read('snapshot', snapshot)
-read('counts', counts)
-write('drop', drop)
+register({}, {make = make, made = made, begin = begin, seal = seal, grow = grow, make_segment = make_segment,
+  begin_segment = begin_segment, write_items = write_items, fill = fill, put_codes = put_codes,
+  restore_raw = restore_raw, settle = settle})
+register({'allow-oom'}, FREEING)
+register({'no-writes'}, {collection = collection, status = status, items = items, page = page, changes = changes,
+  lacking = lacking, tally = tally, raw = raw})
