@@ -46,7 +46,7 @@ class Catalog(CollectionReader):
         listed = list(items)
 
         def work(opened: Collection) -> Written:
-            ids = check_ids((check_item(item, opened.labels).id for item in listed), empty=False)
+            ids = check_ids((check_item(item, range(opened.labels.total)).id for item in listed), empty=False)
             columns = []
             if codes:
                 status = self._status(opened)

@@ -97,6 +97,7 @@ class CollectionReader:
         self._connection = connection
         self._lanes = Lanes()
         self._collections: dict[str, Collection] = {}
+        self._widths: dict[tuple[str, str], int] = {}  # of codes, by incarnation and generation
 
     def _open(self, collection: str) -> Collection:
         if collection not in self._collections:
@@ -112,7 +113,7 @@ class CollectionReader:
                 )
             if not made:
                 raise TaxohashError(f"collection {collection!r} is not made to its end: create it again")
-            labels = LabelNumbers.parse(taxonomy.decode(), f"of collection {collection!r}")
+            labels = LabelNumbers.from_json(taxonomy.decode(), f"of collection {collection!r}")
             self._collections[collection] = Collection(collection, int(segments), incarnation.decode(), labels)
         return self._collections[collection]
 

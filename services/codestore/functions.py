@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 # In the order in which they use each other.
-_PARTS = ("fields", "rows", "items", "reads", "upkeep", "collection", "freeing")
+_PARTS = ("fields", "rows", "items", "reads", "upkeep", "collection")
 _FOLDER = Path(__file__).with_name("lua")
 
 
@@ -21,7 +21,7 @@ LIBRARY = f"taxohash_{VERSION}"
 SOURCE = f"#!lua name={LIBRARY}\nlocal VERSION = '{VERSION}'\n{_BODY}"
 
 # Functions that work where memory is full, even when the library is lost and cannot be loaded.
-FREEING = frozenset(re.findall(r"(\w+) = \w+", _read("freeing").split("{", 1)[1]))
+FREEING = frozenset(re.findall(r"register\('(\w+)', \w+, {'allow-oom'}\)", _read("register")))
 
 
 def full_name(function: str) -> str:
@@ -31,4 +31,4 @@ def full_name(function: str) -> str:
 
 def script(function: str) -> str:
     """One of FREEING as a script for EVAL, which needs no room for the library."""
-    return f"#!lua flags=allow-oom\n{_PROGRAM}\nreturn FREEING['{function}'](KEYS, ARGV)"
+    return f"#!lua flags=allow-oom\n{_PROGRAM}\nreturn {function}(KEYS, ARGV)"

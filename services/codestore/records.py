@@ -1,7 +1,7 @@
 """What goes into the code store and what comes out of it."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, Self
@@ -155,6 +155,13 @@ class ItemLabels:
         """From the labels of all items, one item after the other, and how many each has."""
         return cls(flat, np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]))
 
+    @classmethod
+    def joined(cls, parts: Sequence["ItemLabels"]) -> Self:
+        """The items of all parts, one part after the other."""
+        flat = np.concatenate([np.empty(0, np.int32), *(part.flat for part in parts)])
+        counts = np.concatenate([np.empty(0, np.int64), *(np.diff(part.offsets) for part in parts)])
+        return cls.of(flat.astype(np.int32, copy=False), counts)
+
     def __len__(self) -> int:
         """Number of items."""
         return len(self.offsets) - 1
@@ -168,10 +175,12 @@ class ItemLabels:
         """int64[M]: the item of each label in `flat`."""
         return np.repeat(np.arange(len(self)), np.diff(self.offsets))
 
-    def of_items(self, chosen: npt.NDArray[np.bool_]) -> "ItemLabels":
-        """The labels of those items alone: bool[N]."""
-        counts = np.diff(self.offsets)
-        return ItemLabels.of(self.flat[np.repeat(chosen, counts)], counts[chosen])
+    def taken(self, items: npt.NDArray[np.integer]) -> "ItemLabels":
+        """The labels of these items, in this order."""
+        counts = np.diff(self.offsets)[items]
+        made = ItemLabels.of(np.empty(0, np.int32), counts)
+        shifts = np.repeat(self.offsets[:-1][items] - made.offsets[:-1], counts)
+        return ItemLabels(self.flat[shifts + np.arange(len(shifts))], made.offsets)
 
 
 @dataclass(frozen=True, eq=False)

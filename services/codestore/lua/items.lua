@@ -135,7 +135,7 @@ local function write_items(keys, args)
       if own then
         return with(flags, CODED), label_of(batch, i), string.sub(own, (i - 1) * generation.width + 1, i * generation.width)
       end
-      if moved[i] then return without(flags, CODED), label_of(batch, i), string.rep('\0', generation.width) end
+      if moved[i] then return without(flags, CODED), label_of(batch, i), zeros(generation.width) end
       return flags, label_of(batch, i), code
     end)
   end

@@ -19,7 +19,7 @@ local function columns_of(segment, generation, groups)
   end
   for _, group in ipairs(groups) do
     local catalog, value, name = catalog_of(sheet, group.block), generation_block(sheet, generation, group.block), get(sheet, 'n' .. group.block)
-    if name == '' then name = NO_NAMES end
+    if name == '' then name = no_names() end
     local row = group.block * BLOCK
     local flag, own = string.sub(catalog, 1, BLOCK), string.sub(value, 1, BLOCK)
     local rich = string.find(flag, WITH_TAGS) or string.find(own, WITH_SPARSE)

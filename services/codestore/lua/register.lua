@@ -1,15 +1,37 @@
 -- The functions by their names. Those that write nothing may be called on a replica; those that give room back, or move the
--- pointer back, may be called where memory is full.
+-- pointer, where memory is full. While a library is loaded, a server has no `pairs`: each is named.
 
-local function register(flags, functions)
-  for name, callback in pairs(functions) do
-    redis.register_function{function_name = name .. '_' .. VERSION, callback = callback, flags = flags}
-  end
+local function register(name, callback, flags)
+  redis.register_function{function_name = name .. '_' .. VERSION, callback = callback, flags = flags}
 end
 
-register({}, {make = make, made = made, begin = begin, seal = seal, grow = grow, make_segment = make_segment,
-  begin_segment = begin_segment, write_items = write_items, fill = fill, put_codes = put_codes,
-  restore_raw = restore_raw, settle = settle})
-register({'allow-oom'}, FREEING)
-register({'no-writes'}, {collection = collection, status = status, items = items, page = page, changes = changes,
-  lacking = lacking, tally = tally, raw = raw})
+register('make', make, {})
+register('made', made, {})
+register('begin', begin, {})
+register('seal', seal, {})
+register('grow', grow, {})
+register('make_segment', make_segment, {})
+register('begin_segment', begin_segment, {})
+register('write_items', write_items, {})
+register('fill', fill, {})
+register('put_codes', put_codes, {})
+register('restore_raw', restore_raw, {})
+register('settle', settle, {})
+register('delete_items', delete_items, {'allow-oom'})
+register('drop', drop, {'allow-oom'})
+register('sweep', sweep, {'allow-oom'})
+register('fold', fold, {'allow-oom'})
+register('compact', compact, {'allow-oom'})
+register('mark_segment', mark_segment, {'allow-oom'})
+register('forget_writers', forget_writers, {'allow-oom'})
+register('discard', discard, {'allow-oom'})
+register('forget', forget, {'allow-oom'})
+register('point', point, {'allow-oom'})
+register('collection', collection, {'no-writes'})
+register('status', status, {'no-writes'})
+register('items', items, {'no-writes'})
+register('page', page, {'no-writes'})
+register('changes', changes, {'no-writes'})
+register('lacking', lacking, {'no-writes'})
+register('tally', tally, {'no-writes'})
+register('raw', raw, {'no-writes'})

@@ -11,18 +11,17 @@ local MEMBER, CODED, LABELS, OWN = 1, 2, 4, 8
 local OURS = {id = '', bits = 0, width = 0, state = 'live'}
 
 local NO_LABEL = '\255\255\255\255'
-local NO_NAMES = string.rep('\255', BLOCK)
-local NO_CATALOG = string.rep('\0', BLOCK * 9)
+-- Which flags say that a row has tags (4 of the catalogue's 64), or anything outside its block (4 or 8 of a generation's 16).
+local WITH_TAGS, WITH_SPARSE = '[\4-\7\12-\15\20-\23\28-\31\36-\39\44-\47\52-\55\60-\63]', '[\4-\15]'
 
-local function bytes_with(bit)
-  local found = {}
-  for byte = 0, 255 do
-    if has(byte, bit) then found[#found + 1] = (byte == 93 or byte == 94 or byte == 45 or byte == 37) and '%' .. string.char(byte) or string.char(byte) end
-  end
-  return '[' .. table.concat(found) .. ']'
+-- While a library is loaded, a server has no `string`: so these are no constants.
+local function zeros(count)
+  return string.rep('\0', count)
 end
 
-local WITH_TAGS, WITH_SPARSE = bytes_with(TAGS), '[\4-\15]'
+local function no_names()
+  return string.rep('\255', BLOCK)
+end
 
 local function block_of(row)
   return math.floor(row / BLOCK)
@@ -85,17 +84,17 @@ end
 
 local function names_of(sheet, block)
   local value = get(sheet, 'n' .. block)
-  return texts(value == '' and NO_NAMES or value)
+  return texts(value == '' and no_names() or value)
 end
 
 local function put_names(sheet, block, names)
   local value = ended(names)
-  put(sheet, 'names', 'n' .. block, value == NO_NAMES and '' or value)
+  put(sheet, 'names', 'n' .. block, value == no_names() and '' or value)
 end
 
 local function catalog_of(sheet, block)
   local value = get(sheet, 'c' .. block)
-  return value == '' and NO_CATALOG or value
+  return value == '' and zeros(BLOCK * 9) or value
 end
 
 -- Of each item of the groups: change(i, flags, row) -> flags, time, revision; the latter two as 4 bytes, or nil to keep them.
@@ -111,13 +110,13 @@ local function update_catalog(sheet, groups, change)
     end
     local made = string.char(unpack(flags)) .. splice(string.sub(value, BLOCK + 1, BLOCK * 5), 4, group.offsets, times)
       .. splice(string.sub(value, BLOCK * 5 + 1), 4, group.offsets, revisions)
-    put(sheet, 'catalog', 'c' .. group.block, made == NO_CATALOG and '' or made)
+    put(sheet, 'catalog', 'c' .. group.block, made == zeros(BLOCK * 9) and '' or made)
   end
 end
 
 local function generation_block(sheet, generation, block)
   local value = get(sheet, generation_field(generation, block))
-  return value == '' and string.rep('\0', BLOCK * (5 + generation.width)) or value
+  return value == '' and zeros(BLOCK * (5 + generation.width)) or value
 end
 
 local function cells_of(value, generation, offset)
@@ -127,7 +126,7 @@ end
 
 -- Of each item of the groups: change(i, flags, label, code, row) -> flags, label, code. Members and codes are counted.
 local function update_generation(sheet, generation, groups, change)
-  local members, coded, empty = 0, 0, string.rep('\0', BLOCK)
+  local members, coded, empty = 0, 0, zeros(BLOCK)
   for _, group in ipairs(groups) do
     local value = generation_block(sheet, generation, group.block)
     local flags, labels, codes = {string.byte(value, 1, BLOCK)}, {}, {}
@@ -213,7 +212,7 @@ local function release(sheet, groups, generations)
     update_generation(sheet, generation, groups, function(_, flags, _, code, row)
       if has(flags, LABELS) then put(sheet, generation.id, field_of('s', generation.id, row), '') end
       if has(flags, OWN) then put(sheet, generation.id, field_of('o', generation.id, row), '') end
-      return 0, '\0\0\0\0', string.rep('\0', #code)
+      return 0, '\0\0\0\0', zeros(#code)
     end)
   end
   redis.call('HSET', sheet.key, 'open', open)
@@ -246,12 +245,16 @@ local function microseconds()
   return tonumber(now[1]) * 1000000 + tonumber(now[2])
 end
 
--- Texts that say of the call before: it is sent again, or it comes too late. Nothing where it is new.
+-- The answer to a write that is sent again, or the refusal of one that comes too late; nothing for a new one. The answer is written
+-- again, so that a client that waits for it to reach a disk or a replica waits for the first one as well.
 local function repeated(keys, writer, number)
   local last = redis.call('HGET', keys[3], writer)
   if not last then return nil end
   local known, position, _, results = string.match(last, '^(%d+)\255(%d+)\255(%d+)\255(.*)$')
-  if tonumber(known) == tonumber(number) then return {tonumber(position), results} end
+  if tonumber(known) == tonumber(number) then
+    redis.call('HSET', keys[3], writer, last)
+    return {tonumber(position), results}
+  end
   if tonumber(known) > tonumber(number) then
     return refuse('write ' .. number .. ' of writer ' .. writer .. ' comes after its write ' .. known .. ': number writes upwards')
   end

@@ -76,7 +76,7 @@ local function drop(keys, args)
   update_generation(sheet, generation, by_block(rows), function(_, flags, _, code, row)
     if has(flags, LABELS) then put(sheet, generation.id, field_of('s', generation.id, row), '') end
     if has(flags, OWN) then put(sheet, generation.id, field_of('o', generation.id, row), '') end
-    return 0, '\0\0\0\0', string.rep('\0', #code)
+    return 0, '\0\0\0\0', zeros(#code)
   end)
   write(sheet)
   if block < last then return block end
@@ -187,7 +187,7 @@ local function move(sheet, from, to, generations)
   for _, generation in ipairs(generations) do
     local bits, label, code = cells_of(generation_block(sheet, generation, here[1].block), generation, from % BLOCK)
     if bits > 0 then
-      update_generation(sheet, generation, here, function() return 0, '\0\0\0\0', string.rep('\0', #code) end)
+      update_generation(sheet, generation, here, function() return 0, '\0\0\0\0', zeros(#code) end)
       update_generation(sheet, generation, there, function() return bits, label, code end)
       if has(bits, LABELS) then carry(generation.id, field_of('s', generation.id, from), field_of('s', generation.id, to)) end
       if has(bits, OWN) then carry(generation.id, field_of('o', generation.id, from), field_of('o', generation.id, to)) end
