@@ -78,7 +78,11 @@ class Cluster:
 
 @contextmanager
 def running_cluster(
-    folder: Path, primaries: int = 3, without_slots: int = 0, **settings: str | int
+    folder: Path,
+    primaries: int = 3,
+    without_slots: int = 0,
+    binary: Path | None = None,
+    **settings: str | int,
 ) -> Iterator[Cluster]:
     """A cluster whose slots are spread over the first servers; the last ones hold none."""
     count = primaries + without_slots
@@ -93,7 +97,7 @@ def running_cluster(
                 "cluster-announce-ip": "127.0.0.1",
                 **{name.replace("_", "-"): value for name, value in settings.items()},
             }
-            server = EmbeddedServer(folder / f"node{number}", port=port, options=options)
+            server = EmbeddedServer(folder / f"node{number}", port=port, binary=binary, options=options)
             servers.append(stack.enter_context(server))
             clients.append(stack.enter_context(redis.Redis(port=port)))
         for number, client in enumerate(clients):

@@ -69,18 +69,26 @@ def in_tls(certificate_file: Path, key: Path, unix_path: str) -> Callable[[socke
     context.load_cert_chain(certificate_file, key)
 
     def behave(connection: socket.socket) -> None:
-        with (
-            context.wrap_socket(connection, server_side=True) as secured,
-            socket.socket(socket.AF_UNIX) as inner,
-        ):
-            inner.connect(unix_path)
-            threading.Thread(target=_pass_on, args=(inner, secured), daemon=True).start()
-            _pass_on(secured, inner)
+        with context.wrap_socket(connection, server_side=True) as secured:
+            _between(secured, unix_path, lambda data: data)
 
     return behave
 
 
-def _pass_on(source: socket.socket, target: socket.socket) -> None:
+def losing(unix_path: str, lost: Callable[[], bool]) -> Callable[[socket.socket], None]:
+    """Passes the bytes on to a server at a unix socket and back; an answer that is lost ends the connection instead."""
+    return lambda connection: _between(connection, unix_path, lambda data: b"" if lost() else data)
+
+
+def _between(client: socket.socket, unix_path: str, answer: Callable[[bytes], bytes]) -> None:
+    with socket.socket(socket.AF_UNIX) as server:
+        server.connect(unix_path)
+        threading.Thread(target=_pass_on, args=(client, server, lambda data: data), daemon=True).start()
+        _pass_on(server, client, answer)
+
+
+def _pass_on(source: socket.socket, target: socket.socket, change: Callable[[bytes], bytes]) -> None:
     with suppress(OSError):
-        while data := source.recv(1 << 16):
+        while data := change(source.recv(1 << 16)):
             target.sendall(data)
+        target.shutdown(socket.SHUT_RDWR)

@@ -23,6 +23,11 @@ OOM = "OOM command not allowed when used memory > 'maxmemory'. script: f, on @us
             StoreUnavailableError,
             "give it the right",
         ),
+        (
+            "ERR The user executing the script can't run this command or subcommand script: f",
+            StoreUnavailableError,
+            "give it the right",
+        ),
         ("NOAUTH Authentication required.", StoreUnavailableError, "right user and password"),
         (OOM, StoreUnavailableError, "`taxohash store gc`, or raise maxmemory"),
         ("MISCONF Errors writing to the AOF file", StoreUnavailableError, "free the disk"),
