@@ -111,7 +111,7 @@ def acl(digests: Mapping[str, str]) -> str:
     """Text of the server's ACL file.
 
     Nobody is the default user; yet it has every right, as some servers check the rights of the default user when they
-    read their append-only file, and leave out what it may not do (valkey-io/valkey#3983, Redis before 8).
+    read their append-only file, and leave out what it may not do (Redis 7.0 and 8.2, Valkey 8.1: valkey-io/valkey#3983).
     `probe` needs no password: all it may do is ask whether the server answers.
 
     Args:

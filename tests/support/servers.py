@@ -92,13 +92,14 @@ class ConfiguredServer:
     def __init__(self, program: Path, folder: Path, configuration: str, acl: str) -> None:
         self.port = free_port()
         self.data = folder / "data"
+        self.acl = folder / "users.acl"
         self._program = program
         self._file = folder / "server.conf"
         self._log = folder / "server.log"
         self._process: subprocess.Popen[bytes] | None = None
         self.data.mkdir(parents=True)
-        (folder / "users.acl").write_text(acl)
-        ours = {"dir": self.data, "port": self.port, "aclfile": folder / "users.acl"}
+        self.acl.write_text(acl)
+        ours = {"dir": self.data, "port": self.port, "aclfile": self.acl}
         lines = [line for line in configuration.splitlines() if line.split(" ")[0] not in ours]
         lines += [f"{name} {value}" for name, value in ours.items()]
         self._file.write_text("\n".join(lines) + "\n")

@@ -5,8 +5,7 @@ import signal
 import stat
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,17 +18,11 @@ from services.codestore import CodeStore, EmbeddedServer, Item
 from services.codestore.embedded import find_server
 from taxohash.errors import TaxohashError
 from taxohash.taxonomy import Taxonomy
+from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.system
 
 TAXONOMY = Taxonomy("t", (("a", "b"),))
-
-
-def wait_for(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline, "it does not come"
-        time.sleep(0.02)
 
 
 def alive(pid: int) -> bool:
