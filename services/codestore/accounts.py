@@ -74,33 +74,22 @@ WRITER = Account(
     commands=(
         *READER.commands,
         *("fcall", "function|list", "function|load"),
-        *("hdel", "hset", "publish", "xadd", "xtrim"),
+        *("hdel", "hincrby", "hset", "publish", "xadd", "xtrim"),
     ),
 )
-# By which the upgrade of a store of layout 3 reads it, and removes it afterwards.
+# By which the upgrade of a store of layout 3 reads it.
 _LAYOUT_3 = (
-    *(
-        "bitcount",
-        "exists",
-        "get",
-        "getrange",
-        "hgetall",
-        "hscan",
-        "lindex",
-        "lrange",
-        "sismember",
-        "smembers",
-    ),
-    *("strlen", "type", "unlink"),
+    *("bitcount", "exists", "get", "getrange", "hgetall", "hscan", "lindex"),
+    *("lrange", "sismember", "smembers", "strlen", "type"),
 )
-# Besides makes collections, publishes, goes back, and frees memory: by EVAL where the functions are lost and there is no
-# memory to load them.
+# Besides makes collections (where an older one lay, its keys are unlinked), publishes, goes back, and frees memory: by EVAL
+# where the functions are lost and there is no memory to load them.
 ADMIN = Account(
     "admin",
     keys=("~taxohash:*",),
     commands=(
         *WRITER.commands,
-        *("config|get", "eval", "memory|usage", "zremrangebyscore"),
+        *("config|get", "eval", "memory|usage", "unlink", "zremrangebyscore"),
         *_LAYOUT_3,
     ),
 )

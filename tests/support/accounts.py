@@ -12,11 +12,16 @@ COLLECTION = ("taxohash:{c}", "taxohash:{c}:audit")
 LEASES = "taxohash:{c}:leases"
 CHANNEL = "taxohash:{c}:changed"
 
-# Every command that the store's functions use; `write` is of a segment, `publish` of a collection.
+# Every command that the store's functions use; `make` and `write` are of a segment, `publish` of a collection.
 LIBRARY = """#!lua name=shape
+local function make(keys)
+  redis.call('UNLINK', keys[1], keys[2], keys[3])
+  return redis.call('HSET', keys[1], 'position', 0)
+end
 local function write(keys, args)
   local position = redis.call('HLEN', keys[1]) + 1
   redis.call('HSET', keys[1], 'position', position, args[1], redis.call('TIME')[1])
+  redis.call('HINCRBY', keys[1], 'items', 1)
   redis.call('HDEL', keys[1], 'nothing')
   redis.call('XADD', keys[2], position .. '-0', 'runs', args[1])
   redis.call('XTRIM', keys[2], 'MAXLEN', '4096')
@@ -35,6 +40,7 @@ local function read(keys)
   redis.call('XRANGE', keys[2], '-', '+')
   return redis.call('HLEN', keys[1])
 end
+redis.register_function('make', make)
 redis.register_function('write', write)
 redis.register_function('publish', publish)
 redis.register_function{function_name = 'read', callback = read, flags = {'no-writes'}}

@@ -55,6 +55,12 @@ TABLE: dict[str, tuple[str, Operation]] = {
     ),
     "write the audit": ("admin", command("XADD", COLLECTION[1], "*", "to", "generation")),
     "forge a segment's field of a collection": ("admin", command("HDEL", COLLECTION[0], "nothing")),
+    "make a segment": (
+        "admin",
+        lambda client: client.fcall(
+            "make", 3, "taxohash:{new:0}", "taxohash:{new:0}:a", "taxohash:{new:0}:b"
+        ),
+    ),
     "free memory without the functions": ("admin", command("EVAL", FREEING, "1", SEGMENT[0], "nothing")),
     "remove a key": ("admin", command("UNLINK", "taxohash:{c:3}:old")),
     "see the settings": ("admin", command("CONFIG", "GET", "maxmemory")),
