@@ -18,7 +18,7 @@ from services.codestore import CodeStore, EmbeddedServer, Item
 from services.codestore.embedded import find_server
 from taxohash.errors import TaxohashError
 from taxohash.taxonomy import Taxonomy
-from tests.support.accounts import LIBRARY, SEGMENT
+from tests.support.accounts import ACL, LIBRARY, SEGMENT
 from tests.support.waiting import wait_for
 
 pytestmark = pytest.mark.system
@@ -204,6 +204,25 @@ def test_a_damaged_file_is_reported_with_its_log(tmp_path: Path) -> None:
     file = next((tmp_path / "appendonlydir").glob("*.incr.aof"))
     file.write_bytes(b"!" + file.read_bytes()[1:])
     assert "server.log" in one_line(EmbeddedServer(tmp_path))
+
+
+@pytest.mark.parametrize("guard", ["password", "users"])
+def test_with_a_password_too_it_is_ready_once_it_has_loaded(
+    guard: str, server_binary: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "users.acl").write_text(f"{ACL}user stage on >secret ~* &* +@all\n")
+    guards = {"password": ("requirepass", "secret"), "users": ("aclfile", str(tmp_path / "users.acl"))}
+    options = dict([guards[guard]])
+    user = "stage" if guard == "users" else None
+    slow = {"key-load-delay": 200, "loading-process-events-interval-bytes": 1024}  # 0.2 ms a key
+    for started in range(2):
+        server = EmbeddedServer(tmp_path / "data", binary=server_binary, options={**options, **slow})
+        with server, redis.Redis.from_url(server.url, username=user, password="secret") as client:
+            assert client.info("persistence")["loading"] == 0
+            assert client.dbsize() == (1_000 if started else 0)
+            client.mset({str(number): number for number in range(1_000)})
+            client.bgrewriteaof()
+            wait_for(lambda: not client.info("persistence")["aof_rewrite_in_progress"])
 
 
 def tear(data: Path, password: str | None = None, binary: Path | None = None) -> None:
