@@ -1,12 +1,12 @@
-"""Waiting for what another process does."""
+"""Waiting for what threads do."""
 
 import time
 from collections.abc import Callable
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 60.0) -> None:
-    """Return when the condition holds; AssertionError if it does not in that time."""
+def until(holds: Callable[[], object], seconds: float = 60.0) -> None:
+    """Wait until it holds; the seconds pass only where a test fails."""
     deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it does not come"
-        time.sleep(0.02)
+    while not holds():
+        assert time.monotonic() < deadline, "it never became true"
+        time.sleep(0.002)

@@ -19,7 +19,7 @@ from services.codestore.embedded import find_server
 from taxohash.errors import TaxohashError
 from taxohash.taxonomy import Taxonomy
 from tests.support.accounts import ACL, LIBRARY, SEGMENT
-from tests.support.waiting import wait_for
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.system
 
@@ -69,9 +69,9 @@ def test_a_killed_server_keeps_what_it_acknowledged(tmp_path: Path, fsync: str) 
             store.put_items("c", [Item(str(number), (0,))])
         if fsync == "everysec":  # which keeps back what comes while it syncs
             with redis.Redis.from_url(server.url) as client:
-                wait_for(lambda: client.info("persistence")["aof_buffer_length"] == 0)
+                until(lambda: client.info("persistence")["aof_buffer_length"] == 0)
         os.kill(server.pid, signal.SIGKILL)
-        wait_for(lambda: not server.running)
+        until(lambda: not server.running)
         with pytest.raises(TaxohashError, match="does not answer"):
             store.count("c")
     with EmbeddedServer(data) as server, CodeStore.connect(server.url) as store:
@@ -109,7 +109,7 @@ def test_it_ends_when_the_process_that_started_it_is_killed(tmp_path: Path) -> N
         with pytest.raises(TaxohashError, match=f"{data} is in use by another server"):
             EmbeddedServer(data).start()
         process.kill()
-        wait_for(lambda: not alive(pid))
+        until(lambda: not alive(pid))
     with EmbeddedServer(data) as server, redis.Redis.from_url(server.url) as client:
         assert client.ping()
 
@@ -222,7 +222,7 @@ def test_with_a_password_too_it_is_ready_once_it_has_loaded(
             assert client.dbsize() == (1_000 if started else 0)
             client.mset({str(number): number for number in range(1_000)})
             client.bgrewriteaof()
-            wait_for(lambda: not client.info("persistence")["aof_rewrite_in_progress"])
+            until(lambda: not client.info("persistence")["aof_rewrite_in_progress"])
 
 
 def tear(data: Path, password: str | None = None, binary: Path | None = None) -> None:
@@ -232,9 +232,9 @@ def tear(data: Path, password: str | None = None, binary: Path | None = None) ->
         assert not server.torn
         write(server, range(20), password)
         with redis.Redis.from_url(server.url, password=password) as client:
-            wait_for(lambda: client.info("persistence")["aof_buffer_length"] == 0)
+            until(lambda: client.info("persistence")["aof_buffer_length"] == 0)
         os.kill(server.pid, signal.SIGKILL)
-        wait_for(lambda: not server.running)
+        until(lambda: not server.running)
     (file,) = data.glob("appendonlydir/*.incr.aof")
     file.write_bytes(file.read_bytes()[:-3])
 

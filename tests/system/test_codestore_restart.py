@@ -7,7 +7,7 @@ import redis
 
 from tests.support import servers
 from tests.support.accounts import ACL, COLLECTION, LIBRARY, PASSWORDS, SEGMENT
-from tests.support.waiting import wait_for
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.system
 
@@ -56,7 +56,7 @@ def rewrite(server: servers.ConfiguredServer) -> None:
     """Have the append-only file rewritten, as the server does by itself when it has doubled."""
     with as_user(server, "operator") as operator:
         operator.bgrewriteaof()
-        wait_for(lambda: not operator.info("persistence")["aof_rewrite_in_progress"])
+        until(lambda: not operator.info("persistence")["aof_rewrite_in_progress"])
         assert operator.info("persistence")["aof_last_bgrewrite_status"] == "ok"
 
 
@@ -67,7 +67,7 @@ def end(server: servers.ConfiguredServer, how: str) -> None:
     with as_user(
         server, "operator"
     ) as operator:  # what it keeps back while it syncs is lost, and that is `everysec`
-        wait_for(lambda: operator.info("persistence")["aof_buffer_length"] == 0)
+        until(lambda: operator.info("persistence")["aof_buffer_length"] == 0)
     server.kill()
 
 
