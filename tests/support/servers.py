@@ -3,11 +3,9 @@
 import importlib.util
 import os
 import shutil
-import socket
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NoReturn
 
@@ -16,12 +14,12 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from services.codestore.embedded import EmbeddedServer, find_server
+from services.codestore.embedded import find_server
+from tests.support.cluster import free_port
 
 VALKEY, REDIS_8, REDIS_7 = "Valkey 9.1", "Redis 8", "Redis 7.0"
 SERVERS = (VALKEY, REDIS_8, REDIS_7)
 
-SLOTS = 16_384
 _ANSWER_SECONDS = 30.0
 _UNPACKED = Path(__file__).parents[2] / ".cache" / "servers" / "redis-7.0"  # by scripts/servers
 
@@ -41,42 +39,6 @@ def binary(server: str) -> Path:
 def client_binary() -> Path:
     """redis-cli, of Debian's Redis 7.0. Where it is not unpacked, the test is skipped, and fails in CI."""
     return _unpacked("redis-cli")
-
-
-def free_port() -> int:
-    """A TCP port of loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-@contextmanager
-def cluster(program: Path, folder: Path) -> Iterator[str]:
-    """Address of a cluster of three primaries on loopback, with their data in `folder`."""
-    ports = [free_port() for _ in range(6)]
-    with ExitStack() as stack:
-        clients = []
-        for port, bus in zip(ports[:3], ports[3:], strict=True):
-            options: dict[str, str | int] = {
-                "cluster-enabled": "yes",
-                "cluster-port": bus,
-                "cluster-announce-ip": "127.0.0.1",
-            }
-            node = EmbeddedServer(folder / str(port), port=port, binary=program, options=options)
-            stack.enter_context(node)
-            clients.append(stack.enter_context(redis.Redis(port=port)))
-        for number, client in enumerate(clients):
-            first, last = SLOTS * number // 3, SLOTS * (number + 1) // 3 - 1
-            client.execute_command("CLUSTER", "ADDSLOTSRANGE", first, last)
-            client.execute_command("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
-        for client in clients[1:]:
-            client.execute_command("CLUSTER", "MEET", "127.0.0.1", ports[0], ports[3])
-        deadline = time.monotonic() + 60
-        while not all(_together(client) for client in clients):
-            assert time.monotonic() < deadline, "the cluster does not come together"
-            time.sleep(0.05)
-        yield f"redis://127.0.0.1:{ports[0]}"
 
 
 class ConfiguredServer:
@@ -160,11 +122,6 @@ class ConfiguredServer:
                 return bool(client.ping())
             except redis.RedisError:
                 return False
-
-
-def _together(client: redis.Redis) -> bool:
-    info: dict[str, str] = client.cluster("info")
-    return info["cluster_state"] == "ok" and info["cluster_known_nodes"] == "3"
 
 
 def _unpacked(program: str) -> Path:

@@ -62,7 +62,9 @@ def test_gc_discard_delete_and_rollback_work_on_a_full_server(
     assert len(store.snapshot("c").ids) == COUNT
 
 
-def test_reads_go_on_and_nothing_refused_is_half_written(full: tuple[CodeStore, redis.Redis, list[str]]) -> None:
+def test_reads_go_on_and_nothing_refused_is_half_written(
+    full: tuple[CodeStore, redis.Redis, list[str]],
+) -> None:
     store, _, more = full
     before = store.tallies("c")
     with pytest.raises(StoreUnavailableError, match="maxmemory"):
