@@ -31,5 +31,11 @@ def full_name(function: str) -> str:
 
 
 def script(function: str) -> str:
-    """One of FREEING as a script for EVAL: where memory is full and the library lost, it cannot be loaded."""
-    return f"#!lua flags={_FLAGS[function]}\n{_PROGRAM}\nreturn {function}(KEYS, ARGV)"
+    """One of FREEING as a script for EVAL: where memory is full and the library lost, it cannot be loaded.
+
+    Its first argument is the name of the function: a server keeps every script that it has run, and so only one a flag.
+    """
+    own = ", ".join(f"{name} = {name}" for name, flag in _FLAGS.items() if flag == _FLAGS[function])
+    return (
+        f"#!lua flags={_FLAGS[function]}\n{_PROGRAM}\nreturn ({{{own}}})[table.remove(ARGV, 1)](KEYS, ARGV)"
+    )

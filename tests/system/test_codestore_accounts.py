@@ -3,11 +3,16 @@
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import quote
 
+import numpy as np
 import pytest
 import redis
 
-from services.codestore.accounts import ACCOUNTS
+from services.codestore import CodeStore, GenerationRef, Item, functions
+from services.codestore.accounts import ACCOUNTS, ADMIN
+from taxohash.errors import TaxohashError
+from taxohash.taxonomy import Taxonomy
 from tests.support import servers
 from tests.support.accounts import ACL, CHANNEL, COLLECTION, FREEING, LEASES, LIBRARY, PASSWORDS, SEGMENT
 
@@ -189,3 +194,47 @@ def test_in_a_cluster_too(cluster: str, request: pytest.FixtureRequest) -> None:
                     node = client.get_redis_connection(client.get_node_from_key(key))
                     assert may(operation, node) == (user in who.split()), (user, what)
         stage.execute_command("ACL DELUSER", *(user for user, *_ in lines), target_nodes=stage.ALL_NODES)
+
+
+def test_the_store_itself_works_with_the_least_rights(server: servers.ConfiguredServer) -> None:
+    taxonomy = Taxonomy("products", (("tops", "shirt"), ("shoes", "boot")))
+    ref, codes = GenerationRef("g", 8, taxonomy.sha256), np.zeros((3, 1), np.uint8)
+    items = [Item(f"item {number}", (number % 2,)) for number in range(3)]
+
+    def connect(user: str) -> CodeStore:
+        password = quote(PASSWORDS[user], safe="")
+        return CodeStore.connect(f"redis://{user}:{password}@127.0.0.1:{server.port}", timeout=5)
+
+    with connect("admin") as admin, connect("writer") as writer, connect("reader") as reader:
+        admin.create("real", taxonomy, segments=2)
+        admin.begin("real", ref)
+        assert admin.fill("real", "g", items, codes).count("added") == 3
+        admin.seal("real", "g", 3)
+        admin.publish("real", "g", who="admin")
+        assert writer.upsert("real", [Item("new", (1,))], {"g": codes[:1]}).count("added") == 1
+        assert writer.put_codes("real", "g", ["item 1"], codes[:1]).results == ("coded",)
+        assert writer.delete("real", ["item 0"]).results == ("deleted",)
+        assert sorted(reader.snapshot("real").ids) == ["item 1", "item 2", "new"]
+        assert reader.state("real").history == ("g",)
+        assert [entry.who for entry in reader.audit("real")] == ["admin", ""]
+        reader.lease("real", "g", "process", 5)
+        assert reader.leases("real").keys() == {("g", "process")}
+        reader.release("real", "g", "process")
+        for use in (
+            lambda: reader.upsert("real", [Item("another")]),
+            lambda: reader.publish("real", "g2"),
+            lambda: writer.begin("real", GenerationRef("h", 8, taxonomy.sha256)),
+            lambda: writer.rollback("real"),
+            lambda: writer.discard("real", "g"),
+        ):
+            with pytest.raises(TaxohashError) as refused:
+                use()
+            assert str(refused.value).isprintable()
+        assert admin.gc("real").generations == ()
+        assert reader.count("real") == 3
+
+
+def test_the_accounts_have_every_command_of_the_functions() -> None:
+    used = set(re.findall(r"redis\.call\('(\w+)'", functions.SOURCE))
+    assert used
+    assert {command.lower() for command in used} <= set(ADMIN.commands)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from services.codestore import CodeStore, GenerationRef, Item, TryAgainError
@@ -31,7 +32,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         yield running
 
 
-def code_of(number: int) -> np.ndarray:
+def code_of(number: int) -> npt.NDArray[np.uint8]:
     return np.array([[number >> 8 & 255, number & 255]], np.uint8)
 
 
@@ -74,7 +75,8 @@ def test_a_half_moved_segment_is_waited_for(cluster: Cluster) -> None:
 
 
 def test_nothing_is_lost_while_slots_go_to_and_fro(cluster: Cluster) -> None:
-    name, kept, stop = "moved", {}, threading.Event()
+    name, stop = "moved", threading.Event()
+    kept: dict[str, int] = {}
     failures: list[BaseException] = []
     counts = {"written": 0, "read": 0, "moved": 0}
 

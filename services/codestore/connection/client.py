@@ -52,7 +52,14 @@ class Call:
     @property
     def script(self) -> tuple[Part, ...]:
         """The same without a function library, for a server that has no memory to load one."""
-        return ("EVAL", functions.script(self.function), len(self.keys), *self.keys, *self.args)
+        return (
+            "EVAL",
+            functions.script(self.function),
+            len(self.keys),
+            *self.keys,
+            self.function,
+            *self.args,
+        )
 
 
 class Connection:
