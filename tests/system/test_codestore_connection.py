@@ -657,7 +657,10 @@ def test_tls_to_a_plain_port_ends_in_time_and_says_so(
         (answering(GREETING, b"$5\r\nabcdefgh"), "does not answer as it should"),
         (answering(GREETING, b"*2\r\n:1\r\n"), "no answer came in time"),
         (answering(GREETING, b"-MOVED everywhere\r\n"), "redirects to nowhere"),
-        (answering(GREETING, b"-LOADING Redis is loading\r\n"), "does not answer as it should|reads its data"),
+        (
+            answering(GREETING, b"-LOADING Redis is loading\r\n"),
+            "does not answer as it should|reads its data",
+        ),
     ],
 )
 def test_what_is_no_server_is_told_in_one_line(
