@@ -8,6 +8,7 @@ all has become quiet: the replica is the server's newest state.
 import random
 import types
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,10 @@ class ModelServer:
         self.saved: dict[int, ModelSegment] = {}
         self.time = 0
         self.ended: str | None = None
+
+    def rows(self) -> list[dict[int, str]]:
+        """All items, by segment and row."""
+        return [{row: item for row, item in enumerate(s.rows) if item} for s in self.segments]
 
     def write(self) -> tuple[int, int]:
         """One write at random: its segment and position."""
@@ -150,8 +155,8 @@ class ModelServer:
             return module.Gone() if self.ended == "gone" else module.Stale()
         segment = self.segments[request.segment]
         if isinstance(request, module.Page):
-            first = request.first_block * ROWS_IN_BLOCK
-            rows = range(first, first + request.blocks * ROWS_IN_BLOCK)
+            first = request.first_block * module.ROWS_IN_BLOCK
+            rows = range(first, first + request.blocks * module.ROWS_IN_BLOCK)
             return module.PageRead(segment.columns(rows, segment.position, segment.stamp))
         unread = range(request.since + 1, segment.position + 1)
         known = {position: stamp for position, (stamp, _) in segment.entries.items()} | {0: 0}
@@ -172,7 +177,11 @@ class ModelReplica:
 
     segments: list[dict[int, str]]
 
-    def apply(self, effect: Any) -> None:
+    def apply(self, effects: Sequence[Any]) -> None:
+        for effect in effects:
+            self._apply(effect)
+
+    def _apply(self, effect: Any) -> None:
         rows = self.segments[effect.segment]
         if type(effect).__name__ == "ResetSegment":
             rows.clear()
@@ -288,7 +297,7 @@ class Network:
         self.sent += step.requests
         for effect in step.effects:
             self.seen[type(effect).__name__] += 1
-            self.replica.apply(effect)
+        self.replica.apply(step.effects)
         self._check()
 
     def _quiet(self) -> None:
@@ -311,7 +320,7 @@ class Network:
     def _is_level(self) -> bool:
         if self.server.ended:
             return bool(self.protocol.state == self.server.ended)
-        server = [{row: item for row, item in enumerate(s.rows) if item} for s in self.server.segments]
+        server = self.server.rows()
         marks = [(mark.position, mark.stamp) for mark in self.protocol.marks if mark]
         return (
             self.protocol.state == "following"

@@ -272,8 +272,8 @@ class FollowerProtocol:
         return covers(self.marks, token)
 
     def lag(self, now: float) -> Lag:
-        """How far the replica is behind the server, as far as is known."""
-        unread = [now - s.unread_since for s in self._segments if s.unread_since is not None]
+        """How far the replica is behind the server, as far as is known. Other threads may ask, too."""
+        unread = [now - since for s in self._segments if (since := s.unread_since) is not None]
         return Lag(
             entries=sum(_unread_entries(segment) for segment in self._segments),
             seconds=max(unread, default=0.0),
