@@ -20,7 +20,7 @@ class ModelStore:
     Attributes:
         down: why every call fails, "" where none does.
         deaf: hints are lost.
-        calls: called before each call; it may raise.
+        calls: told the generation before each call, "" where there is none; it may raise.
         leases: generation -> seconds of each lease that was taken, 0 where it was given back.
     """
 
@@ -28,7 +28,7 @@ class ModelStore:
         self.server = ModelServer(segments, random.Random(seed))
         self.down = ""
         self.deaf = False
-        self.calls: Callable[[], None] = lambda: None
+        self.calls: Callable[[str], None] = lambda generation: None
         self.made = 0
         self.leases: dict[str, list[float]] = {}
         self.listeners: list[queue.SimpleQueue[bytes]] = []
@@ -55,6 +55,11 @@ class ModelStore:
         with self._lock:
             return self.server.rows()
 
+    def wipe(self, segments: int) -> None:
+        """Make the collection anew, without items."""
+        with self._lock:
+            self.server = ModelServer(segments, random.Random(1))
+
     def trim(self) -> None:
         """Forget some entries."""
         with self._lock:
@@ -62,17 +67,18 @@ class ModelStore:
 
     def source(self, generation: str = "g1") -> "ModelSource":
         """To be given to a follower."""
-        return ModelSource(self, generation, len(self.server.segments))
+        return ModelSource(self, generation, len(self.server.segments), self.server)
 
-    def ask(self, request: Page | Changes) -> Any:
-        """The server's answer to a request.
+    def ask(self, source: "ModelSource", request: Page | Changes) -> Any:
+        """The answer to a request.
 
         Raises: as a Source.
         """
-        self.check()
+        self.check(source.generation)
         with self._lock:
             self.made += 1
-            answer = self.server.answer(request, protocol)
+            known = source.server is self.server
+            answer = self.server.answer(request, protocol) if known else protocol.Stale()
         match answer:
             case protocol.Trimmed():
                 raise TrimmedError("trimmed")
@@ -82,9 +88,9 @@ class ModelStore:
                 raise StaleError("stale")
         return answer
 
-    def check(self) -> None:
+    def check(self, generation: str = "") -> None:
         """Raise where the store is down."""
-        self.calls()
+        self.calls(generation)
         if self.down:
             raise TaxohashError(self.down)
 
@@ -92,22 +98,22 @@ class ModelStore:
 class ModelSource:
     """A Source of a ModelStore."""
 
-    def __init__(self, store: ModelStore, generation: str, segments: int) -> None:
-        self.store, self.generation, self.segments = store, generation, segments
+    def __init__(self, store: ModelStore, generation: str, segments: int, server: ModelServer) -> None:
+        self.store, self.generation, self.segments, self.server = store, generation, segments, server
 
     def page(self, segment: int, first_block: int, blocks: int) -> ModelColumns:
-        columns: ModelColumns = self.store.ask(Page(0, segment, first_block, blocks)).columns
+        columns: ModelColumns = self.store.ask(self, Page(0, segment, first_block, blocks)).columns
         return columns
 
     def changes(self, segment: int, since: int, seen: Sequence[Mark]) -> Read:
-        read: Read = self.store.ask(Changes(0, segment, since, tuple(seen)))
+        read: Read = self.store.ask(self, Changes(0, segment, since, tuple(seen)))
         return read
 
     def subscribe(self) -> "ModelSubscription":
         return ModelSubscription(self.store)
 
     def lease(self, seconds: float) -> None:
-        self.store.check()
+        self.store.check(self.generation)
         self.store.leases.setdefault(self.generation, []).append(seconds)
 
     def release(self) -> None:

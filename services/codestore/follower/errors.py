@@ -1,4 +1,4 @@
-"""What a store says to a follower that must not simply be repeated."""
+"""What a store says to a follower that must not simply be repeated, and what nobody foresaw."""
 
 from taxohash.errors import TaxohashError
 
@@ -13,3 +13,12 @@ class GoneError(TaxohashError):
 
 class StaleError(TaxohashError):
     """The collection is not the one that was opened: it was wiped, and perhaps made anew."""
+
+
+def described(error: Exception) -> str:
+    """An error that nobody foresaw, in one line with its place."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    where = f" in {place.tb_frame.f_globals.get('__name__')}:{place.tb_lineno}" if place else ""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}{where}"

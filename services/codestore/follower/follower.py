@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Literal, Protocol, Self
 
-from services.codestore.follower.errors import GoneError, StaleError, TrimmedError
+from services.codestore.follower.errors import GoneError, StaleError, TrimmedError, described
 from services.codestore.follower.protocol import (
     Answer,
     ChangesRead,
@@ -231,7 +231,7 @@ class Follower:
                 self._renew_lease()
                 self._take([self._input(message) for message in self._messages()])
         except Exception as error:  # told by `state` and `error`
-            self.error = _described(error)
+            self.error = described(error)
             self._show("failed")
         self._stopping.set()
 
@@ -343,12 +343,3 @@ def _hint(message: bytes) -> _Hinted | None:
         return _Hinted(int(segment), int(position) if position else None)
     except ValueError:
         return None
-
-
-def _described(error: Exception) -> str:
-    """An error that nobody foresaw, in one line with its place."""
-    place = error.__traceback__
-    while place is not None and place.tb_next is not None:
-        place = place.tb_next
-    where = f" in {place.tb_frame.f_globals.get('__name__')}:{place.tb_lineno}" if place else ""
-    return f"{type(error).__name__}: {' '.join(str(error).split())}{where}"

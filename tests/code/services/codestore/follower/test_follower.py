@@ -11,6 +11,7 @@ from services.codestore.follower.protocol import Effect, Pace
 from taxohash.errors import TaxohashError
 from tests.support.follower_model import ModelReplica
 from tests.support.follower_source import ModelStore
+from tests.support.waiting import until
 
 SEGMENTS = 4
 QUICK = Pace(look=0.05, first_retry=0.01, last_retry=0.05)
@@ -28,15 +29,6 @@ def nothing_is_left() -> Iterator[None]:
 
 def replica() -> ModelReplica:
     return ModelReplica([{} for _ in range(SEGMENTS)])
-
-
-def until(holds: object, seconds: float = LONG) -> None:
-    """Wait until a function is true."""
-    deadline = time.monotonic() + seconds
-    assert callable(holds)
-    while not holds():
-        assert time.monotonic() < deadline, "it never became true"
-        time.sleep(0.002)
 
 
 def test_it_loads_and_follows() -> None:
@@ -94,7 +86,7 @@ def test_many_writes_are_few_requests() -> None:
     with Follower(store.source(), found := replica(), pace=DEAF) as follower:
         assert follower.wait_ready(LONG)
         until(lambda: store.listeners)
-        store.calls = lambda: time.sleep(0.02)
+        store.calls = lambda generation: time.sleep(0.02)
         before = store.made
         assert follower.wait(store.write(2000), LONG)
         assert store.made - before < 500
@@ -180,7 +172,7 @@ def test_an_error_that_nobody_foresaw_is_told() -> None:
 def test_an_error_that_nobody_foresaw_in_a_request_is_told() -> None:
     store = ModelStore(SEGMENTS)
 
-    def wrong() -> None:
+    def wrong(generation: str) -> None:
         raise KeyError("total")
 
     store.calls = wrong
