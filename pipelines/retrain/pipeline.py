@@ -13,9 +13,9 @@ from taxohash.runtime.configuration import canonical
 from taxohash.training.config import HasherConfig
 
 COMPILED = Path(__file__).resolve().parents[1] / "compiled" / "retrain.yaml"
-# In a cluster: one claim for data, work and generations, one secret for the store's address.
+# In a cluster: one claim for data, work and generations, one secret for the store's address, of the account that may publish.
 CLAIM, MOUNT = "taxohash-work", "/work"
-SECRET, SECRET_KEY = "taxohash-codestore", "redis-url"
+SECRET, SECRET_KEY = "codestore-admin", "url"
 
 
 @dsl.pipeline(

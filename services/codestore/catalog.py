@@ -1,47 +1,148 @@
-"""The catalog: items by id, whatever generations there are."""
+"""Items of the catalogue: they come, change and go."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+
+import numpy as np
+import numpy.typing as npt
 
 from services.codestore.checks import check_ids, check_item
-from services.codestore.collection import CollectionReader
-from services.codestore.connection import Call
-from services.codestore.keys import segment_key, segments_of
-from services.codestore.records import Item
-from services.codestore.wire import batches, by_segment, pack_items, unpack_item
+from services.codestore.collection import STEP_BLOCKS, Collection, CollectionReader
+from services.codestore.connection import APPLIED, Durability
+from services.codestore.keys import check_name, segments_of
+from services.codestore.records import Item, Written
+from services.codestore.wire import by_segment, ended, is_member, pack_items, unended, unpack_item
+from services.codestore.writers import WriteId
+from taxohash.codes import check
+
+Codes = npt.NDArray[np.uint8]
 
 
 class Catalog(CollectionReader):
     """Items of a collection."""
 
-    def put_items(self, collection: str, items: Iterable[Item]) -> int:
-        """Add items, or replace those whose id is known; how many were new.
+    def upsert(
+        self,
+        collection: str,
+        items: Iterable[Item],
+        codes: Mapping[str, Codes] | None = None,
+        *,
+        write: WriteId | None = None,
+        durability: Durability = APPLIED,
+    ) -> Written:
+        """Add items, or replace those whose id is known, in the catalogue and in every live generation at once.
 
-        Written in batches as the iterable is read; a refused item leaves the batches before it.
+        An item whose picture is new is being encoded in the generations whose codes do not come with it.
+
+        Args:
+            codes: by generation, uint8[items, ceil(bits/8)].
+            write: names the write, so that it is applied once even if it is sent again much later.
+            durability: how safe it must be before this returns.
+
+        Returns:
+            "added" or "replaced" of each item.
+
+        Each segment's part is atomic, in steps of a thousand items. A refused item refuses all.
         """
-        opened = self._open(collection)
-        labels = len(opened.taxonomy)
-        added = 0
-        for batch in batches(check_item(item, labels) for item in items):
-            latest = list({item.id: item for item in batch}.values())
-            segments = segments_of([item.id for item in latest], opened.segments)
-            calls = [
-                Call("put_items", segment_key(collection, segment), pack_items([latest[i] for i in indices]))
-                for segment, indices in by_segment(segments)
-            ]
-            added += sum(new for _position, new in self._connection.call_all(calls))
-        return added
+        listed = list(items)
 
-    def item(self, collection: str, item_id: str) -> Item | None:
-        """The catalog's entry, or None."""
-        reply = self._connection.call(self._of_item("item", collection, item_id))
-        return None if reply is None else unpack_item(item_id, reply)
+        def work(opened: Collection) -> Written:
+            ids = check_ids((check_item(item, range(opened.labels.total)).id for item in listed), empty=False)
+            columns = []
+            if codes:
+                status = self._status(opened)
+                for name, given in codes.items():
+                    bits = status.known(name).ref.bits
+                    columns.append(
+                        (name, bits, check(given, bits, f"codes of generation {name!r}", rows=len(ids)))
+                    )
 
-    def thumbnail(self, collection: str, item_id: str) -> bytes | None:
-        """The thumbnail's bytes; None when the item or its thumbnail is not there."""
-        reply: bytes | None = self._connection.call(self._of_item("thumbnail", collection, item_id))
-        return reply
+            def arguments(indices: npt.NDArray[np.int64]) -> list[str | bytes | int]:
+                own = [(name, bits, array[indices].tobytes()) for name, bits, array in columns]
+                return [
+                    *pack_items([listed[i] for i in indices]),
+                    *(part for generation in own for part in generation),
+                ]
 
-    def _of_item(self, function: str, collection: str, item_id: str) -> Call:
-        check_ids([item_id])
-        segment = segments_of([item_id], self._open(collection).segments)[0]
-        return Call(function, segment_key(collection, int(segment)), (item_id,), read_only=True)
+            return self._write(opened, "write_items", ids, arguments, write, durability)
+
+        return self._use(collection, work)
+
+    def delete(
+        self,
+        collection: str,
+        ids: Iterable[str],
+        *,
+        write: WriteId | None = None,
+        durability: Durability = APPLIED,
+    ) -> Written:
+        """Remove items from the catalogue and from every generation: "deleted" or "absent" of each.
+
+        Of an item that a data set has it is kept that it was deleted: later data versions leave it out, until it is put again.
+        """
+        listed = check_ids(ids, empty=False)
+
+        def work(opened: Collection) -> Written:
+            return self._write(
+                opened,
+                "delete_items",
+                listed,
+                lambda indices: [ended([listed[i] for i in indices])],
+                write,
+                durability,
+            )
+
+        return self._use(collection, work)
+
+    def items(
+        self, collection: str, ids: Iterable[str], generation_id: str | None = None
+    ) -> list[Item | None]:
+        """The catalogue's entries in order, None where there is none; as a generation has them, if one is named.
+
+        Without a generation, the labels are those of the newest generation that has the item.
+        """
+        listed = check_ids(ids)
+        if generation_id is not None:
+            check_name("generation id", generation_id)
+
+        def work(opened: Collection) -> list[Item | None]:
+            found: list[Item | None] = [None] * len(listed)
+            for parts in by_segment(segments_of(listed, opened.segments)):
+                calls = [
+                    opened.on(
+                        segment,
+                        "items",
+                        ended([listed[i] for i in indices]),
+                        generation_id or "",
+                        read_only=True,
+                    )
+                    for segment, indices in parts.items()
+                ]
+                for indices, replies in zip(parts.values(), self._call_all(calls), strict=True):
+                    for i, reply in zip(indices.tolist(), replies, strict=True):
+                        if reply is not None and (generation_id is None or is_member(reply)):
+                            found[i] = unpack_item(listed[i], reply)
+            return found
+
+        return self._use(collection, work)
+
+    def item(self, collection: str, item_id: str, generation_id: str | None = None) -> Item | None:
+        """One entry of the catalogue, or None."""
+        return self.items(collection, [item_id], generation_id)[0]
+
+    def scan(self, collection: str) -> Iterator[Item]:
+        """All items, segment by segment in the order of their rows. One that changes meanwhile may be missed or come twice."""
+        opened = self._use(collection, lambda opened: opened)
+        for segment in range(opened.segments):
+            first, blocks = 0, 1
+            while first < blocks:
+                call = opened.on(segment, "raw", first, STEP_BLOCKS, read_only=True)
+                _position, blocks, *fields = self._call(call)
+                names = [
+                    name
+                    for field, value in zip(fields[::2], fields[1::2], strict=True)
+                    if field.startswith(b"n")
+                    for name in unended(value)
+                    if name
+                ]
+                yield from (item for item in self.items(collection, names) if item is not None)
+                first += STEP_BLOCKS

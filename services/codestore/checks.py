@@ -1,7 +1,9 @@
 """Checks of values before anything is written."""
 
+import json
+import math
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Mapping
 
 import numpy as np
 
@@ -13,10 +15,11 @@ MAX_URI = 2_000
 MAX_LABELS = 256
 MAX_TAGS = 64
 MAX_TAG = 64
-MAX_THUMBNAIL = 256 * 1024
+MAX_METADATA = 4_096
 
 # Control characters, line separators and lone surrogates: tags are joined by tabs, and both are shown in a line.
 _FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_DIGEST = re.compile("[0-9a-f]{64}")
 
 
 def _check_text(what: str, text: str, longest: int, shortest: int = 0) -> None:
@@ -30,43 +33,81 @@ def _check_text(what: str, text: str, longest: int, shortest: int = 0) -> None:
         raise TaxohashError(f"{what} {text[:60]!r} contains the control character {bad[0]!r}: remove it")
 
 
-def check_ids(ids: Iterable[str]) -> list[str]:
+def check_ids(ids: Iterable[str], empty: bool = True) -> list[str]:
     """The ids as a list.
 
+    Args:
+        empty: whether there may be none.
+
     Raises:
-        TaxohashError: one is no id (see check_id), or is given twice.
+        TaxohashError: one is no id (see check_id), or is given twice; or there is none.
     """
+    if isinstance(ids, str | bytes):
+        raise TaxohashError(f"item ids are the text {ids[:60]!r}: give a list of ids")
     listed = [check_id(item_id) for item_id in ids]
     if len(set(listed)) < len(listed):
         seen: set[str] = set()
         twice = next(item_id for item_id in listed if item_id in seen or seen.add(item_id))  # type: ignore[func-returns-value]
-        raise TaxohashError(f"item id {shown(twice)} is given twice in one call: give one code an item")
+        raise TaxohashError(f"item id {shown(twice)} is given twice in one call: give each once")
+    if not listed and not empty:
+        raise TaxohashError("the batch has no item: give at least one")
     return listed
 
 
-def check_item(item: Item, labels: int) -> Item:
+def check_item(item: Item, labels: Container[int]) -> Item:
     """The item itself.
+
+    Args:
+        labels: the label numbers that there are.
 
     Raises:
         TaxohashError: a value is out of its bounds, or a label is not one of `labels`.
     """
+    if not isinstance(item, Item):
+        raise TaxohashError(f"{str(item)[:60]!r} is a {type(item).__name__}: give an Item")
     name = shown(check_id(item.id))
     if not isinstance(item.labels, tuple) or len(item.labels) > MAX_LABELS:
         raise TaxohashError(
             f"labels of item {name} are not a tuple of at most {MAX_LABELS}: give one, several or none"
         )
     for label in item.labels:
-        if isinstance(label, bool) or not isinstance(label, int | np.integer) or not 0 <= label < labels:
-            raise TaxohashError(f"item {name} has label {label!r}: the taxonomy has labels 0 to {labels - 1}")
+        if isinstance(label, bool) or not isinstance(label, int | np.integer) or label not in labels:
+            raise TaxohashError(
+                f"item {name} has label {label!r}: the collection has no label of this number"
+            )
     if len(set(item.labels)) < len(item.labels):
         raise TaxohashError(f"item {name} has labels {item.labels}: give each once")
     _check_text(f"uri of item {name}", item.uri, MAX_URI)
-    if len(item.tags) > MAX_TAGS:
-        raise TaxohashError(f"item {name} has {len(item.tags)} tags: keep it to {MAX_TAGS}")
+    for what, digest in (("picture", item.picture), ("thumbnail", item.thumbnail)):
+        if digest and not (isinstance(digest, str) and _DIGEST.fullmatch(digest)):
+            raise TaxohashError(
+                f"{what} of item {name} is {str(digest)[:80]!r}: give the sha256 that the picture store answered, or nothing"
+            )
+    if not isinstance(item.tags, tuple) or len(item.tags) > MAX_TAGS:
+        raise TaxohashError(f"tags of item {name} are not a tuple of at most {MAX_TAGS}: give fewer")
     for tag in item.tags:
         _check_text(f"tag of item {name}", tag, MAX_TAG, shortest=1)
-    if not isinstance(item.thumbnail, bytes) or len(item.thumbnail) > MAX_THUMBNAIL:
-        raise TaxohashError(
-            f"thumbnail of item {name} is not bytes, at most {MAX_THUMBNAIL}: make it smaller"
-        )
+    if len(set(item.tags)) < len(item.tags):
+        raise TaxohashError(f"item {name} has tags {item.tags[:6]}: give each once")
+    if item.metadata:
+        _check_metadata(name, item.metadata)
     return item
+
+
+def _check_metadata(name: str, metadata: object) -> None:
+    if not isinstance(metadata, Mapping):
+        raise TaxohashError(f"metadata of item {name} is a {type(metadata).__name__}: give named values")
+    for key, value in metadata.items():
+        _check_text(f"metadata key of item {name}", key, MAX_TAG, shortest=1)
+        what = f"metadata {key[:60]!r} of item {name}"
+        if not isinstance(value, str | int | float):
+            raise TaxohashError(f"{what} is a {type(value).__name__}: give a text, a number, true or false")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise TaxohashError(f"{what} is {value}: give a finite number")
+        if isinstance(value, int) and abs(value) >= 2**63:
+            raise TaxohashError(f"{what} has more than 64 bits: give it as text")
+        if isinstance(value, str):
+            _check_text(what, value, MAX_METADATA)
+    size = len(json.dumps(dict(metadata), ensure_ascii=False).encode())
+    if size > MAX_METADATA:
+        raise TaxohashError(f"metadata of item {name} takes {size} bytes: keep it to {MAX_METADATA}")

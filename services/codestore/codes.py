@@ -1,109 +1,269 @@
-"""Packed codes of catalogued items, generation by generation."""
+"""Codes of a collection's generations: they are written, looked for and read."""
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
-from services.codestore.checks import check_ids
-from services.codestore.collection import CollectionReader
-from services.codestore.connection import Call
-from services.codestore.keys import check_name, segment_key, segments_of
-from services.codestore.records import GenerationRef, ItemLabels, Position, Snapshot
-from services.codestore.wire import by_segment, ended, unpack_segment
+from services.codestore.checks import check_ids, check_item
+from services.codestore.collection import STEP_BLOCKS, Collection, CollectionReader
+from services.codestore.connection import APPLIED, Durability
+from services.codestore.follower.errors import GoneError, TrimmedError
+from services.codestore.records import Changes, Columns, Item, ItemLabels, Lacking, Snapshot, Written
+from services.codestore.wire import (
+    BLOCK,
+    ended,
+    pack_items,
+    unended,
+    unpack_changes,
+    unpack_columns,
+    unpack_lacking,
+)
+from services.codestore.writers import WriteId
 from taxohash.codes import check, code_bytes
 from taxohash.errors import TaxohashError
-from taxohash.identifiers import shown
+
+PAGE_BLOCKS = 128  # of a page: 8,064 rows
+_LACKING = 500  # items of one reply
 
 
 class StoredCodes(CollectionReader):
     """Codes of a collection's generations."""
 
-    def begin(self, collection: str, ref: GenerationRef) -> None:
-        """Register a generation as staged; nothing happens if it is registered with the same bits."""
-        opened = self._open(collection)
-        check_name("generation id", ref.id)
-        if not 1 <= ref.bits <= 4096:
-            raise TaxohashError(f"generation {ref.id!r} has {ref.bits} bits: choose 1 to 4096")
-        self._connection.call(Call("begin", opened.key, (ref.id, ref.bits, ref.taxonomy_sha256)))
-        self._connection.call_all(
-            [Call("begin_segment", key, (ref.id, ref.bits)) for key in opened.segment_keys]
-        )
+    def fill(
+        self,
+        collection: str,
+        generation_id: str,
+        items: Sequence[Item],
+        codes: npt.NDArray[np.uint8] | None = None,
+        *,
+        write: WriteId | None = None,
+        durability: Durability = APPLIED,
+    ) -> Written:
+        """Make items of a data version members of a generation that is being built, and of no other.
 
-    def put_codes(
-        self, collection: str, generation_id: str, ids: Iterable[str], codes: npt.NDArray[np.uint8]
-    ) -> Position:
-        """Write the codes uint8[N, ceil(bits/8)] of catalogued items; a known code is overwritten.
+        What the catalogue says of an item that it knows is seen through this generation only, until the older ones are gone.
+
+        Args:
+            codes: uint8[items, ceil(bits/8)]; without them, a backfill encodes the items.
 
         Returns:
-            The position that a snapshot must have reached to hold these codes; 0 in segments not written.
-
-        Each segment is written atomically, in steps of some thousand items.
+            Of each item "added" or "replaced"; "kept" where the API has an item of this id; "deleted" where one was deleted by
+            hand. The latter two are left out.
         """
-        opened = self._open(collection)
-        bits = self._status(opened).ref(collection, generation_id).bits
-        listed = check_ids(ids)
-        codes = check(codes, bits, f"codes of {len(listed)} ids", rows=len(listed))
-        parts = [
-            (
-                segment,
-                segment_key(collection, segment),
-                ended([listed[i] for i in indices]),
-                codes[indices].tobytes(),
+
+        def work(opened: Collection) -> Written:
+            ids = check_ids((check_item(item, range(opened.labels.total)).id for item in items), empty=False)
+            bits = self._status(opened).known(generation_id).ref.bits
+            own = None
+            if codes is not None:
+                own = check(codes, bits, f"codes of {len(ids)} items", rows=len(ids))
+
+            def arguments(indices: npt.NDArray[np.int64]) -> list[str | bytes | int]:
+                batch = pack_items([items[i] for i in indices], encodable=True)
+                return [generation_id, bits, *batch, b"" if own is None else own[indices].tobytes()]
+
+            return self._write(opened, "fill", ids, arguments, write, durability)
+
+        return self._use(collection, work)
+
+    def put_codes(
+        self,
+        collection: str,
+        generation_id: str,
+        ids: Iterable[str],
+        codes: npt.NDArray[np.uint8],
+        revisions: Sequence[int] | None = None,
+        *,
+        write: WriteId | None = None,
+        durability: Durability = APPLIED,
+    ) -> Written:
+        """Write the codes uint8[N, ceil(bits/8)] of items; a known code is overwritten.
+
+        Args:
+            revisions: of the pictures that the codes were made of: a code of a picture that is another by now is left out.
+
+        Returns:
+            Of each item "coded", "absent", "no member" (of the generation), or "changed" (its picture).
+        """
+        listed = check_ids(ids, empty=False)
+        if revisions is not None and len(revisions) != len(listed):
+            raise TaxohashError(f"{len(listed)} ids came with {len(revisions)} revisions: give one of each")
+
+        def work(opened: Collection) -> Written:
+            bits = self._status(opened).known(generation_id).ref.bits
+            own = check(codes, bits, f"codes of {len(listed)} ids", rows=len(listed))
+            made_of = None if revisions is None else np.array(revisions, "<u4")
+
+            def arguments(indices: npt.NDArray[np.int64]) -> list[str | bytes | int]:
+                return [
+                    generation_id,
+                    bits,
+                    ended([listed[i] for i in indices]),
+                    b"" if made_of is None else made_of[indices].tobytes(),
+                    own[indices].tobytes(),
+                ]
+
+            return self._write(opened, "put_codes", listed, arguments, write, durability)
+
+        return self._use(collection, work)
+
+    def lacking(self, collection: str, generation_id: str) -> Iterator[list[Lacking]]:
+        """Items whose code a generation lacks and whose picture is somewhere, some hundred at a time: work for a backfill."""
+        opened = self._use(collection, lambda opened: opened)
+        for segment in range(opened.segments):
+            block = 0
+            while block != -1:
+                call = opened.on(
+                    segment, "lacking", generation_id, block, STEP_BLOCKS, 2**32, _LACKING, read_only=True
+                )
+                reply = self._call(call)
+                if found := unpack_lacking(reply):
+                    yield found
+                block = reply[0]
+
+    # -- reading whole generations -----------------------------------------------------------------
+
+    def page(
+        self,
+        collection: str,
+        generation_id: str,
+        segment: int,
+        first_block: int,
+        blocks: int = PAGE_BLOCKS,
+        *,
+        incarnation: str,
+    ) -> Columns:
+        """Some blocks of 63 rows of a segment.
+
+        Raises:
+            GoneError: the generation was dropped.
+            StaleError: the collection is of another incarnation.
+        """
+        opened = self._same(collection, incarnation)
+        call = opened.on(segment, "page", generation_id, first_block, blocks, read_only=True)
+        word, *columns = self._call(call)
+        if word == b"GONE":
+            raise GoneError(
+                f"generation {generation_id!r} of collection {collection!r} was dropped: follow another"
             )
-            for segment, indices in by_segment(segments_of(listed, opened.segments))
-        ]
-        if len(parts) > 1:  # a single part is checked where it is written
-            lookups = [Call("missing", key, (names,), read_only=True) for _, key, names, _ in parts]
-            _refuse_missing(self._connection.call_all(lookups))
-        calls = [Call("put_codes", key, (generation_id, bits, names, data)) for _, key, names, data in parts]
-        replies = self._connection.call_all(calls)
-        _refuse_missing([lacks for _, *lacks in replies])
-        position = [0] * opened.segments
-        for (segment, *_), (reached, *_) in zip(parts, replies, strict=True):
-            position[segment] = max(position[segment], reached)
-        return tuple(position)
+        return unpack_columns(segment, self._width(opened, generation_id), None, first_block * 63, columns)
+
+    def changes(
+        self,
+        collection: str,
+        generation_id: str,
+        segment: int,
+        since: int,
+        seen: Sequence[tuple[int, int]],
+        *,
+        incarnation: str,
+    ) -> Changes:
+        """The rows that were written after the position `since`, as they are now.
+
+        Args:
+            seen: positions and their stamps, at which rows were read before.
+
+        Raises:
+            TrimmedError: the history since then, or one of `seen`, is not there: read the segment anew.
+            GoneError: the generation was dropped.
+            StaleError: the collection is of another incarnation.
+        """
+        opened = self._same(collection, incarnation)
+        marks = [part for mark in seen for part in mark]
+        word, *reply = self._call(opened.on(segment, "changes", generation_id, since, *marks, read_only=True))
+        if word == b"TRIMMED":
+            raise TrimmedError(
+                f"segment {segment} of collection {collection!r} does not know what was written since {since}: read it anew"
+            )
+        if word == b"GONE":
+            raise GoneError(
+                f"generation {generation_id!r} of collection {collection!r} was dropped: follow another"
+            )
+        return unpack_changes(segment, self._width(opened, generation_id), reply)
 
     def snapshot(self, collection: str, generation_id: str | None = None) -> Snapshot:
-        """All codes of a generation, of the published one by default. Each segment is read atomically."""
-        opened = self._open(collection)
+        """All items with their codes in a generation, of the published one by default. Each segment is as it was at one position."""
+        return self._use(collection, lambda opened: self._snapshot(opened, generation_id))
+
+    def _snapshot(self, opened: Collection, generation_id: str | None) -> Snapshot:
         status = self._status(opened)
         if generation_id is None:
             if not status.history:
                 raise TaxohashError(
-                    f"collection {collection!r} has no published generation: publish one first"
+                    f"collection {opened.name!r} has no published generation: publish one first"
                 )
             generation_id = status.history[0]
-        ref = status.ref(collection, generation_id)
-        width = code_bytes(ref.bits)
-        calls = [Call("snapshot", key, (ref.id, ref.bits), read_only=True) for key in opened.segment_keys]
-        replies = self._connection.call_all(calls)
-        columns = [unpack_segment(width, *columns) for _position, *columns in replies]
-        ids = [item_id for names, *_ in columns for item_id in names]
-        flat, counts = (np.concatenate([column[part] for column in columns]) for part in (1, 2))
+        ref = status.known(generation_id).ref
+        segments = [self._segment(opened, ref.id, segment) for segment in range(opened.segments)]
+        row = np.concatenate(
+            [whole.rows * opened.segments + segment for segment, whole in enumerate(segments)]
+        )
+        order = np.argsort(row)
         return Snapshot(
             generation=ref,
-            ids=np.array(ids, object),
-            labels=ItemLabels.of(flat.astype(np.int32, copy=False), counts),
-            codes=np.concatenate([codes for *_, codes in columns]),
-            position=tuple(int(reply[0]) for reply in replies),
+            ids=np.concatenate([whole.ids for whole in segments])[order],
+            labels=ItemLabels.joined([whole.labels for whole in segments]).taken(order),
+            codes=np.concatenate([whole.codes for whole in segments])[order],
+            position=tuple(whole.position for whole in segments),
         )
 
-    def count(self, collection: str, generation_id: str | None = None) -> int:
-        """Items in the catalog, or those of them with a code in a generation."""
-        opened = self._open(collection)
-        if generation_id is None:
-            return self._counts(opened, [])[0]
-        self._status(opened).ref(collection, generation_id)
-        return self._counts(opened, [generation_id])[1]
+    def _segment(self, opened: Collection, generation_id: str, segment: int) -> "_Segment":
+        """The coded members of a segment at one position: all pages, then what was written since the first."""
+        read = partial(self.page, opened.name, generation_id, segment, incarnation=opened.incarnation)
+        first = read(0)
+        parts = [first]
+        for block in range(PAGE_BLOCKS, first.total // BLOCK, PAGE_BLOCKS):
+            parts.append(read(block))
+        position, marks = first.position, {(part.position, part.stamp) for part in parts}
+        while position < max(part.position for part in parts):
+            try:
+                changed = self.changes(
+                    opened.name,
+                    generation_id,
+                    segment,
+                    position,
+                    sorted(marks),
+                    incarnation=opened.incarnation,
+                )
+            except TrimmedError:
+                return self._segment(opened, generation_id, segment)
+            parts.append(changed.columns)
+            position = changed.until
+        return _Segment.of(parts)
+
+    def _width(self, opened: Collection, generation_id: str) -> int:
+        if (opened.incarnation, generation_id) not in self._widths:
+            bits = self._status(opened).known(generation_id).ref.bits
+            self._widths[opened.incarnation, generation_id] = code_bytes(bits)
+        return self._widths[opened.incarnation, generation_id]
 
 
-def _refuse_missing(replies: Sequence[Sequence[Any]]) -> None:
-    """Refuse ids that segments lack; each has said how many, and the first of them."""
-    lacking = [(count, first) for count, first in replies if count]
-    if lacking:
-        count = sum(count for count, _ in lacking)
-        raise TaxohashError(
-            f"{count} of the ids are not in the catalog, one is {shown(lacking[0][1].decode())}: put the items first"
+@dataclass(frozen=True, eq=False)
+class _Segment:
+    """The coded members of a segment: rows int64[n] ascending, ids object[n], labels, codes uint8[n, width]."""
+
+    position: int
+    rows: npt.NDArray[np.int64]
+    ids: npt.NDArray[np.object_]
+    labels: ItemLabels
+    codes: npt.NDArray[np.uint8]
+
+    @classmethod
+    def of(cls, parts: Sequence[Columns]) -> "_Segment":
+        """From what was read, the last reading of a row counting, and only rows that were there at the end."""
+        rows = np.concatenate([part.rows for part in parts])
+        found = np.concatenate([part.member & part.coded for part in parts])
+        _, from_the_end = np.unique(rows[::-1], return_index=True)
+        last = len(rows) - 1 - from_the_end
+        chosen = last[found[last] & (rows[last] < parts[-1].total)]
+        ids = [item_id for part in parts for item_id in unended(part.ids)]
+        return cls(
+            position=parts[-1].position,
+            rows=rows[chosen],
+            ids=np.array([ids[i] for i in chosen.tolist()], object),
+            labels=ItemLabels.joined([part.labels for part in parts]).taken(chosen),
+            codes=np.concatenate([part.codes for part in parts])[chosen],
         )

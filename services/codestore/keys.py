@@ -1,4 +1,4 @@
-"""Where things are in Redis: the hash tag of a segment or of a collection, and the segment of an id."""
+"""Where things are in Redis: the keys of a collection and of its segments, and the segment of an id."""
 
 import re
 import zlib
@@ -23,14 +23,26 @@ def check_name(what: str, name: str) -> str:
     return name
 
 
-def collection_key(collection: str) -> str:
-    """Prefix of the collection's own keys (taxonomy, generations, pointer): one slot."""
-    return f"taxohash:{{{collection}}}"
+def collection_keys(collection: str) -> tuple[str, ...]:
+    """Keys of the collection's own, of one slot: the hash, and the audit of what was published."""
+    key = f"taxohash:{{{collection}}}"
+    return (key, f"{key}:audit")
 
 
-def segment_key(collection: str, segment: int) -> str:
-    """Prefix of the keys of one segment: one slot."""
-    return f"taxohash:{{{collection}:{segment}}}"
+def lease_key(collection: str) -> str:
+    """The sorted set of leases: who holds which generation until when."""
+    return f"taxohash:{{{collection}}}:leases"
+
+
+def channel(collection: str) -> str:
+    """The channel of hints: `segment position` after a write, `published` after a publish."""
+    return f"taxohash:{{{collection}}}:changed"
+
+
+def segment_keys(collection: str, segment: int) -> tuple[str, ...]:
+    """Keys of a segment, of one slot: the hash, the stream of its changes, and its writers."""
+    key = f"taxohash:{{{collection}:{segment}}}"
+    return (key, f"{key}:changes", f"{key}:writers")
 
 
 def segments_of(ids: Sequence[str], segments: int) -> npt.NDArray[np.int64]:

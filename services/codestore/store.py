@@ -1,43 +1,38 @@
-"""The code store: a catalog, generations of codes for it, and the one that is published.
+"""The code store: a catalogue of items, generations of codes for them, and the pointer to the published generation.
 
-A collection is spread over segments by a hash of the item id. In the slot of a segment are
+A collection is spread over segments by a hash of the item id. A segment is three keys of one slot, which always exist and
+are declared by every call, so that Redis Cluster itself refuses to use a segment that is being moved:
 
-    rows         hash   id -> row; rows are handed out in order and never reused
-    ids:C        string ids of chunk C in the order of their rows, each ended by the byte 0xff
-    labels:C     string int32 a row, -1 where it has several labels or none
-    label_sets   hash   row -> int32 a label, for rows that have several
-    times:C      string uint32 a row, Unix time of the last change
-    uris, tags, thumbnails                   hashes row -> value, for rows that have one
-    generations  hash   generation -> bits
-    codes:G:C    string ceil(bits/8) bytes a row
-    coded:G      string one bit a row: it has a code in G
-    stream       one entry a write: operation, generation, runs of rows (uint32 first, uint32 length); no runs
-                 means the whole segment. Entry ids are positions, 1-0, 2-0, ...: a gap means trimmed, so read a snapshot
-    state        hash   rows, position
+    taxohash:{C:3}           hash    blocks of 63 rows, index of ids, what few items have, checksums, counts, position
+    taxohash:{C:3}:changes   stream  one entry a write: the rows it changed. Entry ids are positions, 1-0, 2-0, ...: a gap means
+                                     trimmed, so read the segment anew
+    taxohash:{C:3}:writers   hash    what each writer did last, so that a write that is sent again is not applied again
 
-and in the slot of the collection its taxonomy, its generations, the history (a list whose head is the published
-generation) and a stream of events. A follower takes a snapshot and reads every stream from the snapshot's position;
-entries say what changed, the columns say to what. Removing an item is HDEL of its id from `rows`, clearing its bit in
-`coded:G` of every generation, and a stream entry: its row stays empty until the segment is written anew.
+and a collection has a hash (taxonomy versions, generations, history of the pointer), a stream (the audit) and a sorted set
+(leases); see lua/*.lua for every field. A follower reads pages of all segments, then what changed since: entries say which rows,
+the blocks say to what. Rows of deleted items are given to new ones, and `gc` packs what is loose.
 
-An acknowledged write is applied by the server. What a crash can take back is the server's `appendfsync`: with `everysec`
-about the last second if the machine crashes, and what came during a slow sync if the server does; nothing with `always`.
+What an acknowledged write survives is its durability: see `Durability` and `promises`.
 """
 
+import secrets
+from collections.abc import Mapping
 from types import TracebackType
+from typing import Self
 
 from services.codestore.catalog import Catalog
 from services.codestore.codes import StoredCodes
-from services.codestore.collection import LAYOUT, MAX_SEGMENTS
-from services.codestore.connection import Call, Connection
+from services.codestore.collection import LAYOUT, MAX_SEGMENTS, Collection, Hints
+from services.codestore.connection import Call, Connection, promises
 from services.codestore.generations import Generations
-from services.codestore.keys import check_name, collection_key
+from services.codestore.keys import channel, check_name, collection_keys, segment_keys
+from services.codestore.labels import LabelNumbers
 from taxohash.errors import TaxohashError
 from taxohash.taxonomy import Taxonomy
 
 
 class CodeStore(Catalog, StoredCodes, Generations):
-    """Collections in one Redis, a replicated one or a cluster. Safe to share between threads.
+    """Collections in one Redis, a replicated one or a cluster, or in this process. Safe to share between threads.
 
     Raises (every method):
         StoreUnavailableError: the server does not answer as it should.
@@ -45,11 +40,19 @@ class CodeStore(Catalog, StoredCodes, Generations):
     """
 
     @classmethod
-    def connect(cls, url: str, *, timeout: float = 30.0) -> "CodeStore":
-        """Connect to redis://, rediss:// or unix://; a cluster is recognised. `timeout` is in seconds a call."""
+    def connect(cls, url: str, *, timeout: float = 30.0) -> Self:
+        """Connect to redis://, rediss:// or unix://; a cluster is recognised. `memory://` is a store of this process alone.
+
+        Args:
+            timeout: seconds a call.
+        """
+        if url.startswith("memory://"):
+            from services.codestore.memory import MemoryConnection
+
+            return cls(MemoryConnection())
         return cls(Connection(url, timeout))
 
-    def __enter__(self) -> "CodeStore":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -65,16 +68,69 @@ class CodeStore(Catalog, StoredCodes, Generations):
         """Return when the server answers."""
         self._connection.ping()
 
+    def promises(self) -> list[str]:
+        """What the settings of the servers cannot promise, a line each."""
+        return promises(self._connection)
+
     def create(self, collection: str, taxonomy: Taxonomy, segments: int = 16) -> None:
-        """Make a collection; nothing happens if it exists with this taxonomy and number of segments."""
+        """Make a collection; nothing happens if it exists with this number of segments and this taxonomy or a version of it.
+
+        A segment should hold some ten thousand items: it is what a cluster moves at once.
+        """
         check_name("collection", collection)
-        if not 1 <= segments <= MAX_SEGMENTS:
+        if isinstance(segments, bool) or not isinstance(segments, int) or not 1 <= segments <= MAX_SEGMENTS:
             raise TaxohashError(
                 f"collection {collection!r} cannot have {segments} segments: choose 1 to {MAX_SEGMENTS}"
             )
-        args = (LAYOUT, segments, taxonomy.sha256, taxonomy.to_json())
-        self._connection.call(Call("create", collection_key(collection), args))
+        labels = LabelNumbers.first(taxonomy)
+        args = (secrets.token_hex(16), LAYOUT, segments, labels.to_json())
+        incarnation, made = self._connection.call(Call("make", collection_keys(collection), args))
+        if not made:
+            keys = [segment_keys(collection, segment) for segment in range(segments)]
+            self._connection.call_all([Call("make_segment", own, (incarnation,)) for own in keys])
+            self._connection.call(Call("made", collection_keys(collection), (incarnation,)))
+        self._collections.pop(collection, None)
+        self._open(collection).labels.version_of(taxonomy.sha256)
+
+    def exists(self, collection: str) -> bool:
+        """Whether there is such a collection."""
+        call = Call("collection", collection_keys(check_name("collection", collection)), (), True)
+        return self._connection.call(call)[0] is not None
+
+    def grow(
+        self,
+        collection: str,
+        taxonomy: Taxonomy,
+        renamed: Mapping[tuple[str, ...], tuple[str, ...]] | None = None,
+        *,
+        who: str = "",
+        why: str = "",
+    ) -> LabelNumbers:
+        """Make a taxonomy the newest version of the collection's; see `LabelNumbers.grown`. Generations of older ones go on."""
+
+        def work(opened: Collection) -> LabelNumbers:
+            grown = opened.labels.grown(taxonomy, renamed)
+            self._connection.call(opened.call("grow", opened.labels.to_json(), grown.to_json(), who, why))
+            return grown
+
+        self._collections.pop(collection, None)
+        grown = self._use(collection, work)
+        self._collections.pop(collection, None)
+        return grown
+
+    def labels(self, collection: str) -> LabelNumbers:
+        """The label numbers of the collection, in all versions of its taxonomy, as they are now."""
+        self._collections.pop(collection, None)
+        return self._open(collection).labels
 
     def taxonomy(self, collection: str) -> Taxonomy:
-        """The taxonomy the collection was made with."""
-        return self._open(collection).taxonomy
+        """The newest version of the collection's taxonomy."""
+        return self.labels(collection).taxonomy
+
+    def segments(self, collection: str) -> int:
+        """How many segments the collection has."""
+        return self._open(collection).segments
+
+    def subscribe(self, collection: str) -> Hints:
+        """Listen to hints: `segment position` after a write, `published` after the pointer moved."""
+        return self._connection.subscribe(channel(check_name("collection", collection)))

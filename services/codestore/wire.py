@@ -4,20 +4,27 @@ Texts travel one after the other, each ended by a byte that UTF-8 never has, num
 a handful of arguments, however many items it has.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from services.codestore.records import Item
+from services.codestore.records import Changes, Columns, Item, ItemLabels, Lacking
 
 Labels = npt.NDArray[np.int32]
-Counts = npt.NDArray[np.int64]
 
-BATCH_ITEMS = 4_000  # items sent together, over all segments
+BLOCK = 63  # rows of a block, as in lua/fields.lua
 PART_ITEMS = 1_000  # items of one call; keeps the server busy for a few milliseconds at most
-BATCH_BYTES = 4 << 20
 NO_LABEL = -1  # in the column of labels: the item has several, or none
+NO_RECORD = b"\xff" * 4
+
+_ALIVE, _API = 1, 2
+_MEMBER, _CODED = 1, 2
+_RESULTS = {
+    "n": "added", "r": "replaced", "k": "kept", "d": "deleted", "a": "absent", "c": "coded", "m": "no member", "x": "changed",
+}  # fmt: skip
 
 
 def ended(texts: Sequence[str]) -> bytes:
@@ -30,26 +37,16 @@ def unended(data: bytes) -> list[str]:
     return data.decode(errors="surrogateescape").split("\udcff")[:-1]  # quicker than a text at a time
 
 
-def batches(items: Iterable[Item]) -> Iterator[list[Item]]:
-    """Lists of at most BATCH_ITEMS items and about BATCH_BYTES of thumbnails."""
-    batch: list[Item] = []
-    size = 0
-    for item in items:
-        batch.append(item)
-        size += len(item.thumbnail)
-        if len(batch) == BATCH_ITEMS or size >= BATCH_BYTES:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
-
-
-def by_segment(segments: npt.NDArray[np.int64]) -> Iterator[tuple[int, npt.NDArray[np.int64]]]:
-    """Each segment that occurs with its indices, in their order, at most PART_ITEMS at a time."""
+def by_segment(segments: npt.NDArray[np.int64]) -> Iterator[dict[int, npt.NDArray[np.int64]]]:
+    """Rounds that have each segment at most once, with at most PART_ITEMS of its indices, in their order."""
     order = np.argsort(segments, kind="stable")
-    for group in np.split(order, np.flatnonzero(np.diff(segments[order])) + 1):
-        for first in range(0, len(group), PART_ITEMS):
-            yield int(segments[group[0]]), group[first : first + PART_ITEMS]
+    groups = np.split(order, np.flatnonzero(np.diff(segments[order])) + 1) if len(order) else []
+    for first in range(0, max(map(len, groups), default=0), PART_ITEMS):
+        yield {
+            int(segments[group[0]]): group[first : first + PART_ITEMS]
+            for group in groups
+            if len(group) > first
+        }
 
 
 def pieces(parts: Sequence[bytes]) -> tuple[bytes, bytes]:
@@ -57,59 +54,101 @@ def pieces(parts: Sequence[bytes]) -> tuple[bytes, bytes]:
     return np.array([len(part) for part in parts], "<u4").tobytes() if any(parts) else b"", b"".join(parts)
 
 
-def pack_items(items: Sequence[Item]) -> tuple[bytes, ...]:
-    """Arguments of put_items."""
-    uris = [item.uri for item in items]
-    tags = ["\t".join(item.tags) for item in items]
+def unpieces(lengths: bytes, data: bytes, count: int) -> list[bytes]:
+    """Inverse of `pieces` for `count` parts."""
+    if not lengths:
+        return [b""] * count
+    ends = np.cumsum(np.frombuffer(lengths, "<u4"), dtype=np.int64).tolist()
+    return [data[first:last] for first, last in zip([0, *ends], ends, strict=False)]
+
+
+def results(letters: bytes) -> tuple[str, ...]:
+    """The words that the letters of a write's answer stand for."""
+    return tuple(_RESULTS[letter] for letter in letters.decode())
+
+
+def pack_items(items: Sequence[Item], encodable: bool = False) -> tuple[bytes, ...]:
+    """A batch of items; `encodable`: they have pictures in a data set."""
     labels = [item.labels for item in items]
     return (
         ended([item.id for item in items]),
         np.array([own[0] if len(own) == 1 else NO_LABEL for own in labels], "<i4").tobytes(),
-        ended(uris) if any(uris) else b"",
-        ended(tags) if any(tags) else b"",
-        *pieces([item.thumbnail for item in items]),
         *pieces([np.array(own, "<i4").tobytes() if len(own) > 1 else b"" for own in labels]),
+        *pieces([_record(item) for item in items]),
+        *pieces(["\t".join(item.tags).encode() for item in items]),
+        bytes(encodable or bool(item.picture or item.uri) for item in items),
     )
 
 
-def unpack_item(item_id: str, reply: Sequence[bytes]) -> Item:
-    """The item in a reply of item."""
-    label, updated, uri, tags, thumbnail, labels = reply
+def _record(item: Item) -> bytes:
+    values = json.dumps(dict(item.metadata), ensure_ascii=False, sort_keys=True) if item.metadata else ""
+    record = ended([item.uri, item.picture, item.thumbnail, values])
+    return b"" if record == NO_RECORD else record
+
+
+def unpack_item(item_id: str, reply: Sequence[Any]) -> Item:
+    """The item in a reply of items."""
+    flags, updated, revision, record, tags, _own, label, labels = reply
+    uri, picture, thumbnail, metadata = unended(record or NO_RECORD)
     single = np.frombuffer(label, "<i4")
     return Item(
         id=item_id,
         labels=tuple((np.frombuffer(labels, "<i4") if single[0] == NO_LABEL else single).tolist()),
+        uri=uri,
+        picture=picture,
         thumbnail=thumbnail,
-        uri=uri.decode(),
+        metadata=json.loads(metadata) if metadata else {},
         tags=tuple(tags.decode().split("\t")) if tags else (),
+        origin="api" if flags & _API else "data",
         updated=int(np.frombuffer(updated, "<u4")[0]),
+        revision=int(np.frombuffer(revision, "<u4")[0]),
     )
 
 
-def unpack_segment(
-    width: int,
-    rows: int,
-    bitmap: bytes,
-    ids: bytes,
-    labels: bytes,
-    codes: bytes,
-    set_lengths: bytes,
-    sets: bytes,
-) -> tuple[list[str], Labels, Counts, npt.NDArray[np.uint8]]:
-    """What the rows hold whose bit is set in the bitmap: ids, labels int32[m] of all, counts int64[n] of each, codes."""
-    names = unended(ids)
-    flat, counts = unpack_labels(labels, set_lengths, sets)
-    code_column = np.frombuffer(codes, np.uint8).reshape(rows, width)
-    padded = bitmap.ljust((rows + 7) // 8, b"\0")  # the server keeps it up to the last bit set
-    bits = np.unpackbits(np.frombuffer(padded, np.uint8), count=rows).astype(bool)
-    if bits.all():
-        return names, flat, counts, code_column
-    marked = [names[row] for row in np.flatnonzero(bits)]
-    return marked, flat[np.repeat(bits, counts)], counts[bits], code_column[bits]
+def is_member(reply: Sequence[Any]) -> bool:
+    """Whether the item in a reply of items belongs to the generation that was asked for."""
+    return bool(reply[5] & _MEMBER)
 
 
-def unpack_labels(column: bytes, set_lengths: bytes, sets: bytes) -> tuple[Labels, Counts]:
-    """All labels of some rows, int32[m], row after row, and how many each row has, int64[rows].
+def unpack_columns(
+    segment: int, width: int, rows: npt.NDArray[np.int64] | None, first: int, reply: Sequence[Any]
+) -> Columns:
+    """Columns from (position, stamp, total, flags, own flags, ids, labels, set lengths, sets, codes, tag lengths, tags).
+
+    Args:
+        rows: of the reply; None for consecutive ones from `first`.
+    """
+    position, stamp, total, flags, own, ids, labels, lengths, sets, codes, tag_lengths, tags = reply
+    catalog, generation = np.frombuffer(flags, np.uint8), np.frombuffer(own, np.uint8)
+    count = len(catalog)
+    marked = unpieces(tag_lengths, tags, count) if tag_lengths else []
+    return Columns(
+        segment=segment,
+        position=position,
+        stamp=int(stamp),
+        total=total,
+        rows=np.arange(first, first + count) if rows is None else rows,
+        alive=catalog & _ALIVE > 0,
+        member=generation & _MEMBER > 0,
+        coded=generation & _CODED > 0,
+        ids=ids,
+        labels=unpack_labels(labels, generation & _MEMBER > 0, lengths, sets),
+        codes=np.frombuffer(codes, np.uint8).reshape(count, width),
+        tags={i: tuple(text.decode().split("\t")) for i, text in enumerate(marked) if text},
+    )
+
+
+def unpack_changes(segment: int, width: int, reply: Sequence[Any]) -> Changes:
+    """The answer to changes, without its first word."""
+    *columns, until, age, rows = reply
+    numbers = np.frombuffer(rows, "<u4").astype(np.int64)
+    return Changes(unpack_columns(segment, width, numbers, 0, columns), until, age / 1e6)
+
+
+def unpack_labels(
+    column: bytes, member: npt.NDArray[np.bool_], set_lengths: bytes, sets: bytes
+) -> ItemLabels:
+    """The labels of some rows; those that are no members have none.
 
     Args:
         column: int32 a row, the label or NO_LABEL.
@@ -117,12 +156,24 @@ def unpack_labels(column: bytes, set_lengths: bytes, sets: bytes) -> tuple[Label
     """
     single = np.frombuffer(column, "<i4")
     several = single == NO_LABEL
-    if not several.any():
-        return single, np.ones(len(single), np.int64)
-    counts = (~several).astype(np.int64)
+    counts = (~several & member).astype(np.int64)
+    one = counts > 0
     if set_lengths:
         counts += np.frombuffer(set_lengths, "<u4") // 4
+    if not several.any():
+        return ItemLabels.of(single[one], counts)
     flat = np.empty(counts.sum(), np.int32)
     of_sets = np.repeat(several, counts)
-    flat[of_sets], flat[~of_sets] = np.frombuffer(sets, "<i4"), single[~several]
-    return flat, counts
+    flat[of_sets], flat[~of_sets] = np.frombuffer(sets, "<i4"), single[one]
+    return ItemLabels.of(flat, counts)
+
+
+def unpack_lacking(reply: Sequence[Any]) -> list[Lacking]:
+    """The items of a reply of lacking."""
+    _next, ids, revisions, lengths, records, _hopeless = reply
+    names, numbers = unended(ids), np.frombuffer(revisions, "<u4").tolist()
+    found = []
+    for item_id, revision, record in zip(names, numbers, unpieces(lengths, records, len(names)), strict=True):
+        uri, picture, *_ = unended(record or NO_RECORD)
+        found.append(Lacking(item_id, revision, uri, picture))
+    return found

@@ -125,7 +125,8 @@ def test_an_id_that_is_not_there_is_one_line(store: CodeStore, name: str, item_i
 
 
 def test_a_collection_of_another_layout_is_refused_in_one_line(store: CodeStore, name: str) -> None:
-    store._connection._client.hset(collection_key(name) + ":collection", "layout", LAYOUT - 1)
+    key = collection_key(name) + ":collection"
+    store._connection.command("HSET", key, "layout", LAYOUT - 1, key=key)
     with CodeStore.connect(store._connection.url) as other:
         for use in (lambda: other.count(name), lambda: other.create(name, TAXONOMY, segments=3)):
             with pytest.raises(TaxohashError, match=f"layout {LAYOUT - 1}.* {LAYOUT}.*use") as refused:
@@ -233,7 +234,7 @@ def test_only_what_belongs_to_a_generation_is_taken(store: CodeStore, name: str)
 def test_the_server_itself_refuses_codes_of_another_width(store: CodeStore, name: str) -> None:
     filled(store, name)
     store.begin(name, ref("g"))
-    call = Call("put_codes", segment_key(name, 0), ("g", 16, b"", b""))
+    call = Call("put_codes", (segment_key(name, 0),), ("g", 16, b"", b""))
     with pytest.raises(TaxohashError, match="g has 12 bits, these codes are of 16 bits"):
         store._connection.call(call)
 
@@ -279,10 +280,10 @@ def test_a_rollback_sent_twice_goes_back_once(store: CodeStore, name: str) -> No
     for generation_id in ("a", "b", "c"):
         published(store, name, generation_id, ids)
     for _ in range(2):
-        store._connection.call(Call("rollback", collection_key(name), ("c", "b")))
+        store._connection.call(Call("rollback", (collection_key(name),), ("c", "b")))
     assert store.history(name) == ["b", "a"]
     with pytest.raises(TaxohashError, match="b was published meanwhile, not c"):
-        store._connection.call(Call("rollback", collection_key(name), ("c", "a")))
+        store._connection.call(Call("rollback", (collection_key(name),), ("c", "a")))
 
 
 def test_discard_deletes_all_but_the_published_generation(store: CodeStore, name: str) -> None:
@@ -306,7 +307,7 @@ def test_an_interrupted_discard_is_finished_by_the_next(store: CodeStore, name: 
     ids = filled(store, name)
     store.begin(name, ref("a"))
     store.put_codes(name, "a", ids, random_codes(len(ids)))
-    store._connection.call(Call("discard", collection_key(name), ("a",)))  # and then it was killed
+    store._connection.call(Call("discard", (collection_key(name),), ("a",)))  # and then it was killed
     with pytest.raises(TaxohashError, match="being discarded"):
         store.begin(name, ref("a"))
     with pytest.raises(TaxohashError, match="no generation 'a'"):
@@ -317,7 +318,8 @@ def test_an_interrupted_discard_is_finished_by_the_next(store: CodeStore, name: 
 
 
 def _keys(store: CodeStore, name: str) -> list[str]:
-    keys = [key.decode() for key in store._connection._client.scan_iter("taxohash:*")]
+    replies = store._connection.on_primaries("KEYS", "taxohash:*")
+    keys = [key.decode() for _, reply in replies for key in reply]
     return [key for key in keys if f"{{{name}}}" in key or f"{{{name}:" in key]
 
 
@@ -411,7 +413,7 @@ def test_the_stream_is_bounded(redis_url: str) -> None:
     name = next(NAMES)
     with CodeStore.connect(redis_url) as store, redis.Redis.from_url(redis_url) as client:
         store.create(name, TAXONOMY, segments=1)
-        calls = [Call("put_items", segment_key(name, 0), (b"a\xff", bytes(4), *[b""] * 6))] * 6_000
+        calls = [Call("put_items", (segment_key(name, 0),), (b"a\xff", bytes(4), *[b""] * 6))] * 6_000
         positions = [position for position, _ in store._connection.call_all(calls)]
         entries = client.xlen(segment_key(name, 0) + ":stream")
     assert positions == list(range(1, 6_001))
@@ -434,13 +436,6 @@ def test_an_unreachable_server_is_one_line() -> None:
         CodeStore.connect("redis://user:secret@127.0.0.1:1/0", timeout=1)
     assert "secret" not in str(caught.value)
     assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize("url", ["http://x", "redis://:pa/secret@host", "no address", "redis://host:port"])
-def test_what_is_no_address_is_refused_without_its_password(url: str) -> None:
-    with pytest.raises(TaxohashError, match="use redis://, rediss:// or unix://") as caught:
-        CodeStore.connect(url)
-    assert "secret" not in str(caught.value)
 
 
 def test_passwords_and_full_memory_are_explained(tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -1,113 +1,132 @@
--- Collection: its taxonomy, its generations, the history of what was published. KEYS[1] is the prefix of a collection.
+-- Collection: its label numbers, its generations, and the pointer to the published one. KEYS: hash, audit.
+-- Fields: incarnation, layout, segments, made, taxonomy (label numbers of all versions), order (generations as they were begun),
+-- state:G, ref:G, sealed:G, created:G (texts of the program's), history (published ones, the current one first), positions (of the publish), request.
 
-local function event(collection, operation, generation)
-  redis.call('XADD', collection .. ':events', 'MAXLEN', '~', KEPT, '*', 'operation', operation, 'generation', generation)
+local function audit(keys, operation, from, to, who, why)
+  redis.call('XADD', keys[2], 'MAXLEN', '~', 10000, '*', 'operation', operation, 'from', from, 'to', to, 'who', who, 'why', why)
 end
 
--- layout, segments, taxonomy sha256, taxonomy
-local function create(keys, args)
-  local key, names = keys[1] .. ':collection', {'layout', 'segments', 'taxonomy_sha256'}
-  if redis.call('EXISTS', key) == 0 then
-    redis.call('HSET', key, 'layout', args[1], 'segments', args[2], 'taxonomy_sha256', args[3], 'taxonomy', args[4])
-    return 1
+local function ask(keys, name)
+  return redis.call('HGET', keys[1], name) or ''
+end
+
+-- incarnation, layout, segments, taxonomy -> {incarnation, made}; nothing changes where the collection is
+local function make(keys, args)
+  local known = ask(keys, 'incarnation')
+  if known == '' then
+    redis.call('UNLINK', keys[1], keys[2])
+    redis.call('HSET', keys[1], 'incarnation', args[1], 'layout', args[2], 'segments', args[3], 'taxonomy', args[4], 'order', '', 'history', '')
+    audit(keys, 'create', '', '', '', '')
+    return {args[1], ''}
   end
-  for i, name in ipairs(names) do
-    local known = redis.call('HGET', key, name)
-    if known ~= args[i] then
-      return refuse('collection ' .. keys[1] .. ' has ' .. name .. ' ' .. known .. ', not ' .. args[i]
-        .. ': use what it was made with, or another name')
-    end
+  if ask(keys, 'segments') ~= args[3] then
+    return refuse('collection ' .. keys[1] .. ' has segments ' .. ask(keys, 'segments') .. ', not ' .. args[3] .. ': use what it was made with, or another name')
   end
-  return 0
+  return {known, ask(keys, 'made')}
 end
 
--- -> {layout, segments, taxonomy}, the values nil when there is no collection
-local function collection(keys, args)
-  return redis.call('HMGET', keys[1] .. ':collection', 'layout', 'segments', 'taxonomy')
+-- incarnation: all segments are there
+local function made(keys, args)
+  if not is_of(keys, args[1]) then return stale(keys[1]) end
+  return redis.call('HSET', keys[1], 'made', '1')
 end
 
--- -> {generation, "bits taxonomy_sha256 unix-time", ...}, {published ids, the current one first}
+-- -> {layout, segments, incarnation, made, taxonomy}, or nothing
+local function collection(keys)
+  return redis.call('HMGET', keys[1], 'layout', 'segments', 'incarnation', 'made', 'taxonomy')
+end
+
+-- incarnation -> {history, positions, {generation, state, ref, sealed, created} ...}
 local function status(keys, args)
-  local flat, generations = redis.call('HGETALL', keys[1] .. ':generations'), {}
-  for i, value in ipairs(flat) do generations[i] = value end
-  return {generations, redis.call('LRANGE', keys[1] .. ':history', 0, -1)}
-end
-
-local function known(base, generation)
-  if redis.call('SISMEMBER', base .. ':discarding', generation) == 1 then
-    return nil, refuse('generation ' .. generation .. ' is being discarded: discard it again to finish, then begin it')
+  if not is_of(keys, args[1]) then return stale(keys[1]) end
+  local found = {ask(keys, 'history'), ask(keys, 'positions')}
+  for _, id in ipairs(texts(ask(keys, 'order'))) do
+    found[#found + 1] = {id, ask(keys, 'state:' .. id), ask(keys, 'ref:' .. id), ask(keys, 'sealed:' .. id), ask(keys, 'created:' .. id)}
   end
-  local found = redis.call('HGET', base .. ':generations', generation)
-  if not found then return nil, refuse('there is no generation ' .. generation .. ' in ' .. base .. ': begin it first') end
   return found
 end
 
--- generation, bits, taxonomy sha256
+-- incarnation, generation, ref (the same text for the same hasher) -> 1 where it is new
 local function begin(keys, args)
-  local base, generation, bits, taxonomy = keys[1], args[1], args[2], args[3]
-  local own = redis.call('HGET', base .. ':collection', 'taxonomy_sha256')
-  if own ~= taxonomy then
-    return refuse('generation ' .. generation .. ' was trained for taxonomy ' .. taxonomy .. ', ' .. base
-      .. ' has taxonomy ' .. tostring(own) .. ': use a generation trained for that one')
-  end
-  local found, refused = known(base, generation)
-  if found then
-    local known_bits = string.match(found, '^%d+')
-    if known_bits ~= bits then
-      return refuse('generation ' .. generation .. ' has ' .. known_bits .. ' bits, not ' .. bits
-        .. ': another hasher needs another generation id')
+  if not is_of(keys, args[1]) then return stale(keys[1]) end
+  local id, known = args[2], ask(keys, 'ref:' .. args[2])
+  if known ~= '' then
+    if known ~= args[3] then
+      return refuse('generation ' .. id .. ' is known as ' .. known .. ', not ' .. args[3] .. ': another hasher needs another generation id')
+    end
+    if ask(keys, 'state:' .. id) == 'dropping' then
+      return refuse('generation ' .. id .. ' is being discarded: discard it again to finish, then begin it')
     end
     return 0
   end
-  if redis.call('SISMEMBER', base .. ':discarding', generation) == 1 then return refused end
-  local now = redis.call('TIME')[1]
-  redis.call('HSET', base .. ':generations', generation, bits .. ' ' .. taxonomy .. ' ' .. now)
-  event(base, 'begin', generation)
+  redis.call('HSET', keys[1], 'ref:' .. id, args[3], 'state:' .. id, 'building', 'order', ask(keys, 'order') .. id .. '\255',
+    'created:' .. id, redis.call('TIME')[1])
   return 1
 end
 
--- generation -> the one published before it, or nothing
-local function publish(keys, args)
-  local history, generation = keys[1] .. ':history', args[1]
-  local found, refused = known(keys[1], generation)
-  if not found then return refused end
-  if redis.call('LINDEX', history, 0) ~= generation then
-    redis.call('LREM', history, 0, generation)
-    redis.call('LPUSH', history, generation)
-    event(keys[1], 'publish', generation)
-  end
-  return redis.call('LINDEX', history, 1)
+-- incarnation, generation, what was counted
+local function seal(keys, args)
+  if not is_of(keys, args[1]) then return stale(keys[1]) end
+  local known = ask(keys, 'state:' .. args[2])
+  if known == '' or known == 'dropping' then return refuse('there is no generation ' .. args[2] .. ' in ' .. keys[1] .. ': begin it first') end
+  redis.call('HSET', keys[1], 'sealed:' .. args[2], args[3])
+  if known == 'building' then redis.call('HSET', keys[1], 'state:' .. args[2], 'sealed') end
+  return 1
 end
 
--- generation to leave, generation to go back to. Both are named, so that a call sent twice goes back once.
-local function rollback(keys, args)
-  local history = keys[1] .. ':history'
-  local newest = redis.call('LRANGE', history, 0, 1)
-  if newest[1] == args[2] then return args[2] end
-  if newest[1] ~= args[1] or newest[2] ~= args[2] then
-    return refuse('generation ' .. tostring(newest[1]) .. ' was published meanwhile, not ' .. args[1] .. ': look, then roll back again')
+-- incarnation, request, operation, generation published now or '', generation to publish, new history, positions, who, why
+-- The pointer is compared and set: one that was moved meanwhile is not moved again. -> 1, or 0 where it was this very request.
+local function point(keys, args)
+  if not is_of(keys, args[1]) then return stale(keys[1]) end
+  if ask(keys, 'request') == args[2] then return 0 end
+  local to, current = args[5], texts(ask(keys, 'history'))[1] or ''
+  if current ~= args[4] then
+    return refuse('generation ' .. (current == '' and 'none' or current) .. ' was published meanwhile, not '
+      .. (args[4] == '' and 'none' or args[4]) .. ': look, then do it again')
   end
-  redis.call('LPOP', history)
-  event(keys[1], 'rollback', args[2])
-  return args[2]
+  local known = ask(keys, 'state:' .. to)
+  if known == '' or known == 'dropping' then return refuse('there is no generation ' .. to .. ' in ' .. keys[1] .. ': begin it first') end
+  if known == 'building' then return refuse('generation ' .. to .. ' is not sealed: seal it first') end
+  if current ~= '' then redis.call('HSET', keys[1], 'state:' .. current, 'retired') end
+  redis.call('HSET', keys[1], 'state:' .. to, 'published', 'history', args[6], 'positions', args[7], 'request', args[2])
+  audit(keys, args[3], current, to, args[8], args[9])
+  redis.call('PUBLISH', keys[1] .. ':changed', 'published')
+  return 1
 end
 
--- generation. Marked first and forgotten last, so that an interrupted discard can be finished.
+-- incarnation, generation, who, why: marked first and forgotten last, so that an interrupted discard can be finished
 local function discard(keys, args)
-  local base, generation = keys[1], args[1]
-  if redis.call('LINDEX', base .. ':history', 0) == generation then
-    return refuse('generation ' .. generation .. ' is published: publish another one or roll back first')
+  if not is_of(keys, args[1]) then return stale(keys[1]) end
+  local id, left = args[2], {}
+  local known = ask(keys, 'state:' .. id)
+  if known == '' then return refuse('there is no generation ' .. id .. ' in ' .. keys[1] .. ': see which there are') end
+  if known == 'published' then return refuse('generation ' .. id .. ' is published: publish another one or roll back first') end
+  if known == 'dropping' then return 0 end
+  for _, other in ipairs(texts(ask(keys, 'history'))) do
+    if other ~= id then left[#left + 1] = other end
   end
-  if redis.call('SISMEMBER', base .. ':discarding', generation) == 1 then return 0 end
-  local found, refused = known(base, generation)
-  if not found then return refused end
-  redis.call('SADD', base .. ':discarding', generation)
-  redis.call('HDEL', base .. ':generations', generation)
-  redis.call('LREM', base .. ':history', 0, generation)
-  event(base, 'discard', generation)
+  redis.call('HSET', keys[1], 'state:' .. id, 'dropping', 'history', ended(left))
+  audit(keys, 'discard', id, '', args[3], args[4])
   return 1
 end
 
 local function forget(keys, args)
-  return redis.call('SREM', keys[1] .. ':discarding', args[1])
+  if not is_of(keys, args[1]) then return stale(keys[1]) end
+  local id, left = args[2], {}
+  if ask(keys, 'state:' .. id) ~= 'dropping' then return 0 end
+  for _, other in ipairs(texts(ask(keys, 'order'))) do
+    if other ~= id then left[#left + 1] = other end
+  end
+  redis.call('HSET', keys[1], 'order', ended(left))
+  return redis.call('HDEL', keys[1], 'state:' .. id, 'ref:' .. id, 'sealed:' .. id, 'created:' .. id)
+end
+
+-- incarnation, taxonomy known, taxonomy to set, who, why
+local function grow(keys, args)
+  if not is_of(keys, args[1]) then return stale(keys[1]) end
+  if ask(keys, 'taxonomy') == args[3] then return 0 end
+  if ask(keys, 'taxonomy') ~= args[2] then return refuse('the taxonomy of ' .. keys[1] .. ' was changed meanwhile: look, then grow it again') end
+  redis.call('HSET', keys[1], 'taxonomy', args[3])
+  audit(keys, 'grow', '', '', args[4], args[5])
+  return 1
 end

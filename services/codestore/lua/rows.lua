@@ -1,168 +1,301 @@
--- Server-side functions of the code store: every write is one of them, so it is atomic in its slot.
--- KEYS[1] is the prefix of a segment ("taxohash:{name:3}") or of a collection ("taxohash:{name}"); all other
--- keys are made from it and share its hash tag. The loader puts the shebang line and `local VERSION` in front;
--- the version is part of every function name, so that two versions of the program can share a server.
+-- Rows: which are given to which item, block by block, and the cells of a block.
 
-local CHUNK = 4080       -- rows of a column chunk; 4096 rows are an allocator class, 16 fewer leave room for its header
 local KEPT = 4096        -- entries kept in a stream
-local MAX_RUNS = 64      -- runs of rows named in a stream entry; more of them mean "read the segment again"
-local SLICE = 1000       -- values given to one command, below Lua's limit on unpack
 
-local function refuse(text)
-  return redis.error_reply('REFUSED ' .. text)
+-- Catalog flags of a row.
+local ALIVE, API, TAGS, RECORD, ENCODABLE, DATA = 1, 2, 4, 8, 16, 32  -- DATA: a data set has it too, though it is the API's
+-- Flags of a row in a generation.
+local MEMBER, CODED, LABELS, OWN = 1, 2, 4, 8
+
+-- Items that came by the API are members of a generation without a name and without codes, from which new ones start.
+local OURS = {id = '', bits = 0, width = 0, state = 'live'}
+
+local NO_LABEL = '\255\255\255\255'
+-- Which flags say that a row has tags (4 of the catalogue's 64), or anything outside its block (4 or 8 of a generation's 16).
+-- (and a record, 8, as well).
+local WITH_TAGS, WITH_SPARSE, WITH_SPARSE_CATALOG = '[\4-\7\12-\15\20-\23\28-\31\36-\39\44-\47\52-\55\60-\63]', '[\4-\15]',
+  '[\4-\15\20-\31\36-\47\52-\63]'
+
+-- While a library is loaded, a server has no `string`: so these are no constants.
+local function zeros(count)
+  return string.rep('\0', count)
 end
 
--- Texts of which each is ended by the byte 255, which UTF-8 never has.
-local function texts(joined)
-  local found = {}
-  for text in string.gmatch(joined, '([^\255]*)\255') do found[#found + 1] = text end
-  return found
+local function no_names()
+  return string.rep('\255', BLOCK)
 end
 
--- Strings that lie one after the other, from their lengths uint32.
-local function pieces(lengths, text)
-  local found, from = {}, 0
-  for i = 1, #lengths / 4 do
-    local length = struct.unpack('<I4', lengths, i * 4 - 3)
-    found[i] = string.sub(text, from + 1, from + length)
-    from = from + length
+local function block_of(row)
+  return math.floor(row / BLOCK)
+end
+
+local function key_of(row)
+  return struct.pack('<I4', row)
+end
+
+local function field_of(letter, generation, row)
+  return letter .. generation .. ':' .. key_of(row)
+end
+
+local function sparse_field(letter, generation, row)
+  return generation and field_of(letter, generation, row) or letter .. key_of(row)
+end
+
+local function generation_field(generation, block)
+  return 'g' .. generation.id .. ':' .. block
+end
+
+-- The indices of rows, in the order of the rows; rows that are false are left out.
+local function ascending(rows)
+  local order, sorted = {}, true
+  for i = 1, rows.n or #rows do
+    if rows[i] then
+      sorted = sorted and (#order == 0 or rows[order[#order]] < rows[i])
+      order[#order + 1] = i
+    end
   end
-  return found
+  if not sorted then table.sort(order, function(a, b) return rows[a] < rows[b] end) end
+  return order
 end
 
-local function sliced(command, key, values)
-  for first = 1, #values, SLICE do
-    redis.call(command, key, unpack(values, first, math.min(first + SLICE - 1, #values)))
+-- Rows by their blocks, ascending: {block, offsets, items}, where item i has row rows[i].
+local function by_block(rows)
+  local groups, group = {}, nil
+  for _, i in ipairs(ascending(rows)) do
+    local row = rows[i]
+    local offset = row % BLOCK
+    local block = (row - offset) / BLOCK
+    if not group or group.block ~= block then
+      group = {block = block, offsets = {}, items = {}}
+      groups[#groups + 1] = group
+    end
+    local n = #group.offsets + 1
+    group.offsets[n], group.items[n] = offset, i
   end
+  return groups
 end
 
-local function row_count(segment)
-  return tonumber(redis.call('HGET', segment .. ':state', 'rows') or 0)
-end
-
+-- rows[i] of each id, false where there is none.
 local function lookup(segment, ids)
-  local rows, missing, first_missing = {}, 0, ''
+  local rows = {n = #ids}
   for first = 1, #ids, SLICE do
-    local found = redis.call('HMGET', segment .. ':rows', unpack(ids, first, math.min(first + SLICE - 1, #ids)))
-    for i = 1, #found do
-      if found[i] then
-        rows[first + i - 1] = tonumber(found[i])
-      else
-        rows[first + i - 1] = false
-        missing = missing + 1
-        if missing == 1 then first_missing = ids[first + i - 1] end
-      end
+    local fields = {}
+    for i = first, math.min(first + SLICE - 1, #ids) do fields[#fields + 1] = 'i' .. ids[i] end
+    for i, row in ipairs(redis.call('HMGET', segment, unpack(fields))) do
+      rows[first + i - 1] = row and struct.unpack('<I4', row)
     end
   end
-  return rows, missing, first_missing
+  return rows
 end
 
--- Consecutive rows, as {index of the first, row of the first, length}.
+local function load_blocks(sheet, groups, generations)
+  local fields = {}
+  for _, group in ipairs(groups) do
+    fields[#fields + 1] = 'n' .. group.block
+    fields[#fields + 1] = 'c' .. group.block
+    for _, generation in ipairs(generations) do fields[#fields + 1] = generation_field(generation, group.block) end
+  end
+  load(sheet, fields)
+end
+
+local function names_of(sheet, block)
+  local value = get(sheet, 'n' .. block)
+  return texts(value == '' and no_names() or value)
+end
+
+local function put_names(sheet, block, names)
+  local value = ended(names)
+  put(sheet, 'names', 'n' .. block, value == no_names() and '' or value)
+end
+
+local function catalog_of(sheet, block)
+  local value = get(sheet, 'c' .. block)
+  return value == '' and zeros(BLOCK * 9) or value
+end
+
+-- Of each item of the groups: change(i, flags, row) -> flags, time, revision; the latter two as 4 bytes, or nil to keep them.
+local function update_catalog(sheet, groups, change)
+  for _, group in ipairs(groups) do
+    local value, first, offsets = catalog_of(sheet, group.block), group.block * BLOCK, group.offsets
+    local flags, timed, times, revised, revisions = {string.byte(value, 1, BLOCK)}, {}, {}, {}, {}
+    for j, i in ipairs(group.items) do
+      local offset = offsets[j]
+      local flag, time, revision = change(i, flags[offset + 1], first + offset)
+      flags[offset + 1] = flag
+      if time then timed[#timed + 1], times[#times + 1] = offset, time end
+      if revision then revised[#revised + 1], revisions[#revisions + 1] = offset, revision end
+    end
+    local made = string.char(unpack(flags)) .. splice(string.sub(value, BLOCK + 1, BLOCK * 5), 4, timed, times)
+      .. splice(string.sub(value, BLOCK * 5 + 1), 4, revised, revisions)
+    put(sheet, 'catalog', 'c' .. group.block, made == zeros(BLOCK * 9) and '' or made)
+  end
+end
+
+local function generation_block(sheet, generation, block)
+  local value = get(sheet, generation_field(generation, block))
+  return value == '' and zeros(BLOCK * (5 + generation.width)) or value
+end
+
+local function cells_of(value, generation, offset)
+  local label, code = BLOCK + offset * 4, BLOCK * 5 + offset * generation.width
+  return string.byte(value, offset + 1), string.sub(value, label + 1, label + 4), string.sub(value, code + 1, code + generation.width)
+end
+
+-- Of each item of the groups: change(i, flags, row) -> flags, label, code; nil keeps the one that is there. Members and codes are counted.
+local function update_generation(sheet, generation, groups, change)
+  local members, coded, empty, width = 0, 0, zeros(BLOCK), generation.width
+  for _, group in ipairs(groups) do
+    local field = generation_field(generation, group.block)
+    local value, first = generation_block(sheet, generation, group.block), group.block * BLOCK
+    local flags, labels, codes = {string.byte(value, 1, BLOCK)}, {}, {}
+    local labelled, coding, offsets = {}, {}, group.offsets
+    for j, i in ipairs(group.items) do
+      local offset = offsets[j]
+      local old = flags[offset + 1]
+      local new, label, code = change(i, old, first + offset)
+      if new ~= old then
+        flags[offset + 1] = new
+        members = members + new % 2 - old % 2
+        coded = coded + (has(new, CODED) and 1 or 0) - (has(old, CODED) and 1 or 0)
+      end
+      if label then labelled[#labelled + 1], labels[#labels + 1] = offset, label end
+      if code then coding[#coding + 1], codes[#codes + 1] = offset, code end
+    end
+    local column = string.char(unpack(flags))
+    put(sheet, generation.id, field, column == empty and '' or column
+      .. splice(string.sub(value, BLOCK + 1, BLOCK * 5), 4, labelled, labels)
+      .. splice(string.sub(value, BLOCK * 5 + 1), width, coding, codes))
+  end
+  if members ~= 0 then redis.call('HINCRBY', sheet.key, 'members:' .. generation.id, members) end
+  if coded ~= 0 then redis.call('HINCRBY', sheet.key, 'coded:' .. generation.id, coded) end
+end
+
+-- `open` has a character a block: '0' and the number of its free rows.
+local function blocks_of(segment)
+  return redis.call('HGET', segment, 'open') or ''
+end
+
+-- Give free rows, the lowest first, to the ids whose row is false; new blocks are made where none is free.
+local function allocate(sheet, ids, rows)
+  local open, from, index, fresh = blocks_of(sheet.key), 1, {}, {}
+  local wanted = {}
+  for i = 1, #ids do
+    if rows[i] == false then wanted[#wanted + 1] = i end
+  end
+  if #wanted == 0 then return fresh end
+  local at = 1
+  while at <= #wanted do
+    local block = string.find(open, '[^0]', from)
+    if not block then
+      local more = math.ceil((#wanted - at + 1) / BLOCK)
+      from = #open + 1
+      open = open .. string.rep(string.char(48 + BLOCK), more)
+      block = from
+    end
+    local names, left = names_of(sheet, block - 1), string.byte(open, block) - 48
+    for offset = 1, BLOCK do
+      if left == 0 or at > #wanted then break end
+      if names[offset] == '' then
+        local i = wanted[at]
+        names[offset], rows[i] = ids[i], (block - 1) * BLOCK + offset - 1
+        fresh[i] = true
+        index[#index + 1] = 'i' .. ids[i]
+        index[#index + 1] = key_of(rows[i])
+        at, left = at + 1, left - 1
+      end
+    end
+    put_names(sheet, block - 1, names)
+    open = string.sub(open, 1, block - 1) .. string.char(48 + left) .. string.sub(open, block + 1)
+    from = block
+  end
+  redis.call('HSET', sheet.key, 'open', open)
+  redis.call('HINCRBY', sheet.key, 'alive', #wanted)
+  sliced('HSET', sheet.key, index)
+  return fresh
+end
+
+-- Take the rows of these groups from their items: nothing of them is left in the catalogue or in any generation.
+local function release(sheet, groups, generations)
+  local open, dropped = blocks_of(sheet.key), {}
+  load_blocks(sheet, groups, generations)
+  for _, group in ipairs(groups) do
+    local names = names_of(sheet, group.block)
+    for _, offset in ipairs(group.offsets) do
+      dropped[#dropped + 1] = 'i' .. names[offset + 1]
+      names[offset + 1] = ''
+    end
+    put_names(sheet, group.block, names)
+    local free = string.byte(open, group.block + 1) + #group.offsets
+    open = string.sub(open, 1, group.block) .. string.char(free) .. string.sub(open, group.block + 2)
+  end
+  update_catalog(sheet, groups, function(_, flags, row)
+    if has(flags, TAGS) then put(sheet, 'catalog', 't' .. key_of(row), '') end
+    if has(flags, RECORD) then put(sheet, 'catalog', 'r' .. key_of(row), '') end
+    return 0, '\0\0\0\0', '\0\0\0\0'
+  end)
+  for _, generation in ipairs(generations) do
+    local blank = zeros(generation.width)
+    update_generation(sheet, generation, groups, function(_, flags, row)
+      if has(flags, LABELS) then put(sheet, generation.id, field_of('s', generation.id, row), '') end
+      if has(flags, OWN) then put(sheet, generation.id, field_of('o', generation.id, row), '') end
+      return 0, '\0\0\0\0', blank
+    end)
+  end
+  redis.call('HSET', sheet.key, 'open', open)
+  redis.call('HINCRBY', sheet.key, 'alive', -#dropped)
+  sliced('HDEL', sheet.key, dropped)
+end
+
+-- Consecutive rows, as uint32 first and uint32 length of each run.
 local function runs_of(rows)
-  local runs = {}
-  for i, row in ipairs(rows) do
-    local run = runs[#runs]
-    if run and row == run[2] + run[3] then
-      run[3] = run[3] + 1
+  local runs, first, length = {}, nil, 0
+  for _, i in ipairs(ascending(rows)) do
+    local row = rows[i]
+    if first and row == first + length then
+      length = length + 1
     else
-      runs[#runs + 1] = {i, row, 1}
+      if first then runs[#runs + 1] = struct.pack('<I4I4', first, length) end
+      first, length = row, 1
     end
   end
-  return runs
+  if first then runs[#runs + 1] = struct.pack('<I4I4', first, length) end
+  return table.concat(runs)
 end
 
--- A chunk is made in its full length at once: a string that grows is given up to twice the room it needs.
-local function write_column(column, width, runs, values)
-  for _, run in ipairs(runs) do
-    local from, row, left = (run[1] - 1) * width, run[2], run[3]
-    while left > 0 do
-      local key, offset = column .. ':' .. math.floor(row / CHUNK), row % CHUNK
-      local count = math.min(left, CHUNK - offset)
-      if redis.call('EXISTS', key) == 0 then redis.call('SETRANGE', key, CHUNK * width - 1, '\0') end
-      redis.call('SETRANGE', key, offset * width, string.sub(values, from + 1, from + count * width))
-      from, row, left = from + count * width, row + count, left - count
-    end
+local function microseconds()
+  local now = redis.call('TIME')
+  return tonumber(now[1]) * 1000000 + tonumber(now[2])
+end
+
+-- The answer to a write that is sent again, or the refusal of one that comes too late; nothing for a new one. The answer is written
+-- again, so that a client that waits for it to reach a disk or a replica waits for the first one as well.
+local function repeated(keys, writer, number)
+  local last = redis.call('HGET', keys[3], writer)
+  if not last then return nil end
+  local known, position, _, results = string.match(last, '^(%d+)\255(%d+)\255(%d+)\255(.*)$')
+  if tonumber(known) == tonumber(number) then
+    redis.call('HSET', keys[3], writer, last)
+    return {tonumber(position), results}
+  end
+  if tonumber(known) > tonumber(number) then
+    return refuse('write ' .. number .. ' of writer ' .. writer .. ' comes after its write ' .. known .. ': number writes upwards')
   end
 end
 
-local function read_column(column, width, rows)
-  local parts = {}
-  for chunk = 0, math.ceil(rows / CHUNK) - 1 do
-    parts[#parts + 1] = redis.call('GET', column .. ':' .. chunk) or string.rep('\0', CHUNK * width)
+-- The end of every write: sheet, position, the entry that names the rows, the writer's last result, and a hint to followers.
+local function finish(keys, sheet, operation, rows, writer, number, results)
+  write(sheet)
+  local runs = runs_of(rows)
+  local stamp, position = whole(microseconds()), state(keys[1], 'position')
+  if runs ~= '' or operation == 'generation' then
+    position = position + 1
+    redis.call('HSET', keys[1], 'position', position, 'stamp', stamp)
+    redis.call('XADD', keys[2], 'MAXLEN', '~', KEPT, position .. '-0', 'operation', operation, 'rows', runs, 'stamp', stamp)
+    local collection, segment = string.match(keys[1], '^(.*):(%d+)}$')
+    redis.call('PUBLISH', collection .. '}:changed', segment .. ' ' .. position)
   end
-  return string.sub(table.concat(parts), 1, rows * width)
-end
-
--- Set the bits of rows, whole bytes at a time.
-local function mark(bitmap, runs)
-  for _, run in ipairs(runs) do
-    local row, stop = run[2], run[2] + run[3]
-    while row < stop do
-      local bytes = math.floor((stop - row) / 8)
-      if row % 8 == 0 and bytes > 0 then
-        redis.call('SETRANGE', bitmap, row / 8, string.rep('\255', bytes))
-        row = row + bytes * 8
-      else
-        redis.call('SETBIT', bitmap, row, 1)
-        row = row + 1
-      end
-    end
+  if writer ~= '' then
+    redis.call('HSET', keys[3], writer, number .. '\255' .. position .. '\255' .. stamp .. '\255' .. results)
   end
-end
-
-local function append_ids(segment, first, ids)
-  local chunk, parts = math.floor(first / CHUNK), {}
-  for i, id in ipairs(ids) do
-    parts[#parts + 1] = id .. '\255'
-    local next_chunk = math.floor((first + i) / CHUNK)
-    if next_chunk > chunk or i == #ids then
-      local key = segment .. ':ids:' .. chunk
-      redis.call('APPEND', key, table.concat(parts))
-      if next_chunk > chunk then redis.call('SET', key, redis.call('GET', key)) end  -- gives back what it grew in advance
-      chunk, parts = next_chunk, {}
-    end
-  end
-end
-
--- Columns that most rows leave empty: a hash with a field a row.
-local function replace(key, rows, old_rows, values)
-  local set, drop = {}, {}
-  for i, row in ipairs(rows) do
-    local value = values[i] or ''
-    if value ~= '' then
-      set[#set + 1] = row
-      set[#set + 1] = value
-    elseif row < old_rows then
-      drop[#drop + 1] = row
-    end
-  end
-  sliced('HSET', key, set)
-  sliced('HDEL', key, drop)
-end
-
--- Such a column as lengths uint32 and values one after the other, or nothing where no row has a value.
-local function join(key, rows)
-  if redis.call('EXISTS', key) == 0 then return '', '' end
-  local lengths, values = {}, {}
-  for first = 0, rows - 1, SLICE do
-    local slice = {}
-    for row = first, math.min(first + SLICE, rows) - 1 do slice[#slice + 1] = row end
-    for i, value in ipairs(redis.call('HMGET', key, unpack(slice))) do
-      values[first + i] = value or ''
-      lengths[first + i] = struct.pack('<I4', #values[first + i])
-    end
-  end
-  return table.concat(lengths), table.concat(values)
-end
-
--- Position and stream: positions count the writes of a segment without a gap, so a reader sees what it missed.
-local function log(segment, operation, generation, runs)
-  local position = redis.call('HINCRBY', segment .. ':state', 'position', 1)
-  local packed = {}
-  if #runs <= MAX_RUNS then
-    for i, run in ipairs(runs) do packed[i] = struct.pack('<I4I4', run[2], run[3]) end
-  end
-  redis.call('XADD', segment .. ':stream', 'MAXLEN', '~', KEPT, position .. '-0',
-    'operation', operation, 'generation', generation, 'rows', table.concat(packed))
-  return position
+  return {position, results}
 end

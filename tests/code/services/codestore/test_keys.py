@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from redis.crc import key_slot
 
-from services.codestore.connection import redacted
 from services.codestore.functions import LIBRARY, SOURCE, VERSION, full_name
 from services.codestore.keys import check_name, collection_key, segment_key, segments_of
 from taxohash.errors import TaxohashError
@@ -46,20 +45,6 @@ def test_names_that_are_taken(name: str) -> None:
 def test_names_that_are_refused(name: str) -> None:
     with pytest.raises(TaxohashError, match="is no name"):
         check_name("collection", name)
-
-
-@pytest.mark.parametrize(
-    ("url", "shown"),
-    [
-        ("redis://host:6379/0", "redis://host:6379/0"),
-        ("redis://user:pa:ss@host/0", "redis://***@host/0"),
-        ("rediss://:pa/ss@host", "rediss://***@host"),
-        ("unix://:secret@/run/redis.sock", "unix://***@/run/redis.sock"),
-        ("redis://host?password=secret&db=1", "redis://host?password=***&db=1"),
-    ],
-)
-def test_an_address_is_shown_without_its_password(url: str, shown: str) -> None:
-    assert redacted(url) == shown
 
 
 def test_functions_carry_their_version() -> None:

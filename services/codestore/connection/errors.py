@@ -1,0 +1,102 @@
+"""What can go wrong between client and server, and the remedy of each."""
+
+import re
+from dataclasses import dataclass
+
+from taxohash.errors import TaxohashError
+from taxohash.runtime.terminal import printable
+
+
+class StoreUnavailableError(TaxohashError):
+    """The server cannot be reached or cannot take the command now: nothing is wrong with the input."""
+
+
+class TryAgainError(StoreUnavailableError):
+    """A slot is being moved, a server fails over or loads its data: the same call will be taken later."""
+
+
+class NotDurableError(StoreUnavailableError):
+    """The write is applied, but not, or not yet, as durable as was asked."""
+
+
+class StaleError(TaxohashError):
+    """The collection is not the one that was opened: it was removed, and perhaps made anew."""
+
+
+class LinkError(Exception):
+    """A socket is of no more use. It never leaves this package.
+
+    Attributes:
+        remedy: what to do about it.
+    """
+
+    remedy = "start it, or correct the address"
+
+    def __init__(self, text: str, remedy: str = remedy) -> None:
+        super().__init__(text)
+        self.remedy = remedy
+
+
+class SilenceError(LinkError):
+    """No answer came in time."""
+
+
+@dataclass(frozen=True)
+class ErrorReply:
+    """A server's error reply; its first word is the code."""
+
+    text: str
+
+    @property
+    def code(self) -> str:
+        if _NO_RIGHT.search(self.text):
+            return "NOPERM"
+        return self.text.partition(" ")[0]
+
+    @property
+    def function_is_missing(self) -> bool:
+        return self.text.lower().startswith("err function not found")
+
+
+# A command that a function calls; the last is of Redis 7.0.
+_NO_RIGHT = re.compile("ACL failure in script|has no permissions|user executing the script can't")
+
+# Of a state that passes: the call is repeated until the deadline.
+TRANSIENT = {
+    "ASK": "a slot is being moved: try again",
+    "BUSY": "a script runs long on it: try again, or stop that script",
+    "CLUSTERDOWN": "the cluster fails over or lacks servers: try again, or see its log",
+    "LOADING": "it reads its data from disk: try again later",
+    "MASTERDOWN": "it is a replica without its primary: try again, or connect to the primary",
+    "MOVED": "slots are being moved: try again",
+    "NOREPLICAS": "wait for its replicas and try again, or lower min-replicas-to-write",
+    "TRYAGAIN": "a slot is being moved: try again",
+}
+_REMEDIES = {
+    "DENIED": "connect from its own host, or give it passwords and set protected-mode no",
+    "MISCONF": "free the disk that holds its data",
+    "NOAUTH": "give the right user and password in the address",
+    "NOPERM": "connect with an account that may do this, or give it the right",
+    "OOM": "free memory with `taxohash store gc`, or raise maxmemory",
+    "READONLY": "connect to the primary, this is a replica",
+    "UNLOADED": "connect a writer or admin once",
+    "WRONGPASS": "give the right user and password",
+}
+
+
+def explained(reply: ErrorReply, url: str) -> TaxohashError:
+    """The error to raise for an error reply of the server at `url`."""
+    code, _, rest = reply.text.partition(" ")
+    if code == "REFUSED":
+        return TaxohashError(rest)
+    if code == "STALE":
+        return StaleError(rest)
+    text = printable(" ".join(reply.text.split()))[:200]
+    said = f"code store {url} does not answer as it should ({text})"
+    if remedy := TRANSIENT.get(reply.code):
+        return TryAgainError(f"{said}: {remedy}")
+    if reply.function_is_missing:
+        return TryAgainError(f"{said}: its functions are removed again and again, stop what does so")
+    if text.lower().startswith("err unknown command"):
+        return StoreUnavailableError(f"{said}: use Redis 7.0 or newer, or Valkey")
+    return StoreUnavailableError(f"{said}: {_REMEDIES.get(reply.code, 'see the log of the server')}")

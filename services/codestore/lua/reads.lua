@@ -1,0 +1,231 @@
+-- What followers, backfills and people read of a segment: pages of blocks, changes since a position, lacking codes, counts.
+
+local MANY = 4096        -- rows of one answer to `changes`, about
+
+-- Columns of some rows, block by block; `offsets` of a group nil: all of the block.
+local function columns_of(segment, generation, groups)
+  local sheet, names, flags, owns, labels, codes = sheet_of(segment), {}, {}, {}, {}, {}
+  local sets, tags, any_set, any_tags, n = {}, {}, false, false, 0
+  load_blocks(sheet, groups, {generation})
+  local function sparse(at, flag, own, row)
+    sets[at], tags[at] = '', ''
+    if has(own, LABELS) then sets[at], any_set = get(sheet, field_of('s', generation.id, row)), true end
+    if has(own, OWN) then
+      tags[at] = string.match(get(sheet, field_of('o', generation.id, row)), '^[^\255]*\255[^\255]*\255[^\255]*\255[^\255]*\255(.*)$')
+      any_tags = any_tags or tags[at] ~= ''
+    elseif has(flag, TAGS) then
+      tags[at], any_tags = get(sheet, 't' .. key_of(row)), true
+    end
+  end
+  for _, group in ipairs(groups) do
+    local catalog, value, name = catalog_of(sheet, group.block), generation_block(sheet, generation, group.block), get(sheet, 'n' .. group.block)
+    if name == '' then name = no_names() end
+    local row = group.block * BLOCK
+    local flag, own = string.sub(catalog, 1, BLOCK), string.sub(value, 1, BLOCK)
+    local rich = string.find(flag, WITH_TAGS) or string.find(own, WITH_SPARSE)
+    if not group.offsets then
+      names[#names + 1], flags[#flags + 1], owns[#owns + 1] = name, flag, own
+      labels[#labels + 1] = string.sub(value, BLOCK + 1, BLOCK * 5)
+      codes[#codes + 1] = string.sub(value, BLOCK * 5 + 1)
+      if rich then
+        for offset = 0, BLOCK - 1 do sparse(n + offset + 1, string.byte(flag, offset + 1), string.byte(own, offset + 1), row + offset) end
+      end
+      n = n + BLOCK
+    else
+      local parsed = texts(name)
+      for _, offset in ipairs(group.offsets) do
+        n = n + 1
+        local bits, label, code = cells_of(value, generation, offset)
+        names[#names + 1] = parsed[offset + 1] .. '\255'
+        flags[#flags + 1] = string.sub(flag, offset + 1, offset + 1)
+        owns[#owns + 1], labels[#labels + 1], codes[#codes + 1] = string.char(bits), label, code
+        if rich then sparse(n, string.byte(flag, offset + 1), bits, row + offset) end
+      end
+    end
+  end
+  local set_lengths, set_values, tag_lengths, tag_values = '', '', '', ''
+  if any_set or any_tags then
+    for i = 1, n do sets[i], tags[i] = sets[i] or '', tags[i] or '' end
+    set_lengths, set_values = joined(sets)
+    tag_lengths, tag_values = joined(tags)
+  end
+  return table.concat(flags), table.concat(owns), table.concat(names), table.concat(labels), set_lengths, set_values,
+    table.concat(codes), tag_lengths, tag_values
+end
+
+local function readable(segment, generation)
+  local _, by_id = generations_of(segment)
+  local known = by_id[generation]
+  return known and known.state ~= 'dropping' and known
+end
+
+local function stamp_of(segment)
+  return redis.call('HGET', segment, 'stamp') or '0'
+end
+
+-- incarnation, generation, first block, blocks -> {'PAGE', position, stamp, rows of the segment, columns ...}
+local function page(keys, args)
+  local segment, groups = keys[1], {}
+  if not is_of(keys, args[1]) then return stale(segment) end
+  local generation = readable(segment, args[2])
+  if not generation then return {'GONE'} end
+  local blocks = #blocks_of(segment)
+  for block = tonumber(args[3]), math.min(tonumber(args[3]) + tonumber(args[4]), blocks) - 1 do groups[#groups + 1] = {block = block} end
+  return {'PAGE', state(segment, 'position'), stamp_of(segment), blocks * BLOCK, columns_of(segment, generation, groups)}
+end
+
+local function entry_of(entry)
+  local fields = {}
+  for i = 1, #entry[2], 2 do fields[entry[2][i]] = entry[2][i + 1] end
+  return tonumber(string.match(entry[1], '^%d+')), fields
+end
+
+-- Whether the segment's history has this mark: a position, and the stamp of the write that led to it.
+local function has_mark(keys, latest, position, stamp)
+  if position > latest then return false end
+  if position == latest then return stamp_of(keys[1]) == stamp end
+  if position == 0 then return stamp == '0' and #redis.call('XRANGE', keys[2], '1-0', '1-0') == 1 end
+  local known = redis.call('XRANGE', keys[2], position .. '-0', position .. '-0')[1]
+  if not known then return false end
+  local _, fields = entry_of(known)
+  return fields.stamp == stamp
+end
+
+-- incarnation, generation, since, marks seen (position, stamp) ...
+-- -> {'CHANGES', position now, its stamp, rows of the segment, columns ..., position up to which was read,
+--     microseconds since the first write after `since`, rows uint32}
+local function changes(keys, args)
+  local segment, since = keys[1], tonumber(args[3])
+  if not is_of(keys, args[1]) then return stale(segment) end
+  local generation = readable(segment, args[2])
+  if not generation then return {'GONE'} end
+  local latest, seen, rows, position, age = state(segment, 'position'), {}, {}, since, 0
+  for i = 4, #args, 2 do
+    if not has_mark(keys, latest, tonumber(args[i]), args[i + 1]) then return {'TRIMMED'} end
+  end
+  if since > latest then return {'TRIMMED'} end
+  local total = #blocks_of(segment) * BLOCK
+  while position < latest and #rows < MANY do
+    local entries = redis.call('XRANGE', keys[2], (position + 1) .. '-0', '+', 'COUNT', 64)
+    if #entries == 0 then return {'TRIMMED'} end
+    for _, entry in ipairs(entries) do
+      local at, fields = entry_of(entry)
+      if at ~= position + 1 then return {'TRIMMED'} end
+      if position == since then age = math.max(microseconds() - tonumber(fields.stamp), 0) end
+      for i = 1, #fields.rows, 8 do
+        local first, length = struct.unpack('<I4I4', fields.rows, i)
+        for row = first, first + length - 1 do
+          if not seen[row] and row < total then
+            seen[row] = true
+            rows[#rows + 1] = row
+          end
+        end
+      end
+      position = at
+      if #rows >= MANY then break end
+    end
+  end
+  table.sort(rows)
+  local numbers = {}
+  for i, row in ipairs(rows) do numbers[i] = u32(row) end
+  local answer = {'CHANGES', latest, stamp_of(segment), total, columns_of(segment, generation, by_block(rows))}
+  answer[#answer + 1], answer[#answer + 2], answer[#answer + 3] = position, math.floor(age), table.concat(numbers)
+  return answer
+end
+
+-- incarnation, generation, first block, blocks, position, most: members without a code whose picture was set at or before the position.
+-- -> {next block or -1, ids, revisions, records (lengths, values), how many of them cannot be encoded}
+local function lacking(keys, args)
+  local segment = keys[1]
+  if not is_of(keys, args[1]) then return stale(segment) end
+  local generation = readable(segment, args[2])
+  if not generation then return refuse('there is no generation ' .. args[2] .. ' in ' .. segment .. ': begin it first') end
+  local sheet, ids, revisions, records, hopeless = sheet_of(segment), {}, {}, {}, 0
+  local block, last = tonumber(args[3]), #blocks_of(segment)
+  local stop = math.min(block + tonumber(args[4]), last)
+  while block < stop and #ids < tonumber(args[6]) do
+    local value = get(sheet, generation_field(generation, block))
+    if value ~= '' and string.find(string.sub(value, 1, BLOCK), '[\1\5\9\13]') then
+      local catalog, names = catalog_of(sheet, block), names_of(sheet, block)
+      for offset = 0, BLOCK - 1 do
+        local own, flags = string.byte(value, offset + 1), string.byte(catalog, offset + 1)
+        local revision = string.sub(catalog, BLOCK * 5 + offset * 4 + 1, BLOCK * 5 + offset * 4 + 4)
+        if has(own, MEMBER) and not has(own, CODED) and struct.unpack('<I4', revision) <= tonumber(args[5]) then
+          if not has(flags, ENCODABLE) then
+            hopeless = hopeless + 1
+          else
+            local row, record = block * BLOCK + offset, ''
+            if has(own, OWN) then
+              record = string.match(get(sheet, field_of('o', generation.id, row)), '^([^\255]*\255[^\255]*\255[^\255]*\255[^\255]*\255)')
+            elseif has(flags, RECORD) then
+              record = get(sheet, 'r' .. key_of(row))
+            end
+            ids[#ids + 1], revisions[#revisions + 1], records[#records + 1] = names[offset + 1], revision, record
+          end
+        end
+      end
+    end
+    block = block + 1
+  end
+  local lengths, values = joined(records)
+  return {block < last and block or -1, ended(ids), table.concat(revisions), lengths, values, hopeless}
+end
+
+-- incarnation -> {position, items, ids deleted by hand, sum of names, of the catalogue, of the deleted,
+--                 {generation, bits, state, members, codes, sum} ...}
+local function tally(keys, args)
+  local segment, list = keys[1], nil
+  if not is_of(keys, args[1]) then return stale(segment) end
+  list = generations_of(segment)
+  local found = {state(segment, 'position'), state(segment, 'alive'), state(segment, 'deleted'),
+    state(segment, 'sum:names'), state(segment, 'sum:catalog'), state(segment, 'sum:deleted'), #blocks_of(segment)}
+  list[#list + 1] = OURS
+  for _, generation in ipairs(list) do
+    found[#found + 1] = {generation.id, generation.bits, generation.state, state(segment, 'members:' .. generation.id),
+      state(segment, 'coded:' .. generation.id), state(segment, 'sum:' .. generation.id)}
+  end
+  return found
+end
+
+-- incarnation, first block, blocks (0: only what belongs to no block) -> {position, blocks, field, value, ...}: all that carries a checksum.
+local function raw(keys, args)
+  local segment = keys[1]
+  if not is_of(keys, args[1]) then return stale(segment) end
+  local list, fields, total = generations_of(segment), {}, #blocks_of(segment)
+  list[#list + 1] = OURS
+  local first, last = tonumber(args[2]), math.min(tonumber(args[2]) + tonumber(args[3]), total) - 1
+  local found = {state(segment, 'position'), total}
+  if tonumber(args[3]) == 0 then
+    for bucket = 0, 255 do fields[#fields + 1] = string.format('d%02x', bucket) end
+  end
+  local sheet = sheet_of(segment)
+  for block = first, last do
+    fields[#fields + 1], fields[#fields + 2] = 'n' .. block, 'c' .. block
+    local catalog = catalog_of(sheet, block)
+    for offset = 0, BLOCK - 1 do
+      local flags, row = string.byte(catalog, offset + 1), block * BLOCK + offset
+      if has(flags, TAGS) then fields[#fields + 1] = 't' .. key_of(row) end
+      if has(flags, RECORD) then fields[#fields + 1] = 'r' .. key_of(row) end
+    end
+    for _, generation in ipairs(list) do
+      local field = generation_field(generation, block)
+      local value = get(sheet, field)
+      fields[#fields + 1] = field
+      if value ~= '' and string.find(string.sub(value, 1, BLOCK), WITH_SPARSE) then
+        for offset = 0, BLOCK - 1 do
+          local own, row = string.byte(value, offset + 1), block * BLOCK + offset
+          if has(own, LABELS) then fields[#fields + 1] = field_of('s', generation.id, row) end
+          if has(own, OWN) then fields[#fields + 1] = field_of('o', generation.id, row) end
+        end
+      end
+    end
+  end
+  load(sheet, fields)
+  for _, field in ipairs(fields) do
+    if get(sheet, field) ~= '' then
+      found[#found + 1] = field
+      found[#found + 1] = get(sheet, field)
+    end
+  end
+  return found
+end

@@ -1,0 +1,310 @@
+-- Upkeep of a segment: it is made, generations begin and end in it, and room is given back, each call a few blocks.
+
+-- incarnation. What another incarnation left is removed. An entry makes the stream exist from the start.
+local function make_segment(keys, args)
+  if is_of(keys, args[1]) then return 0 end
+  redis.call('UNLINK', keys[1], keys[2], keys[3])
+  redis.call('XADD', keys[2], '0-1', 'operation', 'made')
+  redis.call('HSET', keys[3], '', '')
+  redis.call('HSET', keys[1], 'incarnation', args[1], 'open', '', 'generations', '')
+  return 1
+end
+
+-- incarnation, generation, bits, first block, blocks: the API's items of these blocks become members. -> next block or -1
+local function begin_segment(keys, args)
+  if not is_of(keys, args[1]) then return stale(keys[1]) end
+  local segment, list, by_id = keys[1], generations_of(keys[1])
+  if not by_id[args[2]] then
+    list[#list + 1] = {id = args[2], bits = args[3], state = 'building'}
+    keep_generations(segment, list)
+    list, by_id = generations_of(segment)
+  end
+  local generation, refused = begun(by_id, args[2], args[3], segment)
+  if refused then return refused end
+  local sheet, rows, block, last = sheet_of(segment), {}, tonumber(args[4]), #blocks_of(segment)
+  local stop = math.min(block + tonumber(args[5]), last)
+  while block < stop do
+    local value = get(sheet, generation_field(OURS, block))
+    if value ~= '' then
+      for offset = 0, BLOCK - 1 do
+        if has(string.byte(value, offset + 1), MEMBER) then rows[#rows + 1] = block * BLOCK + offset end
+      end
+    end
+    block = block + 1
+  end
+  update_generation(sheet, generation, by_block(rows), function(_, flags, row)
+    local own, label = cells_of(generation_block(sheet, OURS, block_of(row)), OURS, row % BLOCK)
+    local set = has(own, LABELS) and get(sheet, field_of('s', '', row)) or nil
+    return with(put_sparse(sheet, generation.id, 's', generation.id, row, set, flags, LABELS), MEMBER), label
+  end)
+  finish(keys, sheet, 'begin', rows, '', 0, '')
+  return block < last and block or -1
+end
+
+-- incarnation, generation, state: building, live or retired
+local function mark_segment(keys, args)
+  if not is_of(keys, args[1]) then return stale(keys[1]) end
+  local list, by_id = generations_of(keys[1])
+  local known = by_id[args[2]]
+  if not known or known.state == 'dropping' then
+    return refuse('there is no generation ' .. args[2] .. ' in ' .. keys[1] .. ': begin it first')
+  end
+  known.state = args[3]
+  keep_generations(keys[1], list)
+  return 1
+end
+
+-- incarnation, generation, first block, blocks: its fields of these blocks are removed, after the last the generation. -> next block or -1
+local function drop(keys, args)
+  if not is_of(keys, args[1]) then return stale(keys[1]) end
+  local segment, list, by_id = keys[1], generations_of(keys[1])
+  local generation = by_id[args[2]]
+  if not generation then return -1 end
+  if generation.state ~= 'dropping' then
+    generation.state = 'dropping'
+    keep_generations(segment, list)
+  end
+  local sheet, block, last = sheet_of(segment), tonumber(args[3]), #blocks_of(segment)
+  local stop, rows = math.min(block + tonumber(args[4]), last), {}
+  while block < stop do
+    if get(sheet, generation_field(generation, block)) ~= '' then
+      for offset = 0, BLOCK - 1 do rows[#rows + 1] = block * BLOCK + offset end
+    end
+    block = block + 1
+  end
+  local blank = zeros(generation.width)
+  update_generation(sheet, generation, by_block(rows), function(_, flags, row)
+    put_sparse(sheet, generation.id, 's', generation.id, row, nil, flags, LABELS)
+    put_sparse(sheet, generation.id, 'o', generation.id, row, nil, flags, OWN)
+    return 0, '\0\0\0\0', blank
+  end)
+  write(sheet)
+  if block < last then return block end
+  local left = {}
+  for _, other in ipairs(list) do
+    if other.id ~= args[2] then left[#left + 1] = other end
+  end
+  keep_generations(segment, left)
+  redis.call('HDEL', segment, 'sum:' .. args[2], 'members:' .. args[2], 'coded:' .. args[2])
+  finish(keys, sheet_of(segment), 'generation', {}, '', 0, '')
+  return -1
+end
+
+-- incarnation, first block, blocks: items of a data set that are members of no generation are removed. -> {next block or -1, removed}
+local function sweep(keys, args)
+  if not is_of(keys, args[1]) then return stale(keys[1]) end
+  local segment, list, rows = keys[1], generations_of(keys[1]), {}
+  local sheet, block, last = sheet_of(segment), tonumber(args[2]), #blocks_of(segment)
+  local stop = math.min(block + tonumber(args[3]), last)
+  while block < stop do
+    local catalog = catalog_of(sheet, block)
+    for offset = 0, BLOCK - 1 do
+      local flags, wanted = string.byte(catalog, offset + 1), false
+      if has(flags, ALIVE) and not has(flags, API) then
+        for _, generation in ipairs(list) do
+          local value = get(sheet, generation_field(generation, block))
+          wanted = wanted or value ~= '' and has(string.byte(value, offset + 1), MEMBER)
+        end
+        if not wanted then rows[#rows + 1] = block * BLOCK + offset end
+      end
+    end
+    block = block + 1
+  end
+  if #rows > 0 then
+    release(sheet, by_block(rows), list)
+    finish(keys, sheet, 'sweep', rows, '', 0, '')
+  end
+  return {block < last and block or -1, #rows}
+end
+
+-- incarnation, generation, first block, blocks: what this generation alone says of an item, or all that have it say alike, becomes the
+-- catalogue's. -> next block or -1
+local function fold(keys, args)
+  if not is_of(keys, args[1]) then return stale(keys[1]) end
+  local segment, list, by_id = keys[1], generations_of(keys[1])
+  local generation = by_id[args[2]]
+  if not generation then return -1 end
+  local sheet, rows, block, last = sheet_of(segment), {}, tonumber(args[3]), #blocks_of(segment)
+  local stop = math.min(block + tonumber(args[4]), last)
+  while block < stop do
+    local value = get(sheet, generation_field(generation, block))
+    for offset = 0, BLOCK - 1 do
+      local row = block * BLOCK + offset
+      if value ~= '' and has(string.byte(value, offset + 1), OWN) then
+        local own, alike = get(sheet, field_of('o', generation.id, row)), true
+        for _, other in ipairs(list) do
+          local cells = get(sheet, generation_field(other, block))
+          local flags = cells == '' and 0 or string.byte(cells, offset + 1)
+          if has(flags, MEMBER) then
+            alike = alike and has(flags, OWN) and get(sheet, field_of('o', other.id, row)) == own
+          end
+        end
+        if alike then rows[#rows + 1] = row end
+      end
+    end
+    block = block + 1
+  end
+  if #rows > 0 then
+    local groups = by_block(rows)
+    update_catalog(sheet, groups, function(_, flags, row)
+      local record, tags = string.match(get(sheet, field_of('o', generation.id, row)), '^([^\255]*\255[^\255]*\255[^\255]*\255[^\255]*\255)(.*)$')
+      flags = put_sparse(sheet, 'catalog', 'r', nil, row, record ~= '\255\255\255\255' and record, flags, RECORD)
+      return put_sparse(sheet, 'catalog', 't', nil, row, tags, flags, TAGS)
+    end)
+    for _, other in ipairs(list) do
+      update_generation(sheet, other, groups, function(_, flags, row)
+        return put_sparse(sheet, other.id, 'o', other.id, row, nil, flags, OWN)
+      end)
+    end
+    finish(keys, sheet, 'fold', rows, '', 0, '')
+  end
+  return block < last and block or -1
+end
+
+local function move(sheet, from, to, generations)
+  local here, there = {{block = block_of(from), offsets = {from % BLOCK}, items = {1}}}, {{block = block_of(to), offsets = {to % BLOCK}, items = {1}}}
+  local names = names_of(sheet, here[1].block)
+  local id = names[from % BLOCK + 1]
+  names[from % BLOCK + 1] = ''
+  put_names(sheet, here[1].block, names)
+  names = names_of(sheet, there[1].block)
+  names[to % BLOCK + 1] = id
+  put_names(sheet, there[1].block, names)
+  local flags, time, revision
+  update_catalog(sheet, here, function(_, bits)
+    local value, offset = catalog_of(sheet, here[1].block), from % BLOCK
+    flags, time = bits, string.sub(value, BLOCK + offset * 4 + 1, BLOCK + offset * 4 + 4)
+    revision = string.sub(value, BLOCK * 5 + offset * 4 + 1, BLOCK * 5 + offset * 4 + 4)
+    return 0, '\0\0\0\0', '\0\0\0\0'
+  end)
+  update_catalog(sheet, there, function() return flags, time, revision end)
+  local function carry(kind, old, new)
+    put(sheet, kind, new, get(sheet, old))
+    put(sheet, kind, old, '')
+  end
+  if has(flags, RECORD) then carry('catalog', 'r' .. key_of(from), 'r' .. key_of(to)) end
+  if has(flags, TAGS) then carry('catalog', 't' .. key_of(from), 't' .. key_of(to)) end
+  for _, generation in ipairs(generations) do
+    local bits, label, code = cells_of(generation_block(sheet, generation, here[1].block), generation, from % BLOCK)
+    if bits > 0 then
+      update_generation(sheet, generation, here, function() return 0, '\0\0\0\0', zeros(#code) end)
+      update_generation(sheet, generation, there, function() return bits, label, code end)
+      if has(bits, LABELS) then carry(generation.id, field_of('s', generation.id, from), field_of('s', generation.id, to)) end
+      if has(bits, OWN) then carry(generation.id, field_of('o', generation.id, from), field_of('o', generation.id, to)) end
+    end
+  end
+  redis.call('HSET', sheet.key, 'i' .. id, key_of(to))
+end
+
+-- incarnation, most: the last items are moved into the first free rows, and blocks that are left empty are given back. -> rows moved
+local function compact(keys, args)
+  if not is_of(keys, args[1]) then return stale(keys[1]) end
+  local segment, list, rows, moved = keys[1], generations_of(keys[1]), {}, 0
+  list[#list + 1] = OURS
+  local open, sheet, empty = blocks_of(segment), sheet_of(segment), string.char(48 + BLOCK)
+  local function count(block, change)
+    open = string.sub(open, 1, block) .. string.char(string.byte(open, block + 1) + change) .. string.sub(open, block + 2)
+  end
+  while true do
+    while #open > 0 and string.sub(open, -1) == empty do open = string.sub(open, 1, -2) end
+    local block = string.find(open, '[^0]')
+    if not block or block == #open or moved >= tonumber(args[2]) then break end
+    local last, names, from, to = #open - 1, names_of(sheet, #open - 1), nil, nil
+    for offset = BLOCK, 1, -1 do
+      if names[offset] ~= '' then from = last * BLOCK + offset - 1 break end
+    end
+    names = names_of(sheet, block - 1)
+    for offset = 1, BLOCK do
+      if names[offset] == '' then to = (block - 1) * BLOCK + offset - 1 break end
+    end
+    move(sheet, from, to, list)
+    count(block - 1, -1)
+    count(last, 1)
+    rows[#rows + 1], rows[#rows + 2], moved = from, to, moved + 1
+  end
+  if open ~= blocks_of(segment) then
+    redis.call('HSET', segment, 'open', open)
+    finish(keys, sheet, moved == 0 and 'generation' or 'compact', rows, '', 0, '')
+  end
+  return moved
+end
+
+-- incarnation, before (microseconds), writers: those of them whose last write is older are forgotten
+local function forget_writers(keys, args)
+  if not is_of(keys, args[1]) then return stale(keys[1]) end
+  local dropped = 0
+  for _, writer in ipairs(texts(args[3])) do
+    local last = writer ~= '' and redis.call('HGET', keys[3], writer)
+    local stamp = last and tonumber(string.match(last, '^%d+\255%d+\255(%d+)\255'))
+    if stamp and stamp < tonumber(args[2]) then dropped = dropped + redis.call('HDEL', keys[3], writer) end
+  end
+  return dropped
+end
+
+-- incarnation, position, field, value, ...: checksummed fields as `raw` gave them, into a segment of this incarnation.
+-- '' removes a field. The index of ids and the counts follow with `settle`.
+local function restore_raw(keys, args)
+  if not is_of(keys, args[1]) then return stale(keys[1]) end
+  local set, dropped = {}, {}
+  for i = 2, #args, 2 do
+    if args[i + 1] == '' then
+      dropped[#dropped + 1] = args[i]
+    else
+      set[#set + 1], set[#set + 2] = args[i], args[i + 1]
+    end
+  end
+  sliced('HSET', keys[1], set)
+  sliced('HDEL', keys[1], dropped)
+  return #set / 2
+end
+
+-- incarnation, position, blocks, generations (id, bits, state, sum), sums of names, catalog and deleted, first block, how many:
+-- what follows from restored fields: index, counts, state. The index is made block by block; all else with the last.
+-- -> next block or -1
+local function settle(keys, args)
+  if not is_of(keys, args[1]) then return stale(keys[1]) end
+  local segment, blocks, block = keys[1], tonumber(args[3]), tonumber(args[8])
+  local sheet, stop, index = sheet_of(segment), math.min(block + tonumber(args[9]), blocks), {}
+  while block < stop do
+    for offset, id in ipairs(names_of(sheet, block)) do
+      if id ~= '' then
+        index[#index + 1], index[#index + 2] = 'i' .. id, key_of(block * BLOCK + offset - 1)
+      end
+    end
+    block = block + 1
+  end
+  sliced('HSET', segment, index)
+  if block < blocks then return block end
+  local flat, list, open, alive = texts(args[4]), {}, {}, 0
+  for i = 1, #flat, 4 do
+    if flat[i] ~= '' then list[#list + 1] = {id = flat[i], bits = flat[i + 1], state = flat[i + 2]} end
+    redis.call('HSET', segment, 'sum:' .. flat[i], flat[i + 3])
+  end
+  keep_generations(segment, list)
+  list = generations_of(segment)
+  list[#list + 1] = OURS
+  for b = 0, blocks - 1 do
+    local free = 0
+    for _, id in ipairs(names_of(sheet, b)) do
+      if id == '' then free = free + 1 end
+    end
+    open[#open + 1], alive = string.char(48 + free), alive + BLOCK - free
+  end
+  for _, generation in ipairs(list) do
+    local members, coded = 0, 0
+    for b = 0, blocks - 1 do
+      local value = get(sheet, generation_field(generation, b))
+      for _, flags in ipairs({string.byte(value, 1, BLOCK)}) do
+        members, coded = members + flags % 2, coded + (has(flags, CODED) and 1 or 0)
+      end
+    end
+    redis.call('HSET', segment, 'members:' .. generation.id, members, 'coded:' .. generation.id, coded)
+  end
+  local deleted = 0
+  for bucket = 0, 255 do deleted = deleted + #texts(get(sheet, string.format('d%02x', bucket))) end
+  redis.call('HSET', segment, 'open', table.concat(open), 'alive', alive, 'deleted', deleted,
+    'sum:names', args[5], 'sum:catalog', args[6], 'sum:deleted', args[7], 'position', args[2])
+  finish(keys, sheet_of(segment), 'generation', {}, '', 0, '')
+  redis.call('XTRIM', keys[2], 'MAXLEN', 0)
+  return -1
+end
