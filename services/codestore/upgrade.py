@@ -46,7 +46,7 @@ class Target(Protocol):
     ) -> object: ...
     def upsert(self, collection: str, items: Sequence[Item]) -> object: ...
     def seal(self, collection: str, generation_id: str) -> object: ...
-    def publish(self, collection: str, generation_id: str) -> object: ...
+    def publish(self, collection: str, generation_id: str, *, who: str, why: str) -> object: ...
 
 
 def upgrade(
@@ -55,12 +55,14 @@ def upgrade(
     pictures: Pictures,
     collection: str,
     progress: Progress = lambda done, rows: None,
+    who: str = "",
 ) -> None:
     """Copy a collection of layout 3 into layout 4, and publish there what is published here.
 
     Args:
         pictures: takes the thumbnails.
         progress: is told how many rows are done, and of how many.
+        who: publishes, for the audit.
 
     Raises:
         TaxohashError: there is no such collection, or an old writer changed it once the copy was published.
@@ -84,7 +86,7 @@ def upgrade(
         if states[name] == "building":
             target.seal(collection, name)
         if states[name] in ("building", "sealed"):
-            target.publish(collection, name)
+            target.publish(collection, name, who=who, why="upgraded from layout 3")
     _adopt(old, target, pictures, [ref.id for ref in chosen], record)
     record.set_complete()
     _require_unchanged(old, record)
@@ -193,14 +195,7 @@ def _new_items(items: Sequence[OldItem], pictures: Pictures) -> list[Item]:
 
 
 def _new_item(item: OldItem, thumbnail: str) -> Item:
-    fields: dict[str, Any] = {
-        "id": item.id,
-        "labels": item.labels,
-        "thumbnail": thumbnail,
-        "uri": item.uri,
-        "tags": item.tags,
-    }
-    return Item(**fields)
+    return Item(item.id, item.labels, uri=item.uri, thumbnail=thumbnail, tags=item.tags)
 
 
 def _require_unchanged(old: Layout3, record: "_Record") -> None:

@@ -97,7 +97,7 @@ class NewStore:
         assert self.begun[generation_id].state == "building"
         self.begun[generation_id].state = "sealed"
 
-    def publish(self, collection: str, generation_id: str) -> None:
+    def publish(self, collection: str, generation_id: str, *, who: str, why: str) -> None:
         self._called()
         assert self.begun[generation_id].state == "sealed"
         for other in self.begun.values():
@@ -308,7 +308,7 @@ def test_the_old_keys_are_removed_and_no_others(commands: layout3.RedisCommands,
         "taxohash:{small:0}:changes",
     ]
     for key in new_keys:
-        commands.client.hset(key, "a", "b")
+        commands.client.set(key, "stays")
     store = NewStore()
     upgrade(commands, store, pictures, "small")
     assert finish(commands, store, "small") == len(layout3.keys_of("small"))
