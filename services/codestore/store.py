@@ -93,9 +93,9 @@ class CodeStore(Catalog, StoredCodes, Generations):
         self._open(collection).labels.version_of(taxonomy.sha256)
 
     def exists(self, collection: str) -> bool:
-        """Whether there is such a collection."""
+        """Whether there is such a collection, made to its end."""
         call = Call("collection", collection_keys(check_name("collection", collection)), (), True)
-        return self._connection.call(call)[0] is not None
+        return self._connection.call(call)[3] is not None
 
     def grow(
         self,
