@@ -18,7 +18,7 @@ backup is of one position, and what was read agrees with what the server had sum
 import hashlib
 import json
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated
 
 from pydantic import Field
@@ -127,6 +127,14 @@ def read_manifest(place: Place) -> Manifest:
 
 def _digest(data: object) -> str:
     return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
+
+
+def by_block(flat: Sequence[bytes], blocks: Iterable[int]) -> dict[int, dict[bytes, bytes]]:
+    """Names and values in turn, as `raw` gives them for some blocks, by block; one that has nothing left is there too."""
+    found: dict[int, dict[bytes, bytes]] = {block: {} for block in blocks}
+    for field, value in zip(flat[::2], flat[1::2], strict=True):
+        found[block_of(field)][field] = value
+    return found
 
 
 def block_of(field: bytes) -> int:
