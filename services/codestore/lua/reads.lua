@@ -145,13 +145,13 @@ local function lacking(keys, args)
   local stop = math.min(block + tonumber(args[4]), last)
   while block < stop and #ids < tonumber(args[6]) do
     local value = get(sheet, generation_field(generation, block))
-    if value ~= '' and string.find(string.sub(value, 1, BLOCK), '[\1\5\9\13]') then
+    if value ~= '' and string.find(string.sub(value, 1, BLOCK), '[\1\5\9\13\17\21\25\29]') then
       local catalog, names = catalog_of(sheet, block), names_of(sheet, block)
       for offset = 0, BLOCK - 1 do
         local own, flags = string.byte(value, offset + 1), string.byte(catalog, offset + 1)
         local revision = string.sub(catalog, BLOCK * 5 + offset * 4 + 1, BLOCK * 5 + offset * 4 + 4)
         if has(own, MEMBER) and not has(own, CODED) and struct.unpack('<I4', revision) <= tonumber(args[5]) then
-          if not has(flags, ENCODABLE) then
+          if not has(flags, ENCODABLE) and not has(own, PICTURED) then
             hopeless = hopeless + 1
           else
             local row, record = block * BLOCK + offset, ''
