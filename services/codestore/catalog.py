@@ -83,7 +83,12 @@ class Catalog(CollectionReader):
 
         def work(opened: Collection) -> Written:
             return self._write(
-                opened, "delete_items", listed, lambda indices: [ended([listed[i] for i in indices])], write, durability
+                opened,
+                "delete_items",
+                listed,
+                lambda indices: [ended([listed[i] for i in indices])],
+                write,
+                durability,
             )
 
         return self._use(collection, work)
@@ -104,7 +109,11 @@ class Catalog(CollectionReader):
             for parts in by_segment(segments_of(listed, opened.segments)):
                 calls = [
                     opened.on(
-                        segment, "items", ended([listed[i] for i in indices]), generation_id or "", read_only=True
+                        segment,
+                        "items",
+                        ended([listed[i] for i in indices]),
+                        generation_id or "",
+                        read_only=True,
                     )
                     for segment, indices in parts.items()
                 ]

@@ -72,7 +72,9 @@ def check_item(item: Item, labels: Container[int]) -> Item:
         )
     for label in item.labels:
         if isinstance(label, bool) or not isinstance(label, int | np.integer) or label not in labels:
-            raise TaxohashError(f"item {name} has label {label!r}: the collection has no label of this number")
+            raise TaxohashError(
+                f"item {name} has label {label!r}: the collection has no label of this number"
+            )
     if len(set(item.labels)) < len(item.labels):
         raise TaxohashError(f"item {name} has labels {item.labels}: give each once")
     _check_text(f"uri of item {name}", item.uri, MAX_URI)

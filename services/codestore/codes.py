@@ -146,7 +146,9 @@ class StoredCodes(CollectionReader):
         call = opened.on(segment, "page", generation_id, first_block, blocks, read_only=True)
         word, *columns = self._call(call)
         if word == b"GONE":
-            raise GoneError(f"generation {generation_id!r} of collection {collection!r} was dropped: follow another")
+            raise GoneError(
+                f"generation {generation_id!r} of collection {collection!r} was dropped: follow another"
+            )
         return unpack_columns(segment, self._width(opened, generation_id), None, first_block * 63, columns)
 
     def changes(
@@ -177,7 +179,9 @@ class StoredCodes(CollectionReader):
                 f"segment {segment} of collection {collection!r} does not know what was written since {since}: read it anew"
             )
         if word == b"GONE":
-            raise GoneError(f"generation {generation_id!r} of collection {collection!r} was dropped: follow another")
+            raise GoneError(
+                f"generation {generation_id!r} of collection {collection!r} was dropped: follow another"
+            )
         return unpack_changes(segment, self._width(opened, generation_id), reply)
 
     def snapshot(self, collection: str, generation_id: str | None = None) -> Snapshot:
@@ -194,7 +198,9 @@ class StoredCodes(CollectionReader):
             generation_id = status.history[0]
         ref = status.known(generation_id).ref
         segments = [self._segment(opened, ref.id, segment) for segment in range(opened.segments)]
-        row = np.concatenate([whole.rows * opened.segments + segment for segment, whole in enumerate(segments)])
+        row = np.concatenate(
+            [whole.rows * opened.segments + segment for segment, whole in enumerate(segments)]
+        )
         order = np.argsort(row)
         return Snapshot(
             generation=ref,
@@ -215,7 +221,12 @@ class StoredCodes(CollectionReader):
         while position < max(part.position for part in parts):
             try:
                 changed = self.changes(
-                    opened.name, generation_id, segment, position, sorted(marks), incarnation=opened.incarnation
+                    opened.name,
+                    generation_id,
+                    segment,
+                    position,
+                    sorted(marks),
+                    incarnation=opened.incarnation,
                 )
             except TrimmedError:
                 return self._segment(opened, generation_id, segment)

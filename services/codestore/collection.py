@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from services.codestore.connection import APPLIED, Call, Connection, Durability, StaleError
+from services.codestore.connection import APPLIED, Call, Durability, StaleError
 from services.codestore.keys import check_name, collection_keys, segment_keys, segments_of
 from services.codestore.labels import LabelNumbers
 from services.codestore.records import GenerationRef, State, Token, Written
@@ -20,6 +20,29 @@ MAX_SEGMENTS = 4096
 STEP_BLOCKS = 32  # of one call that keeps a server busy: about a millisecond
 
 T = TypeVar("T")
+
+
+class Hints(Protocol):
+    """The messages of a channel; see connection.Subscription."""
+
+    trouble: str
+
+    def wait(self, seconds: float) -> list[bytes]: ...
+    def close(self) -> None: ...
+
+
+class Server(Protocol):
+    """What makes the calls: connection.Connection, or memory.MemoryConnection."""
+
+    url: str
+
+    def call(self, call: Call) -> Any: ...
+    def call_all(self, calls: Sequence[Call], durability: Durability = APPLIED) -> list[Any]: ...
+    def command(self, *parts: str | bytes | int | float, key: str | None = None) -> Any: ...
+    def on_primaries(self, *parts: str | bytes | int | float) -> list[tuple[str, Any]]: ...
+    def subscribe(self, channel: str) -> Hints: ...
+    def ping(self) -> None: ...
+    def close(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -86,14 +109,15 @@ class Status:
         return {
             name
             for name, known in self.generations.items()
-            if known.state in ("building", "sealed", "published") or (known.state == "retired" and name in kept)
+            if known.state in ("building", "sealed", "published")
+            or (known.state == "retired" and name in kept)
         }
 
 
 class CollectionReader:
     """Opens collections over one connection, each once, and calls their functions. The parts of the store build on it."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Server) -> None:
         self._connection = connection
         self._lanes = Lanes()
         self._collections: dict[str, Collection] = {}
@@ -114,7 +138,9 @@ class CollectionReader:
             if not made:
                 raise TaxohashError(f"collection {collection!r} is not made to its end: create it again")
             labels = LabelNumbers.from_json(taxonomy.decode(), f"of collection {collection!r}")
-            self._collections[collection] = Collection(collection, int(segments), incarnation.decode(), labels)
+            self._collections[collection] = Collection(
+                collection, int(segments), incarnation.decode(), labels
+            )
         return self._collections[collection]
 
     def _use(self, collection: str, work: Callable[[Collection], T]) -> T:
@@ -164,9 +190,7 @@ class CollectionReader:
         words = np.empty(len(ids), object)
         positions: dict[int, int] = {}
         with self._lanes.lent(write) as numbers:
-            for number, parts in zip(
-                numbers, by_segment(segments_of(ids, opened.segments)), strict=False
-            ):
+            for number, parts in zip(numbers, by_segment(segments_of(ids, opened.segments)), strict=False):
                 calls = [
                     opened.on(segment, function, number.writer, number.number, *arguments(indices))
                     for segment, indices in parts.items()

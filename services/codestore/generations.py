@@ -3,9 +3,9 @@
 import json
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from services.codestore.collection import STEP_BLOCKS, Collection, CollectionReader, Status
 from services.codestore.keys import check_name, collection_keys, lease_key
@@ -246,9 +246,7 @@ class Generations(CollectionReader):
         entries = self._connection.command("XREVRANGE", key, "+", "-", "COUNT", most, key=key)
         found = []
         for name, flat in entries:
-            fields = {
-                flat[i].decode(): flat[i + 1].decode(errors="replace") for i in range(0, len(flat), 2)
-            }
+            fields = {flat[i].decode(): flat[i + 1].decode(errors="replace") for i in range(0, len(flat), 2)}
             found.append(
                 AuditEntry(
                     int(name.split(b"-")[0]) / 1000,
@@ -268,7 +266,9 @@ class Generations(CollectionReader):
         check_name("process", process)
         key = lease_key(check_name("collection", collection))
         until = int((self._now(key) + seconds) * 1000)
-        self._connection.command("ZADD", key, until, f"{check_name('generation id', generation_id)} {process}", key=key)
+        self._connection.command(
+            "ZADD", key, until, f"{check_name('generation id', generation_id)} {process}", key=key
+        )
 
     def release(self, collection: str, generation_id: str, process: str) -> None:
         """Give a lease back."""
@@ -363,7 +363,10 @@ class Generations(CollectionReader):
         positions = [tally.position for tally in self.tallies(opened.name)]
         open_segments = list(range(opened.segments))
         while True:
-            lacks = {segment: self._lacks(opened, generation_id, segment, positions[segment]) for segment in open_segments}
+            lacks = {
+                segment: self._lacks(opened, generation_id, segment, positions[segment])
+                for segment in open_segments
+            }
             open_segments = [segment for segment, count in lacks.items() if count]
             if not open_segments:
                 return
@@ -382,7 +385,9 @@ class Generations(CollectionReader):
             return 0
         block = found = 0
         while block != -1:
-            call = opened.on(segment, "lacking", generation_id, block, STEP_BLOCKS, position, 10**9, read_only=True)
+            call = opened.on(
+                segment, "lacking", generation_id, block, STEP_BLOCKS, position, 10**9, read_only=True
+            )
             block, ids, *_ = self._call(call)
             found += ids.count(b"\xff")
         return found
@@ -398,7 +403,9 @@ class Generations(CollectionReader):
         why: str,
     ) -> None:
         positions = " ".join(str(tally.position) for tally in self.tallies(opened.name))
-        call = opened.call("point", request, operation, current, history[0], ended(history), positions, who, why)
+        call = opened.call(
+            "point", request, operation, current, history[0], ended(history), positions, who, why
+        )
         self._call(call)
         status = self._status(opened)
         self._retire(opened, status)
@@ -416,10 +423,10 @@ class Generations(CollectionReader):
         return int(seconds) + int(microseconds) / 1e6
 
 
-def _tally(reply: list[object]) -> SegmentTally:
+def _tally(reply: Sequence[Any]) -> SegmentTally:
     position, items, deleted, names, catalog, buried, blocks, *generations = reply
-    members, codes = {}, {}
     sums = {"names": names, "catalog": catalog, "deleted": buried}
-    for name, _bits, _state, own, coded, total in generations:  # type: ignore[misc]
+    members, codes = {}, {}
+    for name, _bits, _state, own, coded, total in generations:
         members[name.decode()], codes[name.decode()], sums[name.decode()] = own, coded, total
-    return SegmentTally(position, items, deleted, blocks, members, codes, sums)  # type: ignore[arg-type]
+    return SegmentTally(position, items, deleted, blocks, members, codes, sums)

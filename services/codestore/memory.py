@@ -35,10 +35,10 @@ class Keys:
         return found
 
     def _hget(self, key: bytes, field: bytes) -> bytes | None:
-        return self.values.get(key, {}).get(field)
+        return self._hash(key).get(field)
 
     def _hmget(self, key: bytes, *fields: bytes) -> list[bytes | None]:
-        known = self.values.get(key, {})
+        known = self._hash(key)
         return [known.get(field) for field in fields]
 
     def _hset(self, key: bytes, *pairs: bytes) -> int:
@@ -48,7 +48,7 @@ class Keys:
         return len(own) - before
 
     def _hdel(self, key: bytes, *fields: bytes) -> int:
-        own = self.values.get(key, {})
+        own = self._hash(key)
         return sum(own.pop(field, None) is not None for field in fields)
 
     def _hincrby(self, key: bytes, field: bytes, amount: bytes) -> int:
@@ -57,7 +57,7 @@ class Keys:
         return value
 
     def _hscan(self, key: bytes, _cursor: bytes, *_options: bytes) -> list[Any]:
-        return [b"0", [part for pair in self.values.get(key, {}).items() for part in pair]]
+        return [b"0", [part for pair in self._hash(key).items() for part in pair]]
 
     def _unlink(self, *keys: bytes) -> int:
         return sum(self.values.pop(key, None) is not None for key in keys)
@@ -89,7 +89,11 @@ class Keys:
     def _xrange(self, key: bytes, first: bytes, last: bytes, *count: bytes) -> list[Any]:
         stream: Stream = self.values.get(key, [])
         start = bisect.bisect_left(stream, _entry_id(first), key=lambda entry: entry[0])
-        stop = len(stream) if last == b"+" else bisect.bisect_right(stream, _entry_id(last), key=lambda entry: entry[0])
+        stop = (
+            len(stream)
+            if last == b"+"
+            else bisect.bisect_right(stream, _entry_id(last), key=lambda entry: entry[0])
+        )
         if count:
             stop = min(stop, start + int(count[1]))
         return [[b"%d-%d" % at, fields] for at, fields in stream[start:stop]]
@@ -125,8 +129,12 @@ class Keys:
         return self._hget(key, member)
 
     def _zrangebyscore(self, key: bytes, least: bytes, _most: bytes) -> list[bytes]:
-        own = self.values.get(key, {})
-        return [member for member in sorted(own, key=lambda name: float(own[name])) if float(own[member]) >= float(least)]
+        own = self._hash(key)
+        return [
+            member
+            for member in sorted(own, key=lambda name: float(own[name]))
+            if float(own[member]) >= float(least)
+        ]
 
     def _scan(self, _cursor: bytes, *options: bytes) -> list[Any]:
         pattern = options[1].decode().replace("[", "[[]") if options else "*"

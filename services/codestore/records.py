@@ -86,7 +86,9 @@ class Token:
     positions: Mapping[int, int]
 
     def __str__(self) -> str:
-        return self.incarnation + "".join(f".{segment}-{at}" for segment, at in sorted(self.positions.items()))
+        return self.incarnation + "".join(
+            f".{segment}-{at}" for segment, at in sorted(self.positions.items())
+        )
 
     @classmethod
     def parse(cls, text: str) -> Self:

@@ -22,8 +22,8 @@ from typing import Self
 
 from services.codestore.catalog import Catalog
 from services.codestore.codes import StoredCodes
-from services.codestore.collection import LAYOUT, MAX_SEGMENTS, Collection
-from services.codestore.connection import Call, Connection, Subscription
+from services.codestore.collection import LAYOUT, MAX_SEGMENTS, Collection, Hints
+from services.codestore.connection import Call, Connection
 from services.codestore.generations import Generations
 from services.codestore.keys import channel, check_name, collection_keys, segment_keys
 from services.codestore.labels import LabelNumbers
@@ -127,6 +127,6 @@ class CodeStore(Catalog, StoredCodes, Generations):
         """How many segments the collection has."""
         return self._open(collection).segments
 
-    def subscribe(self, collection: str) -> Subscription:
+    def subscribe(self, collection: str) -> Hints:
         """Listen to hints: `segment position` after a write, `published` after the pointer moved."""
         return self._connection.subscribe(channel(check_name("collection", collection)))

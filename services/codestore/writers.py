@@ -24,7 +24,11 @@ class WriteId:
     number: int
 
     def __post_init__(self) -> None:
-        if not isinstance(self.writer, str) or not 1 <= len(self.writer) <= 100 or not self.writer.isprintable():
+        if (
+            not isinstance(self.writer, str)
+            or not 1 <= len(self.writer) <= 100
+            or not self.writer.isprintable()
+        ):
             raise TaxohashError(f"writer {str(self.writer)[:60]!r} is no name: use 1 to 100 characters")
         if isinstance(self.number, bool) or not isinstance(self.number, int) or not 0 <= self.number < 2**53:
             raise TaxohashError(f"write {self.number!r} of writer {self.writer!r} is no number: count from 0")

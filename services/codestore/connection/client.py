@@ -18,6 +18,7 @@ from services.codestore.connection.errors import (
     TRANSIENT,
     ErrorReply,
     LinkError,
+    SilenceError,
     StoreUnavailableError,
     TryAgainError,
     explained,
@@ -88,10 +89,13 @@ class Connection:
         try:
             with self._lent(self._seed, deadline) as session:
                 self._is_cluster = session.server.get(b"mode") == b"cluster"
+            if self._is_cluster:
+                self._read_map(deadline)
         except LinkError as error:
             raise self._given_up(error) from None
-        if self._is_cluster:
-            self._read_map(deadline)
+        except TaxohashError:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Close what is open; calls after that are refused."""
@@ -111,10 +115,10 @@ class Connection:
         """Replies in order.
 
         Each call is atomic, all together are not, nor are they made in order. After all have been made, the first refusal is
-        raised; only where a server fails are those after the first 32 left out.
+        raised; those after the 32 in which a server fails are left out.
 
         Raises:
-            NotDurableError: the calls are made, but what they write is not as durable as asked in time.
+            NotDurableError: what was written is not as durable as asked in time; later calls are not made.
         """
         replies: list[Any] = []
         for first in range(0, len(calls), _WINDOW):
@@ -202,7 +206,9 @@ class Connection:
         self._forget(address)
         self._map_is_old = True
         for errand in errands:
-            errand.asked, errand.trouble = None, error
+            errand.asked = None
+            if errand.trouble is None or not isinstance(error, SilenceError):  # silence tells least
+                errand.trouble = error
 
     def _settle(self, visit: "_Visit") -> None:
         """Take the replies of a visit that are final; of the others, do what helps."""
@@ -386,8 +392,13 @@ class _Visit:
             self.asked_durable = True
 
     def receive_durable(self) -> None:
-        if self.asked_durable:
-            self.durability.require(self.session.receive(self.deadline), self.session)
+        if not self.asked_durable:
+            return
+        try:
+            reply = self.session.receive(self.deadline)
+        except SilenceError as silence:
+            reply = ErrorReply(str(silence))
+        self.durability.require(reply, self.session)
 
 
 def _pauses() -> Iterator[float]:

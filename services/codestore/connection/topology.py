@@ -27,15 +27,11 @@ class Topology:
     def __init__(self, seed: Address) -> None:
         self._seed = seed
         self._by_slot: list[Address | None] = [None] * SLOTS
+        self.primaries = [seed]  # the servers that hold slots
 
     def holder(self, slot: int) -> Address:
         """The server to ask about a slot. One that is no holder answers who is."""
         return self._by_slot[slot] or self.primaries[0]
-
-    @property
-    def primaries(self) -> list[Address]:
-        """The servers that hold slots."""
-        return sorted({address for address in self._by_slot if address}, key=str) or [self._seed]
 
     def shuffled(self) -> list[Address]:
         """All servers to ask for the map, the seed last: its name may lead to others by now."""
@@ -56,6 +52,7 @@ class Topology:
         except (TypeError, ValueError, AttributeError):
             raise LinkError("it does not tell its slots as Redis does", "correct the address") from None
         self._by_slot = by_slot[:SLOTS]
+        self.primaries = sorted({address for address in self._by_slot if address}, key=str) or [self._seed]
 
     def redirect(self, reply: ErrorReply, told_by: Address) -> Address:
         """The server that a MOVED or ASK names; MOVED is remembered.

@@ -32,11 +32,10 @@ local function begin_segment(keys, args)
     end
     block = block + 1
   end
-  update_generation(sheet, generation, by_block(rows), function(_, flags, _, code, row)
+  update_generation(sheet, generation, by_block(rows), function(_, flags, row)
     local own, label = cells_of(generation_block(sheet, OURS, block_of(row)), OURS, row % BLOCK)
-    local set = has(own, LABELS) and get(sheet, field_of('s', '', row)) or ''
-    flags = put_sparse(sheet, generation.id, field_of('s', generation.id, row), set, flags, LABELS)
-    return with(flags, MEMBER), label, code
+    local set = has(own, LABELS) and get(sheet, field_of('s', '', row)) or nil
+    return with(put_sparse(sheet, generation.id, 's', generation.id, row, set, flags, LABELS), MEMBER), label
   end)
   finish(keys, sheet, 'begin', rows, '', 0, '')
   return block < last and block or -1
@@ -73,10 +72,11 @@ local function drop(keys, args)
     end
     block = block + 1
   end
-  update_generation(sheet, generation, by_block(rows), function(_, flags, _, code, row)
-    if has(flags, LABELS) then put(sheet, generation.id, field_of('s', generation.id, row), '') end
-    if has(flags, OWN) then put(sheet, generation.id, field_of('o', generation.id, row), '') end
-    return 0, '\0\0\0\0', zeros(#code)
+  local blank = zeros(generation.width)
+  update_generation(sheet, generation, by_block(rows), function(_, flags, row)
+    put_sparse(sheet, generation.id, 's', generation.id, row, nil, flags, LABELS)
+    put_sparse(sheet, generation.id, 'o', generation.id, row, nil, flags, OWN)
+    return 0, '\0\0\0\0', blank
   end)
   write(sheet)
   if block < last then return block end
@@ -148,12 +148,12 @@ local function fold(keys, args)
     local groups = by_block(rows)
     update_catalog(sheet, groups, function(_, flags, row)
       local record, tags = string.match(get(sheet, field_of('o', generation.id, row)), '^([^\255]*\255[^\255]*\255[^\255]*\255[^\255]*\255)(.*)$')
-      flags = put_sparse(sheet, 'catalog', 'r' .. key_of(row), record == '\255\255\255\255' and '' or record, flags, RECORD)
-      return put_sparse(sheet, 'catalog', 't' .. key_of(row), tags, flags, TAGS)
+      flags = put_sparse(sheet, 'catalog', 'r', nil, row, record ~= '\255\255\255\255' and record, flags, RECORD)
+      return put_sparse(sheet, 'catalog', 't', nil, row, tags, flags, TAGS)
     end)
     for _, other in ipairs(list) do
-      update_generation(sheet, other, groups, function(_, flags, label, code, row)
-        return put_sparse(sheet, other.id, field_of('o', other.id, row), '', flags, OWN), label, code
+      update_generation(sheet, other, groups, function(_, flags, row)
+        return put_sparse(sheet, other.id, 'o', other.id, row, nil, flags, OWN)
       end)
     end
     finish(keys, sheet, 'fold', rows, '', 0, '')
