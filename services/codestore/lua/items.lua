@@ -146,16 +146,19 @@ local function write_items(keys, args)
     flags = put_catalog(sheet, batch, i, with(with(flags, ALIVE), API), row)
     return flags, now, moved[i] and position or nil
   end)
-  local renewed = {}  -- the picture is the catalogue's of before, but a generation had another
+  local renewed = {}  -- a generation had another picture than the catalogue
   for _, generation in ipairs(live) do
     local own, width, blank = codes[generation.id], generation.width, zeros(generation.width)
     update_generation(sheet, generation, groups, function(i, flags, row)
-      local other = has(flags, OWN) and picture_in(get(sheet, field_of('o', generation.id, row))) ~= picture_in(batch.records[i] or '')
-      renewed[i] = renewed[i] or other
+      local changed = moved[i]
+      if has(flags, OWN) then
+        changed = picture_in(get(sheet, field_of('o', generation.id, row))) ~= picture_in(batch.records[i] or '')
+        renewed[i] = renewed[i] or changed
+      end
       flags = put_sparse(sheet, generation.id, 's', generation.id, row, batch.sets[i], flags, LABELS)
       flags = with(put_sparse(sheet, generation.id, 'o', generation.id, row, nil, flags, OWN), MEMBER)
       if own then return with(flags, CODED), label_of(batch, i), string.sub(own, (i - 1) * width + 1, i * width) end
-      if moved[i] or other then return without(flags, CODED), label_of(batch, i), blank end
+      if changed then return without(flags, CODED), label_of(batch, i), blank end
       return flags, label_of(batch, i)
     end)
   end
