@@ -132,6 +132,10 @@ local function write_items(keys, args)
   local position = u32((state(segment, 'position') + 1) % 4294967296)
   local now, moved, results, buried = u32(math.floor(microseconds() / 1000000)), {}, {}, state(segment, 'deleted') > 0
   update_catalog(sheet, groups, function(i, flags, row)
+    if fresh[i] and not buried and not batch.records[i] and not batch.tags[i] then  -- most items of a first load
+      results[i], moved[i] = 'n', true
+      return ALIVE + API + string.byte(batch.encodable, i) * ENCODABLE, now, position
+    end
     local old = has(flags, RECORD) and get(sheet, 'r' .. key_of(row)) or ''
     moved[i] = fresh[i] or picture_in(old) ~= picture_in(batch.records[i] or '')
     results[i] = fresh[i] and 'n' or 'r'
@@ -150,6 +154,10 @@ local function write_items(keys, args)
   for _, generation in ipairs(live) do
     local own, width, blank = codes[generation.id], generation.width, zeros(generation.width)
     update_generation(sheet, generation, groups, function(i, flags, row)
+      if fresh[i] and not batch.sets[i] then
+        if own then return MEMBER + CODED, label_of(batch, i), string.sub(own, (i - 1) * width + 1, i * width) end
+        return MEMBER, label_of(batch, i)
+      end
       local changed = moved[i]
       if has(flags, OWN) then
         changed = picture_in(get(sheet, field_of('o', generation.id, row))) ~= picture_in(batch.records[i] or '')
@@ -198,6 +206,9 @@ local function fill(keys, args)
   update_catalog(sheet, groups, function(i, flags, row)
     if fresh[i] then
       results[i], own[i] = 'n', ''
+      if not batch.records[i] and not batch.tags[i] then
+        return ALIVE + string.byte(batch.encodable, i) * ENCODABLE, now, position
+      end
       return put_catalog(sheet, batch, i, with(flags, ALIVE), row), now, position
     end
     local record = has(flags, RECORD) and get(sheet, 'r' .. key_of(row)) or '\255\255\255\255'
@@ -214,6 +225,7 @@ local function fill(keys, args)
   local width, blank = generation.width, zeros(generation.width)
   update_generation(sheet, generation, groups, function(i, flags, row)
     local given = codes ~= '' and string.sub(codes, (i - 1) * width + 1, i * width)
+    if fresh[i] and given and not batch.sets[i] then return MEMBER + PICTURED + CODED, label_of(batch, i), given end
     local picture = picture_in(batch.records[i] or '')
     if not own[i] then
       flags = with(flags, PICTURED)
