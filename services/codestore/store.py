@@ -22,7 +22,7 @@ from typing import Self
 
 from services.codestore.catalog import Catalog
 from services.codestore.codes import StoredCodes
-from services.codestore.collection import LAYOUT, MAX_SEGMENTS, Collection, Hints
+from services.codestore.collection import LAYOUT, MAX_SEGMENTS, Collection, Hints, Server
 from services.codestore.connection import Call, Connection, promises
 from services.codestore.generations import Generations
 from services.codestore.keys import channel, check_name, collection_keys, segment_keys
@@ -68,6 +68,11 @@ class CodeStore(Catalog, StoredCodes, Generations):
         """Return when the server answers."""
         self._connection.ping()
 
+    @property
+    def server(self) -> Server:
+        """What makes the calls."""
+        return self._connection
+
     def promises(self) -> list[str]:
         """What the settings of the servers cannot promise, a line each."""
         return promises(self._connection)
@@ -93,9 +98,9 @@ class CodeStore(Catalog, StoredCodes, Generations):
         self._open(collection).labels.version_of(taxonomy.sha256)
 
     def exists(self, collection: str) -> bool:
-        """Whether there is such a collection."""
+        """Whether there is such a collection, made to its end."""
         call = Call("collection", collection_keys(check_name("collection", collection)), (), True)
-        return self._connection.call(call)[0] is not None
+        return self._connection.call(call)[3] is not None
 
     def grow(
         self,

@@ -25,7 +25,7 @@ def replacing(path: Path, mode: int = 0o644) -> Iterator[Path]:
         TaxohashError: no space, or no permission to write there.
     """
     with _one_line(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make(path.parent)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
         os.close(handle)
         draft = Path(name)
@@ -144,6 +144,14 @@ def _draft(parent: Path) -> Iterator[Path]:
         yield draft
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def _make(folder: Path) -> None:
+    """Make a folder and those above it, their names on disk."""
+    missing = [above for above in (folder, *folder.parents) if not above.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for made in missing:
+        _sync(made.parent)
 
 
 def _sync(path: Path) -> None:

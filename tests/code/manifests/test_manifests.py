@@ -14,7 +14,7 @@ import pytest
 import redis
 import yaml
 
-from pipelines.retrain.pipeline import SECRET, SECRET_KEY
+from pipelines.retrain.pipeline import SECRETS
 from services.retrieval.settings import Settings
 from tests.support import command, servers
 from tests.support.accounts import ACL, PASSWORDS, SEGMENT
@@ -252,7 +252,9 @@ def test_secrets_are_those_that_the_readme_makes_and_pipelines_use(
     for name, key, file, literal in re.findall(line, readme):
         found.add((name, key or literal))
         assert not file or (tmp_path / file).is_file()
-    used = {(SECRET, SECRET_KEY)}
+    assert "create secret generic pictures --from-env-file=pictures.env" in readme
+    assert all(name in readme for name in SECRETS["pictures"])
+    used = {(name, key) for name, keys in SECRETS.items() for key in keys if name != "pictures"}
     for pod, container in containers(manifests):
         for variable in container.get("env", []):
             if reference := variable.get("valueFrom", {}).get("secretKeyRef"):
