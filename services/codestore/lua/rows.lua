@@ -242,7 +242,7 @@ local function release(sheet, groups, generations)
     end)
   end
   redis.call('HSET', sheet.key, 'open', open)
-  redis.call('HINCRBY', sheet.key, 'alive', -#dropped)
+  redis.call('HINCRBY', sheet.key, 'alive', 0 - #dropped)  -- Redis 7.0 takes no "-0"
   sliced('HDEL', sheet.key, dropped)
 end
 
