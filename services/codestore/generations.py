@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from services.codestore.collection import STEP_BLOCKS, Collection, CollectionReader, Status
+from services.codestore.collection import STEP_BLOCKS, Collection, CollectionReader
 from services.codestore.keys import check_name, collection_keys, lease_key
 from services.codestore.records import GenerationRef, GenerationState, Pointer
 from services.codestore.wire import BLOCK

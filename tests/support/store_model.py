@@ -122,7 +122,7 @@ class Model:
                 return _record(entry.item)
             name = having[-1]
         member = self.generations[name].members.get(item_id)
-        return member and replace(self.seen(name, item_id), labels=member.labels)
+        return replace(self.seen(name, item_id), labels=member.labels) if member else None
 
     # -- codes -----------------------------------------------------------------------------------------
 

@@ -113,7 +113,8 @@ class Follower:
 
 def fields_of(store: CodeStore, key: str) -> dict[bytes, bytes]:
     """All fields of a hash."""
-    found, cursor = {}, b"0"
+    found: dict[bytes, bytes] = {}
+    cursor = b"0"
     while True:
         cursor, flat = store._connection.command("HSCAN", key, cursor, "COUNT", 1_000, key=key)
         found.update(zip(flat[::2], flat[1::2], strict=True))
@@ -160,13 +161,13 @@ def check_segments(store: CodeStore, collection: str) -> None:
             flags = raw.get(b"c%d" % (row // BLOCK), bytes(BLOCK))[row % BLOCK]
             assert (flags & 1) == (row in ids)
         for generation in [*names, ""]:
-            flags = b"".join(
+            column = b"".join(
                 raw.get(b"g%s:%d" % (generation.encode(), block), bytes(BLOCK))[:BLOCK]
                 for block in range(tally.blocks)
             )
-            assert tally.members[generation] == sum(flag & 1 for flag in flags)
-            assert tally.codes[generation] == sum(flag >> 1 & 1 for flag in flags)
-            assert all(row in ids for row, flag in enumerate(flags) if flag)
+            assert tally.members[generation] == sum(flag & 1 for flag in column)
+            assert tally.codes[generation] == sum(flag >> 1 & 1 for flag in column)
+            assert all(row in ids for row, flag in enumerate(column) if flag)
         assert tally.deleted == sum(
             len(unended(value)) for name, value in raw.items() if _kind(name) == "deleted"
         )

@@ -279,6 +279,7 @@ local function repeated(keys, writer, number)
     return {tonumber(position), results}
   end
   local latest, ours = tonumber(string.match(known, '^%d+')), tonumber(string.match(number, '^%d+'))
+  writer = string.match(writer, '^%d+ (.*)$') or writer  -- without the round of a named write
   if latest == ours then
     return refuse('write ' .. whole(ours) .. ' of writer ' .. writer .. ' was another batch: number writes upwards')
   end
