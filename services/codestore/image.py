@@ -35,6 +35,7 @@ class SegmentState:
 
     Attributes:
         position: writes.
+        last: position of the last entry of its history.
         open: for each block the number of its free rows, as a character from "0" on.
         fields: how many it has of all.
         own: how many of these say something of the segment, not of an item.
@@ -44,6 +45,7 @@ class SegmentState:
     """
 
     position: int
+    last: int
     open: bytes
     fields: int
     own: int
@@ -125,15 +127,15 @@ class Images(CollectionReader):
 
 def _changed(answer: Any) -> tuple[int, Page]:
     """Position up to which was read, and the page, in an answer of raw_changes."""
-    _word, position, latest, numbers, lost, count, own, fields = answer
+    _word, position, latest, numbers, lost, last, count, own, fields = answer
     blocks = tuple(np.frombuffer(numbers, "<u4").tolist())
     if position < latest:
         return position, Page(blocks, _pairs(fields), tuple(unended(lost)))
-    state = _state(position, count, _pairs(own))
+    state = _state(position, last, count, _pairs(own))
     return position, Page((*blocks, NO_BLOCK), _pairs(fields), tuple(unended(lost)), state)
 
 
-def _state(position: int, fields: int, own: Mapping[bytes, bytes]) -> SegmentState:
+def _state(position: int, last: int, fields: int, own: Mapping[bytes, bytes]) -> SegmentState:
     def number(name: str) -> int:
         value = own.get(name.encode(), b"0")
         return int(value) if value.isdigit() else -1
@@ -146,6 +148,7 @@ def _state(position: int, fields: int, own: Mapping[bytes, bytes]) -> SegmentSta
     kinds = [API_ITEMS, *held]
     return SegmentState(
         position=position,
+        last=last,
         open=own.get(b"open", b""),
         fields=fields,
         own=len(own),

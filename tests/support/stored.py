@@ -81,3 +81,11 @@ def hash_of(store: CodeStore, opened: Collection, segment: int) -> dict[bytes, b
         fields.update(zip(flat[::2], flat[1::2], strict=True))
         if cursor == b"0":
             return fields
+
+
+def set_field(store: CodeStore, key: str, field: bytes, value: bytes | None) -> None:
+    """What no function would do."""
+    if value is None:
+        store._connection.command("HDEL", key, field, key=key)
+    else:
+        store._connection.command("HSET", key, field, value, key=key)

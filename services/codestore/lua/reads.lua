@@ -262,8 +262,8 @@ end
 
 -- incarnation, position, blocks: of the blocks written after the position, about so many, as `raw` has them.
 -- -> {'TRIMMED'} where the history does not go back so far, or
--- {'RAW', position up to which was read, position now, blocks read uint32, ids that the index misses, fields of the segment,
---  {name, value ... of its own state}, {field, value ...}}; what was deleted by hand is among them where all was read.
+-- {'RAW', position up to which was read, position now, blocks read uint32, ids that the index misses, last entry of the stream,
+--  fields of the segment, {name, value ... of its own state}, {field, value ...}}; what was deleted by hand is among them where all was read.
 local function raw_changes(keys, args)
   local segment, position = keys[1], tonumber(args[2])
   if not is_of(keys, args[1]) then return stale(segment) end
@@ -294,5 +294,7 @@ local function raw_changes(keys, args)
       if value then raws[#raws + 1], raws[#raws + 2] = buckets[i], value end
     end
   end
-  return {'RAW', position, latest, table.concat(numbers), lost, redis.call('HLEN', segment), own_state(segment), raws}
+  local last = redis.call('XREVRANGE', keys[2], '+', '-', 'COUNT', 1)[1]
+  return {'RAW', position, latest, table.concat(numbers), lost, last and entry_of(last) or latest, redis.call('HLEN', segment),
+    own_state(segment), raws}
 end
