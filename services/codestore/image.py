@@ -12,13 +12,15 @@ from typing import Any
 import numpy as np
 
 from services.codestore.checksums import API_ITEMS, CATALOG_KINDS, NO_BLOCK
-from services.codestore.collection import STEP_BLOCKS, Collection, CollectionReader, Status
+from services.codestore.collection import Collection, CollectionReader, Status
 from services.codestore.connection import StoreUnavailableError
 from services.codestore.wire import unended
 
 _STARTS = (
     5  # readings from the start, as the history of a segment that is written a lot may be shorter than one
 )
+
+_PAGE_BLOCKS = 12  # of a call: one or two milliseconds of the server's time
 
 
 @dataclass(frozen=True)
@@ -100,11 +102,13 @@ class Images(CollectionReader):
         """
         for _ in range(_STARTS):
             position = yield from self._all_pages(opened, segment)
+            skipped = 0
             while True:
-                answer = self._call(opened.on(segment, "raw_changes", position, STEP_BLOCKS, read_only=True))
+                call = opened.on(segment, "raw_changes", position, skipped, _PAGE_BLOCKS, read_only=True)
+                answer = self._call(call)
                 if answer[0] == b"TRIMMED":
                     break
-                position, page = _changed(answer)
+                position, skipped, page = _changed(answer)
                 yield page
                 if page.state:
                     return
@@ -116,23 +120,23 @@ class Images(CollectionReader):
         """All pages once; the position of the first."""
         first, total, since = 0, 1, -1
         while first < total:
-            call = opened.on(segment, "raw", first, STEP_BLOCKS, read_only=True)
+            call = opened.on(segment, "raw", first, _PAGE_BLOCKS, read_only=True)
             position, total, lost, *fields = self._call(call)
             since = position if since < 0 else since
-            blocks = range(first, min(first + STEP_BLOCKS, total))
+            blocks = range(first, min(first + _PAGE_BLOCKS, total))
             yield Page(tuple(blocks), _pairs(fields), tuple(unended(lost)))
-            first += STEP_BLOCKS
+            first += _PAGE_BLOCKS
         return since
 
 
-def _changed(answer: Any) -> tuple[int, Page]:
-    """Position up to which was read, and the page, in an answer of raw_changes."""
-    _word, position, latest, numbers, lost, last, count, own, fields = answer
+def _changed(answer: Any) -> tuple[int, int, Page]:
+    """Position up to which was read, blocks read of the write after it, and the page, in an answer of raw_changes."""
+    _word, position, skipped, latest, numbers, lost, last, count, own, fields = answer
     blocks = tuple(np.frombuffer(numbers, "<u4").tolist())
     if position < latest:
-        return position, Page(blocks, _pairs(fields), tuple(unended(lost)))
+        return position, skipped, Page(blocks, _pairs(fields), tuple(unended(lost)))
     state = _state(position, last, count, _pairs(own))
-    return position, Page((*blocks, NO_BLOCK), _pairs(fields), tuple(unended(lost)), state)
+    return position, 0, Page((*blocks, NO_BLOCK), _pairs(fields), tuple(unended(lost)), state)
 
 
 def _state(position: int, last: int, fields: int, own: Mapping[bytes, bytes]) -> SegmentState:

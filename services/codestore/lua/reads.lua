@@ -260,29 +260,39 @@ local function own_state(segment)
   return found
 end
 
--- incarnation, position, blocks: of the blocks written after the position, about so many, as `raw` has them.
--- -> {'TRIMMED'} where the history does not go back so far, or
--- {'RAW', position up to which was read, position now, blocks read uint32, ids that the index misses, last entry of the stream,
---  fields of the segment, {name, value ... of its own state}, {field, value ...}}; what was deleted by hand is among them where all was read.
+-- incarnation, position, skipped, most: of the blocks written after the position, without the first ones of the next write, at most so
+-- many, as `raw` has them. -> {'TRIMMED'} where the history does not go back so far, or
+-- {'RAW', position up to which was read, blocks read of the next write, position now, blocks uint32, ids that the index misses,
+--  last entry of the stream, fields of the segment, {name, value ... of its own state}, {field, value ...}};
+-- what was deleted by hand is among them where all was read.
 local function raw_changes(keys, args)
-  local segment, position = keys[1], tonumber(args[2])
+  local segment, position, skipped, most = keys[1], tonumber(args[2]), tonumber(args[3]), tonumber(args[4])
   if not is_of(keys, args[1]) then return stale(segment) end
   local latest, total, seen, blocks = state(segment, 'position'), #blocks_of(segment), {}, {}
   if position > latest then return {'TRIMMED'} end
-  while position < latest and #blocks < tonumber(args[3]) do
+  while position < latest and #blocks < most do
     local entry = redis.call('XRANGE', keys[2], (position + 1) .. '-0', (position + 1) .. '-0')[1]
     if not entry then return {'TRIMMED'} end
     local _, fields = entry_of(entry)
+    local at, through = 0, true
     for i = 1, #fields.rows, 8 do
       local first, length = struct.unpack('<I4I4', fields.rows, i)
       for block = block_of(first), math.min(block_of(first + length - 1), total - 1) do
-        if not seen[block] then
+        at = at + 1
+        if at > skipped and not seen[block] then
+          if #blocks == most then
+            through = false
+            break
+          end
           seen[block] = true
           blocks[#blocks + 1] = block
         end
+        if at > skipped then skipped = at end
       end
+      if not through then break end
     end
-    position = position + 1
+    if not through then break end
+    position, skipped = position + 1, 0
   end
   local raws, numbers = {}, {}
   for i, block in ipairs(blocks) do numbers[i] = u32(block) end
@@ -295,6 +305,6 @@ local function raw_changes(keys, args)
     end
   end
   local last = redis.call('XREVRANGE', keys[2], '+', '-', 'COUNT', 1)[1]
-  return {'RAW', position, latest, table.concat(numbers), lost, last and entry_of(last) or latest, redis.call('HLEN', segment),
+  return {'RAW', position, skipped, latest, table.concat(numbers), lost, last and entry_of(last) or latest, redis.call('HLEN', segment),
     own_state(segment), raws}
 end
