@@ -24,7 +24,7 @@ from taxohash import client
 from taxohash.datasets import Dataset
 from taxohash.errors import TaxohashError
 from taxohash.generation.manifest import Generation
-from taxohash.runtime.atomic import replacing
+from taxohash.runtime.atomic import replacing, writable
 from taxohash.runtime.flags import Parser
 from taxohash.runtime.progress import MARK, console
 from taxohash.runtime.terminal import printable
@@ -105,6 +105,7 @@ class Demo:
             **os.environ,
             "TAXOHASH_REDIS_URL": store_url,
             "TAXOHASH_COLLECTION": COLLECTION,
+            "TAXOHASH_PICTURES": str(writable(home / "pictures").resolve()),
             # The steps' output is piped through us; their progress bars go straight to the terminal.
             "TAXOHASH_TTY": os.ttyname(2) if sys.stderr.isatty() else "",
             "PYTHONWARNINGS": "ignore",

@@ -90,10 +90,19 @@ def index(generation_id: str, data: str, collection: str, generations: str) -> i
 
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
-def publish(generation_id: str, collection: str, codes: int) -> str:
+def publish(
+    generation_id: str, collection: str, codes: int, pipeline_run: str, reason: str, wait: float
+) -> str:
     from pipelines.retrain import steps
 
-    return steps.publish_generation(generation_id, collection)
+    return steps.publish_generation(generation_id, collection, pipeline_run, reason, wait)
+
+
+@dsl.component(base_image=IMAGE, install_kfp_package=False)
+def collect(collection: str, pipeline_run: str) -> None:
+    from pipelines.retrain import steps
+
+    steps.collect_garbage(collection, pipeline_run)
 
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)

@@ -1,4 +1,4 @@
-"""The retraining pipeline: check configuration, data and what lies ahead, train, evaluate, gate, export, index, publish.
+"""The retraining pipeline: check configuration, data and what lies ahead, train, evaluate, gate, export, index, publish, collect.
 
 python -m pipelines.retrain        renews pipelines/compiled/retrain.yaml
 """
@@ -13,9 +13,11 @@ from taxohash.runtime.configuration import canonical
 from taxohash.training.config import HasherConfig
 
 COMPILED = Path(__file__).resolve().parents[1] / "compiled" / "retrain.yaml"
-# In a cluster: one claim for data, work and generations, one secret for the store's address.
+# In a cluster: one claim for data, work and generations, one secret for the addresses of the code store (of the account that
+# may publish) and of the picture store.
 CLAIM, MOUNT = "taxohash-work", "/work"
-SECRET, SECRET_KEY = "taxohash-codestore", "redis-url"
+SECRET = "codestore-admin"
+ADDRESSES = {"url": "TAXOHASH_REDIS_URL", "pictures": "TAXOHASH_PICTURES"}
 
 
 @dsl.pipeline(
@@ -31,13 +33,15 @@ def retrain(
     generations: str = f"{MOUNT}/generations",
     collection: str = "catalog",
     splits: str = "",
+    publish_seconds: float = 600.0,
 ) -> Model:
     """Train, evaluate, and publish what the gate lets pass; the evaluated run, in which report.html lies.
 
     Kubeflow's cache key sees parameters, not volumes: the data's md5 and the image are parameters.
 
     `config` is the whole configuration of the hasher, as JSON; what it leaves out has its default. `splits` are those
-    whose images can be found, such as "train,test"; all but `canary` if it is empty.
+    whose images can be found, such as "train,test"; all but `canary` if it is empty. `publish_seconds` is for how long
+    codes are waited for, of items that came by the API.
     """
 
     def placed(task: dsl.PipelineTask, cached: bool = False) -> dsl.PipelineTask:
@@ -45,9 +49,7 @@ def retrain(
         # A step that changes or reads what no parameter names must never be answered from the cache.
         task.set_caching_options(cached)
         kubernetes.mount_pvc(task, pvc_name=CLAIM, mount_path=MOUNT)
-        kubernetes.use_secret_as_env(
-            task, secret_name=SECRET, secret_key_to_env={SECRET_KEY: "TAXOHASH_REDIS_URL"}
-        )
+        kubernetes.use_secret_as_env(task, secret_name=SECRET, secret_key_to_env=ADDRESSES)
         return task
 
     configured = placed(components.check_config(config=config), cached=True)
@@ -74,7 +76,19 @@ def retrain(
                 generation_id=exported.output, data=data, collection=collection, generations=generations
             )
         )
-        placed(components.publish(generation_id=exported.output, collection=collection, codes=indexed.output))
+        published = placed(
+            components.publish(
+                generation_id=exported.output,
+                collection=collection,
+                codes=indexed.output,
+                pipeline_run=dsl.PIPELINE_JOB_NAME_PLACEHOLDER,
+                reason=verdict.outputs["reason"],
+                wait=publish_seconds,
+            )
+        )
+        placed(
+            components.collect(collection=collection, pipeline_run=dsl.PIPELINE_JOB_NAME_PLACEHOLDER)
+        ).after(published)
     with dsl.Else(name="refused"):
         placed(components.refuse(reason=verdict.outputs["reason"]))
     return run

@@ -4,9 +4,11 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from pipelines.shared.collection import prepare
 from pipelines.shared.step import code_store
 from services.codestore import Item
 from services.codestore.checks import check_item
+from services.codestore.pictures import Pictures
 from taxohash.datasets import Dataset
 from taxohash.datasets.ids import item_ids
 from taxohash.evaluation.run import graded
@@ -24,14 +26,17 @@ def preflight(
 
     Raises:
         TaxohashError: a split is missing or has no labels that can grade answers, an item that the store would not
-            take, a folder that cannot be written, no code store, one that has the collection with another tree, or a
-            published generation that is not there to be compared with.
+            take, a folder or a picture store that cannot be written, no code store, one that has the collection with
+            another tree or takes no writes, or a published generation that is not there to be compared with.
     """
     graded(None, dataset, database, queries)
     _check_items(dataset, indexed)
     writable(_standing(generations))
+    pictures = Pictures.from_environment()
+    pictures.delete(pictures.put(b"a picture store that can be written"))
     with code_store() as store:
-        store.create(collection, dataset.taxonomy)  # refuses another tree, and a server that takes no writes
+        prepare(store, collection, dataset.taxonomy)
+        store.create(collection, store.taxonomy(collection), store.segments(collection))  # which is a write
         published = store.published(collection)
     if published is not None:
         Generation.load(generations / published.id)
@@ -41,7 +46,7 @@ def _check_items(dataset: Dataset, splits: Iterable[str]) -> None:
     ids = item_ids(dataset)
     for split in splits:
         for item_id, own in zip(ids[split], dataset.item_labels(split), strict=True):
-            check_item(Item(item_id, tuple(own)), len(dataset.taxonomy))
+            check_item(Item(item_id, tuple(own)), range(len(dataset.taxonomy)))
 
 
 def _standing(folder: Path) -> Path:

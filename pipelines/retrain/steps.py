@@ -1,8 +1,9 @@
 """What each step of the retraining pipeline does: paths and parameters in, one call each, plain results out.
 
 Components call exactly one of these. The address of the code store, which may hold a password, comes from
-the environment (TAXOHASH_REDIS_URL), never from a parameter that a run would keep. Every step starts a
-process of its own, so what is slow to import is imported by those that need it.
+the environment (TAXOHASH_REDIS_URL), never from a parameter that a run would keep, and so does that of the picture
+store (TAXOHASH_PICTURES). Every step starts a process of its own, so what is slow to import is imported by those that
+need it.
 """
 
 import hashlib
@@ -13,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pipelines.shared.collection import prepare
 from pipelines.shared.step import code_store, step
-from services.codestore import GenerationRef
 from taxohash.datasets import Dataset
 from taxohash.datasets.check import check
 from taxohash.datasets.splits import indexed_splits, listed, refuse_canary
@@ -113,7 +114,7 @@ def gate_hasher(run: str, data: str, collection: str, generations: str) -> Verdi
     report = read_report(run)
     refuse_canary(queries_of(report), "asked by the gate")
     with code_store() as store:
-        store.create(collection, Dataset.open(data).taxonomy)  # another tree is refused before any export
+        prepare(store, collection, Dataset.open(data).taxonomy)  # another tree is refused before any export
         published = store.published(collection)
     champion = None
     if published is not None:
@@ -135,35 +136,49 @@ def export_hasher(run: str, data: str, generations: str, splits: str = "") -> st
 
 @step
 def index_codes(generation_id: str, data: str, collection: str, generations: str) -> int:
-    """Put the catalog and the generation's codes into the code store; the number of codes.
+    """Put the data set's items with the generation's codes into the code store, as a sealed generation; the number of codes.
 
-    Repeating it changes nothing.
+    Repeating it changes nothing, and nothing that is served changes.
     """
-    from pipelines.shared.items import items
+    from pipelines.retrain.index import index
+    from services.codestore.pictures import Pictures
 
     folder = Path(generations) / generation_id
     generation, dataset = Generation.load(folder), Dataset.open(data)
     _require_database(generation, dataset)
     codes = np.load(folder / CODES, allow_pickle=False)
     with code_store() as store:
-        store.create(collection, dataset.taxonomy)
-        store.begin(collection, GenerationRef(generation.id, generation.bits, generation.taxonomy_sha256))
-        if store.count(collection, generation.id) != len(codes):
-            splits = [part["split"] for part in generation.database]
-            catalog = items(dataset, *splits, reader=generation.preprocessing.reader)
-            store.put_items(collection, catalog)
-            store.put_codes(collection, generation.id, [item.id for item in catalog], codes)
+        index(store, Pictures.from_environment(), collection, generation, dataset, codes)
         return store.count(collection, generation.id)
 
 
 @step
-def publish_generation(generation_id: str, collection: str) -> str:
-    """Make the generation the one that is served; the id it replaces, or nothing."""
+def publish_generation(
+    generation_id: str, collection: str, run: str = "", reason: str = "", wait: float = 0.0
+) -> str:
+    """Make the generation the one that is served; the id it replaces, or nothing.
+
+    Args:
+        run, reason: who and why, for the audit.
+        wait: seconds for codes that a backfill brings, of items that the data set does not have.
+    """
     with code_store() as store:
         current = store.published(collection)
         if current is not None and current.id == generation_id:
             return generation_id
-        return store.publish(collection, generation_id) or ""
+        (own,) = (state for state in store.generations(collection) if state.ref.id == generation_id)
+        if lacking := own.members - own.codes:
+            announce(f"{lacking:,} items have no code yet: waiting for a backfill, {wait:g} s at most")
+        who = f"pipeline {run}".strip()
+        return store.publish(collection, generation_id, who=who, why=reason, wait=wait) or ""
+
+
+@step
+def collect_garbage(collection: str, run: str = "") -> None:
+    """Remove generations that are neither served, nor gone back to, nor leased, and the items that only they had."""
+    with code_store() as store:
+        removed = store.gc(collection, who=f"pipeline {run}".strip(), told=announce)
+    announce(f"removed {len(removed.generations)} generations and {removed.items:,} items")
 
 
 @step

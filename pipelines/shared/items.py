@@ -1,14 +1,21 @@
 """Catalog items of a data set's images."""
 
 import io
+from collections.abc import Iterator
+from itertools import islice
+
+import numpy as np
+import numpy.typing as npt
 
 from services.codestore import Item
+from services.codestore.pictures import Pictures
 from taxohash.datasets import Dataset
 from taxohash.datasets.ids import item_ids
 from taxohash.images import READER, decode
 from taxohash.images.png import shown_alike
 from taxohash.runtime.progress import bars
 
+BATCH = 1000  # items at a time
 THUMBNAIL_PIXELS = 128
 # An image this small is its own thumbnail, if every program shows it alike.
 SMALL_BYTES = 4096
@@ -16,21 +23,35 @@ SMALL_BYTES = 4096
 EXACT_PIXELS = 64 * 64
 
 
-def items(dataset: Dataset, *splits: str, reader: int = READER) -> list[Item]:
-    """One item an image: its id, labels and a thumbnail, split after split in the order of the rows.
+def items(
+    dataset: Dataset,
+    *splits: str,
+    numbers: npt.NDArray[np.int32],
+    pictures: Pictures,
+    reader: int = READER,
+) -> Iterator[list[Item]]:
+    """One item an image, some at a time, split after split in the order of the rows; progress is shown.
+
+    An item names its thumbnail, which is in the picture store by then. The original stays in the data set.
 
     Args:
+        numbers: int32[labels], the number that a collection has for each label of the data set.
         reader: version of the reader that the codes were made with.
     """
     ids = item_ids(dataset)
-    found = []
     with bars() as progress:
         for split in splits:
-            task = progress.add_task(f"thumbnails of {split}", total=len(ids[split]), note="")
-            rows = zip(ids[split], dataset.item_labels(split), dataset.images(split), strict=True)
-            for item_id, own, data in progress.track(rows, task_id=task):
-                found.append(Item(item_id, tuple(own), thumbnail(data, reader)))
-    return found
+            task = progress.add_task(f"items of {split}", total=len(ids[split]), note="")
+            labels, images = dataset.item_labels(split), dataset.images(split)
+            for first in range(0, len(labels), BATCH):
+                part = slice(first, first + BATCH)
+                thumbnails = pictures.put_many(thumbnail(data, reader) for data in islice(images, BATCH))
+                rows = zip(ids[split][part], labels[part], thumbnails, strict=True)
+                yield [
+                    Item(item_id, tuple(numbers[own].tolist()), thumbnail=digest)
+                    for item_id, own, digest in rows
+                ]
+                progress.advance(task, len(thumbnails))
 
 
 def thumbnail(data: bytes, reader: int = READER) -> bytes:

@@ -1,4 +1,4 @@
-"""What every step does alike: end with one line where the user can put something right, and find the code store."""
+"""What every step does alike: end with one line where the user can put something right, and find the stores."""
 
 import functools
 import os

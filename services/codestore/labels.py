@@ -320,7 +320,8 @@ def _written(numbers: LabelNumbers) -> str:
 
 
 def _read(file: _File) -> LabelNumbers:
-    taxonomies, columns = [], []
+    taxonomies: list[Taxonomy] = []
+    columns: list[Int32] = []
     given = 0
     for version in file.versions:
         longest = len(file.paths)

@@ -23,7 +23,7 @@ from typing import Self
 from services.codestore.catalog import Catalog
 from services.codestore.codes import StoredCodes
 from services.codestore.collection import LAYOUT, MAX_SEGMENTS, Collection, Hints
-from services.codestore.connection import Call, Connection
+from services.codestore.connection import Call, Connection, promises
 from services.codestore.generations import Generations
 from services.codestore.image import Images
 from services.codestore.keys import channel, check_name, collection_keys, segment_keys
@@ -69,6 +69,10 @@ class CodeStore(Catalog, StoredCodes, Generations, Images):
         """Return when the server answers."""
         self._connection.ping()
 
+    def promises(self) -> list[str]:
+        """What the settings of the servers cannot promise, a line each."""
+        return promises(self._connection)
+
     def create(self, collection: str, taxonomy: Taxonomy, segments: int = 16) -> None:
         """Make a collection; nothing happens if it exists with this number of segments and this taxonomy or a version of it.
 
@@ -90,9 +94,9 @@ class CodeStore(Catalog, StoredCodes, Generations, Images):
         self._open(collection).labels.version_of(taxonomy.sha256)
 
     def exists(self, collection: str) -> bool:
-        """Whether there is such a collection."""
+        """Whether there is such a collection, made to its end."""
         call = Call("collection", collection_keys(check_name("collection", collection)), (), True)
-        return self._connection.call(call)[0] is not None
+        return self._connection.call(call)[3] is not None
 
     def grow(
         self,

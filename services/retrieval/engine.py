@@ -2,6 +2,7 @@
 
 import io
 import time
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -13,6 +14,7 @@ from PIL import Image
 from services import metrics
 from services.codestore import CodeStore, GenerationRef, ItemLabels, Snapshot
 from services.retrieval.errors import RefusedError
+from services.retrieval.labels import said
 from services.retrieval.settings import Settings
 from services.retrieval.uploads import Search
 from taxohash.errors import TaxohashError
@@ -31,8 +33,12 @@ _PREPARED = 256  # selections of taxonomy nodes kept, a byte an item each
 class Engine:
     """Hasher and codes of one generation. Safe to call from several threads."""
 
-    def __init__(self, hasher: Hasher, snapshot: Snapshot, max_pixels: int) -> None:
+    def __init__(self, hasher: Hasher, snapshot: Snapshot, max_pixels: int, unsaid: int = 0) -> None:
         """Join a hasher and the codes it made.
+
+        Args:
+            snapshot: its labels are those of the hasher's taxonomy.
+            unsaid: how many items have labels besides, which that taxonomy does not know.
 
         Raises:
             TaxohashError: the codes are of another generation.
@@ -43,6 +49,7 @@ class Engine:
         self.generation = hasher.generation
         self.taxonomy = hasher.taxonomy
         self._items_by_node = items_by_node(self.taxonomy, snapshot.labels)
+        self._unsaid = unsaid
         self._hasher = hasher
         self._ids = snapshot.ids
         self._labels = snapshot.labels
@@ -63,7 +70,10 @@ class Engine:
             hasher.generation, store.published(settings.collection), f"collection {settings.collection!r}"
         )
         snapshot = store.snapshot(settings.collection, hasher.generation.id)
-        return cls(hasher, snapshot, settings.limits.pixels)
+        # Afterwards: a taxonomy that grows meanwhile gives numbers that are known here.
+        known = store.labels(settings.collection).labels(hasher.generation.taxonomy_sha256)
+        labels, unsaid = said(snapshot.labels, known)
+        return cls(hasher, replace(snapshot, labels=labels), settings.limits.pixels, unsaid)
 
     def __len__(self) -> int:
         """Number of codes searched."""
@@ -128,6 +138,7 @@ class Engine:
             "id": generation.id,
             "bits": generation.bits,
             "codes": len(self),
+            "items_with_unknown_labels": self._unsaid,
             "database": generation.database,
             "objective": generation.objective,
             "network": generation.network,

@@ -7,6 +7,7 @@ from starlette.requests import Request
 
 from services import metrics
 from services.codestore import CodeStore
+from services.codestore.pictures import Pictures, users_folder
 from services.retrieval.engine import Engine
 from services.retrieval.errors import RefusedError
 from services.retrieval.settings import Settings
@@ -17,11 +18,16 @@ _STORE_SECONDS = 5.0  # a thumbnail that takes longer is given up
 
 @dataclass(frozen=True)
 class Loaded:
-    """What the routes work with."""
+    """What the routes work with.
+
+    Attributes:
+        pictures: None where the settings name no store and there is none among the user's data.
+    """
 
     settings: Settings
     engine: Engine
     store: CodeStore
+    pictures: Pictures | None
     workers: Workers
 
     @classmethod
@@ -29,8 +35,9 @@ class Loaded:
         """Load the generation in `folder` with its codes.
 
         Raises:
-            TaxohashError: see Engine.open.
+            TaxohashError: see Engine.open and Pictures.open.
         """
+        pictures = _pictures(settings)
         store = CodeStore.connect(settings.redis_url, timeout=_STORE_SECONDS)
         try:
             engine = Engine.open(folder, store, settings)
@@ -38,7 +45,7 @@ class Loaded:
             store.close()
             raise
         metrics.CODES_LOADED.labels(engine.generation.id).set(len(engine))
-        return cls(settings, engine, store, Workers(settings.limits))
+        return cls(settings, engine, store, pictures, Workers(settings.limits))
 
     def close(self) -> None:
         """Let go of threads and connections."""
@@ -51,6 +58,13 @@ class Holder:
     """Where the loaded generation is found; None until the service has started."""
 
     loaded: Loaded | None = None
+
+
+def _pictures(settings: Settings) -> Pictures | None:
+    if settings.pictures:
+        return Pictures.open(settings.pictures)
+    folder = users_folder()
+    return Pictures.open(folder) if folder.is_dir() else None
 
 
 def loaded_of(request: Request) -> Loaded:

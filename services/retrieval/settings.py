@@ -42,6 +42,7 @@ class Settings:
         generation: folder of the generation; None for the one packed in the Bento that is served.
         redis_url: of the code store.
         collection: the catalog to search.
+        pictures: address of the picture store, in which thumbnails are; None for the one among the user's data.
         limits: on requests.
         token: bearer token that requests must carry, if any.
     """
@@ -49,6 +50,7 @@ class Settings:
     generation: str | None
     redis_url: str
     collection: str = "default"
+    pictures: str | None = None
     limits: Limits = field(default_factory=Limits)
     token: str | None = field(default=None, repr=False)
 
@@ -66,6 +68,7 @@ class Settings:
                 environment, "TAXOHASH_REDIS_URL", "the code store, such as redis://127.0.0.1:6379/0"
             ),
             collection=environment.get("TAXOHASH_COLLECTION") or cls.collection,
+            pictures=environment.get("TAXOHASH_PICTURES", "").strip() or None,
             limits=Limits(
                 body_bytes=_whole(environment, "TAXOHASH_MAX_BODY_BYTES", standard.body_bytes),
                 pixels=_whole(environment, "TAXOHASH_MAX_PIXELS", standard.pixels),

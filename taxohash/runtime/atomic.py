@@ -14,21 +14,25 @@ from taxohash.errors import TaxohashError
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, mode: int = 0o644) -> Iterator[Path]:
     """A temporary path beside `path` that takes its place when the block ends well, and vanishes otherwise.
+
+    Args:
+        path: file to write.
+        mode: its permissions. Until then nobody else may read it.
 
     Raises:
         TaxohashError: no space, or no permission to write there.
     """
     with _one_line(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make(path.parent)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
         os.close(handle)
         draft = Path(name)
         try:
             yield draft
             _sync(draft)
-            draft.chmod(0o644)
+            draft.chmod(mode)
             os.replace(draft, path)
             _sync(path.parent)
         finally:
@@ -107,9 +111,9 @@ def writable(folder: Path) -> Path:
             return folder
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str, mode: int = 0o644) -> None:
     """Write UTF-8 text, whole or not at all."""
-    with replacing(path) as draft:
+    with replacing(path, mode) as draft:
         draft.write_text(text, encoding="utf-8")
 
 
@@ -140,6 +144,14 @@ def _draft(parent: Path) -> Iterator[Path]:
         yield draft
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def _make(folder: Path) -> None:
+    """Make a folder and those above it, their names on disk."""
+    missing = [above for above in (folder, *folder.parents) if not above.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for made in missing:
+        _sync(made.parent)
 
 
 def _sync(path: Path) -> None:

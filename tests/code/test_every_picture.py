@@ -17,6 +17,7 @@ from PIL import Image
 from pipelines.shared.items import items
 from services.codestore import GenerationRef, Item, ItemLabels, Snapshot
 from services.codestore.checks import check_item
+from services.codestore.pictures import Pictures
 from services.retrieval.engine import Engine
 from services.retrieval.loaded import Loaded
 from services.retrieval.settings import Limits, Settings
@@ -114,27 +115,34 @@ def test_run_generation_and_command_encode_alike(chain: Chain) -> None:
 
 
 @pytest.fixture(scope="module")
-def catalog(chain: Chain) -> list[Item]:
-    return items(chain.dataset, "train")
+def catalog(chain: Chain) -> list[tuple[Item, bytes]]:
+    """Items and their thumbnails."""
+    pictures = Pictures.open(chain.folder / "pictures")
+    numbers = np.arange(len(chain.dataset.taxonomy), dtype=np.int32)
+    batches = items(chain.dataset, "train", numbers=numbers, pictures=pictures)
+    return [(item, pictures.get(item.thumbnail)) for batch in batches for item in batch]
 
 
-def test_thumbnails_are_what_was_encoded(chain: Chain, catalog: list[Item]) -> None:
+def test_thumbnails_are_what_was_encoded(chain: Chain, catalog: list[tuple[Item, bytes]]) -> None:
     hasher = Hasher(chain.generation)
-    for item, data in zip(catalog, chain.dataset.images("train"), strict=True):
-        check_item(item, len(chain.dataset.taxonomy))
-        picture = Image.open(io.BytesIO(item.thumbnail))
+    for (item, thumbnail), data in zip(catalog, chain.dataset.images("train"), strict=True):
+        check_item(item, range(len(chain.dataset.taxonomy)))
+        picture = Image.open(io.BytesIO(thumbnail))
         assert picture.format in ("PNG", "WEBP")
         assert picture.mode in ("1", "L", "P", "RGB")
         assert np.array_equal(np.asarray(picture.convert("RGB")), np.asarray(decode(data).convert("RGB")))
-        codes = hasher.encode([decode(data), decode(item.thumbnail)])
+        codes = hasher.encode([decode(data), decode(thumbnail)])
         assert np.array_equal(codes[0], codes[1])
 
 
-def test_the_service_finds_each_picture_and_its_thumbnail(chain: Chain, catalog: list[Item]) -> None:
+def test_the_service_finds_each_picture_and_its_thumbnail(
+    chain: Chain, catalog: list[tuple[Item, bytes]]
+) -> None:
     with serving(chain.dataset, chain.generation) as client:
         codes = np.load(chain.generation / CODES)
-        for row, (item, data) in enumerate(zip(catalog, chain.dataset.images("train"), strict=True)):
-            for picture in (data, item.thumbnail):
+        images = chain.dataset.images("train")
+        for row, ((item, thumbnail), data) in enumerate(zip(catalog, images, strict=True)):
+            for picture in (data, thumbnail):
                 answer = client.search(picture, k=str(len(catalog)))
                 assert answer.status_code == 200, item.id
                 told = answer.json()
@@ -194,7 +202,8 @@ def serving(dataset: Dataset, folder: Path) -> Iterator[Client]:
     settings, store = Settings(None, "redis://nowhere", limits=Limits()), NoStore()
     workers = Workers(settings.limits)
     unreachable: Any = store
-    client = Client(Loaded(settings, Engine(hasher, snapshot, settings.limits.pixels), unreachable, workers))
+    engine = Engine(hasher, snapshot, settings.limits.pixels)
+    client = Client(Loaded(settings, engine, unreachable, None, workers))
     try:
         yield client
     finally:

@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 
-from services.codestore import StoreUnavailableError
+from services.codestore import Item, StoreUnavailableError
 from services.retrieval.app import application
 from services.retrieval.loaded import Holder, Loaded
 
@@ -13,7 +13,7 @@ from services.retrieval.loaded import Holder, Loaded
 class NoStore:
     """A code store that cannot be reached."""
 
-    def thumbnail(self, collection: str, item_id: str) -> bytes | None:
+    def item(self, collection: str, item_id: str, generation_id: str) -> Item | None:
         raise StoreUnavailableError("code store redis://nowhere does not answer as it should: start it")
 
     def close(self) -> None:

@@ -75,6 +75,15 @@ class Cluster:
         self.move_keys(slot, source, target)
         self.end_move(slot, source, target)
 
+    def move_at_once(self, slot: int, source: int, target: int) -> None:
+        """Move a slot as Valkey 9 does by itself: atomically."""
+        place = ("SLOTSRANGE", slot, slot, "NODE", self.name(target))
+        self.clients[source].execute_command("CLUSTER", "MIGRATESLOTS", *place)
+        deadline = time.monotonic() + _SECONDS
+        while any(_holder(client, slot) != self.name(target) for client in self.clients):
+            assert time.monotonic() < deadline, f"slot {slot} does not move"
+            time.sleep(0.01)
+
 
 @contextmanager
 def running_cluster(
@@ -117,3 +126,10 @@ def running_cluster(
 def _ready(client: Any, count: int) -> bool:
     info: dict[str, str] = client.cluster("info")
     return info["cluster_state"] == "ok" and info["cluster_known_nodes"] == str(count)
+
+
+def _holder(client: Any, slot: int) -> str:
+    """Id of the server that holds a slot, as another one sees it."""
+    ranges = client.execute_command("CLUSTER", "SLOTS")
+    holders = (holder for first, last, holder, *_ in ranges if first <= slot <= last)
+    return str(next(holders)[2].decode())

@@ -15,6 +15,7 @@ import httpx
 import psutil  # type: ignore[import-untyped]
 
 from services.codestore import CodeStore, GenerationRef, Item
+from services.codestore.pictures import Pictures
 from taxohash.generation.hasher import Hasher
 from taxohash.images import decode
 from tests.support.generations import TAXONOMY, pictures
@@ -52,19 +53,26 @@ class Service:
 
 
 def publish(url: str, folder: Path, collection: str = COLLECTION) -> None:
-    """Put every item and its code into the store."""
+    """Put every item and its code into the store, and the pictures beside the generation."""
     hasher = Hasher(folder)
     ref = GenerationRef(hasher.generation.id, hasher.generation.bits, hasher.generation.taxonomy_sha256)
     codes = hasher.encode(decode(picture) for picture in PICTURES)
     with CodeStore.connect(url) as store:
         store.create(collection, TAXONOMY, segments=4)
-        store.put_items(
-            collection,
-            [Item(i, (label,), picture) for i, label, picture in zip(IDS, LABELS, PICTURES, strict=True)],
-        )
         store.begin(collection, ref)
-        store.put_codes(collection, ref.id, IDS, codes)
+        thumbnails = Pictures.open(pictures_of(folder)).put_many(PICTURES)
+        items = [
+            Item(i, (label,), thumbnail=digest)
+            for i, label, digest in zip(IDS, LABELS, thumbnails, strict=True)
+        ]
+        store.fill(collection, ref.id, items, codes)
+        store.seal(collection, ref.id, len(items))
         store.publish(collection, ref.id)
+
+
+def pictures_of(folder: Path) -> Path:
+    """Where `publish` puts the pictures of a generation's items."""
+    return folder.with_name(f"{folder.name}-pictures")
 
 
 def environment(redis_url: str, home: Path, **more: str) -> dict[str, str]:

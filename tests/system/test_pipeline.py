@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from pipelines.retrain import steps
 from pipelines.retrain.steps import run_folder
 from services.codestore import CodeStore
+from services.codestore.pictures import Pictures
 from services.retrieval.engine import Engine
 from services.retrieval.settings import Settings
 from services.retrieval.uploads import Search
@@ -45,16 +46,21 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("home")
 
 
+def environment(redis_url: str, home: Path) -> dict[str, str]:
+    """What the pipeline's processes are told."""
+    own = {
+        "TAXOHASH_REDIS_URL": redis_url,
+        "TAXOHASH_PICTURES": str(home.with_name(f"{home.name}-pictures")),
+        "OMP_NUM_THREADS": "1",
+    }
+    return os.environ | own
+
+
 def retrain(redis_url: str, data: Path, home: Path, *options: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "pipelines.runners.local", "--data", str(data), "--home", str(home)]
     return subprocess.run(
         [*command, "--collection", COLLECTION, "--bits", str(BITS), "--epochs", str(EPOCHS), *options],
-        env={
-            **os.environ,
-            "TAXOHASH_REDIS_URL": redis_url,
-            "OMP_NUM_THREADS": "1",
-            "PYTHONWARNINGS": "ignore",
-        },
+        env=environment(redis_url, home) | {"PYTHONWARNINGS": "ignore"},
         capture_output=True,
         text=True,
         timeout=300,
@@ -91,7 +97,14 @@ def test_publish_repeat_and_refuse(redis_url: str, data: Dataset, home: Path) ->
         assert np.array_equal(snapshot.codes[rows], codes)
         labels = [*data.labels("train"), *data.labels("test")]
         assert [snapshot.labels[row].tolist() for row in rows] == [[label] for label in labels]
-        assert store.thumbnail(COLLECTION, "train/0007") == next(data.images("train", [7]))
+        item = store.item(COLLECTION, "train/0007", champion)
+        assert item is not None
+        pictures = Pictures.open(environment(redis_url, home)["TAXOHASH_PICTURES"])
+        assert pictures.get(item.thumbnail) == next(data.images("train", [7]))
+        publish = next(entry for entry in store.audit(COLLECTION) if entry.operation == "publish")
+        assert (publish.generation, publish.previous) == (champion, "")
+        assert publish.who.startswith("pipeline taxohash-retrain")
+        assert publish.why.startswith("challenger is not below the floor")
 
     # A default that is written out is checked, and then is the same configuration.
     again = retrain(redis_url, data.folder, home, "--option", "coarse=0.5", "--lr", "1e-1")
@@ -181,7 +194,7 @@ def test_what_the_store_would_refuse_is_refused_before_anything_is_trained(
     done = retrain(redis_url, data.folder, tmp_path / "home", "--collection", "other-tree")
     assert done.returncode == 1
     (said,) = (line.strip() for line in done.stdout.splitlines() if line.strip().startswith("error: "))
-    assert "has taxonomy_sha256" in said
+    assert "seems to be another one" in said or "keeps its levels" in said
     assert not (tmp_path / "home" / "runs").exists()
 
 
@@ -193,7 +206,7 @@ def test_ctrl_c_says_in_one_line_that_repeating_goes_on(
     command += ["--home", str(tmp_path), "--collection", "interrupted", "--bits", "16", "--epochs", "200"]
     process = subprocess.Popen(
         command,
-        env={**os.environ, "TAXOHASH_REDIS_URL": redis_url, "OMP_NUM_THREADS": "1"},
+        env=environment(redis_url, tmp_path),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -226,7 +239,8 @@ def test_a_failing_step_says_why_in_one_line(data: Dataset, home: Path) -> None:
 def test_images_with_sets_of_labels_are_published_and_found_by_any_of_them(
     redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TAXOHASH_REDIS_URL", redis_url)
+    for name, value in environment(redis_url, tmp_path / "home").items():
+        monkeypatch.setenv(name, value)
     sets = make_dataset(tmp_path / "data", known="labels", asked="labels")
     data, run, out = str(sets.folder), str(tmp_path / "run"), str(tmp_path / "evaluated")
     generations = str(tmp_path / "generations")

@@ -39,6 +39,7 @@ from tests.support.serving import (
     START_SECONDS,
     Service,
     environment,
+    pictures_of,
     publish,
     serving,
     start,
@@ -87,10 +88,15 @@ def bento(home: Path, generation: Path) -> str:
 
 @pytest.fixture(scope="module")
 def service(
-    store: EmbeddedServer, bento: str, home: Path, tmp_path_factory: pytest.TempPathFactory
+    store: EmbeddedServer,
+    generation: Path,
+    bento: str,
+    home: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Service]:
     folder = tmp_path_factory.mktemp("service")
-    with serving(bento, environment(store.url, home), folder) as started:
+    variables = environment(store.url, home, TAXOHASH_PICTURES=str(pictures_of(generation)))
+    with serving(bento, variables, folder) as started:
         yield started
 
 

@@ -13,7 +13,7 @@ from services.codestore import EmbeddedServer
 from taxohash.generation.manifest import Generation
 from tests.support.browser import NEEDED, browsing
 from tests.support.generations import TAXONOMY, make_generation
-from tests.support.serving import ITEMS, PICTURES, Service, environment, publish, serving
+from tests.support.serving import ITEMS, PICTURES, Service, environment, pictures_of, publish, serving
 
 pytestmark = [pytest.mark.system, NEEDED]
 SECONDS = 30
@@ -36,7 +36,9 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory, generation: Path) -> Ite
 @pytest.fixture(scope="module")
 def service(redis_url: str, generation: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     folder = tmp_path_factory.mktemp("service")
-    with serving(str(generation), environment(redis_url, folder / "home"), folder) as started:
+    pictures = str(pictures_of(generation))
+    variables = environment(redis_url, folder / "home", TAXOHASH_PICTURES=pictures)
+    with serving(str(generation), variables, folder) as started:
         yield started
 
 
@@ -213,7 +215,10 @@ def test_the_page_fits_a_telephone(page: Page, picture: Path, chromium: webdrive
 def test_a_token_is_asked_for_and_used(
     redis_url: str, generation: Path, tmp_path: Path, chromium: webdriver.Chrome, picture: Path
 ) -> None:
-    variables = environment(redis_url, tmp_path / "home", TAXOHASH_API_TOKEN="s3cret")
+    pictures = str(pictures_of(generation))
+    variables = environment(
+        redis_url, tmp_path / "home", TAXOHASH_API_TOKEN="s3cret", TAXOHASH_PICTURES=pictures
+    )
     with serving(str(generation), variables, tmp_path) as guarded:
         page = Page(chromium, guarded.url)
         assert "token" in page.told()

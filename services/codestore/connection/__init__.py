@@ -14,6 +14,7 @@ The client is the project's own, as redis-py bounds neither a call (only each re
 TLS, hides the codes of errors, repeats by rules of its own, and loses its way while slots of a cluster are moved.
 """
 
+from services.codestore.connection.address import redacted
 from services.codestore.connection.client import Call, Connection
 from services.codestore.connection.durability import APPLIED, FSYNCED, Durability, replicated
 from services.codestore.connection.errors import (
@@ -37,5 +38,6 @@ __all__ = [
     "Subscription",
     "TryAgainError",
     "promises",
+    "redacted",
     "replicated",
 ]

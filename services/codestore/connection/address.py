@@ -52,6 +52,11 @@ class Address:
         return replace(self, host=host, port=port, path="")
 
 
+def redacted(text: str) -> str:
+    """Any address, whether or not it can be read, without user and password."""
+    return re.sub(r"(?<=password=)[^&]*", "***", re.sub(r"//.*@", "//***@", text))
+
+
 def parse_address(text: str) -> Address:
     """Read an address.
 

@@ -52,7 +52,14 @@ class Call:
     @property
     def script(self) -> tuple[Part, ...]:
         """The same without a function library, for a server that has no memory to load one."""
-        return ("EVAL", functions.script(self.function), len(self.keys), *self.keys, *self.args)
+        return (
+            "EVAL",
+            functions.script(self.function),
+            len(self.keys),
+            *self.keys,
+            self.function,
+            *self.args,
+        )
 
 
 class Connection:
@@ -137,7 +144,7 @@ class Connection:
         return errand.reply
 
     def on_primaries(self, *parts: Part) -> list[tuple[str, Any]]:
-        """The reply of each server that holds slots, by its address; an error reply is an ErrorReply."""
+        """Address and reply of each server that holds slots, tried once; an error reply is an ErrorReply."""
         deadline = Deadline(self._timeout)
         replies = []
         for address in self._topology.primaries:
@@ -145,7 +152,7 @@ class Connection:
                 with self._lent(address, deadline) as session:
                     replies.append((str(address), session.ask(*parts, deadline=deadline)))
             except LinkError as error:
-                self._forget(address)
+                self._lost(address, (), error)
                 raise self._given_up(error) from None
         return replies
 
@@ -258,7 +265,7 @@ class Connection:
     def _given_up(self, trouble: "LinkError | ErrorReply | None") -> TaxohashError:
         if isinstance(trouble, ErrorReply):
             return explained(trouble, self.url)
-        text = f"code store {self.url} does not answer ({trouble})"
+        text = f"code store {self.url} does not answer as it should ({trouble})"
         if self._is_cluster:
             return TryAgainError(f"{text}: the cluster may fail over, try again")
         assert trouble is not None
@@ -364,6 +371,7 @@ class _Visit:
     replies: list[Any] = field(default_factory=list)
 
     def check(self) -> None:
+        """Refuse what the server cannot make durable, before anything is written."""
         if any(errand.writes for errand in self.errands):
             self.durability.check(self.session, self.deadline)
 

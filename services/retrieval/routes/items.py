@@ -7,8 +7,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from services.codestore import StoreUnavailableError
+from services.codestore.pictures import DamagedPictureError, MissingPictureError
 from services.retrieval.errors import RefusedError
-from services.retrieval.loaded import loaded_of
+from services.retrieval.loaded import Loaded, loaded_of
 from taxohash.errors import TaxohashError
 from taxohash.identifiers import shown
 
@@ -23,17 +24,40 @@ register_url_convertor("item_id", _ItemId())
 
 
 async def thumbnail(request: Request) -> Response:
-    loaded = loaded_of(request)
-    item = request.path_params["item"]
+    data = await run_in_threadpool(_thumbnail, loaded_of(request), request.path_params["item"])
+    return Response(data, media_type=_picture_type(data), headers={"Cache-Control": "private, max-age=3600"})
+
+
+def _thumbnail(loaded: Loaded, item_id: str) -> bytes:
+    """The thumbnail of an item, as the generation that is served has it.
+
+    Raises:
+        RefusedError: 404, there is none; 503, it is damaged, or nobody said where pictures are.
+        StoreUnavailableError: one of both stores does not answer as it should.
+    """
     try:
-        data = await run_in_threadpool(loaded.store.thumbnail, loaded.settings.collection, item)
+        item = loaded.store.item(loaded.settings.collection, item_id, loaded.engine.generation.id)
     except StoreUnavailableError:
         raise
     except TaxohashError as error:  # an id that no item can have
         raise RefusedError(404, "item", str(error)) from None
-    if not data:
-        raise RefusedError(404, "item", f"item {shown(item)} has no thumbnail: use an id from a search")
-    return Response(data, media_type=_picture_type(data), headers={"Cache-Control": "private, max-age=3600"})
+    name = shown(item_id)
+    if item is None or not item.thumbnail:
+        raise RefusedError(404, "item", f"item {name} has no thumbnail: use an id from a search")
+    if loaded.pictures is None:
+        raise RefusedError(
+            503, "pictures", "thumbnails are not at hand: set TAXOHASH_PICTURES to the picture store"
+        )
+    try:
+        return loaded.pictures.get(item.thumbnail)
+    except MissingPictureError:
+        raise RefusedError(
+            404, "item", f"thumbnail of item {name} is not in the picture store: index it again"
+        ) from None
+    except DamagedPictureError:
+        raise RefusedError(
+            503, "pictures", f"thumbnail of item {name} is damaged in the picture store: index it again"
+        ) from None
 
 
 async def examples(request: Request) -> Response:

@@ -11,7 +11,7 @@ from taxohash.runtime.configuration import parse
 from taxohash.training.config import HasherConfig
 
 STEPS = {"check-config", "check-data", "check-ahead", "train", "evaluate", "gate"}
-PUBLISHING = {"export", "index", "publish"}
+PUBLISHING = {"export", "index", "publish", "collect"}
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,8 @@ def test_data_configuration_and_image_are_parameters(
 ) -> None:
     parameters = documents[0]["root"]["inputDefinitions"]["parameters"]
     assert set(parameters) == {
-        *("dataset_md5", "config", "image", "data", "work", "generations", "collection", "splits")
+        *("dataset_md5", "config", "image", "data", "work", "generations", "collection", "splits"),
+        "publish_seconds",
     }
     assert "isOptional" not in parameters["dataset_md5"]
     assert parse(HasherConfig, parameters["config"]["defaultValue"]) == HasherConfig()
@@ -80,10 +81,11 @@ def test_nothing_is_trained_before_what_lies_ahead_is_checked(
     assert set(tasks["check-ahead"]["dependentTasks"]) == {"check-config", "check-data"}
 
 
-def test_every_step_has_volume_and_secret(documents: tuple[dict[str, Any], dict[str, Any]]) -> None:
+def test_every_step_has_volume_and_addresses(documents: tuple[dict[str, Any], dict[str, Any]]) -> None:
     spec, platform = documents
     executors = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
     assert set(executors) == set(spec["deploymentSpec"]["executors"])
     for executor in executors.values():
         assert executor["pvcMount"][0]["mountPath"] == pipeline.MOUNT
-        assert executor["secretAsEnv"][0]["keyToEnv"][0]["envVar"] == "TAXOHASH_REDIS_URL"
+        variables = {pair["envVar"] for pair in executor["secretAsEnv"][0]["keyToEnv"]}
+        assert variables == {"TAXOHASH_REDIS_URL", "TAXOHASH_PICTURES"}

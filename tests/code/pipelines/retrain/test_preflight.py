@@ -1,47 +1,46 @@
 """What is refused before anything is trained. With a real store: tests/system/test_pipeline.py."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
 from pipelines.retrain import preflight, steps
-from services.codestore import GenerationRef
+from services.codestore import CodeStore, GenerationRef, StoreUnavailableError
+from services.codestore.pictures import Pictures, digest_of
 from taxohash.datasets import Dataset
 from taxohash.datasets.writer import Row, write_dataset
 from taxohash.errors import TaxohashError
+from taxohash.taxonomy import Taxonomy
+from tests.support.miniature import TAXONOMY as MINIATURE
 from tests.support.miniature import make_dataset
 from tests.support.tiny import TAXONOMY, tiny_rows
 
 
 @pytest.fixture
-def store(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
-    """A store that takes everything and has published nothing, unless a test says otherwise."""
-    made = SimpleNamespace(create=lambda *_: None, published=lambda _: None)
-
-    @contextmanager
-    def connected() -> Iterator[SimpleNamespace]:
+def store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[CodeStore]:
+    """The store, in memory, and a picture store that the steps find."""
+    monkeypatch.setenv("TAXOHASH_PICTURES", str(tmp_path / "pictures"))
+    with CodeStore.connect("memory://") as made:
+        monkeypatch.setattr(preflight, "code_store", lambda: nullcontext(made))
         yield made
-
-    monkeypatch.setattr(preflight, "code_store", connected)
-    return made
 
 
 def ahead(dataset: Dataset, generations: Path) -> None:
     preflight.preflight(dataset, "train", "test", ("train", "test"), "catalog", generations)
 
 
-def test_what_can_be_published_passes_and_leaves_nothing(store: Any, tmp_path: Path) -> None:
+def test_what_can_be_published_passes_and_leaves_nothing(store: CodeStore, tmp_path: Path) -> None:
     for known in ("label", "labels"):
         dataset = make_dataset(tmp_path / known, 12, 6, known=known, asked=known)
         ahead(dataset, tmp_path / "home" / "generations")
     assert not (tmp_path / "home").exists()
+    assert store.count("catalog") == 0
+    assert not list(Pictures.from_environment().digests())
 
 
-def test_a_split_that_cannot_grade_answers_is_refused(store: Any, tmp_path: Path) -> None:
+def test_a_split_that_cannot_grade_answers_is_refused(store: CodeStore, tmp_path: Path) -> None:
     unlabelled = make_dataset(tmp_path / "data", 12, 6, known=None)
     with pytest.raises(TaxohashError, match=r"split train of .* has no labels to grade answers by"):
         ahead(unlabelled, tmp_path)
@@ -51,23 +50,73 @@ def test_a_split_that_cannot_grade_answers_is_refused(store: Any, tmp_path: Path
         ahead(Dataset.open(alone), tmp_path)
 
 
-def test_an_item_that_the_store_would_not_take_is_refused(store: Any, tmp_path: Path) -> None:
+def test_an_item_that_the_store_would_not_take_is_refused(store: CodeStore, tmp_path: Path) -> None:
     rows = [*tiny_rows("train"), Row(tiny_rows("train")[0].image, "x" * 5000, 0)]
     write_dataset(tmp_path / "data", TAXONOMY, [("train", rows), ("test", tiny_rows("test"))])
     with pytest.raises(TaxohashError, match="item id 'xxx"):
         ahead(Dataset.open(tmp_path / "data"), tmp_path)
 
 
-def test_a_place_that_cannot_be_written_is_refused(store: Any, tmp_path: Path) -> None:
+def test_a_place_that_cannot_be_written_is_refused(store: CodeStore, tmp_path: Path) -> None:
     dataset = make_dataset(tmp_path / "data", 12, 6)
     (tmp_path / "file").write_text("")
     with pytest.raises(TaxohashError, match=r"file.* cannot be written"):
         ahead(dataset, tmp_path / "file" / "generations")
 
 
-def test_a_champion_that_is_not_there_is_refused(store: Any, tmp_path: Path) -> None:
+def test_a_picture_store_that_cannot_be_written_is_refused(
+    store: CodeStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     dataset = make_dataset(tmp_path / "data", 12, 6)
-    store.published = lambda _: GenerationRef("0123456789abcdef", 16, dataset.taxonomy.sha256)
+    (tmp_path / "file").write_text("")
+    for address, told in [
+        (tmp_path / "file", "is a file"),
+        (tmp_path / "no" / "where", "there is no folder"),
+    ]:
+        monkeypatch.setenv("TAXOHASH_PICTURES", str(address))
+        with pytest.raises(TaxohashError, match=told):
+            ahead(dataset, tmp_path)
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    digest = digest_of(b"a picture store that can be written")
+    (folder / digest[:2]).write_text("")  # as where no file can be made
+    monkeypatch.setenv("TAXOHASH_PICTURES", str(folder))
+    with pytest.raises(TaxohashError, match="pictures"):
+        ahead(dataset, tmp_path)
+
+
+def test_a_collection_of_another_tree_is_refused_and_one_that_can_grow_is_left_as_it_is(
+    store: CodeStore, tmp_path: Path
+) -> None:
+    store.create("catalog", Taxonomy("miniature", MINIATURE.paths[:4], MINIATURE.level_names), segments=3)
+    ahead(make_dataset(tmp_path / "grown", 12, 6), tmp_path)
+    assert store.labels("catalog").version == 1
+    other = Taxonomy("other", (("a", "b", "c"), ("d", "e", "f")), MINIATURE.level_names)
+    write_dataset(tmp_path / "other", other, [(split, tiny_rows(split)[:2]) for split in ("train", "test")])
+    with pytest.raises(TaxohashError, match="seems to be another one"):
+        ahead(Dataset.open(tmp_path / "other"), tmp_path)
+
+
+def test_a_store_that_takes_no_writes_is_refused(
+    store: CodeStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = make_dataset(tmp_path / "data", 12, 6)
+    ahead(dataset, tmp_path)
+
+    def refused(*_arguments: object) -> None:
+        raise StoreUnavailableError("connect to the primary, this is a replica")
+
+    monkeypatch.setattr(store, "create", refused)
+    with pytest.raises(StoreUnavailableError):
+        ahead(dataset, tmp_path)
+
+
+def test_a_champion_that_is_not_there_is_refused(store: CodeStore, tmp_path: Path) -> None:
+    dataset = make_dataset(tmp_path / "data", 12, 6)
+    store.create("catalog", dataset.taxonomy)
+    store.begin("catalog", GenerationRef("0123456789abcdef", 16, dataset.taxonomy.sha256))
+    store.seal("catalog", "0123456789abcdef")
+    store.publish("catalog", "0123456789abcdef")
     with pytest.raises(TaxohashError, match="0123456789abcdef"):
         ahead(dataset, tmp_path / "generations")
 

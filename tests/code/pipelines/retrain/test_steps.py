@@ -2,19 +2,26 @@
 
 import json
 import shutil
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pipelines.retrain import steps
+from services.codestore import CodeStore, Item
 from taxohash.datasets import Dataset
+from taxohash.generation.hasher import CODES
 from taxohash.runtime.configuration import canonical, parse, plain, read
 from taxohash.training.config import HasherConfig
 from tests.support.configurations import changed_values, nested, untrained
+from tests.support.data_versions import codes_of, data_version, generation_of
 from tests.support.generations import make_generation
 from tests.support.miniature import make_dataset
+from tests.support.tiny import TAXONOMY as TINY
 
 
 def test_equal_configurations_become_one_text() -> None:
@@ -126,3 +133,69 @@ def test_codes_of_other_images_are_not_indexed(tmp_path: Path, capsys: pytest.Ca
         (tmp_path / "made").rename(tmp_path / generation.id)
         call = (generation.id, str(data.folder), "catalog", str(tmp_path))
         assert told in refusal(capsys, lambda call=call: steps.index_codes(*call))  # type: ignore[misc]
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[CodeStore]:
+    """The store in memory and the picture store that steps find."""
+    monkeypatch.setenv("TAXOHASH_PICTURES", str(tmp_path / "pictures"))
+    with CodeStore.connect("memory://") as made:
+        monkeypatch.setattr(steps, "code_store", lambda: nullcontext(made))
+        yield made
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    found: list[str] = []
+    monkeypatch.setattr(steps, "announce", found.append)
+    return found
+
+
+def indexed(dataset: Dataset, home: Path, collection: str = "catalog") -> str:
+    """Index a data set whose generation was made without training; its id."""
+    draft = home / "draft"
+    make_generation(draft)
+    TINY.save(draft / "taxonomy.json")
+    np.save(draft / CODES, codes_of(dataset), allow_pickle=False)
+    generation = generation_of(dataset).write(draft)
+    draft.rename(home / generation.id)
+    codes = steps.index_codes(generation.id, str(dataset.folder), collection, str(home))
+    assert codes == dataset.count("train")
+    return generation.id
+
+
+def test_published_with_who_and_why_and_what_is_no_longer_served_is_removed(
+    store: CodeStore, tmp_path: Path, told: list[str]
+) -> None:
+    made: list[str] = []
+    for version in range(3):
+        labels = {f"item {i}": i % 3 for i in range(version, version + 9)}
+        made.append(indexed(data_version(tmp_path / f"data {version}", TINY, labels), tmp_path))
+        before = made[-2] if version else ""
+        assert steps.publish_generation(made[-1], "catalog", f"run-{version}", "better") == before
+        assert steps.publish_generation(made[-1], "catalog", "again", "again") == made[-1]
+        steps.collect_garbage("catalog", f"run-{version}")
+    assert [state.ref.id for state in store.generations("catalog")] == made[1:]
+    assert store.item("catalog", "item 0") is None
+    assert told[-1] == "removed 1 generations and 1 items"
+    moves = [entry for entry in store.audit("catalog") if entry.operation == "publish"]
+    assert [(move.generation, move.who, move.why) for move in reversed(moves)] == [
+        (name, f"pipeline run-{version}", "better") for version, name in enumerate(made)
+    ]
+
+
+def test_a_publish_waits_for_codes_and_tells_what_it_waits_for(
+    store: CodeStore, tmp_path: Path, told: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    store.create("catalog", TINY)
+    store.upsert("catalog", [Item("of the API", (1,), uri="https://here/1")])
+    generation = indexed(data_version(tmp_path / "data", TINY, {"a": 0, "b": 1}), tmp_path)
+    said = refusal(capsys, lambda: steps.publish_generation(generation, "catalog", wait=0.1))
+    assert "lacks the codes of 1 of the 3 items" in said
+    assert told == ["1 items have no code yet: waiting for a backfill, 0.1 s at most"]
+    waiting = threading.Timer(
+        0.2, lambda: store.put_codes("catalog", generation, ["of the API"], np.zeros((1, 3), np.uint8))
+    )
+    waiting.start()
+    assert steps.publish_generation(generation, "catalog", wait=60) == ""
+    waiting.join()

@@ -59,7 +59,8 @@ def make_client(hasher: Hasher, snapshot: Snapshot) -> Iterator[Callable[..., Cl
         settings = Settings(None, "redis://nowhere", limits=limits or Limits(), token=token)
         pools.append(Workers(settings.limits))
         store: Any = NoStore()
-        made.append(Client(Loaded(settings, Engine(hasher, codes, settings.limits.pixels), store, pools[-1])))
+        engine = Engine(hasher, codes, settings.limits.pixels)
+        made.append(Client(Loaded(settings, engine, store, None, pools[-1])))
         return made[-1]
 
     yield make

@@ -31,11 +31,13 @@ def test_every_variable_is_read() -> None:
         STORE
         | values
         | {"TAXOHASH_GENERATION": "g", "TAXOHASH_COLLECTION": "c", "TAXOHASH_API_TOKEN": "secret"}
+        | {"TAXOHASH_PICTURES": " s3://bucket/pictures "}
     )
     assert settings.limits == Limits(
         body_bytes=3, pixels=4, requests=5, threads=6, k=7, upload_seconds=8.0, answer_seconds=9.0
     )
     assert (settings.generation, settings.collection, settings.token) == ("g", "c", "secret")
+    assert settings.pictures == "s3://bucket/pictures"
     assert "secret" not in repr(settings)
 
 

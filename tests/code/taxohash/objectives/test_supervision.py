@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from pipelines.shared.items import items
+from services.codestore.pictures import Pictures
 from taxohash.datasets import Dataset
 from taxohash.datasets.layout import LabelColumn
 from taxohash.errors import TaxohashError
@@ -124,7 +125,9 @@ def test_it_learns_is_exported_and_catalogued(
     assert evaluate_generation(folder, data.folder, case.protocol).headline == pytest.approx(report.headline)
 
     shares = generation.reference["class_share"]
-    catalogued = [list(item.labels) for item in items(data, "train")]
+    numbers, pictures = np.arange(len(data.taxonomy), dtype=np.int32), Pictures.open(tmp_path / "pictures")
+    batches = items(data, "train", numbers=numbers, pictures=pictures)
+    catalogued = [list(item.labels) for batch in batches for item in batch]
     if case.known is None:
         assert shares is None
         assert catalogued == [[]] * data.count("train")
