@@ -1,5 +1,6 @@
 """What goes into the code store and what comes out of it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, Self
@@ -107,3 +108,35 @@ class Snapshot:
     labels: ItemLabels
     codes: npt.NDArray[np.uint8]
     position: Position
+
+
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """Rows of one segment as they were when they were read, in one generation; all aligned.
+
+    Attributes:
+        position: writes of the segment when it was read.
+        stamp: Unix time in microseconds of the last of them: tells two histories apart.
+        total: rows that the segment had then; those from here on are gone.
+        rows: int64[n] in the segment, ascending.
+        alive: bool[n]: an item has the row.
+        member: bool[n]: it belongs to the generation.
+        coded: bool[n]: and its code is there. A member without one is being encoded.
+        ids: UTF-8 of each id, ended by the byte 0xff; nothing but the end for a free row.
+        labels: numbers, of each row.
+        codes: uint8[n, width].
+        tags: of the rows that have any, by their index in 0..n-1.
+    """
+
+    segment: int
+    position: int
+    stamp: int
+    total: int
+    rows: npt.NDArray[np.int64]
+    alive: npt.NDArray[np.bool_]
+    member: npt.NDArray[np.bool_]
+    coded: npt.NDArray[np.bool_]
+    ids: bytes
+    labels: ItemLabels
+    codes: npt.NDArray[np.uint8]
+    tags: Mapping[int, tuple[str, ...]]

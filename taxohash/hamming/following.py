@@ -52,13 +52,17 @@ class Following:
         Raises:
             TaxohashError: it is another moment's.
         """
-        if version.changes != self.changes or version.base is not self._layout:
+        if not self.is_of(version):
             raise TaxohashError("the selection follows another moment of the index: follow this one")
         tail = version.tail
         rows = np.where(self._known, tail.rows[: len(tail)], np.uint32(NOWHERE))
         return self._base.scope(version)._replace(
             tail=Flat(tail.bits, tail.codes, rows, len(tail)), tail_mask=NO_MASK
         )
+
+    def is_of(self, version: Version) -> bool:
+        """Whether it is of the moment that has this version."""
+        return version.changes == self.changes and version.base is self._layout
 
     @property
     def nbytes(self) -> int:

@@ -57,6 +57,8 @@ class Moment:
         """
         if before is not None and before.index is not self._index:
             before = None
+        if before is not None and before.is_of(self._version):
+            return before
         return Following(self._version, self._index, before, belongs)
 
     def search(

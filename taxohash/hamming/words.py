@@ -69,8 +69,9 @@ def distinct(rows: Rows) -> Rows:
     """The different ones of `rows`, ascending; sorts, which is ten times faster than numpy.unique."""
     if (rows[1:] > rows[:-1]).all():
         return rows
-    ascending = np.sort(rows)
-    return ascending[np.append(True, ascending[1:] > ascending[:-1])]
+    ascending: Rows = np.sort(rows)
+    different: Rows = ascending[np.append(True, ascending[1:] > ascending[:-1])]
+    return different
 
 
 def width_of(bits: int) -> tuple[bool, ...]:
