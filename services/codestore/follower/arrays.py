@@ -29,9 +29,14 @@ class Cells(NamedTuple):
     tags: Unsigned
     states: npt.NDArray[np.uint8]
 
-    def of(self, rows: Rows) -> "Cells":
+    def of(self, rows: Rows | slice) -> "Cells":
         """Of these rows: copies."""
-        return Cells(*(column[rows] for column in self))
+        return Cells(*(column[rows].copy() if isinstance(rows, slice) else column[rows] for column in self))
+
+    def put(self, rows: Rows | slice, cells: "Cells") -> None:
+        """Overwrite these rows."""
+        for column, new in zip(self, cells, strict=True):
+            column[rows] = new
 
 
 @dataclass(frozen=True, eq=False)

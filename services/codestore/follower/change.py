@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -41,6 +42,15 @@ class Change:
     codes: Codes
     segment: int = 0
     total: int = 0
+
+    @cached_property
+    def places(self) -> Rows | slice:
+        """The rows as a slice where they are as far apart as the first two: quicker to read and write."""
+        rows = self.rows
+        step = int(rows[1] - rows[0]) if len(rows) > 1 else 0
+        if step > 0 and (rows[1:] - rows[:-1] == step).all():
+            return slice(int(rows[0]), int(rows[-1]) + 1, step)
+        return rows
 
     def of(self, chosen: Rows) -> "Change":
         """Of the rows at these indices."""

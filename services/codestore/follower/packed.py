@@ -92,23 +92,27 @@ class Packed:
         cells, wanted = self.arrays.cells, change.states & MEMBER != 0
         offsets = np.empty(len(change.rows), cells.offsets.dtype)
         self._used = kernels.append(
-            self.arrays.arena, self._used, change.ids, change.id_starts, wanted, cells.offsets[change.rows], offsets
+            self.arrays.arena, self._used, change.ids, change.id_starts, wanted, cells.offsets[change.places], offsets
         )  # fmt: skip
         cells = self.arrays.cells
         return Cells(
             offsets, numbers.astype(cells.labels.dtype), tags.astype(cells.tags.dtype), change.states
         )
 
-    def commit(self, rows: Rows, old: Cells, new: Cells) -> None:
-        """Put `new`, which was staged, into the cells of rows in place of `old`."""
-        moved = old.offsets != new.offsets
-        self._wasted += kernels.size_of(self.arrays.arena, old.offsets[moved])
-        self.ids.remove(rows[moved], old.offsets[moved], self.arrays)
-        for column, cells in zip(self.arrays.cells, new, strict=True):
-            column[rows] = cells
-        self.ids.reserve(int(np.count_nonzero(new.offsets[moved])), self.arrays)
-        self.ids.insert(rows[moved], new.offsets[moved], self.arrays)
-        self.label_sets.hold(new.labels.astype(np.int64), old.labels)
+    def before(self, change: Change) -> Cells:
+        """What is in the cells of the change's rows."""
+        return self.arrays.cells.of(change.places)
+
+    def commit(self, change: Change, old: Cells, new: Cells) -> None:
+        """Put `new`, which was staged, into the cells of the change's rows in place of `old`."""
+        moved = np.flatnonzero(old.offsets != new.offsets)
+        rows, left, taken = change.rows[moved], old.offsets[moved], new.offsets[moved]
+        self._wasted += kernels.size_of(self.arrays.arena, left)
+        self.ids.remove(rows, left, self.arrays)
+        self.arrays.cells.put(change.places, new)
+        self.ids.reserve(int(np.count_nonzero(taken)), self.arrays)
+        self.ids.insert(rows, taken, self.arrays)
+        self.label_sets.hold(new.labels, old.labels)
         self._hold_tags(new.tags, old.tags)
         self.uncoded += int(np.count_nonzero(new.states == MEMBER)) - int(
             np.count_nonzero(old.states == MEMBER)
@@ -177,7 +181,7 @@ class Packed:
 
     def _hold_tags(self, new: Unsigned, old: Unsigned) -> None:
         if new.any() or old.any():
-            self.tag_sets.hold(new.astype(np.int64), old)
+            self.tag_sets.hold(new, old)
             held = self.vocabulary.held
             np.add.at(held, self.tag_sets.members(new).flat, 1)
             np.subtract.at(held, self.tag_sets.members(old).flat, 1)

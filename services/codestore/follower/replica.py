@@ -212,17 +212,17 @@ class Replica:
     def _put(self, changes: Sequence[Change]) -> None:
         packed = self._packed
         staged = [packed.stage(change) for change in changes]
-        old = [packed.arrays.cells.of(change.rows) for change in changes]
+        old = [packed.before(change) for change in changes]
         state = self._new_state(self._state.index, self._state.changes + (not self._missing))
         undo = Undo([change.rows for change in changes], old)
         self._state.after = undo, state  # before anything of it can be seen
         for change, before, after in zip(changes, old, staged, strict=True):
-            packed.commit(change.rows, before, after)
+            packed.commit(change, before, after)
         state.uncoded = packed.uncoded
         if self._missing:
             self._codes = longer(self._codes, len(packed.arrays))
             for change in changes:
-                self._codes[change.rows] = change.codes
+                self._codes[change.places] = change.codes
         else:
             # What has changed is put even where its code has not: filters go by it, see taxohash.hamming.Following.
             rows, states = (

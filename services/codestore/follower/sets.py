@@ -66,10 +66,10 @@ class Sets:
         found: Flags = kernels.any_equal(flat, ends, count, numbers, wanted)
         return found
 
-    def hold(self, more: Rows, less: Unsigned) -> None:
+    def hold(self, more: Unsigned, less: Unsigned) -> None:
         """Count rows that have these sets from now on, and rows that had these."""
-        np.add.at(self._held, more, 1)
-        np.subtract.at(self._held, less, 1)
+        kernels.count(self._held, more, 1)
+        kernels.count(self._held, less, -1)
 
     @property
     def held(self) -> Rows:

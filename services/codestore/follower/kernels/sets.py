@@ -73,6 +73,13 @@ def intern(slots, seed, flat, ends, count, given, starts, stops, first, numbers)
 
 
 @nb.njit(**OPTIONS)
+def count(held, numbers, step):  # type: ignore[no-untyped-def]
+    """Add `step` to held int64[N] for every one of the numbers."""
+    for number in numbers:
+        held[number] += step
+
+
+@nb.njit(**OPTIONS)
 def gather(flat, ends, numbers, offsets):  # type: ignore[no-untyped-def]
     """The members of sets, and where those of each begin: int32[m]; fills offsets int64[n + 1]."""
     offsets[0] = 0
