@@ -25,6 +25,7 @@ class SegmentTally:
 
     Attributes:
         blocks: of 63 rows.
+        states: of generations in the segment; see lua/upkeep.lua.
         sums: "names", "catalog", "deleted", and each generation; "" is that of the API's own items.
     """
 
@@ -35,6 +36,7 @@ class SegmentTally:
     members: dict[str, int]
     codes: dict[str, int]
     sums: dict[str, int]
+    states: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,12 @@ class Generations(CollectionReader):
         def work(opened: Collection) -> None:
             known = self._status(opened).known(generation_id)
             tallies = self.tallies(collection)
+            if known.state == "dropping":
+                raise TaxohashError(
+                    f"generation {generation_id!r} is being discarded: discard it again to finish, then begin it"
+                )
+            if any(tally.states.get(generation_id, "beginning") == "beginning" for tally in tallies):
+                raise TaxohashError(f"generation {generation_id!r} is not begun to its end: begin it again")
             own = sum(tally.members[generation_id] - tally.members[""] for tally in tallies)
             if members is not None and own != members:
                 raise TaxohashError(
@@ -201,7 +209,12 @@ class Generations(CollectionReader):
 
         def work(opened: Collection) -> CollectionState:
             status, tallies, leases = self._status(opened), self.tallies(collection), self.leases(collection)
-            live = status.live(name for name, _ in leases)
+            unreached = {
+                name
+                for tally in tallies
+                for name, state in tally.states.items()
+                if state in ("retired", "dropping")
+            }
             return CollectionState(
                 name=collection,
                 segments=opened.segments,
@@ -216,7 +229,7 @@ class Generations(CollectionReader):
                         created=known.created,
                         members=sum(tally.members.get(name, 0) for tally in tallies),
                         codes=sum(tally.codes.get(name, 0) for tally in tallies),
-                        live=name in live,
+                        live=name not in unreached,
                     )
                     for name, known in status.generations.items()
                 ),
@@ -433,7 +446,8 @@ class Generations(CollectionReader):
 def _tally(reply: Sequence[Any]) -> SegmentTally:
     position, items, deleted, names, catalog, buried, blocks, *generations = reply
     sums = {"names": names, "catalog": catalog, "deleted": buried}
-    members, codes = {}, {}
-    for name, _bits, _state, own, coded, total in generations:
+    members, codes, states = {}, {}, {}
+    for name, _bits, state, own, coded, total in generations:
+        states[name.decode()] = state.decode()
         members[name.decode()], codes[name.decode()], sums[name.decode()] = own, coded, total
-    return SegmentTally(position, items, deleted, blocks, members, codes, sums)
+    return SegmentTally(position, items, deleted, blocks, members, codes, sums, states)
