@@ -16,6 +16,7 @@ from taxohash.errors import TaxohashError
 _PAUSE = 0.05  # seconds between two looks for lacking codes
 _LOOSE = 8  # a segment is packed when more than one of so many rows is free
 _WRITER_SECONDS = 7 * 86_400  # a write that is sent again later than that is applied again
+_MOST_SECONDS = 366 * 86_400
 _MOVES = 32  # rows moved by one call
 
 
@@ -150,6 +151,8 @@ class Generations(CollectionReader):
         Raises:
             TaxohashError: codes still lack after that time; it is not sealed; or another one was published meanwhile.
         """
+        if isinstance(wait, bool) or not isinstance(wait, int | float) or not 0 <= wait <= _MOST_SECONDS:
+            raise TaxohashError(f"a publish cannot wait {wait!r} seconds: give 0 to {_MOST_SECONDS}")
         request = secrets.token_hex(16)
 
         def work(opened: Collection) -> str | None:
@@ -278,6 +281,14 @@ class Generations(CollectionReader):
     def lease(self, collection: str, generation_id: str, process: str, seconds: float) -> None:
         """Keep a generation from `gc` for so long from now, in the name of a process; again to renew it."""
         check_name("process", process)
+        if (
+            isinstance(seconds, bool)
+            or not isinstance(seconds, int | float)
+            or not 0 <= seconds <= _MOST_SECONDS
+        ):
+            raise TaxohashError(
+                f"generation {generation_id!r} cannot be leased for {seconds!r} seconds: give 0 to {_MOST_SECONDS}"
+            )
         key = lease_key(check_name("collection", collection))
         until = int((self._now(key) + seconds) * 1000)
         self._connection.command(
