@@ -139,7 +139,7 @@ class Catalog(CollectionReader):
             first, blocks = 0, 1
             while first < blocks:
                 call = opened.on(segment, "raw", first, STEP_BLOCKS, read_only=True)
-                _position, blocks, *fields = self._call(call)
+                _position, blocks, _lost, *fields = self._call(call)
                 names = [
                     name
                     for field, value in zip(fields[::2], fields[1::2], strict=True)

@@ -2,14 +2,16 @@
 
 import fcntl
 import importlib.util
+import logging
 import os
 import platform
+import re
 import shutil
 import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -20,16 +22,26 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from services.codestore.connection import StoreUnavailableError
+from services.codestore.remains import Found, Kept, Log, LogCopy, kept_by, log_as_found, look_at
+from services.codestore.store import CodeStore
 from taxohash.errors import TaxohashError
 
 _LONGEST_SOCKET_PATH = 100  # sun_path holds 108 bytes on Linux, 104 elsewhere
 _STOP_SECONDS = 20.0
+_LOOK_SECONDS = 2.0  # for what is written down at the end; a server that hangs is ended without
+_REMEDY = 'restore a backup into an empty directory, or start with damaged="serve"'
+_UNREADABLE_REMEDY = "restore a backup into an empty directory"
 # As Redis and Valkey log it.
 _READY, _TORN = "ready to accept connections", "Truncating the AOF"
+_CUT = "Unexpected end of file reading the append only file"
+_UNREADABLE = re.compile(r" # (.*(?:append only file|AOF|RDB).*)")
+
+logger = logging.getLogger(__name__)
 
 # The server runs under this shell, whose input is a pipe held by us: when a line comes, because we stop the server, or
 # it closes, because we died, however that was, the server gets SIGTERM and ends cleanly. (PR_SET_PDEATHSIG is bound to the thread
-# that forked and would end the server with it.)
+# that forked and would end the server with it.) However it ends, it is written down what its log is then, see `remains`.
 _GUARD = """
 umask 077
 exec 3<&0
@@ -39,6 +51,9 @@ exec 3<&-
 wait $server; status=$?
 kill $guard 2>/dev/null
 rm -f "$SOCKET"
+if [ -e "$DATA/accepted" ] && cd "$LOG" 2>/dev/null; then
+  cksum -- * >"$DATA/ended.draft" && mv -f "$DATA/ended.draft" "$DATA/ended" && rm -f "$DATA/accepted"
+fi
 exit $status
 """
 
@@ -76,11 +91,21 @@ class EmbeddedServer:
         binary: server to run instead of the one `find_server` finds.
         options: further configuration of the server, such as {"maxmemory": "2gb"}.
         start_seconds: how long it may take to load its data.
+        damaged: whether data are served of which something that is published is damaged or missing. A log that the server cannot
+            read is never.
+
+    Attributes:
+        damage: what was found at the start, in words, a line each: what is missing or damaged, or that nobody saw how the server
+            had ended. It is logged as a warning too. An end that was seen, with a log that is as it was left, has none.
+
+    The log is compared with what was written down when the server ended, of which a GB takes a tenth of a second. Where it differs, or
+    nobody saw the end, all collections are verified, which takes some seconds per million items. Where the start is refused,
+    the data are left as they were found.
 
     The server ends when the process that started it ends.
 
     Raises:
-        TaxohashError (from start): no binary, directory not writable or in use, the server does not come up.
+        TaxohashError (from start): no binary, directory not writable or in use, the server does not come up, its data are damaged.
     """
 
     def __init__(
@@ -92,6 +117,7 @@ class EmbeddedServer:
         binary: str | Path | None = None,
         options: Mapping[str, str | int] | None = None,
         start_seconds: float = 60.0,
+        damaged: Literal["refuse", "serve"] = "refuse",
     ) -> None:
         self.data = Path(data).absolute()
         self._fsync = fsync
@@ -99,6 +125,8 @@ class EmbeddedServer:
         self._binary = binary
         self._options = dict(options or {})
         self._start_seconds = start_seconds
+        self._serves_damaged = damaged == "serve"
+        self.damage: list[str] = []
         self._process: subprocess.Popen[bytes] | None = None
         self._temporary: Path | None = None
         self._socket = self.data / "run" / "redis.sock"
@@ -143,20 +171,28 @@ class EmbeddedServer:
         lock = self._lock()
         try:
             self._place_socket()
-            self._spawn(binary, lock)
+            self._start(binary, lock)
+        except BaseException:
+            self._end()
+            raise
         finally:
             os.close(lock)  # the server holds a copy, so the lock lives exactly as long as it does
-        try:
-            self._wait_until_ready()
-            if self.torn:
-                self._rewrite()
-        except BaseException:
-            self.stop()
-            raise
         return self
 
     def stop(self) -> None:
         """End the server after it has written its data; nothing happens if none was started."""
+        if self.running:
+            with suppress(redis.RedisError, TaxohashError), self._client(_LOOK_SECONDS) as client:
+                kept_by(client, stopped=True).to_file(self._kept)
+        self._end()
+
+    def _end(self) -> None:
+        self._end_process()
+        if self._temporary is not None:
+            shutil.rmtree(self._temporary, ignore_errors=True)
+            self._temporary = None
+
+    def _end_process(self) -> None:
         process, self._process = self._process, None
         if process is not None:
             assert process.stdin is not None
@@ -168,9 +204,6 @@ class EmbeddedServer:
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
-        if self._temporary is not None:
-            shutil.rmtree(self._temporary, ignore_errors=True)
-            self._temporary = None
 
     def _lock(self) -> int:
         try:
@@ -213,7 +246,103 @@ class EmbeddedServer:
             ) from None
         self._socket = socket
 
-    def _spawn(self, binary: Path, lock: int) -> None:
+    # -- the log, as it is found --------------------------------------------------------------------
+
+    @property
+    def _kept(self) -> Path:
+        return self.data / "kept.json"
+
+    @property
+    def _folder(self) -> Path:
+        return self.data / str(self._options.get("appenddirname", "appendonlydir"))
+
+    def _start(self, binary: Path, lock: int) -> None:
+        """Load the data, look at them where there is reason to, and accept them or leave all as it was found."""
+        copy = LogCopy(self._folder, self.data / "before-start")
+        copy.give_back()  # where a start was cut short
+        (self.data / "accepted").unlink(missing_ok=True)
+        log = log_as_found(self._folder, self.data / "ended")
+        if log.changes:
+            copy.take()
+        try:
+            cut = self._load(binary, lock, copy, log)
+            found = self._looked_at(log, cut)
+            self.damage = [
+                *found.told,
+                *([f"{cut} bytes of a write that was not finished were cut off its log"] if cut else []),
+            ]
+            if found.hit and not self._serves_damaged:
+                raise self._refusal(self.damage)
+        except BaseException:
+            self._end()
+            copy.give_back()
+            raise
+        if found.hit or log.changes:
+            self.damage.append(f"its log as it was found is kept in {copy.keep(self.data)}")
+        else:
+            copy.drop()
+        for line in self.damage:
+            logger.warning("server of %s: %s", self.data, line)
+        if self.torn:
+            self._rewrite()
+        self._accept()
+
+    def _refusal(self, told: Sequence[str], remedy: str = _REMEDY) -> TaxohashError:
+        return TaxohashError(
+            f"the data of the server of {self.data} are damaged ({'; '.join(told)}): {remedy}"
+        )
+
+    def _accept(self) -> None:
+        """From now on the guard writes down how it ends."""
+        with suppress(redis.RedisError), self._client(_LOOK_SECONDS) as client:
+            kept_by(client, stopped=False).to_file(self._kept)
+        (self.data / "ended").unlink(missing_ok=True)
+        (self.data / "accepted").touch()
+
+    def _load(self, binary: Path, lock: int, copy: LogCopy, log: Log) -> int:
+        """Start the server; how many bytes were cut off the end of its log, as no whole write was left there."""
+        try:
+            self._spawn(binary, lock, truncate=False)
+            self._wait_until_ready()
+            return 0
+        except TaxohashError:
+            said = self._log()
+            unreadable = _UNREADABLE.findall(said)
+            if not unreadable:
+                raise
+            if _CUT not in said:
+                raise self._refusal([*log.told, unreadable[-1][:200]], _UNREADABLE_REMEDY) from None
+        copy.take()
+        self._end_process()
+        before = self._size()
+        self._spawn(binary, lock, truncate=True)
+        self._wait_until_ready()
+        return before - self._size()
+
+    def _looked_at(self, log: Log, cut: int) -> Found:
+        """What is to be told of the data that were loaded."""
+        if log.recorded and not log.changes:
+            return Found((), hit=False)
+        try:
+            with self._client() as client:
+                now = kept_by(client, stopped=False)
+            with CodeStore.connect(self._address()) as store:
+                return look_at(log, cut, Kept.from_file(self._kept), now, None if self._is_node else store)
+        except (redis.RedisError, StoreUnavailableError) as error:
+            told = f"what is missing cannot be looked at ({' '.join(str(error).split())[:200]})"
+            return Found((*log.told, told), hit=bool(log.changes))
+
+    @property
+    def _is_node(self) -> bool:
+        """Whether it is one of a cluster, so that it has a part of a collection only."""
+        return self._options.get("cluster-enabled") == "yes"
+
+    def _size(self) -> int:
+        return sum(path.stat().st_size for path in self._folder.iterdir())
+
+    # -- the process ------------------------------------------------------------------------------------
+
+    def _spawn(self, binary: Path, lock: int, truncate: bool) -> None:
         options = {
             "port": self._port or 0,
             "bind": "127.0.0.1",
@@ -223,6 +352,7 @@ class EmbeddedServer:
             "dir": self.data,
             "appendonly": "yes",
             "appendfsync": self._fsync,
+            "aof-load-truncated": "yes" if truncate else "no",
             "save": "",
             "daemonize": "no",
             **self._options,
@@ -238,7 +368,12 @@ class EmbeddedServer:
                     stdin=subprocess.PIPE,
                     stdout=log,
                     stderr=subprocess.STDOUT,
-                    env={**os.environ, "SOCKET": str(self._socket)},
+                    env={
+                        **os.environ,
+                        "SOCKET": str(self._socket),
+                        "DATA": str(self.data),
+                        "LOG": str(self._folder),
+                    },
                     pass_fds=(lock,),
                     start_new_session=True,  # Ctrl-C reaches us first
                 )
@@ -285,9 +420,21 @@ class EmbeddedServer:
                 f"free some disk, or see {self.data / 'server.log'}"
             )
 
-    def _client(self) -> redis.Redis:
-        password = str(self._options.get("requirepass", "")) or None
-        return redis.Redis(unix_socket_path=str(self._socket), password=password, retry=Retry(NoBackoff(), 0))
+    def _client(self, timeout: float | None = None) -> redis.Redis:
+        return redis.Redis(
+            unix_socket_path=str(self._socket),
+            password=self._password or None,
+            retry=Retry(NoBackoff(), 0),
+            socket_timeout=timeout,
+        )
+
+    @property
+    def _password(self) -> str:
+        return str(self._options.get("requirepass", ""))
+
+    def _address(self) -> str:
+        account = f":{quote(self._password, safe='')}@" if self._password else ""
+        return f"unix://{account}{quote(str(self._socket))}"
 
     def _log(self) -> str:
         return (self.data / "server.log").read_text(encoding="utf-8", errors="replace")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from services.codestore.checksums import CATALOG_KINDS
 from services.codestore.collection import STEP_BLOCKS, Collection, CollectionReader
 from services.codestore.keys import check_name, collection_keys, lease_key
 from services.codestore.records import GenerationRef, GenerationState, Pointer
@@ -89,7 +90,8 @@ class Generations(CollectionReader):
         Raises:
             TaxohashError: the id is another hasher's, or its taxonomy is no version of the collection's.
         """
-        check_name("generation id", ref.id)
+        if check_name("generation id", ref.id) in CATALOG_KINDS:
+            raise TaxohashError(f"generation id {ref.id!r} is a word of the store's own: choose another")
         if isinstance(ref.bits, bool) or not isinstance(ref.bits, int) or not 1 <= ref.bits <= 4096:
             raise TaxohashError(f"generation {ref.id!r} has {ref.bits} bits: choose 1 to 4096")
 

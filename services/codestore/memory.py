@@ -51,6 +51,9 @@ class Keys:
         own = self._hash(key)
         return sum(own.pop(field, None) is not None for field in fields)
 
+    def _hlen(self, key: bytes) -> int:
+        return len(self.values.get(key, {}))
+
     def _hincrby(self, key: bytes, field: bytes, amount: bytes) -> int:
         value = int(self._hget(key, field) or 0) + int(amount)
         self._hset(key, field, b"%d" % value)

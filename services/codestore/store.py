@@ -25,13 +25,14 @@ from services.codestore.codes import StoredCodes
 from services.codestore.collection import LAYOUT, MAX_SEGMENTS, Collection, Hints, Server
 from services.codestore.connection import Call, Connection, promises
 from services.codestore.generations import Generations
+from services.codestore.image import Images
 from services.codestore.keys import channel, check_name, collection_keys, segment_keys
 from services.codestore.labels import LabelNumbers
 from taxohash.errors import TaxohashError
 from taxohash.taxonomy import Taxonomy
 
 
-class CodeStore(Catalog, StoredCodes, Generations):
+class CodeStore(Catalog, StoredCodes, Generations, Images):
     """Collections in one Redis, a replicated one or a cluster, or in this process. Safe to share between threads.
 
     Raises (every method):

@@ -57,16 +57,16 @@ def test_what_was_written_is_there_after_a_stop(tmp_path: Path) -> None:
         with server, CodeStore.connect(server.url) as store:
             store.create("c", TAXONOMY)
             assert store.count("c") == written
-            store.put_items("c", [Item(str(written), (0,))])
+            store.upsert("c", [Item(str(written), (0,))])
 
 
 @pytest.mark.parametrize("fsync", ["everysec", "always"])
 def test_a_killed_server_keeps_what_it_acknowledged(tmp_path: Path, fsync: str) -> None:
     data = tmp_path / "data"
-    with EmbeddedServer(data, fsync=fsync) as server, CodeStore.connect(server.url) as store:  # type: ignore[arg-type]
+    with EmbeddedServer(data, fsync=fsync) as server, CodeStore.connect(server.url, timeout=2) as store:  # type: ignore[arg-type]
         store.create("c", TAXONOMY)
         for number in range(200):
-            store.put_items("c", [Item(str(number), (0,))])
+            store.upsert("c", [Item(str(number), (0,))])
         if fsync == "everysec":  # which keeps back what comes while it syncs
             with redis.Redis.from_url(server.url) as client:
                 until(lambda: client.info("persistence")["aof_buffer_length"] == 0)
@@ -200,7 +200,7 @@ def test_no_server_installed(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_damaged_file_is_reported_with_its_log(tmp_path: Path) -> None:
     with EmbeddedServer(tmp_path) as server, CodeStore.connect(server.url) as store:
         store.create("c", TAXONOMY)
-        store.put_items("c", [Item(str(number), (0,)) for number in range(50)])
+        store.upsert("c", [Item(str(number), (0,)) for number in range(50)])
     file = next((tmp_path / "appendonlydir").glob("*.incr.aof"))
     file.write_bytes(b"!" + file.read_bytes()[1:])
     assert "server.log" in one_line(EmbeddedServer(tmp_path))

@@ -188,45 +188,124 @@ local function tally(keys, args)
   return found
 end
 
--- incarnation, first block, blocks (0: only what belongs to no block) -> {position, blocks, field, value, ...}: all that carries a checksum.
-local function raw(keys, args)
-  local segment = keys[1]
-  if not is_of(keys, args[1]) then return stale(segment) end
-  local list, fields, total = generations_of(segment), {}, #blocks_of(segment)
-  list[#list + 1] = OURS
-  local first, last = tonumber(args[2]), math.min(tonumber(args[2]) + tonumber(args[3]), total) - 1
-  local found = {state(segment, 'position'), total}
-  if tonumber(args[3]) == 0 then
-    for bucket = 0, 255 do fields[#fields + 1] = string.format('d%02x', bucket) end
-  end
-  local sheet = sheet_of(segment)
-  for block = first, last do
+-- Appends all fields of these blocks that carry a checksum, and their values. An index of ids that says otherwise than the names
+-- is found, not believed: -> the ids that it does not lead to.
+local function append_raw(found, segment, blocks, list)
+  local sheet, fields, lost = sheet_of(segment), {}, {}
+  for _, block in ipairs(blocks) do
     fields[#fields + 1], fields[#fields + 2] = 'n' .. block, 'c' .. block
-    local catalog = catalog_of(sheet, block)
-    for offset = 0, BLOCK - 1 do
-      local flags, row = string.byte(catalog, offset + 1), block * BLOCK + offset
-      if has(flags, TAGS) then fields[#fields + 1] = 't' .. key_of(row) end
-      if has(flags, RECORD) then fields[#fields + 1] = 'r' .. key_of(row) end
+    for _, generation in ipairs(list) do fields[#fields + 1] = generation_field(generation, block) end
+  end
+  load(sheet, fields)
+  for _, block in ipairs(blocks) do
+    local first, catalog = block * BLOCK, get(sheet, 'c' .. block)
+    if string.find(string.sub(catalog, 1, BLOCK), WITH_SPARSE_CATALOG) then
+      for offset = 0, BLOCK - 1 do
+        local flags, row = string.byte(catalog, offset + 1), first + offset
+        if has(flags, TAGS) then fields[#fields + 1] = 't' .. key_of(row) end
+        if has(flags, RECORD) then fields[#fields + 1] = 'r' .. key_of(row) end
+      end
     end
     for _, generation in ipairs(list) do
-      local field = generation_field(generation, block)
-      local value = get(sheet, field)
-      fields[#fields + 1] = field
-      if value ~= '' and string.find(string.sub(value, 1, BLOCK), WITH_SPARSE) then
+      local value = get(sheet, generation_field(generation, block))
+      if string.find(string.sub(value, 1, BLOCK), WITH_SPARSE) then
         for offset = 0, BLOCK - 1 do
-          local own, row = string.byte(value, offset + 1), block * BLOCK + offset
+          local own, row = string.byte(value, offset + 1), first + offset
           if has(own, LABELS) then fields[#fields + 1] = field_of('s', generation.id, row) end
           if has(own, OWN) then fields[#fields + 1] = field_of('o', generation.id, row) end
         end
       end
     end
+    local index, rows = {}, {}
+    for offset, id in ipairs(texts(get(sheet, 'n' .. block))) do
+      if id ~= '' then index[#index + 1], rows[#rows + 1] = '=' .. id, key_of(first + offset - 1) end
+    end
+    for i, row in ipairs(#index > 0 and redis.call('HMGET', segment, unpack(index)) or {}) do
+      if row ~= rows[i] then lost[#lost + 1] = string.sub(index[i], 2) end
+    end
   end
   load(sheet, fields)
   for _, field in ipairs(fields) do
-    if get(sheet, field) ~= '' then
-      found[#found + 1] = field
-      found[#found + 1] = get(sheet, field)
-    end
+    local value = get(sheet, field)
+    if value ~= '' then found[#found + 1], found[#found + 2] = field, value end
+  end
+  return ended(lost)
+end
+
+local function all_generations(segment)
+  local list = generations_of(segment)
+  list[#list + 1] = OURS
+  return list
+end
+
+-- incarnation, first block, blocks -> {position, blocks of the segment, ids that the index misses, field, value, ...}: all of these
+-- blocks that carries a checksum.
+local function raw(keys, args)
+  local segment = keys[1]
+  if not is_of(keys, args[1]) then return stale(segment) end
+  local found, blocks, total = {state(segment, 'position'), #blocks_of(segment), ''}, {}, #blocks_of(segment)
+  for block = tonumber(args[2]), math.min(tonumber(args[2]) + tonumber(args[3]), total) - 1 do blocks[#blocks + 1] = block end
+  found[3] = append_raw(found, segment, blocks, all_generations(segment))
+  return found
+end
+
+-- What a segment keeps of itself, beside fields with checksums and the index of ids: name, value, ...
+local function own_state(segment)
+  local names, found = {'incarnation', 'open', 'generations', 'position', 'stamp', 'alive', 'deleted', 'sum:names', 'sum:catalog', 'sum:deleted'}, {}
+  for _, generation in ipairs(all_generations(segment)) do
+    for _, name in ipairs({'sum:', 'members:', 'coded:'}) do names[#names + 1] = name .. generation.id end
+  end
+  for i, value in ipairs(redis.call('HMGET', segment, unpack(names))) do
+    if value then found[#found + 1], found[#found + 2] = names[i], value end
   end
   return found
+end
+
+-- incarnation, position, skipped, most: of the blocks written after the position, without the first ones of the next write, at most so
+-- many, as `raw` has them. -> {'TRIMMED'} where the history does not go back so far, or
+-- {'RAW', position up to which was read, blocks read of the next write, position now, blocks uint32, ids that the index misses,
+--  last entry of the stream, fields of the segment, {name, value ... of its own state}, {field, value ...}};
+-- what was deleted by hand is among them where all was read.
+local function raw_changes(keys, args)
+  local segment, position, skipped, most = keys[1], tonumber(args[2]), tonumber(args[3]), tonumber(args[4])
+  if not is_of(keys, args[1]) then return stale(segment) end
+  local latest, total, seen, blocks = state(segment, 'position'), #blocks_of(segment), {}, {}
+  if position > latest then return {'TRIMMED'} end
+  while position < latest and #blocks < most do
+    local entry = redis.call('XRANGE', keys[2], (position + 1) .. '-0', (position + 1) .. '-0')[1]
+    if not entry then return {'TRIMMED'} end
+    local _, fields = entry_of(entry)
+    local at, through = 0, true
+    for i = 1, #fields.rows, 8 do
+      local first, length = struct.unpack('<I4I4', fields.rows, i)
+      for block = block_of(first), math.min(block_of(first + length - 1), total - 1) do
+        at = at + 1
+        if at > skipped and not seen[block] then
+          if #blocks == most then
+            through = false
+            break
+          end
+          seen[block] = true
+          blocks[#blocks + 1] = block
+        end
+        if at > skipped then skipped = at end
+      end
+      if not through then break end
+    end
+    if not through then break end
+    position, skipped = position + 1, 0
+  end
+  local raws, numbers = {}, {}
+  for i, block in ipairs(blocks) do numbers[i] = u32(block) end
+  local lost = append_raw(raws, segment, blocks, all_generations(segment))
+  if position == latest then
+    local buckets = {}
+    for bucket = 0, 255 do buckets[#buckets + 1] = string.format('d%02x', bucket) end
+    for i, value in ipairs(redis.call('HMGET', segment, unpack(buckets))) do
+      if value then raws[#raws + 1], raws[#raws + 2] = buckets[i], value end
+    end
+  end
+  local last = redis.call('XREVRANGE', keys[2], '+', '-', 'COUNT', 1)[1]
+  return {'RAW', position, skipped, latest, table.concat(numbers), lost, last and entry_of(last) or latest, redis.call('HLEN', segment),
+    own_state(segment), raws}
 end

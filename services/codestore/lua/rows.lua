@@ -80,7 +80,7 @@ local function lookup(segment, ids)
   local rows = {n = #ids}
   for first = 1, #ids, SLICE do
     local fields = {}
-    for i = first, math.min(first + SLICE - 1, #ids) do fields[#fields + 1] = 'i' .. ids[i] end
+    for i = first, math.min(first + SLICE - 1, #ids) do fields[#fields + 1] = '=' .. ids[i] end
     for i, row in ipairs(redis.call('HMGET', segment, unpack(fields))) do
       rows[first + i - 1] = row and struct.unpack('<I4', row)
     end
@@ -199,7 +199,7 @@ local function allocate(sheet, ids, rows)
         local i = wanted[at]
         names[offset], rows[i] = ids[i], (block - 1) * BLOCK + offset - 1
         fresh[i] = true
-        index[#index + 1] = 'i' .. ids[i]
+        index[#index + 1] = '=' .. ids[i]
         index[#index + 1] = key_of(rows[i])
         at, left = at + 1, left - 1
       end
@@ -221,7 +221,7 @@ local function release(sheet, groups, generations)
   for _, group in ipairs(groups) do
     local names = names_of(sheet, group.block)
     for _, offset in ipairs(group.offsets) do
-      dropped[#dropped + 1] = 'i' .. names[offset + 1]
+      dropped[#dropped + 1] = '=' .. names[offset + 1]
       names[offset + 1] = ''
     end
     put_names(sheet, group.block, names)

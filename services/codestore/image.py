@@ -1,0 +1,169 @@
+"""The image of a segment: all its fields that carry a checksum, as they were at one position, though it is written meanwhile.
+
+It is read by pages of some blocks, then what was written since the first page is read again, until nothing is left: the
+last page tells what the segment said of itself at that moment, its checksums among it. A block that comes again replaces
+what came of it before, so whoever reads holds a page at a time, and as little of each as it needs.
+"""
+
+from collections.abc import Generator, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from services.codestore.checksums import API_ITEMS, CATALOG_KINDS, NO_BLOCK
+from services.codestore.collection import Collection, CollectionReader, Status
+from services.codestore.connection import StoreUnavailableError
+from services.codestore.wire import unended
+
+_STARTS = (
+    5  # readings from the start, as the history of a segment that is written a lot may be shorter than one
+)
+
+_PAGE_BLOCKS = 12  # of a call: one or two milliseconds of the server's time
+
+
+@dataclass(frozen=True)
+class Held:
+    """A generation in a segment; state: building, live, retired or dropping."""
+
+    bits: int
+    state: str
+
+
+@dataclass(frozen=True)
+class SegmentState:
+    """What a segment says of itself. Numbers that are damaged are -1.
+
+    Attributes:
+        position: writes.
+        last: position of the last entry of its history.
+        open: for each block the number of its free rows, as a character from "0" on.
+        fields: how many it has of all.
+        own: how many of these say something of the segment, not of an item.
+        generations: by id, without that of the API's own items.
+        items, deleted: how many there are, and ids that were deleted by hand.
+        members, codes, sums: by kind; API_ITEMS has all three.
+    """
+
+    position: int
+    last: int
+    open: bytes
+    fields: int
+    own: int
+    generations: Mapping[str, Held]
+    items: int
+    deleted: int
+    members: Mapping[str, int]
+    codes: Mapping[str, int]
+    sums: Mapping[str, int]
+
+    @property
+    def blocks(self) -> int:
+        """Of 63 rows."""
+        return len(self.open)
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some blocks of a segment as they were at one position.
+
+    Attributes:
+        blocks: all of these are meant, also those without a field; NO_BLOCK for what was deleted by hand.
+        fields: their fields with checksums.
+        lost: ids of theirs that the index does not lead to.
+        state: of the segment, with the last page.
+    """
+
+    blocks: tuple[int, ...]
+    fields: Mapping[bytes, bytes]
+    lost: tuple[str, ...] = ()
+    state: SegmentState | None = None
+
+
+class Images(CollectionReader):
+    """Reads segments as they are, for those who check, copy or mend them."""
+
+    def described(self, collection: str) -> tuple[Collection, Status]:
+        """What the collection's own keys say: segments, label numbers, generations, and what is published."""
+        self._collections.pop(collection, None)
+
+        def work(opened: Collection) -> tuple[Collection, Status]:
+            return opened, self._status(opened)
+
+        return self._use(collection, work)
+
+    def pages(self, opened: Collection, segment: int) -> Iterator[Page]:
+        """The image of a segment. Each page is one call of about a millisecond of the server's time.
+
+        Raises:
+            StaleError: the collection is of another incarnation, or the segment is lost.
+            StoreUnavailableError: it is written faster than it can be read.
+        """
+        for _ in range(_STARTS):
+            position = yield from self._all_pages(opened, segment)
+            skipped = 0
+            while True:
+                call = opened.on(segment, "raw_changes", position, skipped, _PAGE_BLOCKS, read_only=True)
+                answer = self._call(call)
+                if answer[0] == b"TRIMMED":
+                    break
+                position, skipped, page = _changed(answer)
+                yield page
+                if page.state:
+                    return
+        raise StoreUnavailableError(
+            f"segment {segment} of collection {opened.name!r} is written faster than it can be read: try again"
+        )
+
+    def _all_pages(self, opened: Collection, segment: int) -> Generator[Page, None, int]:
+        """All pages once; the position of the first."""
+        first, total, since = 0, 1, -1
+        while first < total:
+            call = opened.on(segment, "raw", first, _PAGE_BLOCKS, read_only=True)
+            position, total, lost, *fields = self._call(call)
+            since = position if since < 0 else since
+            blocks = range(first, min(first + _PAGE_BLOCKS, total))
+            yield Page(tuple(blocks), _pairs(fields), tuple(unended(lost)))
+            first += _PAGE_BLOCKS
+        return since
+
+
+def _changed(answer: Any) -> tuple[int, int, Page]:
+    """Position up to which was read, blocks read of the write after it, and the page, in an answer of raw_changes."""
+    _word, position, skipped, latest, numbers, lost, last, count, own, fields = answer
+    blocks = tuple(np.frombuffer(numbers, "<u4").tolist())
+    if position < latest:
+        return position, skipped, Page(blocks, _pairs(fields), tuple(unended(lost)))
+    state = _state(position, last, count, _pairs(own))
+    return position, 0, Page((*blocks, NO_BLOCK), _pairs(fields), tuple(unended(lost)), state)
+
+
+def _state(position: int, last: int, fields: int, own: Mapping[bytes, bytes]) -> SegmentState:
+    def number(name: str) -> int:
+        value = own.get(name.encode(), b"0")
+        return int(value) if value.isdigit() else -1
+
+    flat = unended(own.get(b"generations", b""))
+    held = {
+        name: Held(int(bits) if bits.isdecimal() else -1, word)
+        for name, bits, word in zip(flat[::3], flat[1::3], flat[2::3], strict=False)
+    }
+    kinds = [API_ITEMS, *held]
+    return SegmentState(
+        position=position,
+        last=last,
+        open=own.get(b"open", b""),
+        fields=fields,
+        own=len(own),
+        generations=held,
+        items=number("alive"),
+        deleted=number("deleted"),
+        members={kind: number(f"members:{kind}") for kind in kinds},
+        codes={kind: number(f"coded:{kind}") for kind in kinds},
+        sums={kind: number(f"sum:{kind}") for kind in (*CATALOG_KINDS, *kinds)},
+    )
+
+
+def _pairs(flat: list[bytes]) -> dict[bytes, bytes]:
+    return dict(zip(flat[::2], flat[1::2], strict=True))
