@@ -17,6 +17,7 @@ from taxohash.errors import TaxohashError
 _PAUSE = 0.05  # seconds between two looks for lacking codes
 _LOOSE = 8  # a segment is packed when more than one of so many rows is free
 _WRITER_SECONDS = 7 * 86_400  # a write that is sent again later than that is applied again
+_MOST_SECONDS = 366 * 86_400
 _MOVES = 32  # rows moved by one call
 
 
@@ -26,6 +27,7 @@ class SegmentTally:
 
     Attributes:
         blocks: of 63 rows.
+        states: of generations in the segment; see lua/upkeep.lua.
         sums: "names", "catalog", "deleted", and each generation; "" is that of the API's own items.
     """
 
@@ -36,6 +38,7 @@ class SegmentTally:
     members: dict[str, int]
     codes: dict[str, int]
     sums: dict[str, int]
+    states: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -113,6 +116,12 @@ class Generations(CollectionReader):
         def work(opened: Collection) -> None:
             known = self._status(opened).known(generation_id)
             tallies = self.tallies(collection)
+            if known.state == "dropping":
+                raise TaxohashError(
+                    f"generation {generation_id!r} is being discarded: discard it again to finish, then begin it"
+                )
+            if any(tally.states.get(generation_id, "beginning") == "beginning" for tally in tallies):
+                raise TaxohashError(f"generation {generation_id!r} is not begun to its end: begin it again")
             own = sum(tally.members[generation_id] - tally.members[""] for tally in tallies)
             if members is not None and own != members:
                 raise TaxohashError(
@@ -144,6 +153,8 @@ class Generations(CollectionReader):
         Raises:
             TaxohashError: codes still lack after that time; it is not sealed; or another one was published meanwhile.
         """
+        if isinstance(wait, bool) or not isinstance(wait, int | float) or not 0 <= wait <= _MOST_SECONDS:
+            raise TaxohashError(f"a publish cannot wait {wait!r} seconds: give 0 to {_MOST_SECONDS}")
         request = secrets.token_hex(16)
 
         def work(opened: Collection) -> str | None:
@@ -203,7 +214,12 @@ class Generations(CollectionReader):
 
         def work(opened: Collection) -> CollectionState:
             status, tallies, leases = self._status(opened), self.tallies(collection), self.leases(collection)
-            live = status.live(name for name, _ in leases)
+            unreached = {
+                name
+                for tally in tallies
+                for name, state in tally.states.items()
+                if state in ("retired", "dropping")
+            }
             return CollectionState(
                 name=collection,
                 segments=opened.segments,
@@ -218,7 +234,7 @@ class Generations(CollectionReader):
                         created=known.created,
                         members=sum(tally.members.get(name, 0) for tally in tallies),
                         codes=sum(tally.codes.get(name, 0) for tally in tallies),
-                        live=name in live,
+                        live=name not in unreached,
                     )
                     for name, known in status.generations.items()
                 ),
@@ -267,6 +283,14 @@ class Generations(CollectionReader):
     def lease(self, collection: str, generation_id: str, process: str, seconds: float) -> None:
         """Keep a generation from `gc` for so long from now, in the name of a process; again to renew it."""
         check_name("process", process)
+        if (
+            isinstance(seconds, bool)
+            or not isinstance(seconds, int | float)
+            or not 0 <= seconds <= _MOST_SECONDS
+        ):
+            raise TaxohashError(
+                f"generation {generation_id!r} cannot be leased for {seconds!r} seconds: give 0 to {_MOST_SECONDS}"
+            )
         key = lease_key(check_name("collection", collection))
         until = int((self._now(key) + seconds) * 1000)
         self._connection.command(
@@ -435,7 +459,8 @@ class Generations(CollectionReader):
 def _tally(reply: Sequence[Any]) -> SegmentTally:
     position, items, deleted, names, catalog, buried, blocks, *generations = reply
     sums = {"names": names, "catalog": catalog, "deleted": buried}
-    members, codes = {}, {}
-    for name, _bits, _state, own, coded, total in generations:
+    members, codes, states = {}, {}, {}
+    for name, _bits, state, own, coded, total in generations:
+        states[name.decode()] = state.decode()
         members[name.decode()], codes[name.decode()], sums[name.decode()] = own, coded, total
-    return SegmentTally(position, items, deleted, blocks, members, codes, sums)
+    return SegmentTally(position, items, deleted, blocks, members, codes, sums, states)
