@@ -143,6 +143,7 @@ local function write_items(keys, args)
 end
 
 -- generation, bits, batch, codes or nothing: items of a data version, as members of this generation alone.
+-- An item that the API has is kept; where it names no picture of its own, it is the data set's that was labelled anew, and takes the code.
 -- -> n: new, r: known, k: kept as the API has it, d: deleted by hand
 local function fill(keys, args)
   if not is_of(keys, args[1]) then return stale(keys[1]) end
@@ -169,24 +170,27 @@ local function fill(keys, args)
   load_blocks(sheet, groups, {generation})
   load_sparse(sheet, rows, {generation})
   local position = u32((state(segment, 'position') + 1) % 4294967296)
-  local now, own = u32(math.floor(microseconds() / 1000000)), {}
+  local now, own, bare = u32(math.floor(microseconds() / 1000000)), {}, {}
   update_catalog(sheet, groups, function(i, flags, row)
     if fresh[i] then
       results[i], own[i] = 'n', ''
       return put_catalog(sheet, batch, i, with(flags, ALIVE), row), now, position
     end
+    local record = has(flags, RECORD) and get(sheet, 'r' .. key_of(row)) or '\255\255\255\255'
     if has(flags, API) then
-      results[i] = 'k'
+      results[i], bare[i] = 'k', picture_in(record) == '\255'
       return with(flags, DATA)
     end
-    local record = has(flags, RECORD) and get(sheet, 'r' .. key_of(row)) or '\255\255\255\255'
     local tags = has(flags, TAGS) and get(sheet, 't' .. key_of(row)) or ''
     local new = (batch.records[i] or '') == '' and '\255\255\255\255' or batch.records[i]
     results[i], own[i] = 'r', (new == record and (batch.tags[i] or '') == tags) and '' or new .. (batch.tags[i] or '')
     return string.byte(batch.encodable, i) == 1 and with(flags, ENCODABLE) or flags
   end)
   update_generation(sheet, generation, groups, function(i, flags, label, code, row)
-    if not own[i] then return flags, label, code end
+    if not own[i] then
+      if not bare[i] or codes == '' then return flags, label, code end
+      return with(flags, CODED), label, string.sub(codes, (i - 1) * generation.width + 1, i * generation.width)
+    end
     flags = put_sparse(sheet, generation.id, field_of('s', generation.id, row), set_of(batch, i), flags, LABELS)
     flags = with(put_sparse(sheet, generation.id, field_of('o', generation.id, row), own[i], flags, OWN), MEMBER)
     if codes == '' then return flags, label_of(batch, i), code end
