@@ -25,10 +25,12 @@ demo: install ## train, gate, publish and serve on real images (ONCE=1: answer o
 
 test: install ## the tests but the slow ones (ARGS="-k name" for a part, JOBS=1 for one process)
 	@sh scripts/browser
+	@sh scripts/servers
 	@$(PYTEST) -m "not slow" $(ARGS)
 
 test-all: install ## every test, and what they cover against its floor
 	@sh scripts/browser
+	@sh scripts/servers
 	@$(PYTEST) --cov --cov-report= --cov-fail-under=0
 	@sh scripts/coverage
 

@@ -13,10 +13,16 @@ from taxohash.runtime.configuration import canonical
 from taxohash.training.config import HasherConfig
 
 COMPILED = Path(__file__).resolve().parents[1] / "compiled" / "retrain.yaml"
-# In a cluster: one claim for data, work and generations, one secret for the addresses of the code store and the picture store.
+# In a cluster: one claim for data, work and generations; the code store's address, of the account that may publish, and the picture
+# store's from a Secret each.
 CLAIM, MOUNT = "taxohash-work", "/work"
-SECRET = "taxohash-codestore"
-ADDRESSES = {"redis-url": "TAXOHASH_REDIS_URL", "pictures": "TAXOHASH_PICTURES"}
+SECRETS = {
+    "codestore-admin": {"url": "TAXOHASH_REDIS_URL"},
+    "pictures": {
+        name: name
+        for name in ("TAXOHASH_PICTURES", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL")
+    },
+}
 
 
 @dsl.pipeline(
@@ -48,7 +54,8 @@ def retrain(
         # A step that changes or reads what no parameter names must never be answered from the cache.
         task.set_caching_options(cached)
         kubernetes.mount_pvc(task, pvc_name=CLAIM, mount_path=MOUNT)
-        kubernetes.use_secret_as_env(task, secret_name=SECRET, secret_key_to_env=ADDRESSES)
+        for secret, keys in SECRETS.items():
+            kubernetes.use_secret_as_env(task, secret_name=secret, secret_key_to_env=keys)
         return task
 
     configured = placed(components.check_config(config=config), cached=True)

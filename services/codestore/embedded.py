@@ -24,6 +24,8 @@ from taxohash.errors import TaxohashError
 
 _LONGEST_SOCKET_PATH = 100  # sun_path holds 108 bytes on Linux, 104 elsewhere
 _STOP_SECONDS = 20.0
+# As Redis and Valkey log it.
+_READY, _TORN = "ready to accept connections", "Truncating the AOF"
 
 # The server runs under this shell, whose input is a pipe held by us: when a line comes, because we stop the server, or
 # it closes, because we died, however that was, the server gets SIGTERM and ends cleanly. (PR_SET_PDEATHSIG is bound to the thread
@@ -112,6 +114,12 @@ class EmbeddedServer:
         return int((self._socket.parent / "redis.pid").read_text())
 
     @property
+    def torn(self) -> bool:
+        """Whether the append-only file ended within a write when it was loaded, as after a power cut: that write, which
+        nobody was told to be on disk, is undone. A file that was cut elsewhere looks the same, and lacks more."""
+        return _TORN in self._log()
+
+    @property
     def running(self) -> bool:
         """Whether the server that was started still runs."""
         return self._process is not None and self._process.poll() is None
@@ -140,6 +148,8 @@ class EmbeddedServer:
             os.close(lock)  # the server holds a copy, so the lock lives exactly as long as it does
         try:
             self._wait_until_ready()
+            if self.torn:
+                self._rewrite()
         except BaseException:
             self.stop()
             raise
@@ -239,14 +249,15 @@ class EmbeddedServer:
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + self._start_seconds
-        with redis.Redis(unix_socket_path=str(self._socket), retry=Retry(NoBackoff(), 0)) as client:
+        with self._client() as client:
             while True:
                 try:
                     client.ping()
                     return
-                except redis.AuthenticationError:
-                    return
-                except redis.RedisError:  # no socket yet, or still loading
+                except redis.RedisError as error:  # no socket yet, or still loading
+                    # Whom it does not know it tells no more; nor that it is loading.
+                    if isinstance(error, redis.AuthenticationError) and _READY in self._log().lower():
+                        return
                     if not self.running:
                         raise TaxohashError(
                             f"the server of {self.data} ended at once ({self._last_words()})"
@@ -257,7 +268,31 @@ class EmbeddedServer:
                         ) from None
                     time.sleep(0.01)
 
+    def _rewrite(self) -> None:
+        """Write the append-only file anew. Redis 7.0 and 8.2 keep the first half of a torn transaction in it, and would mix
+        it into the next one at a later start."""
+        try:
+            with self._client() as client:
+                client.bgrewriteaof()
+                while client.info("persistence")["aof_rewrite_in_progress"]:
+                    time.sleep(0.01)
+                status = client.info("persistence")["aof_last_bgrewrite_status"]
+        except redis.RedisError as error:
+            status = " ".join(str(error).split())[:200]
+        if status != "ok":
+            raise TaxohashError(
+                f"the file of the server of {self.data} ends within a write and cannot be written anew ({status}): "
+                f"free some disk, or see {self.data / 'server.log'}"
+            )
+
+    def _client(self) -> redis.Redis:
+        password = str(self._options.get("requirepass", "")) or None
+        return redis.Redis(unix_socket_path=str(self._socket), password=password, retry=Retry(NoBackoff(), 0))
+
+    def _log(self) -> str:
+        return (self.data / "server.log").read_text(encoding="utf-8", errors="replace")
+
     def _last_words(self) -> str:
-        text = (self.data / "server.log").read_text(encoding="utf-8", errors="replace").strip()
+        text = self._log().strip()
         last = text.splitlines()[-1] if text else "it said nothing"
         return f"{last[:200]}; see {self.data / 'server.log'}"

@@ -20,8 +20,9 @@ VERSION = hashlib.sha256(_BODY.encode()).hexdigest()[:12]
 LIBRARY = f"taxohash_{VERSION}"
 SOURCE = f"#!lua name={LIBRARY}\nlocal VERSION = '{VERSION}'\n{_BODY}"
 
-# Functions that work where memory is full, even when the library is lost and cannot be loaded.
-FREEING = frozenset(re.findall(r"register\('(\w+)', \w+, {'allow-oom'}\)", _read("register")))
+# The functions with their flags. Those that have one work where memory is full: they write nothing, or give room back.
+_FLAGS = dict(re.findall(r"register\('(\w+)', \w+, {'([\w-]+)'}\)", _read("register")))
+FREEING = frozenset(_FLAGS)
 
 
 def full_name(function: str) -> str:
@@ -30,5 +31,11 @@ def full_name(function: str) -> str:
 
 
 def script(function: str) -> str:
-    """One of FREEING as a script for EVAL, which needs no room for the library."""
-    return f"#!lua flags=allow-oom\n{_PROGRAM}\nreturn {function}(KEYS, ARGV)"
+    """One of FREEING as a script for EVAL: where memory is full and the library lost, it cannot be loaded.
+
+    Its first argument is the name of the function: a server keeps every script that it has run, and so only one a flag.
+    """
+    own = ", ".join(f"{name} = {name}" for name, flag in _FLAGS.items() if flag == _FLAGS[function])
+    return (
+        f"#!lua flags={_FLAGS[function]}\n{_PROGRAM}\nreturn ({{{own}}})[table.remove(ARGV, 1)](KEYS, ARGV)"
+    )

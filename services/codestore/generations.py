@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from services.codestore.collection import STEP_BLOCKS, Collection, CollectionReader, Status
+from services.codestore.collection import STEP_BLOCKS, Collection, CollectionReader
 from services.codestore.keys import check_name, collection_keys, lease_key
 from services.codestore.records import GenerationRef, GenerationState, Pointer
-from services.codestore.wire import BLOCK, ended
+from services.codestore.wire import BLOCK
 from taxohash.errors import TaxohashError
 
 _PAUSE = 0.05  # seconds between two looks for lacking codes
@@ -87,13 +87,13 @@ class Generations(CollectionReader):
             TaxohashError: the id is another hasher's, or its taxonomy is no version of the collection's.
         """
         check_name("generation id", ref.id)
-        if not 1 <= ref.bits <= 4096:
+        if isinstance(ref.bits, bool) or not isinstance(ref.bits, int) or not 1 <= ref.bits <= 4096:
             raise TaxohashError(f"generation {ref.id!r} has {ref.bits} bits: choose 1 to 4096")
 
         def work(opened: Collection) -> None:
             opened.labels.version_of(ref.taxonomy_sha256)
-            self._call(opened.call("begin", ref.id, f"{ref.bits} {ref.taxonomy_sha256}"))
-            self._steps(opened, "begin_segment", ref.id, ref.bits)
+            if self._call(opened.call("begin", ref.id, f"{ref.bits} {ref.taxonomy_sha256}")):
+                self._steps(opened, "begin_segment", ref.id, ref.bits)
 
         self._collections.pop(collection, None)  # its taxonomy may have grown since
         self._use(collection, work)
@@ -150,9 +150,9 @@ class Generations(CollectionReader):
             current = status.history[0] if status.history else ""
             if current == generation_id:
                 return status.history[1] if len(status.history) > 1 else None
+            self._revive(opened, generation_id)
             self._await_codes(opened, generation_id, time.monotonic() + wait)
-            history = [generation_id, *(name for name in status.history if name != generation_id)]
-            self._point(opened, request, "publish", current, history, who, why)
+            self._point(opened, request, "publish", current, generation_id, who, why)
             return current or None
 
         return self._use(collection, work)
@@ -168,7 +168,8 @@ class Generations(CollectionReader):
                 raise TaxohashError(
                     f"collection {collection!r} has {current} published: there is none to roll back to"
                 )
-            self._point(opened, request, "rollback", history[0], list(history[1:]), who, why)
+            self._revive(opened, history[1])
+            self._point(opened, request, "rollback", history[0], history[1], who, why)
             return history[1]
 
         return self._use(collection, work)
@@ -310,6 +311,7 @@ class Generations(CollectionReader):
         """
 
         def work(opened: Collection) -> Collected:
+            self._retire(opened)
             status = self._status(opened)
             live = status.live(name for name, _ in self.leases(collection))
             dead = [name for name in status.generations if name not in live]
@@ -398,25 +400,30 @@ class Generations(CollectionReader):
         request: str,
         operation: Literal["publish", "rollback"],
         current: str,
-        history: list[str],
+        generation_id: str,
         who: str,
         why: str,
     ) -> None:
         positions = " ".join(str(tally.position) for tally in self.tallies(opened.name))
-        call = opened.call(
-            "point", request, operation, current, history[0], ended(history), positions, who, why
-        )
-        self._call(call)
-        status = self._status(opened)
-        self._retire(opened, status)
+        self._call(opened.call("point", request, operation, current, generation_id, positions, who, why))
+        self._retire(opened)
 
-    def _retire(self, opened: Collection, status: Status) -> None:
+    def _retire(self, opened: Collection) -> None:
         """Tell the segments which generations writes no longer reach, so that these do no work for them."""
-        live = status.live(name for name, _ in self.leases(opened.name))
-        for name, known in status.generations.items():
-            if known.state == "retired":
-                state = "live" if name in live else "retired"
-                self._call_all(opened.everywhere("mark_segment", name, state))
+        told, status = None, self._status(opened)
+        while status != told:  # the pointer may be moved meanwhile, and what was told be wrong
+            told = status
+            live = status.live(name for name, _ in self.leases(opened.name))
+            for name, known in status.generations.items():
+                if name in live and known.state in ("published", "retired"):
+                    self._revive(opened, name)
+                elif known.state == "retired":
+                    self._call_all(opened.everywhere("mark_segment", name, "retired"))
+            status = self._status(opened)
+
+    def _revive(self, opened: Collection, generation_id: str) -> None:
+        """Let writes reach a generation again, and give it what it has missed; nothing where they reach it."""
+        self._steps(opened, "revive", generation_id)
 
     def _now(self, key: str) -> float:
         seconds, microseconds = self._connection.command("TIME", key=key)

@@ -113,6 +113,12 @@ class Keys:
         now = time.time_ns() // 1000
         return [b"%d" % (now // 1_000_000), b"%d" % (now % 1_000_000)]
 
+    def _info(self, *_sections: bytes) -> bytes:
+        return b"aof_enabled:0\r\n"
+
+    def _config(self, *_names: bytes) -> list[bytes]:
+        return []
+
     def _ping(self) -> bytes:
         return b"PONG"
 

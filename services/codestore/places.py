@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from services.codestore.connection import StoreUnavailableError, redacted
+from services.codestore.connection import StoreUnavailableError
 from taxohash.errors import TaxohashError
 from taxohash.runtime.atomic import replacing
 
@@ -123,9 +123,14 @@ class Place:
         return sync(self._files.loop, operation, *values, timeout=self._seconds, **named)
 
 
+def _masked(text: str) -> str:
+    """Without user and password of an address in it."""
+    return re.sub("//.*@", "//***@", text)
+
+
 def _parsed(address: str, what: str) -> tuple[str, str]:
     """Scheme (file, s3, memory) and path of an address."""
-    refused = TaxohashError(f"{redacted(address)!r} is no address of {what}: {_FORMS}")
+    refused = TaxohashError(f"{_masked(address)!r} is no address of {what}: {_FORMS}")
     if "\0" in address or not address.strip():
         raise refused
     if not re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", address):
@@ -138,7 +143,7 @@ def _parsed(address: str, what: str) -> tuple[str, str]:
     segments = [segment for segment in path.split("/") if segment]
     if "@" in host:
         raise TaxohashError(
-            f"{redacted(address)!r} holds an account: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY instead"
+            f"{_masked(address)!r} holds an account: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY instead"
         )
     if parts.query or parts.fragment or "\0" in path:
         raise refused
@@ -223,5 +228,5 @@ def _explained(error: Exception) -> tuple[str, str]:
         return "no answer in time", "start its server, or correct the address"
     if isinstance(error, OSError) and error.strerror and not code:
         return error.strerror, "choose a place that can be read and written"
-    reason = code or " ".join(redacted(str(error)).split())[:120] or kind
+    reason = code or " ".join(_masked(str(error)).split())[:120] or kind
     return reason, "start its server, or correct the address"

@@ -22,8 +22,8 @@ from typing import Self
 
 from services.codestore.catalog import Catalog
 from services.codestore.codes import StoredCodes
-from services.codestore.collection import LAYOUT, MAX_SEGMENTS, Collection, Hints
-from services.codestore.connection import Call, Connection
+from services.codestore.collection import LAYOUT, MAX_SEGMENTS, Collection, Hints, Server
+from services.codestore.connection import Call, Connection, promises
 from services.codestore.generations import Generations
 from services.codestore.keys import channel, check_name, collection_keys, segment_keys
 from services.codestore.labels import LabelNumbers
@@ -67,6 +67,15 @@ class CodeStore(Catalog, StoredCodes, Generations):
     def ping(self) -> None:
         """Return when the server answers."""
         self._connection.ping()
+
+    @property
+    def server(self) -> Server:
+        """What makes the calls."""
+        return self._connection
+
+    def promises(self) -> list[str]:
+        """What the settings of the servers cannot promise, a line each."""
+        return promises(self._connection)
 
     def create(self, collection: str, taxonomy: Taxonomy, segments: int = 16) -> None:
         """Make a collection; nothing happens if it exists with this number of segments and this taxonomy or a version of it.

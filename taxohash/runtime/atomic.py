@@ -14,8 +14,12 @@ from taxohash.errors import TaxohashError
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, mode: int = 0o644) -> Iterator[Path]:
     """A temporary path beside `path` that takes its place when the block ends well, and vanishes otherwise.
+
+    Args:
+        path: file to write.
+        mode: its permissions. Until then nobody else may read it.
 
     Raises:
         TaxohashError: no space, or no permission to write there.
@@ -28,7 +32,7 @@ def replacing(path: Path) -> Iterator[Path]:
         try:
             yield draft
             _sync(draft)
-            draft.chmod(0o644)
+            draft.chmod(mode)
             os.replace(draft, path)
             _sync(path.parent)
         finally:
@@ -107,9 +111,9 @@ def writable(folder: Path) -> Path:
             return folder
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str, mode: int = 0o644) -> None:
     """Write UTF-8 text, whole or not at all."""
-    with replacing(path) as draft:
+    with replacing(path, mode) as draft:
         draft.write_text(text, encoding="utf-8")
 
 

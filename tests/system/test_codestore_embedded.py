@@ -5,8 +5,7 @@ import signal
 import stat
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,17 +18,12 @@ from services.codestore import CodeStore, EmbeddedServer, Item
 from services.codestore.embedded import find_server
 from taxohash.errors import TaxohashError
 from taxohash.taxonomy import Taxonomy
+from tests.support.accounts import ACL, LIBRARY, SEGMENT
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.system
 
 TAXONOMY = Taxonomy("t", (("a", "b"),))
-
-
-def wait_for(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline, "it does not come"
-        time.sleep(0.02)
 
 
 def alive(pid: int) -> bool:
@@ -75,9 +69,9 @@ def test_a_killed_server_keeps_what_it_acknowledged(tmp_path: Path, fsync: str) 
             store.put_items("c", [Item(str(number), (0,))])
         if fsync == "everysec":  # which keeps back what comes while it syncs
             with redis.Redis.from_url(server.url) as client:
-                wait_for(lambda: client.info("persistence")["aof_buffer_length"] == 0)
+                until(lambda: client.info("persistence")["aof_buffer_length"] == 0)
         os.kill(server.pid, signal.SIGKILL)
-        wait_for(lambda: not server.running)
+        until(lambda: not server.running)
         with pytest.raises(TaxohashError, match="does not answer"):
             store.count("c")
     with EmbeddedServer(data) as server, CodeStore.connect(server.url) as store:
@@ -115,7 +109,7 @@ def test_it_ends_when_the_process_that_started_it_is_killed(tmp_path: Path) -> N
         with pytest.raises(TaxohashError, match=f"{data} is in use by another server"):
             EmbeddedServer(data).start()
         process.kill()
-        wait_for(lambda: not alive(pid))
+        until(lambda: not alive(pid))
     with EmbeddedServer(data) as server, redis.Redis.from_url(server.url) as client:
         assert client.ping()
 
@@ -210,6 +204,76 @@ def test_a_damaged_file_is_reported_with_its_log(tmp_path: Path) -> None:
     file = next((tmp_path / "appendonlydir").glob("*.incr.aof"))
     file.write_bytes(b"!" + file.read_bytes()[1:])
     assert "server.log" in one_line(EmbeddedServer(tmp_path))
+
+
+@pytest.mark.parametrize("guard", ["password", "users"])
+def test_with_a_password_too_it_is_ready_once_it_has_loaded(
+    guard: str, server_binary: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "users.acl").write_text(f"{ACL}user stage on >secret ~* &* +@all\n")
+    guards = {"password": ("requirepass", "secret"), "users": ("aclfile", str(tmp_path / "users.acl"))}
+    options = dict([guards[guard]])
+    user = "stage" if guard == "users" else None
+    slow = {"key-load-delay": 200, "loading-process-events-interval-bytes": 1024}  # 0.2 ms a key
+    for started in range(2):
+        server = EmbeddedServer(tmp_path / "data", binary=server_binary, options={**options, **slow})
+        with server, redis.Redis.from_url(server.url, username=user, password="secret") as client:
+            assert client.info("persistence")["loading"] == 0
+            assert client.dbsize() == (1_000 if started else 0)
+            client.mset({str(number): number for number in range(1_000)})
+            client.bgrewriteaof()
+            until(lambda: not client.info("persistence")["aof_rewrite_in_progress"])
+
+
+def tear(data: Path, password: str | None = None, binary: Path | None = None) -> None:
+    """Leave data of 20 writes of which the last is cut off within."""
+    options = {"requirepass": password} if password else {}
+    with EmbeddedServer(data, binary=binary, options=options) as server:
+        assert not server.torn
+        write(server, range(20), password)
+        with redis.Redis.from_url(server.url, password=password) as client:
+            until(lambda: client.info("persistence")["aof_buffer_length"] == 0)
+        os.kill(server.pid, signal.SIGKILL)
+        until(lambda: not server.running)
+    (file,) = data.glob("appendonlydir/*.incr.aof")
+    file.write_bytes(file.read_bytes()[:-3])
+
+
+def write(server: EmbeddedServer, numbers: Iterable[int], password: str | None = None) -> dict[bytes, bytes]:
+    """Write by a function of several commands; the segment's hash but the times in it."""
+    with redis.Redis.from_url(server.url, password=password) as client:
+        client.function_load(LIBRARY, replace=True)
+        for number in numbers:
+            client.fcall("write", 3, *SEGMENT, str(number))
+        found: dict[bytes, bytes] = client.hgetall(SEGMENT[0])
+        return found
+
+
+@pytest.mark.parametrize("password", [None, "secret"])
+def test_a_torn_write_is_undone_for_good(server_binary: Path, password: str | None, tmp_path: Path) -> None:
+    """On every server: Redis keeps the half that is whole in its file, and would bring it back at a later start."""
+    tear(tmp_path, password, server_binary)
+    options = {"requirepass": password} if password else {}
+    with EmbeddedServer(tmp_path, binary=server_binary, options=options) as server:
+        assert server.torn
+        before = write(server, range(100, 110), password)
+        assert b"19" not in before
+    with EmbeddedServer(tmp_path, binary=server_binary, options=options) as server:
+        assert not server.torn
+        assert write(server, (), password) == before
+
+
+def test_a_torn_file_that_cannot_be_written_anew_is_one_line(tmp_path: Path) -> None:
+    with EmbeddedServer(tmp_path / "data") as server, redis.Redis.from_url(server.url) as client:
+        client.set("more", os.urandom(100_000))
+    tear(tmp_path / "data")
+    limited = tmp_path / "limited"  # a server whose files cannot grow beyond 50 kB
+    limited.write_text(f"#!/bin/sh\ntrap '' XFSZ\nulimit -f 100\nexec '{find_server()}' \"$@\"\n")
+    limited.chmod(0o700)
+    server = EmbeddedServer(tmp_path / "data", binary=limited)
+    assert "ends within a write and cannot be written anew" in one_line(server)
+    with EmbeddedServer(tmp_path / "data") as server:
+        assert b"18" in write(server, ())
 
 
 @settings(max_examples=20, deadline=None)

@@ -18,6 +18,7 @@ from services.codestore.connection.errors import (
     TRANSIENT,
     ErrorReply,
     LinkError,
+    SilenceError,
     StoreUnavailableError,
     TryAgainError,
     explained,
@@ -51,7 +52,14 @@ class Call:
     @property
     def script(self) -> tuple[Part, ...]:
         """The same without a function library, for a server that has no memory to load one."""
-        return ("EVAL", functions.script(self.function), len(self.keys), *self.keys, *self.args)
+        return (
+            "EVAL",
+            functions.script(self.function),
+            len(self.keys),
+            *self.keys,
+            self.function,
+            *self.args,
+        )
 
 
 class Connection:
@@ -88,10 +96,13 @@ class Connection:
         try:
             with self._lent(self._seed, deadline) as session:
                 self._is_cluster = session.server.get(b"mode") == b"cluster"
+            if self._is_cluster:
+                self._read_map(deadline)
         except LinkError as error:
             raise self._given_up(error) from None
-        if self._is_cluster:
-            self._read_map(deadline)
+        except TaxohashError:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Close what is open; calls after that are refused."""
@@ -111,10 +122,10 @@ class Connection:
         """Replies in order.
 
         Each call is atomic, all together are not, nor are they made in order. After all have been made, the first refusal is
-        raised; only where a server fails are those after the first 32 left out.
+        raised; those after the 32 in which a server fails are left out.
 
         Raises:
-            NotDurableError: the calls are made, but what they write is not as durable as asked in time.
+            NotDurableError: what was written is not as durable as asked in time; later calls are not made.
         """
         replies: list[Any] = []
         for first in range(0, len(calls), _WINDOW):
@@ -133,7 +144,7 @@ class Connection:
         return errand.reply
 
     def on_primaries(self, *parts: Part) -> list[tuple[str, Any]]:
-        """The reply of each server that holds slots, by its address; an error reply is an ErrorReply."""
+        """Address and reply of each server that holds slots, tried once; an error reply is an ErrorReply."""
         deadline = Deadline(self._timeout)
         replies = []
         for address in self._topology.primaries:
@@ -141,7 +152,7 @@ class Connection:
                 with self._lent(address, deadline) as session:
                     replies.append((str(address), session.ask(*parts, deadline=deadline)))
             except LinkError as error:
-                self._forget(address)
+                self._lost(address, (), error)
                 raise self._given_up(error) from None
         return replies
 
@@ -202,7 +213,9 @@ class Connection:
         self._forget(address)
         self._map_is_old = True
         for errand in errands:
-            errand.asked, errand.trouble = None, error
+            errand.asked = None
+            if errand.trouble is None or not isinstance(error, SilenceError):  # silence tells least
+                errand.trouble = error
 
     def _settle(self, visit: "_Visit") -> None:
         """Take the replies of a visit that are final; of the others, do what helps."""
@@ -252,7 +265,7 @@ class Connection:
     def _given_up(self, trouble: "LinkError | ErrorReply | None") -> TaxohashError:
         if isinstance(trouble, ErrorReply):
             return explained(trouble, self.url)
-        text = f"code store {self.url} does not answer ({trouble})"
+        text = f"code store {self.url} does not answer as it should ({trouble})"
         if self._is_cluster:
             return TryAgainError(f"{text}: the cluster may fail over, try again")
         assert trouble is not None
@@ -358,6 +371,7 @@ class _Visit:
     replies: list[Any] = field(default_factory=list)
 
     def check(self) -> None:
+        """Refuse what the server cannot make durable, before anything is written."""
         if any(errand.writes for errand in self.errands):
             self.durability.check(self.session, self.deadline)
 
@@ -386,8 +400,13 @@ class _Visit:
             self.asked_durable = True
 
     def receive_durable(self) -> None:
-        if self.asked_durable:
-            self.durability.require(self.session.receive(self.deadline), self.session)
+        if not self.asked_durable:
+            return
+        try:
+            reply = self.session.receive(self.deadline)
+        except SilenceError as silence:
+            reply = ErrorReply(str(silence))
+        self.durability.require(reply, self.session)
 
 
 def _pauses() -> Iterator[float]:

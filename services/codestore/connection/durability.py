@@ -12,6 +12,7 @@ from services.codestore.connection.settings import fields, has_waitaof, setting
 from taxohash.errors import TaxohashError
 
 _MOST_REPLICAS = 100
+_ANSWER_SECONDS = 0.2  # servers notice every 100 ms that a wait is over
 
 
 @dataclass(frozen=True)
@@ -68,8 +69,7 @@ class Durability:
 
     def question(self, session: Session, deadline: Deadline) -> tuple[Part, ...] | None:
         """The command that waits until the writes of the session are that durable; None if they are at once."""
-        # Leaves time for the answer; 0 would wait for ever.
-        milliseconds = max(1, int(deadline.left * 900))
+        milliseconds = max(1, int((deadline.left - _ANSWER_SECONDS) * 1000))  # 0 would be for ever
         if self.kind == "replicated":
             return ("WAIT", self.replicas, milliseconds)
         if self.kind == "fsynced" and has_waitaof(session):

@@ -58,7 +58,8 @@ class ErrorReply:
         return self.text.lower().startswith("err function not found")
 
 
-_NO_RIGHT = re.compile("ACL failure in script|has no permissions")  # a command that a function calls
+# A command that a function calls; the last is of Redis 7.0.
+_NO_RIGHT = re.compile("ACL failure in script|has no permissions|user executing the script can't")
 
 # Of a state that passes: the call is repeated until the deadline.
 TRANSIENT = {

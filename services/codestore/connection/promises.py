@@ -1,12 +1,18 @@
 """What the settings of the servers cannot promise."""
 
 from collections.abc import Iterator, Mapping
+from typing import Any, Protocol
 
-from services.codestore.connection.client import Connection
 from services.codestore.connection.settings import fields, setting
 
 
-def promises(connection: Connection) -> list[str]:
+class Servers(Protocol):
+    """What can ask every server."""
+
+    def on_primaries(self, *parts: str | bytes | int | float) -> list[tuple[str, Any]]: ...
+
+
+def promises(connection: Servers) -> list[str]:
     """A line for each thing that the settings of the servers cannot promise; none if all is well.
 
     Raises:

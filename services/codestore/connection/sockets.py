@@ -36,7 +36,8 @@ def connected(address: Address, deadline: Deadline) -> socket.socket:
         ) from None
     except (OSError, ValueError) as error:
         raw.close()
-        reason = getattr(error, "reason", None) or type(error).__name__
+        silent = isinstance(error, TimeoutError)
+        reason = "no answer in time" if silent else getattr(error, "reason", None) or type(error).__name__
         raise LinkError(f"no TLS came about: {reason}", "use redis:// if it is a plain port") from None
 
 

@@ -6,15 +6,12 @@ from collections.abc import Callable, Sequence
 
 from services.codestore.connection.address import Address
 from services.codestore.connection.deadline import Deadline
-from services.codestore.connection.errors import (
-    ErrorReply,
-    LinkError,
-    SilenceError,
-    StoreUnavailableError,
-    explained,
-)
+from services.codestore.connection.errors import ErrorReply, LinkError, SilenceError, explained
 from services.codestore.connection.resp import Push
 from services.codestore.connection.session import Session
+from taxohash.errors import TaxohashError
+
+_INSTANT = 0.001
 
 
 class Subscription:
@@ -34,14 +31,17 @@ class Subscription:
         self._tried = 0
 
     def wait(self, seconds: float) -> list[bytes]:
-        """Messages, as soon as there are some; none if none comes within so many seconds."""
-        deadline = Deadline(seconds)
+        """Messages, as soon as there are some; none if none comes within so many seconds.
+
+        A connection must come about within them, too.
+        """
+        deadline = Deadline(max(seconds, _INSTANT))
         messages: list[bytes] = []
         try:
             session = self._connected(deadline)
             while True:
                 # After the first message only what is there already.
-                pushed = session.receive_any(Deadline(0.001) if messages else deadline)
+                pushed = session.receive_any(deadline.within(_INSTANT) if messages else deadline)
                 if isinstance(pushed, Push) and pushed[:1] == [b"message"]:
                     messages.append(pushed[2])
                 elif isinstance(pushed, ErrorReply):
@@ -49,7 +49,7 @@ class Subscription:
         except SilenceError as error:
             if self._session is None:
                 self.trouble = str(error)
-        except (LinkError, StoreUnavailableError) as error:
+        except (LinkError, TaxohashError) as error:
             self.close()
             self.trouble = str(error)
             if not messages:
@@ -67,9 +67,8 @@ class Subscription:
             self.close()  # of the parent: two readers would take each other's bytes
         if self._session is None:
             servers = self._servers()
-            session = Session(servers[self._tried % len(servers)], deadline)
             self._tried += 1
-            session.send([("SUBSCRIBE", self._channel)], deadline)
-            self._session = session
+            self._session = Session(servers[self._tried % len(servers)], deadline)
+            self._session.send([("SUBSCRIBE", self._channel)], deadline)
             self.trouble = ""
         return self._session

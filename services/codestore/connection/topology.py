@@ -26,16 +26,16 @@ class Topology:
 
     def __init__(self, seed: Address) -> None:
         self._seed = seed
-        self._by_slot: list[Address | None] = [None] * SLOTS
+        self._by_slot = [seed] * SLOTS
 
     def holder(self, slot: int) -> Address:
         """The server to ask about a slot. One that is no holder answers who is."""
-        return self._by_slot[slot] or self.primaries[0]
+        return self._by_slot[slot]
 
     @property
     def primaries(self) -> list[Address]:
         """The servers that hold slots."""
-        return sorted({address for address in self._by_slot if address}, key=str) or [self._seed]
+        return sorted(set(self._by_slot), key=str)
 
     def shuffled(self) -> list[Address]:
         """All servers to ask for the map, the seed last: its name may lead to others by now."""
@@ -43,12 +43,12 @@ class Topology:
         return [*random.sample(known, len(known)), self._seed]
 
     def learn(self, ranges: Any, told_by: Address) -> None:
-        """Take the reply to CLUSTER SLOTS.
+        """Take the reply to CLUSTER SLOTS. About a slot that nobody holds, ask the one who told.
 
         Raises:
             LinkError: it is none.
         """
-        by_slot: list[Address | None] = [None] * SLOTS
+        by_slot = [told_by] * SLOTS
         try:
             for first, last, (host, port, *_), *_ in ranges:
                 holder = _server(told_by, (host or b"").decode(), port)

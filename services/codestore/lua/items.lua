@@ -14,10 +14,6 @@ local function label_of(batch, i)
   return string.sub(batch.labels, i * 4 - 3, i * 4)
 end
 
-local function set_of(batch, i)
-  return batch.sets[i] or ''
-end
-
 -- What decides on a code: the picture and where it is, the first two parts of a record.
 local function picture_in(record)
   return string.match(record, '^[^\255]*\255[^\255]*') or '\255'
@@ -49,36 +45,59 @@ local function unbury(sheet, id)
   end
 end
 
--- The flag of a sparse field, after it was written or removed.
-local function put_sparse(sheet, kind, field, value, flags, bit)
-  if value ~= '' or has(flags, bit) then put(sheet, kind, field, value) end
-  return value ~= '' and with(flags, bit) or without(flags, bit)
+-- A sparse field, nil or '' to remove it -> flags that say whether it is there.
+local function put_sparse(sheet, kind, letter, generation, row, value, flags, bit)
+  if value and value ~= '' then
+    put(sheet, kind, sparse_field(letter, generation, row), value)
+    return with(flags, bit)
+  end
+  if has(flags, bit) then
+    put(sheet, kind, sparse_field(letter, generation, row), '')
+    return flags - bit
+  end
+  return flags
 end
 
 local function put_catalog(sheet, batch, i, flags, row)
-  flags = put_sparse(sheet, 'catalog', 'r' .. key_of(row), batch.records[i] or '', flags, RECORD)
-  flags = put_sparse(sheet, 'catalog', 't' .. key_of(row), batch.tags[i] or '', flags, TAGS)
+  flags = put_sparse(sheet, 'catalog', 'r', nil, row, batch.records[i], flags, RECORD)
+  flags = put_sparse(sheet, 'catalog', 't', nil, row, batch.tags[i], flags, TAGS)
   return string.byte(batch.encodable, i) == 1 and with(flags, ENCODABLE) or without(flags, ENCODABLE)
 end
 
--- The sparse fields of these rows, before any is looked at.
-local function load_sparse(sheet, rows, generations)
+-- The sparse fields of these rows, before any is looked at: so they are read together.
+local function load_sparse(sheet, groups, generations)
   local fields = {}
-  for i = 1, rows.n do
-    if rows[i] then
-      local offset = rows[i] % BLOCK
-      local flags = string.byte(catalog_of(sheet, block_of(rows[i])), offset + 1)
-      if has(flags, RECORD) then fields[#fields + 1] = 'r' .. key_of(rows[i]) end
-      if has(flags, TAGS) then fields[#fields + 1] = 't' .. key_of(rows[i]) end
-      for _, generation in ipairs(generations) do
-        local value = get(sheet, generation_field(generation, block_of(rows[i])))
-        local own = value == '' and 0 or string.byte(value, offset + 1)
-        if has(own, LABELS) then fields[#fields + 1] = field_of('s', generation.id, rows[i]) end
-        if has(own, OWN) then fields[#fields + 1] = field_of('o', generation.id, rows[i]) end
+  for _, group in ipairs(groups) do
+    local flags, first = string.sub(catalog_of(sheet, group.block), 1, BLOCK), group.block * BLOCK
+    if string.find(flags, WITH_SPARSE_CATALOG) then
+      for _, offset in ipairs(group.offsets) do
+        local bits = string.byte(flags, offset + 1)
+        if has(bits, RECORD) then fields[#fields + 1] = 'r' .. key_of(first + offset) end
+        if has(bits, TAGS) then fields[#fields + 1] = 't' .. key_of(first + offset) end
+      end
+    end
+    for _, generation in ipairs(generations) do
+      local own = string.sub(get(sheet, generation_field(generation, group.block)), 1, BLOCK)
+      if string.find(own, WITH_SPARSE) then
+        for _, offset in ipairs(group.offsets) do
+          local bits = string.byte(own, offset + 1)
+          if has(bits, LABELS) then fields[#fields + 1] = field_of('s', generation.id, first + offset) end
+          if has(bits, OWN) then fields[#fields + 1] = field_of('o', generation.id, first + offset) end
+        end
       end
     end
   end
   load(sheet, fields)
+end
+
+-- New revisions of the rows that are marked.
+local function renew(sheet, rows, marked, position)
+  local some, any = {n = rows.n}, false
+  for i = 1, rows.n do
+    some[i] = marked[i] and rows[i] or false
+    any = any or some[i]
+  end
+  if any then update_catalog(sheet, by_block(some), function(_, flags) return flags, nil, position end) end
 end
 
 local function living(list)
@@ -109,10 +128,14 @@ local function write_items(keys, args)
   local fresh = allocate(sheet, batch.ids, rows)
   local groups = by_block(rows)
   load_blocks(sheet, groups, live)
-  load_sparse(sheet, rows, live)
+  load_sparse(sheet, groups, live)
   local position = u32((state(segment, 'position') + 1) % 4294967296)
   local now, moved, results, buried = u32(math.floor(microseconds() / 1000000)), {}, {}, state(segment, 'deleted') > 0
   update_catalog(sheet, groups, function(i, flags, row)
+    if fresh[i] and not buried and not batch.records[i] and not batch.tags[i] then  -- most items of a first load
+      results[i], moved[i] = 'n', true
+      return ALIVE + API + string.byte(batch.encodable, i) * ENCODABLE, now, position
+    end
     local old = has(flags, RECORD) and get(sheet, 'r' .. key_of(row)) or ''
     moved[i] = fresh[i] or picture_in(old) ~= picture_in(batch.records[i] or '')
     results[i] = fresh[i] and 'n' or 'r'
@@ -127,23 +150,32 @@ local function write_items(keys, args)
     flags = put_catalog(sheet, batch, i, with(with(flags, ALIVE), API), row)
     return flags, now, moved[i] and position or nil
   end)
+  local renewed = {}  -- a generation had another picture than the catalogue
   for _, generation in ipairs(live) do
-    local own = codes[generation.id]
-    update_generation(sheet, generation, groups, function(i, flags, _, code, row)
-      flags = put_sparse(sheet, generation.id, field_of('s', generation.id, row), set_of(batch, i), flags, LABELS)
-      flags = with(put_sparse(sheet, generation.id, field_of('o', generation.id, row), '', flags, OWN), MEMBER)
-      if own then
-        return with(flags, CODED), label_of(batch, i), string.sub(own, (i - 1) * generation.width + 1, i * generation.width)
+    local own, width, blank = codes[generation.id], generation.width, zeros(generation.width)
+    update_generation(sheet, generation, groups, function(i, flags, row)
+      if fresh[i] and not batch.sets[i] then
+        if own then return MEMBER + CODED, label_of(batch, i), string.sub(own, (i - 1) * width + 1, i * width) end
+        return MEMBER, label_of(batch, i)
       end
-      if moved[i] then return without(flags, CODED), label_of(batch, i), zeros(generation.width) end
-      return flags, label_of(batch, i), code
+      local changed = moved[i]
+      if has(flags, OWN) then
+        changed = picture_in(get(sheet, field_of('o', generation.id, row))) ~= picture_in(batch.records[i] or '')
+        renewed[i] = renewed[i] or changed
+      end
+      flags = put_sparse(sheet, generation.id, 's', generation.id, row, batch.sets[i], flags, LABELS)
+      flags = with(put_sparse(sheet, generation.id, 'o', generation.id, row, nil, flags, OWN), MEMBER)
+      if own then return with(flags, CODED), label_of(batch, i), string.sub(own, (i - 1) * width + 1, i * width) end
+      if changed then return without(flags, CODED), label_of(batch, i), blank end
+      return flags, label_of(batch, i)
     end)
   end
+  renew(sheet, rows, renewed, position)
   return finish(keys, sheet, 'items', rows, args[2], args[3], table.concat(results))
 end
 
 -- generation, bits, batch, codes or nothing: items of a data version, as members of this generation alone.
--- An item that the API has is kept; where it names no picture of its own, it is the data set's that was labelled anew, and takes the code.
+-- A code is of the data version's picture: an item that is kept as the API has it takes it unless the API has given it another.
 -- -> n: new, r: known, k: kept as the API has it, d: deleted by hand
 local function fill(keys, args)
   if not is_of(keys, args[1]) then return stale(keys[1]) end
@@ -153,7 +185,7 @@ local function fill(keys, args)
   local _, by_id = generations_of(segment)
   local generation, refused = begun(by_id, args[4], args[5], segment)
   if refused then return refused end
-  if generation.state ~= 'building' then
+  if generation.state ~= 'building' and generation.state ~= 'beginning' then
     return refuse('generation ' .. generation.id .. ' is sealed: begin another one for another data version')
   end
   if codes ~= '' and #codes ~= #batch.ids * generation.width then
@@ -168,17 +200,21 @@ local function fill(keys, args)
   local fresh = allocate(sheet, batch.ids, rows)
   local groups = by_block(rows)
   load_blocks(sheet, groups, {generation})
-  load_sparse(sheet, rows, {generation})
+  load_sparse(sheet, groups, {generation})
   local position = u32((state(segment, 'position') + 1) % 4294967296)
-  local now, own, bare = u32(math.floor(microseconds() / 1000000)), {}, {}
+  local now, own, known, renewed = u32(math.floor(microseconds() / 1000000)), {}, {}, {}
   update_catalog(sheet, groups, function(i, flags, row)
     if fresh[i] then
       results[i], own[i] = 'n', ''
+      if not batch.records[i] and not batch.tags[i] then
+        return ALIVE + string.byte(batch.encodable, i) * ENCODABLE, now, position
+      end
       return put_catalog(sheet, batch, i, with(flags, ALIVE), row), now, position
     end
     local record = has(flags, RECORD) and get(sheet, 'r' .. key_of(row)) or '\255\255\255\255'
+    known[i] = picture_in(record)
     if has(flags, API) then
-      results[i], bare[i] = 'k', picture_in(record) == '\255'
+      results[i] = 'k'
       return with(flags, DATA)
     end
     local tags = has(flags, TAGS) and get(sheet, 't' .. key_of(row)) or ''
@@ -186,16 +222,26 @@ local function fill(keys, args)
     results[i], own[i] = 'r', (new == record and (batch.tags[i] or '') == tags) and '' or new .. (batch.tags[i] or '')
     return string.byte(batch.encodable, i) == 1 and with(flags, ENCODABLE) or flags
   end)
-  update_generation(sheet, generation, groups, function(i, flags, label, code, row)
+  local width, blank = generation.width, zeros(generation.width)
+  update_generation(sheet, generation, groups, function(i, flags, row)
+    local given = codes ~= '' and string.sub(codes, (i - 1) * width + 1, i * width)
+    if fresh[i] and given and not batch.sets[i] then return MEMBER + PICTURED + CODED, label_of(batch, i), given end
+    local picture = picture_in(batch.records[i] or '')
     if not own[i] then
-      if not bare[i] or codes == '' then return flags, label, code end
-      return with(flags, CODED), label, string.sub(codes, (i - 1) * generation.width + 1, i * generation.width)
+      flags = with(flags, PICTURED)
+      if given and has(flags, MEMBER) and (known[i] == '\255' or known[i] == picture) then return with(flags, CODED), nil, given end
+      return flags
     end
-    flags = put_sparse(sheet, generation.id, field_of('s', generation.id, row), set_of(batch, i), flags, LABELS)
-    flags = with(put_sparse(sheet, generation.id, field_of('o', generation.id, row), own[i], flags, OWN), MEMBER)
-    if codes == '' then return flags, label_of(batch, i), code end
-    return with(flags, CODED), label_of(batch, i), string.sub(codes, (i - 1) * generation.width + 1, i * generation.width)
+    local before = has(flags, OWN) and picture_in(get(sheet, field_of('o', generation.id, row))) or known[i]
+    renewed[i] = has(flags, MEMBER) and before ~= picture
+    flags = put_sparse(sheet, generation.id, 's', generation.id, row, batch.sets[i], flags, LABELS)
+    flags = put_sparse(sheet, generation.id, 'o', generation.id, row, own[i], flags, OWN)
+    flags = with(with(flags, MEMBER), PICTURED)
+    if given then return with(flags, CODED), label_of(batch, i), given end
+    if renewed[i] then return without(flags, CODED), label_of(batch, i), blank end
+    return flags, label_of(batch, i)
   end)
+  renew(sheet, rows, renewed, position)
   return finish(keys, sheet, 'fill', rows, args[2], args[3], table.concat(results))
 end
 
@@ -251,8 +297,8 @@ local function put_codes(keys, args)
       if results[i] ~= 'c' then rows[i] = false end
     end
   end
-  update_generation(sheet, generation, by_block(rows), function(i, flags, label)
-    return with(flags, CODED), label, string.sub(codes, (i - 1) * generation.width + 1, i * generation.width)
+  update_generation(sheet, generation, by_block(rows), function(i, flags)
+    return with(flags, CODED), nil, string.sub(codes, (i - 1) * generation.width + 1, i * generation.width)
   end)
   return finish(keys, sheet, 'codes', rows, args[2], args[3], table.concat(results))
 end
@@ -288,6 +334,7 @@ local function items(keys, args)
           record, tags = string.match(get(sheet, field_of('o', generation.id, row)), '^([^\255]*\255[^\255]*\255[^\255]*\255[^\255]*\255)(.*)$')
         end
         if has(own, MEMBER) then break end
+        label = NO_LABEL
       end
       found[i] = {flags, string.sub(value, BLOCK + offset * 4 + 1, BLOCK + offset * 4 + 4),
         string.sub(value, BLOCK * 5 + offset * 4 + 1, BLOCK * 5 + offset * 4 + 4), record, tags, own, label, set}

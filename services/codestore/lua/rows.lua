@@ -4,15 +4,17 @@ local KEPT = 4096        -- entries kept in a stream
 
 -- Catalog flags of a row.
 local ALIVE, API, TAGS, RECORD, ENCODABLE, DATA = 1, 2, 4, 8, 16, 32  -- DATA: a data set has it too, though it is the API's
--- Flags of a row in a generation.
-local MEMBER, CODED, LABELS, OWN = 1, 2, 4, 8
+-- Flags of a row in a generation. PICTURED: the data version that fills it has the item, and so a picture of it.
+local MEMBER, CODED, LABELS, OWN, PICTURED = 1, 2, 4, 8, 16
 
 -- Items that came by the API are members of a generation without a name and without codes, from which new ones start.
 local OURS = {id = '', bits = 0, width = 0, state = 'live'}
 
 local NO_LABEL = '\255\255\255\255'
--- Which flags say that a row has tags (4 of the catalogue's 64), or anything outside its block (4 or 8 of a generation's 16).
-local WITH_TAGS, WITH_SPARSE = '[\4-\7\12-\15\20-\23\28-\31\36-\39\44-\47\52-\55\60-\63]', '[\4-\15]'
+-- Which flags say that a row has tags (4 of the catalogue's 64), or anything outside its block (4 or 8 of a generation's 32)
+-- (and a record, 8, as well).
+local WITH_TAGS, WITH_SPARSE, WITH_SPARSE_CATALOG = '[\4-\7\12-\15\20-\23\28-\31\36-\39\44-\47\52-\55\60-\63]', '[\4-\15\20-\31]',
+  '[\4-\15\20-\31\36-\47\52-\63]'
 
 -- While a library is loaded, a server has no `string`: so these are no constants.
 local function zeros(count)
@@ -35,26 +37,40 @@ local function field_of(letter, generation, row)
   return letter .. generation .. ':' .. key_of(row)
 end
 
+local function sparse_field(letter, generation, row)
+  return generation and field_of(letter, generation, row) or letter .. key_of(row)
+end
+
 local function generation_field(generation, block)
   return 'g' .. generation.id .. ':' .. block
 end
 
--- Rows by their blocks, ascending: {block, offsets, items}, where item i has row rows[i]; rows that are false are left out.
-local function by_block(rows)
-  local order = {}
+-- The indices of rows, in the order of the rows; rows that are false are left out.
+local function ascending(rows)
+  local order, sorted = {}, true
   for i = 1, rows.n or #rows do
-    if rows[i] then order[#order + 1] = i end
+    if rows[i] then
+      sorted = sorted and (#order == 0 or rows[order[#order]] < rows[i])
+      order[#order + 1] = i
+    end
   end
-  table.sort(order, function(a, b) return rows[a] < rows[b] end)
-  local groups = {}
-  for _, i in ipairs(order) do
-    local block, group = block_of(rows[i]), groups[#groups]
+  if not sorted then table.sort(order, function(a, b) return rows[a] < rows[b] end) end
+  return order
+end
+
+-- Rows by their blocks, ascending: {block, offsets, items}, where item i has row rows[i].
+local function by_block(rows)
+  local groups, group = {}, nil
+  for _, i in ipairs(ascending(rows)) do
+    local row = rows[i]
+    local offset = row % BLOCK
+    local block = (row - offset) / BLOCK
     if not group or group.block ~= block then
       group = {block = block, offsets = {}, items = {}}
       groups[#groups + 1] = group
     end
-    group.offsets[#group.offsets + 1] = rows[i] % BLOCK
-    group.items[#group.items + 1] = i
+    local n = #group.offsets + 1
+    group.offsets[n], group.items[n] = offset, i
   end
   return groups
 end
@@ -100,16 +116,17 @@ end
 -- Of each item of the groups: change(i, flags, row) -> flags, time, revision; the latter two as 4 bytes, or nil to keep them.
 local function update_catalog(sheet, groups, change)
   for _, group in ipairs(groups) do
-    local value = catalog_of(sheet, group.block)
-    local flags, times, revisions = {string.byte(value, 1, BLOCK)}, {}, {}
-    for j, offset in ipairs(group.offsets) do
-      local flag, time, revision = change(group.items[j], flags[offset + 1], group.block * BLOCK + offset)
+    local value, first, offsets = catalog_of(sheet, group.block), group.block * BLOCK, group.offsets
+    local flags, timed, times, revised, revisions = {string.byte(value, 1, BLOCK)}, {}, {}, {}, {}
+    for j, i in ipairs(group.items) do
+      local offset = offsets[j]
+      local flag, time, revision = change(i, flags[offset + 1], first + offset)
       flags[offset + 1] = flag
-      times[j] = time or string.sub(value, BLOCK + offset * 4 + 1, BLOCK + offset * 4 + 4)
-      revisions[j] = revision or string.sub(value, BLOCK * 5 + offset * 4 + 1, BLOCK * 5 + offset * 4 + 4)
+      if time then timed[#timed + 1], times[#times + 1] = offset, time end
+      if revision then revised[#revised + 1], revisions[#revisions + 1] = offset, revision end
     end
-    local made = string.char(unpack(flags)) .. splice(string.sub(value, BLOCK + 1, BLOCK * 5), 4, group.offsets, times)
-      .. splice(string.sub(value, BLOCK * 5 + 1), 4, group.offsets, revisions)
+    local made = string.char(unpack(flags)) .. splice(string.sub(value, BLOCK + 1, BLOCK * 5), 4, timed, times)
+      .. splice(string.sub(value, BLOCK * 5 + 1), 4, revised, revisions)
     put(sheet, 'catalog', 'c' .. group.block, made == zeros(BLOCK * 9) and '' or made)
   end
 end
@@ -124,22 +141,30 @@ local function cells_of(value, generation, offset)
   return string.byte(value, offset + 1), string.sub(value, label + 1, label + 4), string.sub(value, code + 1, code + generation.width)
 end
 
--- Of each item of the groups: change(i, flags, label, code, row) -> flags, label, code. Members and codes are counted.
+-- Of each item of the groups: change(i, flags, row) -> flags, label, code; nil keeps the one that is there. Members and codes are counted.
 local function update_generation(sheet, generation, groups, change)
-  local members, coded, empty = 0, 0, zeros(BLOCK)
+  local members, coded, empty, width = 0, 0, zeros(BLOCK), generation.width
   for _, group in ipairs(groups) do
-    local value = generation_block(sheet, generation, group.block)
+    local field = generation_field(generation, group.block)
+    local value, first = generation_block(sheet, generation, group.block), group.block * BLOCK
     local flags, labels, codes = {string.byte(value, 1, BLOCK)}, {}, {}
-    for j, offset in ipairs(group.offsets) do
-      local old, label, code = cells_of(value, generation, offset)
-      flags[offset + 1], labels[j], codes[j] = change(group.items[j], old, label, code, group.block * BLOCK + offset)
-      members = members + flags[offset + 1] % 2 - old % 2
-      coded = coded + (has(flags[offset + 1], CODED) and 1 or 0) - (has(old, CODED) and 1 or 0)
+    local labelled, coding, offsets = {}, {}, group.offsets
+    for j, i in ipairs(group.items) do
+      local offset = offsets[j]
+      local old = flags[offset + 1]
+      local new, label, code = change(i, old, first + offset)
+      if new ~= old then
+        flags[offset + 1] = new
+        members = members + new % 2 - old % 2
+        coded = coded + (has(new, CODED) and 1 or 0) - (has(old, CODED) and 1 or 0)
+      end
+      if label then labelled[#labelled + 1], labels[#labels + 1] = offset, label end
+      if code then coding[#coding + 1], codes[#codes + 1] = offset, code end
     end
     local column = string.char(unpack(flags))
-    put(sheet, generation.id, generation_field(generation, group.block), column == empty and '' or column
-      .. splice(string.sub(value, BLOCK + 1, BLOCK * 5), 4, group.offsets, labels)
-      .. splice(string.sub(value, BLOCK * 5 + 1), generation.width, group.offsets, codes))
+    put(sheet, generation.id, field, column == empty and '' or column
+      .. splice(string.sub(value, BLOCK + 1, BLOCK * 5), 4, labelled, labels)
+      .. splice(string.sub(value, BLOCK * 5 + 1), width, coding, codes))
   end
   if members ~= 0 then redis.call('HINCRBY', sheet.key, 'members:' .. generation.id, members) end
   if coded ~= 0 then redis.call('HINCRBY', sheet.key, 'coded:' .. generation.id, coded) end
@@ -209,29 +234,26 @@ local function release(sheet, groups, generations)
     return 0, '\0\0\0\0', '\0\0\0\0'
   end)
   for _, generation in ipairs(generations) do
-    update_generation(sheet, generation, groups, function(_, flags, _, code, row)
+    local blank = zeros(generation.width)
+    update_generation(sheet, generation, groups, function(_, flags, row)
       if has(flags, LABELS) then put(sheet, generation.id, field_of('s', generation.id, row), '') end
       if has(flags, OWN) then put(sheet, generation.id, field_of('o', generation.id, row), '') end
-      return 0, '\0\0\0\0', zeros(#code)
+      return 0, '\0\0\0\0', blank
     end)
   end
   redis.call('HSET', sheet.key, 'open', open)
-  redis.call('HINCRBY', sheet.key, 'alive', -#dropped)
+  redis.call('HINCRBY', sheet.key, 'alive', 0 - #dropped)  -- Redis 7.0 takes no "-0"
   sliced('HDEL', sheet.key, dropped)
 end
 
 -- Consecutive rows, as uint32 first and uint32 length of each run.
 local function runs_of(rows)
-  local sorted, runs = {}, {}
-  for i = 1, rows.n or #rows do
-    if rows[i] then sorted[#sorted + 1] = rows[i] end
-  end
-  table.sort(sorted)
-  local first, length
-  for _, row in ipairs(sorted) do
+  local runs, first, length = {}, nil, 0
+  for _, i in ipairs(ascending(rows)) do
+    local row = rows[i]
     if first and row == first + length then
       length = length + 1
-    elseif not first or row > first + length - 1 then
+    else
       if first then runs[#runs + 1] = struct.pack('<I4I4', first, length) end
       first, length = row, 1
     end
@@ -245,18 +267,24 @@ local function microseconds()
   return tonumber(now[1]) * 1000000 + tonumber(now[2])
 end
 
--- The answer to a write that is sent again, or the refusal of one that comes too late; nothing for a new one. The answer is written
+-- A write's number may be followed by ':' and a digest of what is written, where the caller names the write: another batch by the
+-- same name is told. The answer to a write that is sent again, or the refusal of one that comes too late; nothing for a new one. The answer is written
 -- again, so that a client that waits for it to reach a disk or a replica waits for the first one as well.
 local function repeated(keys, writer, number)
   local last = redis.call('HGET', keys[3], writer)
   if not last then return nil end
-  local known, position, _, results = string.match(last, '^(%d+)\255(%d+)\255(%d+)\255(.*)$')
-  if tonumber(known) == tonumber(number) then
+  local known, position, _, results = string.match(last, '^([^\255]+)\255(%d+)\255(%d+)\255(.*)$')
+  if known == number then
     redis.call('HSET', keys[3], writer, last)
     return {tonumber(position), results}
   end
-  if tonumber(known) > tonumber(number) then
-    return refuse('write ' .. number .. ' of writer ' .. writer .. ' comes after its write ' .. known .. ': number writes upwards')
+  local latest, ours = tonumber(string.match(known, '^%d+')), tonumber(string.match(number, '^%d+'))
+  writer = string.match(writer, '^%d+ (.*)$') or writer  -- without the round of a named write
+  if latest == ours then
+    return refuse('write ' .. whole(ours) .. ' of writer ' .. writer .. ' was another batch: number writes upwards')
+  end
+  if latest > ours then
+    return refuse('write ' .. whole(ours) .. ' of writer ' .. writer .. ' comes after its write ' .. whole(latest) .. ': number writes upwards')
   end
 end
 

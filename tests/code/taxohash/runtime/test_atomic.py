@@ -57,6 +57,8 @@ def test_a_file_takes_the_place_of_an_older_one_only_when_the_block_ends_well(tm
     write_text(file, "new")
     assert (file.read_text(), names(tmp_path)) == ("new", ["file"])
     assert file.stat().st_mode & 0o777 == 0o644
+    write_text(file, "secret", mode=0o600)
+    assert file.stat().st_mode & 0o777 == 0o600
 
 
 def test_a_folder_gets_its_name_only_when_the_block_ends_well(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""`taxohash store`: what people and scripts do with a code store."""
