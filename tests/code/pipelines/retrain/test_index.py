@@ -186,9 +186,7 @@ def test_an_item_that_was_only_labelled_anew_by_the_api_is_found_in_the_next_gen
     old = put(store, pictures, dataset)
     store.publish(COLLECTION, old)
     store.upsert(COLLECTION, [Item("item 3", (2,), tags=("mended",))])
-    second = data_version(
-        tmp_path / "second", TAXONOMY, LABELS | {"item new": 0}, {"item 3": "another look"}
-    )
+    second = data_version(tmp_path / "second", TAXONOMY, LABELS | {"item new": 0}, {"item 3": "another look"})
     new = put(store, pictures, second)
     store.publish(COLLECTION, new)
     item, labels, code = seen(store, new)["item 3"]
