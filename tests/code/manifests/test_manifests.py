@@ -112,7 +112,11 @@ def test_names_that_refer_to_each_other_exist(manifests: list[Manifest]) -> None
     for pod, container in containers(manifests):
         assert pod["serviceAccountName"] in of_kind(manifests, "ServiceAccount")
         used = {v["configMap"]["name"] for v in pod["volumes"] if "configMap" in v}
-        used |= {source["configMapRef"]["name"] for source in container.get("envFrom", [])}
+        used |= {
+            source["configMapRef"]["name"]
+            for source in container.get("envFrom", [])
+            if "configMapRef" in source
+        }
         assert used <= configs.keys()
         provided = {volume["name"] for volume in pod["volumes"]} | {"data"}
         assert {mount["name"] for mount in container["volumeMounts"]} <= provided
@@ -145,7 +149,10 @@ def environment(manifests: list[Manifest]) -> dict[str, str]:
     (container,) = pods(manifests)["retrieval"]["spec"]["containers"]
     found: dict[str, str] = {}
     for source in container["envFrom"]:
-        found |= of_kind(manifests, "ConfigMap")[source["configMapRef"]["name"]]["data"]
+        if "configMapRef" in source:
+            found |= of_kind(manifests, "ConfigMap")[source["configMapRef"]["name"]]["data"]
+        else:
+            found |= dict.fromkeys(SECRETS[source["secretRef"]["name"]], "s3://secret")
     return found | {
         variable["name"]: variable.get("value", "redis://secret") for variable in container["env"]
     }
