@@ -50,10 +50,6 @@ class Arrays:
         """Rows that there is room for."""
         return len(self.cells.states)
 
-    @property
-    def nbytes(self) -> int:
-        return self.arena.nbytes + sum(column.nbytes for column in self.cells)
-
 
 def narrowest(greatest: int) -> np.dtype[Any]:
     """The smallest unsigned type of 8, 16, 32 or 64 bits that holds `greatest`."""

@@ -66,7 +66,7 @@ class Sets:
         found: Flags = kernels.any_equal(flat, ends, count, numbers, wanted)
         return found
 
-    def hold(self, more: Unsigned, less: Unsigned) -> None:
+    def hold(self, more: Unsigned | Rows, less: Unsigned | Rows) -> None:
         """Count rows that have these sets from now on, and rows that had these."""
         kernels.count(self._held, more, 1)
         kernels.count(self._held, less, -1)

@@ -82,11 +82,6 @@ class State:
         found = self._read(("labels", "tags"), rows)
         return found["labels"], found["tags"]
 
-    def states(self, rows: Rows | int) -> Unsigned:
-        """The states of rows, likewise."""
-        found: Unsigned = self._read(("states",), rows)["states"]
-        return found
-
     def _read(self, names: Iterable[str], rows: Rows | int) -> dict[str, Any]:
         columns = {name: getattr(self.arrays.cells, name) for name in names}
         found = {

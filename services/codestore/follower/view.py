@@ -100,10 +100,6 @@ class View:
         members = self._state.tags.members(self._state.sets(self._known(rows))[1])
         return [tuple(names[number] for number in members[i]) for i in range(len(members))]
 
-    def states_of(self, rows: Rows) -> npt.NDArray[np.uint8]:
-        """uint8[n], MEMBER and CODED."""
-        return self._state.cells(self._known(rows)).states
-
     def unknown_labels(self) -> int:
         """Members with a label number that the taxonomy version does not know: no subtree has them for it."""
         state = self._state
