@@ -88,7 +88,9 @@ def test_a_publish_waits_for_the_backfill_while_items_come_and_go(
         backfill(store, name)
         works: list[Callable[[], None]] = [lambda: write(1), lambda: write(2), fill, publish]
         at_once(works, stop.set)
-        with suppress(TaxohashError):  # since it was rolled back from, it has missed items: they are its members again
+        with suppress(
+            TaxohashError
+        ):  # since it was rolled back from, it has missed items: they are its members again
             store.publish(name, "new")
         backfill(store, name)
         store.publish(name, "new")
