@@ -1,4 +1,5 @@
-"""The retraining pipeline: check configuration, data and what lies ahead, train, evaluate, gate, export, index, publish, collect.
+"""The retraining pipeline: check configuration, data and what lies ahead, train, evaluate, gate, export, index, backfill, publish,
+collect.
 
 python -m pipelines.retrain        renews pipelines/compiled/retrain.yaml
 """
@@ -82,11 +83,20 @@ def retrain(
                 generation_id=exported.output, data=data, collection=collection, generations=generations
             )
         )
+        filled = placed(
+            components.backfill(
+                generation_id=exported.output,
+                data=data,
+                collection=collection,
+                generations=generations,
+                codes=indexed.output,
+            )
+        )
         published = placed(
             components.publish(
                 generation_id=exported.output,
                 collection=collection,
-                codes=indexed.output,
+                codes=filled.output,
                 pipeline_run=dsl.PIPELINE_JOB_NAME_PLACEHOLDER,
                 reason=verdict.outputs["reason"],
                 wait=publish_seconds,

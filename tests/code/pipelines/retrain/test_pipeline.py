@@ -11,7 +11,7 @@ from taxohash.runtime.configuration import parse
 from taxohash.training.config import HasherConfig
 
 STEPS = {"check-config", "check-data", "check-ahead", "train", "evaluate", "gate"}
-PUBLISHING = {"export", "index", "publish", "collect"}
+PUBLISHING = {"export", "index", "backfill", "publish", "collect"}
 
 
 @pytest.fixture(scope="module")
