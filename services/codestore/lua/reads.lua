@@ -253,7 +253,7 @@ end
 local function own_state(segment)
   local names, found = {'incarnation', 'open', 'generations', 'position', 'stamp', 'alive', 'deleted', 'sum:names', 'sum:catalog', 'sum:deleted'}, {}
   for _, generation in ipairs(all_generations(segment)) do
-    for _, name in ipairs({'sum:', 'members:', 'coded:'}) do names[#names + 1] = name .. generation.id end
+    for _, name in ipairs({'sum:', 'members:', 'coded:', 'begun:', 'missing:', 'revived:'}) do names[#names + 1] = name .. generation.id end
   end
   for i, value in ipairs(redis.call('HMGET', segment, unpack(names))) do
     if value then found[#found + 1], found[#found + 2] = names[i], value end
