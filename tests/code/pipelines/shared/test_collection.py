@@ -50,7 +50,10 @@ def test_numbers_follow_the_versions(store: CodeStore) -> None:
 )
 def test_another_tree_is_refused(store: CodeStore, other: Taxonomy) -> None:
     store.create(COLLECTION, other)
-    for refused in (lambda: prepare(store, COLLECTION, TAXONOMY), lambda: numbers_of(store, COLLECTION, TAXONOMY, "")):
+    for refused in (
+        lambda: prepare(store, COLLECTION, TAXONOMY),
+        lambda: numbers_of(store, COLLECTION, TAXONOMY, ""),
+    ):
         with pytest.raises(TaxohashError, match="make another"):
             refused()
     assert store.labels(COLLECTION).version == 1
