@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from services.codestore.checksums import API_ITEMS, CATALOG_KINDS, NO_BLOCK
+from services.codestore.checksums import API_ITEMS, CATALOG_KINDS, NO_BLOCK, block_of
 from services.codestore.collection import Collection, CollectionReader, Status
 from services.codestore.connection import StoreUnavailableError
 from services.codestore.wire import unended
@@ -79,6 +79,13 @@ class Page:
     fields: Mapping[bytes, bytes]
     lost: tuple[str, ...] = ()
     state: SegmentState | None = None
+
+    def by_block(self) -> dict[int, dict[bytes, bytes]]:
+        """The fields of each of its blocks."""
+        found: dict[int, dict[bytes, bytes]] = {block: {} for block in self.blocks}
+        for name, value in self.fields.items():
+            found[block_of(name)][name] = value
+        return found
 
 
 class Images(CollectionReader):

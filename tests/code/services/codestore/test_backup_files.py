@@ -13,19 +13,16 @@ from hypothesis import strategies as st
 from services.codestore import backup_files
 from services.codestore.backup_files import (
     FORMAT,
-    NO_BLOCK,
     DamagedBackupError,
     GenerationFiles,
     Manifest,
     SegmentFiles,
     SegmentWriter,
-    block_of,
-    kind_of,
     read_manifest,
     read_segment,
-    sums_of,
     write_manifest,
 )
+from services.codestore.checksums import NO_BLOCK, block_of, kind_of, sums_of
 from services.codestore.places import Place
 from taxohash.errors import TaxohashError
 from taxohash.runtime.configuration import canonical
@@ -173,7 +170,7 @@ def test_parts_that_were_written_with_other_sums_are_told(tmp_path: Path) -> Non
 
 @pytest.fixture
 def manifest(tmp_path: Path) -> Manifest:
-    generation = GenerationFiles(
+    generation = GenerationFiles(folder="", 
         id="g1", bits=64, taxonomy_sha256="0" * 64, state="published", files={"hasher.onnx": "1" * 64}
     )
     return Manifest(
