@@ -16,7 +16,6 @@ from services.codestore.checksums import (
     API_ITEMS,
     CATALOG,
     CODED,
-    DELETED,
     LABEL_SET,
     MEMBER,
     NAMES,
@@ -323,7 +322,11 @@ class _Segment:
             self._blocks[page.blocks[0]].problems.append((INDEX, text))
 
     def checked(self, segment: int, state: SegmentState) -> Checked:
-        blocks = {number: block for number, block in self._blocks.items() if number < state.blocks or number == NO_BLOCK}
+        blocks = {
+            number: block
+            for number, block in self._blocks.items()
+            if number < state.blocks or number == NO_BLOCK
+        }
         counted = added(part for block in blocks.values() for part in block.counted.items())
         seen = added(part for block in blocks.values() for part in block.seen.items())
         dropping = {name for name, held in state.generations.items() if held.state == "dropping"}

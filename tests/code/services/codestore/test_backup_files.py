@@ -170,8 +170,13 @@ def test_parts_that_were_written_with_other_sums_are_told(tmp_path: Path) -> Non
 
 @pytest.fixture
 def manifest(tmp_path: Path) -> Manifest:
-    generation = GenerationFiles(folder="", 
-        id="g1", bits=64, taxonomy_sha256="0" * 64, state="published", files={"hasher.onnx": "1" * 64}
+    generation = GenerationFiles(
+        folder="",
+        id="g1",
+        bits=64,
+        taxonomy_sha256="0" * 64,
+        state="published",
+        files={"hasher.onnx": "1" * 64},
     )
     return Manifest(
         format=FORMAT, collection="c", incarnation="ab", created=1, labels="{}", history=("g1",),
