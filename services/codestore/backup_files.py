@@ -11,28 +11,25 @@ A chunk is all that a segment keeps of one block of rows, fields of its hash wit
 
 The block NO_BLOCK has the fields that belong to none (what was deleted by hand). A segment is read while it is written: a block
 that changed meanwhile is added again, and of several chunks of a block the last counts. At the end the segment's own checksums
-must come out: of each kind of fields the sum, modulo 2^48, of the first 12 hexadecimal digits of sha1(name, 0, value). So a
-backup is of one position, and what was read agrees with what the server had summed up when it was written.
+must come out (see `checksums`). So a backup is of one position, and what was read agrees with what the server had summed up when it was written.
 """
 
 import hashlib
 import json
 import struct
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Annotated
 
 from pydantic import Field
 
+from services.codestore.checksums import NO_BLOCK, added, sums_of
 from services.codestore.places import Place
 from taxohash.errors import TaxohashError
 from taxohash.generation.file import Number, Sha256
 from taxohash.runtime.configuration import Series, configuration, plain, read
 
 FORMAT = 1
-NO_BLOCK = 2**32 - 1
 
-_BLOCK = 63  # rows
-_SUM = 2**48
 _PART_BYTES = 4 << 20
 _LARGEST = 64 << 20  # bytes of a part: the last chunk goes over _PART_BYTES
 _MANIFEST = "manifest.json"
@@ -68,12 +65,13 @@ class SegmentFiles:
 
 @configuration
 class GenerationFiles:
-    """A generation, and the files of its hasher by name; none where they are kept elsewhere."""
+    """A generation, and the files of its hasher by name; none where they stayed in `folder`."""
 
     id: _Name
     bits: Annotated[int, Field(ge=1)]
     taxonomy_sha256: Sha256
     state: str
+    folder: str
     files: dict[_Name, Sha256]
 
 
@@ -129,45 +127,6 @@ def _digest(data: object) -> str:
     return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
 
 
-def by_block(flat: Sequence[bytes], blocks: Iterable[int]) -> dict[int, dict[bytes, bytes]]:
-    """Names and values in turn, as `raw` gives them for some blocks, by block; one that has nothing left is there too."""
-    found: dict[int, dict[bytes, bytes]] = {block: {} for block in blocks}
-    for field, value in zip(flat[::2], flat[1::2], strict=True):
-        found[block_of(field)][field] = value
-    return found
-
-
-def block_of(field: bytes) -> int:
-    """The block that a field of a segment belongs to, or NO_BLOCK. Names of generations have no colon."""
-    kind, rest = field[:1], field[1:]
-    if kind in (b"n", b"c"):
-        return int(rest)
-    if kind == b"g":
-        return int(rest.rpartition(b":")[2])
-    if kind in (b"r", b"t", b"s", b"o"):
-        return int.from_bytes(rest[-4:], "little") // _BLOCK
-    return NO_BLOCK
-
-
-def kind_of(field: bytes) -> str:
-    """The kind of a field, whose checksum it is part of."""
-    kind, rest = field[:1], field[1:]
-    if kind == b"g":
-        return rest.rpartition(b":")[0].decode()
-    if kind in (b"s", b"o"):
-        return rest[:-5].decode()
-    return {b"n": "names", b"d": "deleted"}.get(kind, "catalog")
-
-
-def sums_of(fields: Fields) -> dict[str, int]:
-    """The checksums of some fields by kind."""
-    sums: dict[str, int] = {}
-    for field, value in fields.items():
-        digest = int(hashlib.sha1(field + b"\0" + value, usedforsecurity=False).hexdigest()[:12], 16)
-        sums[kind_of(field)] = (sums.get(kind_of(field), 0) + digest) % _SUM
-    return sums
-
-
 class SegmentWriter:
     """Writes the parts of one segment."""
 
@@ -197,10 +156,12 @@ class SegmentWriter:
         Raises:
             TaxohashError: what was added has other sums.
         """
-        own: dict[str, int] = {}
-        for block, found in self._sums.items():
-            if block < blocks or block == NO_BLOCK:
-                own = _added(own, found)
+        own = added(
+            part
+            for block, found in self._sums.items()
+            if block < blocks or block == NO_BLOCK
+            for part in found.items()
+        )
         if wrong := _differing(own, sums):
             raise TaxohashError(
                 f"segment {self._segment} was read with other checksums of {wrong} than it has: verify it, then back up again"
@@ -230,7 +191,7 @@ def read_segment(place: Place, files: SegmentFiles) -> Iterator[tuple[int, dict[
     for number, part in enumerate(files.parts):
         for at, (block, fields) in enumerate(_chunks(_part(place, part), part)):
             if last[block] == (number, at) and (block < files.blocks or block == NO_BLOCK):
-                sums = _added(sums, sums_of(fields))
+                sums = added([*sums.items(), *sums_of(fields).items()])
                 yield block, fields
     if wrong := _differing(sums, files.sums):
         raise DamagedBackupError(
@@ -263,10 +224,6 @@ def _chunks(data: bytes, part: Part) -> Iterator[tuple[int, dict[bytes, bytes]]]
         at = -1
     if at != len(data):
         raise DamagedBackupError(f"{part.name} of the backup does not have its form: use another one")
-
-
-def _added(left: Mapping[str, int], right: Mapping[str, int]) -> dict[str, int]:
-    return {kind: (left.get(kind, 0) + right.get(kind, 0)) % _SUM for kind in {*left, *right}}
 
 
 def _differing(left: Mapping[str, int], right: Mapping[str, int]) -> str:

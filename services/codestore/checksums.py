@@ -17,7 +17,7 @@ from services.codestore.wire import BLOCK, NO_LABEL
 NAMES, CATALOG, DELETED = CATALOG_KINDS = ("names", "catalog", "deleted")
 API_ITEMS = ""  # the kind of what new generations start from
 MODULUS = 1 << 48
-NO_BLOCK = -1  # of fields that belong to none
+NO_BLOCK = 2**32 - 1  # of fields that belong to none
 
 MEMBER, CODED, LABEL_SET, OWN_RECORD = 1, 2, 4, 8  # flags of a row in a generation
 

@@ -126,7 +126,7 @@ class CollectionReader:
     def _open(self, collection: str) -> Collection:
         if collection not in self._collections:
             call = Call("collection", collection_keys(check_name("collection", collection)), (), True)
-            layout, segments, incarnation, made, taxonomy = self._connection.call(call)
+            layout, segments, incarnation, made, taxonomy, restoring = self._connection.call(call)
             if layout is None:
                 raise TaxohashError(
                     f"there is no collection {collection!r} in {self._connection.url}: create it first, or upgrade that of an older version"
@@ -134,6 +134,10 @@ class CollectionReader:
             if int(layout) != LAYOUT:
                 raise TaxohashError(
                     f"collection {collection!r} has layout {int(layout)}, this program reads {LAYOUT}: use the version that made it"
+                )
+            if not made and restoring:
+                raise TaxohashError(
+                    f"collection {collection!r} is not restored to its end: restore it again from {restoring.decode()}"
                 )
             if not made:
                 raise TaxohashError(f"collection {collection!r} is not made to its end: create it again")

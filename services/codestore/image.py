@@ -5,16 +5,21 @@ last page tells what the segment said of itself at that moment, its checksums am
 what came of it before, so whoever reads holds a page at a time, and as little of each as it needs.
 """
 
+import secrets
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from services.codestore.checksums import API_ITEMS, CATALOG_KINDS, NO_BLOCK
-from services.codestore.collection import Collection, CollectionReader, Status
-from services.codestore.connection import StoreUnavailableError
-from services.codestore.wire import unended
+from services.codestore.checksums import API_ITEMS, CATALOG_KINDS, NO_BLOCK, block_of
+from services.codestore.collection import LAYOUT, STEP_BLOCKS, Collection, CollectionReader, Status
+from services.codestore.connection import Call, StoreUnavailableError
+from services.codestore.keys import check_name, collection_keys
+from services.codestore.labels import LabelNumbers
+from services.codestore.records import GenerationRef
+from services.codestore.wire import ended, unended
+from taxohash.errors import TaxohashError
 
 _STARTS = (
     5  # readings from the start, as the history of a segment that is written a lot may be shorter than one
@@ -80,9 +85,16 @@ class Page:
     lost: tuple[str, ...] = ()
     state: SegmentState | None = None
 
+    def by_block(self) -> dict[int, dict[bytes, bytes]]:
+        """The fields of each of its blocks."""
+        found: dict[int, dict[bytes, bytes]] = {block: {} for block in self.blocks}
+        for name, value in self.fields.items():
+            found[block_of(name)][name] = value
+        return found
+
 
 class Images(CollectionReader):
-    """Reads segments as they are, for those who check, copy or mend them."""
+    """Segments as they are, for those who check, copy or mend them."""
 
     def described(self, collection: str) -> tuple[Collection, Status]:
         """What the collection's own keys say: segments, label numbers, generations, and what is published."""
@@ -115,6 +127,65 @@ class Images(CollectionReader):
         raise StoreUnavailableError(
             f"segment {segment} of collection {opened.name!r} is written faster than it can be read: try again"
         )
+
+    # -- images are put -------------------------------------------------------------------------------
+
+    def make_restored(self, collection: str, segments: int, labels: LabelNumbers, source: str) -> Collection:
+        """A collection that nobody can open before `open_restored`; the one that was begun from the same source, if there is one.
+
+        Raises:
+            TaxohashError: there is a collection of this name.
+        """
+        keys = collection_keys(check_name("collection", collection))
+        args = (secrets.token_hex(16), LAYOUT, segments, labels.to_json(), source)
+        incarnation, made = self._connection.call(Call("make", keys, args))
+        if made:
+            raise TaxohashError(
+                f"there is a collection {collection!r} already: restore under another name, or repair it"
+            )
+        opened = Collection(collection, segments, incarnation.decode(), labels)
+        self._call_all(
+            [Call("make_segment", opened.on(i, "").keys, (opened.incarnation,)) for i in range(segments)]
+        )
+        return opened
+
+    def put_fields(self, opened: Collection, segment: int, fields: Mapping[bytes, bytes]) -> None:
+        """Fields with checksums, as an image has them; an empty value removes one. `settle` must follow."""
+        self._call(opened.on(segment, "restore_raw", *(part for pair in fields.items() for part in pair)))
+
+    def settle(
+        self,
+        opened: Collection,
+        segment: int,
+        position: int,
+        blocks: int,
+        generations: Mapping[str, Held],
+        sums: Mapping[str, int],
+    ) -> None:
+        """What a segment says of itself, after its fields were put: index of ids, counts, checksums, and position + 1.
+
+        Followers load it anew.
+        """
+        held = {**generations, API_ITEMS: Held(0, "live")}
+        flat = [
+            part
+            for kind, own in held.items()
+            for part in (kind, str(own.bits), own.state, str(sums.get(kind, 0)))
+        ]
+        others = [sums.get(kind, 0) for kind in CATALOG_KINDS]
+        block = 0
+        while block != -1:
+            call = opened.on(segment, "settle", position, blocks, ended(flat), *others, block, STEP_BLOCKS)
+            block = self._call(call)
+
+    def open_restored(self, opened: Collection, ref: GenerationRef, sealed: str | None) -> None:
+        """Let a restored collection be opened, with its generation; sealed where it is said what was counted."""
+        self._call(opened.call("begin", ref.id, f"{ref.bits} {ref.taxonomy_sha256}"))
+        if sealed is not None:
+            self._call(opened.call("seal", ref.id, sealed))
+        self._call(opened.call("made"))
+
+    # -- parts -----------------------------------------------------------------------------------------
 
     def _all_pages(self, opened: Collection, segment: int) -> Generator[Page, None, int]:
         """All pages once; the position of the first."""

@@ -89,7 +89,7 @@ class CodeStore(Catalog, StoredCodes, Generations, Images):
                 f"collection {collection!r} cannot have {segments} segments: choose 1 to {MAX_SEGMENTS}"
             )
         labels = LabelNumbers.first(taxonomy)
-        args = (secrets.token_hex(16), LAYOUT, segments, labels.to_json())
+        args = (secrets.token_hex(16), LAYOUT, segments, labels.to_json(), "")
         incarnation, made = self._connection.call(Call("make", collection_keys(collection), args))
         if not made:
             keys = [segment_keys(collection, segment) for segment in range(segments)]

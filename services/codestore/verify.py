@@ -15,16 +15,13 @@ import numpy.typing as npt
 from services.codestore.checksums import (
     API_ITEMS,
     CATALOG,
-    CATALOG_KINDS,
     CODED,
-    DELETED,
     LABEL_SET,
     MEMBER,
     NAMES,
     NO_BLOCK,
     OWN_RECORD,
     added,
-    block_of,
     digest,
     kind_of,
     without_records,
@@ -104,9 +101,8 @@ class Report:
 
     def hits(self, generation_id: str) -> bool:
         """Whether what this generation serves is among what is damaged."""
-        harmless = {DELETED, API_ITEMS}
-        other = {finding.kind for finding in self.findings} - harmless
-        return bool(other & {generation_id, *CATALOG_KINDS, INDEX, COUNTS, POSITION, SEGMENT, COLLECTION})
+        served = {generation_id, NAMES, CATALOG, API_ITEMS, INDEX, COUNTS, POSITION, SEGMENT, COLLECTION}
+        return not served.isdisjoint(finding.kind for finding in self.findings)
 
 
 @dataclass(frozen=True)
@@ -319,17 +315,18 @@ class _Segment:
         self._blocks: dict[int, _Block] = {}
 
     def take(self, page: Page) -> None:
-        by_block: dict[int, dict[bytes, bytes]] = {block: {} for block in page.blocks}
-        for name, value in page.fields.items():
-            by_block[block_of(name)][name] = value
-        for block, fields in by_block.items():
+        for block, fields in page.by_block().items():
             self._blocks[block] = self._looked_at(block, fields)
         if page.lost:
             text = f"{len(page.lost)} ids lead nowhere, such as {page.lost[0][:40]!r}"
             self._blocks[page.blocks[0]].problems.append((INDEX, text))
 
     def checked(self, segment: int, state: SegmentState) -> Checked:
-        blocks = {number: block for number, block in self._blocks.items() if number < state.blocks}
+        blocks = {
+            number: block
+            for number, block in self._blocks.items()
+            if number < state.blocks or number == NO_BLOCK
+        }
         counted = added(part for block in blocks.values() for part in block.counted.items())
         seen = added(part for block in blocks.values() for part in block.seen.items())
         dropping = {name for name, held in state.generations.items() if held.state == "dropping"}

@@ -116,7 +116,7 @@ def test_damage_after_the_end_is_told_or_the_start_is_refused(
         assert not refusal or (
             "are damaged (its log is not as it was left: " in refusal and "restore a backup" in refusal
         )
-        assert refusal or served == content, (seed, told)
+        assert refusal or served == content or "its bytes give the checksum" in told[1], (seed, told)
         if refusal:
             refused += 1
             assert "\n" not in refusal
@@ -141,7 +141,7 @@ def test_damage_whose_server_nobody_saw_end_is_found_by_checksums(
         harm(data, np.random.default_rng(seed))
         refusal, told, served = started(data, server_binary)
         assert refusal or told, seed
-        assert refusal or served == content, (seed, told)
+        assert refusal or served == content or AGREES not in told[0], (seed, told)
         shutil.rmtree(data)
 
 

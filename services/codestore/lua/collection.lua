@@ -10,14 +10,20 @@ local function ask(keys, name)
   return redis.call('HGET', keys[1], name) or ''
 end
 
--- incarnation, layout, segments, taxonomy -> {incarnation, made}; nothing changes where the collection is
+-- incarnation, layout, segments, taxonomy, backup that it is restored from or '' -> {incarnation, made}; nothing changes where the
+-- collection is
 local function make(keys, args)
   local known = ask(keys, 'incarnation')
   if known == '' then
     redis.call('UNLINK', keys[1], keys[2])
-    redis.call('HSET', keys[1], 'incarnation', args[1], 'layout', args[2], 'segments', args[3], 'taxonomy', args[4], 'order', '', 'history', '')
-    audit(keys, 'create', '', '', '', '')
+    redis.call('HSET', keys[1], 'incarnation', args[1], 'layout', args[2], 'segments', args[3], 'taxonomy', args[4], 'order', '', 'history', '',
+      'restoring', args[5])
+    audit(keys, args[5] == '' and 'create' or 'restore', args[5], '', '', '')
     return {args[1], ''}
+  end
+  if ask(keys, 'made') == '' and ask(keys, 'restoring') ~= args[5] then
+    local way = ask(keys, 'restoring') == '' and 'made to its end: create it again' or 'restored to its end: restore it again from ' .. ask(keys, 'restoring')
+    return refuse('collection ' .. keys[1] .. ' is not ' .. way)
   end
   if ask(keys, 'segments') ~= args[3] then
     return refuse('collection ' .. keys[1] .. ' has segments ' .. ask(keys, 'segments') .. ', not ' .. args[3] .. ': use what it was made with, or another name')
@@ -28,12 +34,13 @@ end
 -- incarnation: all segments are there
 local function made(keys, args)
   if not is_of(keys, args[1]) then return stale(keys[1]) end
+  redis.call('HDEL', keys[1], 'restoring')
   return redis.call('HSET', keys[1], 'made', '1')
 end
 
--- -> {layout, segments, incarnation, made, taxonomy}, or nothing
+-- -> {layout, segments, incarnation, made, taxonomy, backup it is restored from}, or nothing
 local function collection(keys)
-  return redis.call('HMGET', keys[1], 'layout', 'segments', 'incarnation', 'made', 'taxonomy')
+  return redis.call('HMGET', keys[1], 'layout', 'segments', 'incarnation', 'made', 'taxonomy', 'restoring')
 end
 
 -- incarnation -> {history, positions, {generation, state, ref, sealed, created} ...}

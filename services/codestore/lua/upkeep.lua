@@ -300,7 +300,7 @@ local function forget_writers(keys, args)
   return dropped
 end
 
--- incarnation, position, field, value, ...: checksummed fields as `raw` gave them, into a segment of this incarnation.
+-- incarnation, field, value, ...: checksummed fields as `raw` gave them, into a segment of this incarnation.
 -- '' removes a field. The index of ids and the counts follow with `settle`.
 local function restore_raw(keys, args)
   if not is_of(keys, args[1]) then return stale(keys[1]) end
@@ -318,7 +318,7 @@ local function restore_raw(keys, args)
 end
 
 -- incarnation, position, blocks, generations (id, bits, state, sum), sums of names, catalog and deleted, first block, how many:
--- what follows from restored fields: index, counts, state. The index is made block by block; all else with the last.
+-- what follows from restored fields: index, counts, state; it never goes back to a lower position. The index is made block by block; all else with the last.
 -- -> next block or -1
 local function settle(keys, args)
   if not is_of(keys, args[1]) then return stale(keys[1]) end
@@ -362,7 +362,8 @@ local function settle(keys, args)
   local deleted = 0
   for bucket = 0, 255 do deleted = deleted + #texts(get(sheet, string.format('d%02x', bucket))) end
   redis.call('HSET', segment, 'open', table.concat(open), 'alive', alive, 'deleted', deleted,
-    'sum:names', args[5], 'sum:catalog', args[6], 'sum:deleted', args[7], 'position', args[2])
+    'sum:names', args[5], 'sum:catalog', args[6], 'sum:deleted', args[7],
+    'position', whole(math.max(tonumber(args[2]), state(segment, 'position'))))
   finish(keys, sheet_of(segment), 'generation', {}, '', 0, '')
   redis.call('XTRIM', keys[2], 'MAXLEN', 0)
   return -1

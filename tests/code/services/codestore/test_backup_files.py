@@ -6,33 +6,26 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.codestore import CodeStore, GenerationRef, Item, backup_files
+from services.codestore import backup_files
 from services.codestore.backup_files import (
     FORMAT,
-    NO_BLOCK,
     DamagedBackupError,
     GenerationFiles,
     Manifest,
     SegmentFiles,
     SegmentWriter,
-    block_of,
-    by_block,
-    kind_of,
     read_manifest,
     read_segment,
-    sums_of,
     write_manifest,
 )
+from services.codestore.checksums import NO_BLOCK, block_of, kind_of, sums_of
 from services.codestore.places import Place
 from taxohash.errors import TaxohashError
 from taxohash.runtime.configuration import canonical
-from taxohash.taxonomy import Taxonomy
-from tests.support.hostile_ids import HOSTILE_IDS
 
 NAMES = (f"memory://backup{number}" for number in itertools.count())
 ROW = (63 * 7 + 5).to_bytes(4, "little")
@@ -172,60 +165,18 @@ def test_parts_that_were_written_with_other_sums_are_told(tmp_path: Path) -> Non
         list(read_segment(at, replace(files, parts=(longer,))))
 
 
-def raw(store: CodeStore, segment: int, first: int, blocks: int) -> dict[int, dict[bytes, bytes]]:
-    """Fields by block as a segment of `c` has them; those of no block where `blocks` is 0."""
-    _position, total, *flat = store._call(store._open("c").on(segment, "raw", first, blocks, read_only=True))
-    return by_block(flat, range(first, min(first + blocks, total)) if blocks else [NO_BLOCK])
-
-
-def test_what_a_store_keeps_comes_out_with_its_own_checksums_also_where_it_changed_meanwhile() -> None:
-    taxonomy = Taxonomy("t", (("tops", "shirt"), ("tops", "coat"), ("shoes", "boot")))
-    ids = [*HOSTILE_IDS, *(f"item {number}" for number in range(400))]
-    items = [
-        Item(
-            item_id,
-            (n % 3,) if n % 7 else (0, 2),
-            uri="u" * (n % 2),
-            tags=("a", "b")[: n % 3],
-            metadata={"n": n},
-        )
-        for n, item_id in enumerate(ids)
-    ]
-    with CodeStore.connect("memory://") as store:
-        store.create("c", taxonomy, segments=2)
-        for name in ("g1", "g.2"):
-            store.begin("c", GenerationRef(name, 64, taxonomy.sha256))
-            store.fill("c", name, items, np.arange(len(items) * 8).astype(np.uint8).reshape(-1, 8))
-        store.seal("c", "g1")
-        store.publish("c", "g1")
-        at = place()
-        for segment in range(2):
-            writer = SegmentWriter(at, segment)
-            for first in range(0, store.tallies("c")[segment].blocks, 2):
-                for block, fields in raw(store, segment, first, 2).items():
-                    writer.add(block, fields)
-            store.delete("c", ids[segment::4])
-            store.upsert("c", [Item(f"of the api {segment}", (1, 2), uri="x"), Item(ids[2], (), tags=("c",))])
-            tally = store.tallies("c")[segment]
-            with pytest.raises(TaxohashError, match=r"with other checksums of .*names"):
-                writer.finish(tally.position, tally.blocks, tally.sums)
-            now = raw(store, segment, 0, tally.blocks) | raw(store, segment, 0, 0)
-            for block, fields in now.items():
-                writer.add(block, fields)
-            files = writer.finish(tally.position, tally.blocks, tally.sums)
-            assert dict(read_segment(at, files)) == now
-            assert {"names", "catalog", "deleted", "g1", "g.2"} <= {
-                kind for kind, own in files.sums.items() if own
-            }
-
-
 # -- manifest --------------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def manifest(tmp_path: Path) -> Manifest:
     generation = GenerationFiles(
-        id="g1", bits=64, taxonomy_sha256="0" * 64, state="published", files={"hasher.onnx": "1" * 64}
+        folder="",
+        id="g1",
+        bits=64,
+        taxonomy_sha256="0" * 64,
+        state="published",
+        files={"hasher.onnx": "1" * 64},
     )
     return Manifest(
         format=FORMAT, collection="c", incarnation="ab", created=1, labels="{}", history=("g1",),

@@ -5,6 +5,7 @@ import pytest
 
 from services.codestore import CodeStore
 from services.codestore.checksums import (
+    NO_BLOCK,
     block_of,
     digest,
     generation_sum,
@@ -23,7 +24,7 @@ from tests.support.stored import fill_collection
         (b"c0", "catalog", 0),
         (b"r\x3f\0\0\0", "catalog", 1),
         (b"t::::", "catalog", 0x3A3A3A3A // 63),
-        (b"d0f", "deleted", -1),
+        (b"d0f", "deleted", NO_BLOCK),
         (b"gv1.a-b:7", "v1.a-b", 7),
         (b"g:7", "", 7),
         (b"sv1:\0\0:\0", "v1", 0x3A0000 // 63),

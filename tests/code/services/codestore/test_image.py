@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from services.codestore import CodeStore
-from services.codestore.checksums import NO_BLOCK, block_of, sums_of
+from services.codestore.checksums import NO_BLOCK, sums_of
 from services.codestore.connection import Call
 from services.codestore.image import Page, SegmentState
 from tests.support.stored import TAXONOMY, BetweenCalls, fill_collection, hash_of, some_codes, some_items
@@ -15,16 +15,13 @@ _CHECKED = (b"n", b"c", b"g", b"s", b"o", b"r", b"t", b"d")
 def laid_together(pages: list[Page]) -> tuple[dict[bytes, bytes], SegmentState]:
     blocks: dict[int, dict[bytes, bytes]] = {}
     for page in pages:
-        parts: dict[int, dict[bytes, bytes]] = {block: {} for block in page.blocks}
-        for field, value in page.fields.items():
-            parts[block_of(field)][field] = value
-        blocks |= parts
+        blocks |= page.by_block()
     state = pages[-1].state
     assert state is not None
     assert [page.state for page in pages[:-1]] == [None] * (len(pages) - 1)
     return {
         field: value
-        for block in range(NO_BLOCK, state.blocks)
+        for block in (NO_BLOCK, *range(state.blocks))
         for field, value in blocks.get(block, {}).items()
     }, state
 

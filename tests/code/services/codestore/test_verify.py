@@ -49,7 +49,7 @@ def test_each_field_of_an_item_that_is_damaged_is_found(store: CodeStore, kind: 
     own = (b"generations", b"stamp", b"sum:", b"coded:", b"deleted")
     names = [name for name in fields if name.startswith(kind.encode()) and not name.startswith(own)]
     assert names
-    for name in random.permutation(np.array(names, object))[:5]:
+    for name in random.permutation(np.array(names, object))[:3]:
         value = bytearray(fields[name])
         value[random.integers(len(value))] ^= 1 << int(random.integers(8))
         damaged = {"flipped": bytes(value), "removed": None, "cut": fields[name][:-1], "added": fields[name]}[
@@ -180,6 +180,6 @@ def test_which_generation_is_hit() -> None:
         return Report("c", "g1", (1,), 1, tuple(Finding(0, kind, "") for kind in kinds), ())
 
     assert not report().hits("g1")
-    assert not report("deleted", API_ITEMS, "g2").hits("g1")
-    for kind in ("g1", "names", "catalog", "index", "counts", "position", "segment", "collection"):
+    assert not report("deleted", "g2").hits("g1")
+    for kind in ("g1", API_ITEMS, "names", "catalog", "index", "counts", "position", "segment", "collection"):
         assert report(kind, "g2").hits("g1")
