@@ -27,7 +27,7 @@ from services.codestore.checksums import (
     without_records,
 )
 from services.codestore.collection import Collection, Status
-from services.codestore.connection import StaleError
+from services.codestore.connection import StaleError, StoreUnavailableError, TryAgainError
 from services.codestore.image import Page, SegmentState
 from services.codestore.store import CodeStore
 from services.codestore.wire import BLOCK, NO_LABEL
@@ -153,6 +153,11 @@ def verify(
             if described(store, collection)[0].incarnation != opened.incarnation:
                 raise
             findings.append(Finding(segment, SEGMENT, "its data are not there"))
+        except TryAgainError:
+            raise
+        except StoreUnavailableError as error:
+            store.ping()  # where the server is well, its function came upon something that it cannot read
+            findings.append(Finding(segment, SEGMENT, f"it cannot be read: {error}"))
         progress(segment + 1, opened.segments)
     _, later = described(store, collection)
     for segment, found in checked.items():
