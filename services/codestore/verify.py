@@ -132,7 +132,7 @@ def verify(
     copies: Sequence[Copy] = (),
     progress: Callable[[int, int], None] = lambda done, segments: None,
 ) -> Report:
-    """Look at a collection; about half a second per million items and generation.
+    """Look at a collection; some seconds per million items, in calls of a millisecond or two of the server's time.
 
     Args:
         copies: to compare with, where they are at the same position of a segment.
