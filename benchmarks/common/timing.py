@@ -32,8 +32,8 @@ def shortest(calls: Sequence[Callable[[], object]]) -> float:
 
 
 def interleaved(
-    ways: Mapping[K, Callable[[int], list[float]]], rounds: int, warm_up: int = 1
-) -> dict[K, list[float]]:
+    ways: Mapping[K, Callable[[int], list[T]]], rounds: int, warm_up: int = 1
+) -> dict[K, list[T]]:
     """Times of several ways to do a thing, round by round.
 
     Args:
@@ -41,7 +41,7 @@ def interleaved(
         rounds: how many count.
         warm_up: how many go before and do not count.
     """
-    times: dict[K, list[float]] = {name: [] for name in ways}
+    times: dict[K, list[T]] = {name: [] for name in ways}
     for turn in range(warm_up + rounds):
         for name, way in ways.items():
             spent = way(turn)

@@ -90,6 +90,13 @@ def index(generation_id: str, data: str, collection: str, generations: str) -> i
 
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
+def backfill(generation_id: str, data: str, collection: str, generations: str, codes: int) -> int:
+    from pipelines.retrain import steps
+
+    return steps.backfill_codes(generation_id, data, collection, generations)
+
+
+@dsl.component(base_image=IMAGE, install_kfp_package=False)
 def publish(
     generation_id: str, collection: str, codes: int, pipeline_run: str, reason: str, wait: float
 ) -> str:

@@ -1,4 +1,5 @@
-"""The retraining pipeline: check configuration, data and what lies ahead, train, evaluate, gate, export, index, publish, collect.
+"""The retraining pipeline: check configuration, data and what lies ahead, train, evaluate, gate, export, index, backfill, publish,
+collect.
 
 python -m pipelines.retrain        renews pipelines/compiled/retrain.yaml
 """
@@ -13,11 +14,16 @@ from taxohash.runtime.configuration import canonical
 from taxohash.training.config import HasherConfig
 
 COMPILED = Path(__file__).resolve().parents[1] / "compiled" / "retrain.yaml"
-# In a cluster: one claim for data, work and generations, one secret for the addresses of the code store (of the account that
-# may publish) and of the picture store.
+# In a cluster: one claim for data, work and generations; the code store's address, of the account that may publish, and the picture
+# store's from a Secret each.
 CLAIM, MOUNT = "taxohash-work", "/work"
-SECRET = "codestore-admin"
-ADDRESSES = {"url": "TAXOHASH_REDIS_URL", "pictures": "TAXOHASH_PICTURES"}
+SECRETS = {
+    "codestore-admin": {"url": "TAXOHASH_REDIS_URL"},
+    "pictures": {
+        name: name
+        for name in ("TAXOHASH_PICTURES", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL")
+    },
+}
 
 
 @dsl.pipeline(
@@ -49,7 +55,8 @@ def retrain(
         # A step that changes or reads what no parameter names must never be answered from the cache.
         task.set_caching_options(cached)
         kubernetes.mount_pvc(task, pvc_name=CLAIM, mount_path=MOUNT)
-        kubernetes.use_secret_as_env(task, secret_name=SECRET, secret_key_to_env=ADDRESSES)
+        for secret, keys in SECRETS.items():
+            kubernetes.use_secret_as_env(task, secret_name=secret, secret_key_to_env=keys)
         return task
 
     configured = placed(components.check_config(config=config), cached=True)
@@ -76,11 +83,20 @@ def retrain(
                 generation_id=exported.output, data=data, collection=collection, generations=generations
             )
         )
+        filled = placed(
+            components.backfill(
+                generation_id=exported.output,
+                data=data,
+                collection=collection,
+                generations=generations,
+                codes=indexed.output,
+            )
+        )
         published = placed(
             components.publish(
                 generation_id=exported.output,
                 collection=collection,
-                codes=indexed.output,
+                codes=filled.output,
                 pipeline_run=dsl.PIPELINE_JOB_NAME_PLACEHOLDER,
                 reason=verdict.outputs["reason"],
                 wait=publish_seconds,

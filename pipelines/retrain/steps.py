@@ -27,9 +27,11 @@ from taxohash.release.gate import FLOORS, SET_FLOORS, Verdict, judge
 from taxohash.runtime.progress import announce
 
 if TYPE_CHECKING:
+    from services.codestore import CodeStore
     from taxohash.training.config import HasherConfig
 
 DATABASE, QUERIES = "train", "test"
+BACKFILL_PASSES = 5  # what comes faster is left to a backfill that goes on while the publish waits
 
 
 @step
@@ -153,6 +155,29 @@ def index_codes(generation_id: str, data: str, collection: str, generations: str
 
 
 @step
+def backfill_codes(generation_id: str, data: str, collection: str, generations: str) -> int:
+    """Encode the items that the data set does not have, or whose picture is another by now; how many codes were put.
+
+    What comes while it runs is looked for again, until a pass brings nothing.
+    """
+    from pipelines.backfill.encode import encode_lacking
+    from pipelines.shared.data_pictures import DataPictures
+    from services.codestore.picture_sources import PictureSources
+
+    put = 0
+    with code_store() as store:
+        if not _lacking(store, collection, generation_id):
+            return put
+        sources = PictureSources.from_environment(data_set=DataPictures(Dataset.open(data)))
+        for _ in range(BACKFILL_PASSES):
+            done = encode_lacking(store, collection, Path(generations), sources, only=generation_id)
+            put += done.coded
+            if not done.coded and not done.overtaken:
+                break
+    return put
+
+
+@step
 def publish_generation(
     generation_id: str, collection: str, run: str = "", reason: str = "", wait: float = 0.0
 ) -> str:
@@ -166,8 +191,7 @@ def publish_generation(
         current = store.published(collection)
         if current is not None and current.id == generation_id:
             return generation_id
-        (own,) = (state for state in store.generations(collection) if state.ref.id == generation_id)
-        if lacking := own.members - own.codes:
+        if lacking := _lacking(store, collection, generation_id):
             announce(f"{lacking:,} items have no code yet: waiting for a backfill, {wait:g} s at most")
         who = f"pipeline {run}".strip()
         return store.publish(collection, generation_id, who=who, why=reason, wait=wait) or ""
@@ -185,6 +209,15 @@ def collect_garbage(collection: str, run: str = "") -> None:
 def report_refusal(reason: str) -> None:
     """Say in the run's own log that nothing was published, and why."""
     announce(f"not published: {reason}")
+
+
+def _lacking(store: "CodeStore", collection: str, generation_id: str) -> int:
+    """How many items of a generation have no code."""
+    return sum(
+        state.members - state.codes
+        for state in store.generations(collection)
+        if state.ref.id == generation_id
+    )
 
 
 def _require_database(generation: Generation, dataset: Dataset) -> None:

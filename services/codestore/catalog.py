@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import numpy as np
 import numpy.typing as npt
 
-from services.codestore.checks import check_ids, check_item
+from services.codestore.checks import check_ids, check_items
 from services.codestore.collection import STEP_BLOCKS, Collection, CollectionReader
 from services.codestore.connection import APPLIED, Durability
 from services.codestore.keys import check_name, segments_of
@@ -13,6 +13,7 @@ from services.codestore.records import Item, Written
 from services.codestore.wire import by_segment, ended, is_member, pack_items, unended, unpack_item
 from services.codestore.writers import WriteId
 from taxohash.codes import check
+from taxohash.errors import TaxohashError
 
 Codes = npt.NDArray[np.uint8]
 
@@ -43,10 +44,12 @@ class Catalog(CollectionReader):
 
         Each segment's part is atomic, in steps of a thousand items. A refused item refuses all.
         """
-        listed = list(items)
+        listed = check_items(items)
+        if not isinstance(codes, Mapping | None):
+            raise TaxohashError(f"codes of items are a {type(codes).__name__}: give them by generation")
 
         def work(opened: Collection) -> Written:
-            ids = check_ids((check_item(item, range(opened.labels.total)).id for item in listed), empty=False)
+            ids = self._checked(opened, listed)
             columns = []
             if codes:
                 status = self._status(opened)

@@ -3,9 +3,10 @@
 import json
 import math
 import re
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from services.codestore.records import Item
 from taxohash.errors import TaxohashError
@@ -44,6 +45,8 @@ def check_ids(ids: Iterable[str], empty: bool = True) -> list[str]:
     """
     if isinstance(ids, str | bytes):
         raise TaxohashError(f"item ids are the text {ids[:60]!r}: give a list of ids")
+    if not isinstance(ids, Iterable):
+        raise TaxohashError(f"item ids are a {type(ids).__name__}: give a list of ids")
     listed = [check_id(item_id) for item_id in ids]
     if len(set(listed)) < len(listed):
         seen: set[str] = set()
@@ -52,6 +55,36 @@ def check_ids(ids: Iterable[str], empty: bool = True) -> list[str]:
     if not listed and not empty:
         raise TaxohashError("the batch has no item: give at least one")
     return listed
+
+
+def check_items(items: Iterable[Item]) -> list[Item]:
+    """The items as a list.
+
+    Raises:
+        TaxohashError: they are no list.
+    """
+    if not isinstance(items, Iterable) or isinstance(items, str | bytes | Mapping):
+        raise TaxohashError(f"items are a {type(items).__name__}: give a list of items")
+    return list(items)
+
+
+def check_revisions(revisions: Sequence[int], count: int) -> npt.NDArray[np.uint32]:
+    """The revisions of so many items as an array.
+
+    Raises:
+        TaxohashError: there are more or fewer, or one is no revision.
+    """
+    try:
+        found = np.asarray(revisions)
+    except ValueError:  # of different lengths
+        found = np.empty(0, object)
+    if found.shape != (count,):
+        raise TaxohashError(f"{count} ids came with revisions of shape {found.shape}: give one of each")
+    if found.dtype.kind not in "iu" or not ((found >= 0) & (found < 2**32)).all():
+        raise TaxohashError(
+            f"revisions of {count} ids are not all 0 to 2^32 - 1: give those that came with the items"
+        )
+    return found.astype("<u4")
 
 
 def check_item(item: Item, labels: Container[int]) -> Item:
@@ -79,7 +112,7 @@ def check_item(item: Item, labels: Container[int]) -> Item:
         raise TaxohashError(f"item {name} has labels {item.labels}: give each once")
     _check_text(f"uri of item {name}", item.uri, MAX_URI)
     for what, digest in (("picture", item.picture), ("thumbnail", item.thumbnail)):
-        if digest and not (isinstance(digest, str) and _DIGEST.fullmatch(digest)):
+        if digest != "" and not (isinstance(digest, str) and _DIGEST.fullmatch(digest)):
             raise TaxohashError(
                 f"{what} of item {name} is {str(digest)[:80]!r}: give the sha256 that the picture store answered, or nothing"
             )
@@ -89,7 +122,7 @@ def check_item(item: Item, labels: Container[int]) -> Item:
         _check_text(f"tag of item {name}", tag, MAX_TAG, shortest=1)
     if len(set(item.tags)) < len(item.tags):
         raise TaxohashError(f"item {name} has tags {item.tags[:6]}: give each once")
-    if item.metadata:
+    if not isinstance(item.metadata, Mapping) or item.metadata:
         _check_metadata(name, item.metadata)
     return item
 

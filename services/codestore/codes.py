@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from services.codestore.checks import check_ids, check_item
+from services.codestore.checks import check_ids, check_items, check_revisions
 from services.codestore.collection import STEP_BLOCKS, Collection, CollectionReader
 from services.codestore.connection import APPLIED, Durability
 from services.codestore.follower.errors import GoneError, TrimmedError
@@ -22,7 +22,7 @@ from services.codestore.wire import (
     unpack_lacking,
 )
 from services.codestore.writers import WriteId
-from taxohash.codes import check, code_bytes
+from taxohash.codes import check
 from taxohash.errors import TaxohashError
 
 PAGE_BLOCKS = 128  # of a page: 8,064 rows
@@ -36,7 +36,7 @@ class StoredCodes(CollectionReader):
         self,
         collection: str,
         generation_id: str,
-        items: Sequence[Item],
+        items: Iterable[Item],
         codes: npt.NDArray[np.uint8] | None = None,
         *,
         write: WriteId | None = None,
@@ -51,18 +51,19 @@ class StoredCodes(CollectionReader):
 
         Returns:
             Of each item "added" or "replaced"; "kept" where the API has an item of this id; "deleted" where one was deleted by
-            hand. The latter two are left out.
+            hand. The latter two are left out, but for the code of one that is kept and whose picture the API has not set.
         """
+        listed = check_items(items)
 
         def work(opened: Collection) -> Written:
-            ids = check_ids((check_item(item, range(opened.labels.total)).id for item in items), empty=False)
+            ids = self._checked(opened, listed)
             bits = self._status(opened).known(generation_id).ref.bits
             own = None
             if codes is not None:
                 own = check(codes, bits, f"codes of {len(ids)} items", rows=len(ids))
 
             def arguments(indices: npt.NDArray[np.int64]) -> list[str | bytes | int]:
-                batch = pack_items([items[i] for i in indices], encodable=True)
+                batch = pack_items([listed[i] for i in indices], encodable=True)
                 return [generation_id, bits, *batch, b"" if own is None else own[indices].tobytes()]
 
             return self._write(opened, "fill", ids, arguments, write, durability)
@@ -89,13 +90,11 @@ class StoredCodes(CollectionReader):
             Of each item "coded", "absent", "no member" (of the generation), or "changed" (its picture).
         """
         listed = check_ids(ids, empty=False)
-        if revisions is not None and len(revisions) != len(listed):
-            raise TaxohashError(f"{len(listed)} ids came with {len(revisions)} revisions: give one of each")
+        made_of = None if revisions is None else check_revisions(revisions, len(listed))
 
         def work(opened: Collection) -> Written:
             bits = self._status(opened).known(generation_id).ref.bits
             own = check(codes, bits, f"codes of {len(listed)} ids", rows=len(listed))
-            made_of = None if revisions is None else np.array(revisions, "<u4")
 
             def arguments(indices: npt.NDArray[np.int64]) -> list[str | bytes | int]:
                 return [
@@ -149,7 +148,7 @@ class StoredCodes(CollectionReader):
             raise GoneError(
                 f"generation {generation_id!r} of collection {collection!r} was dropped: follow another"
             )
-        return unpack_columns(segment, self._width(opened, generation_id), None, first_block * 63, columns)
+        return unpack_columns(segment, None, first_block * 63, columns)
 
     def changes(
         self,
@@ -182,7 +181,7 @@ class StoredCodes(CollectionReader):
             raise GoneError(
                 f"generation {generation_id!r} of collection {collection!r} was dropped: follow another"
             )
-        return unpack_changes(segment, self._width(opened, generation_id), reply)
+        return unpack_changes(segment, reply)
 
     def snapshot(self, collection: str, generation_id: str | None = None) -> Snapshot:
         """All items with their codes in a generation, of the published one by default. Each segment is as it was at one position."""
@@ -233,12 +232,6 @@ class StoredCodes(CollectionReader):
             parts.append(changed.columns)
             position = changed.until
         return _Segment.of(parts)
-
-    def _width(self, opened: Collection, generation_id: str) -> int:
-        if (opened.incarnation, generation_id) not in self._widths:
-            bits = self._status(opened).known(generation_id).ref.bits
-            self._widths[opened.incarnation, generation_id] = code_bytes(bits)
-        return self._widths[opened.incarnation, generation_id]
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,10 +7,11 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from services.codestore.checks import check_ids, check_item
 from services.codestore.connection import APPLIED, Call, Durability, StaleError
 from services.codestore.keys import check_name, collection_keys, segment_keys, segments_of
 from services.codestore.labels import LabelNumbers
-from services.codestore.records import GenerationRef, State, Token, Written
+from services.codestore.records import GenerationRef, Item, State, Token, Written
 from services.codestore.wire import by_segment, results, unended
 from services.codestore.writers import Lanes, WriteId
 from taxohash.errors import TaxohashError
@@ -121,7 +122,6 @@ class CollectionReader:
         self._connection = connection
         self._lanes = Lanes()
         self._collections: dict[str, Collection] = {}
-        self._widths: dict[tuple[str, str], int] = {}  # of codes, by incarnation and generation
 
     def _open(self, collection: str) -> Collection:
         if collection not in self._collections:
@@ -193,17 +193,35 @@ class CollectionReader:
         """
         words = np.empty(len(ids), object)
         positions: dict[int, int] = {}
-        with self._lanes.lent(write) as numbers:
-            for number, parts in zip(numbers, by_segment(segments_of(ids, opened.segments)), strict=False):
-                calls = [
-                    opened.on(segment, function, number.writer, number.number, *arguments(indices))
-                    for segment, indices in parts.items()
-                ]
+        with self._lanes.lent(write) as turns:
+            for turn, parts in zip(turns, by_segment(segments_of(ids, opened.segments)), strict=False):
+                calls = []
+                for segment, indices in parts.items():
+                    own = arguments(indices)
+                    calls.append(
+                        opened.on(segment, function, turn.writer, turn.number_of(function, own), *own)
+                    )
                 replies = self._connection.call_all(calls, durability)
                 for (segment, indices), (position, letters) in zip(parts.items(), replies, strict=True):
                     words[indices] = results(letters)
                     positions[segment] = max(positions.get(segment, 0), position)
         return Written(opened.token(positions), tuple(words.tolist()))
+
+    def _checked(self, opened: Collection, items: Sequence[Item]) -> list[str]:
+        """The ids of items that may be written.
+
+        Raises:
+            TaxohashError: there is none, one is refused, or is given twice.
+        """
+
+        def ids(labels: LabelNumbers) -> list[str]:
+            return check_ids((check_item(item, range(labels.total)).id for item in items), empty=False)
+
+        try:
+            return ids(opened.labels)
+        except TaxohashError:  # its taxonomy may have grown since it was opened
+            self._collections.pop(opened.name, None)
+            return ids(self._open(opened.name).labels)
 
     def _steps(self, opened: Collection, function: str, *args: str | int) -> None:
         """Call a function on every segment, some blocks at a time, until each is through. It answers the next block."""

@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from services.codestore.checksums import CATALOG_KINDS
-from services.codestore.collection import STEP_BLOCKS, Collection, CollectionReader, Status
+from services.codestore.collection import STEP_BLOCKS, Collection, CollectionReader
 from services.codestore.keys import check_name, collection_keys, lease_key
 from services.codestore.records import GenerationRef, GenerationState, Pointer
-from services.codestore.wire import BLOCK, ended
+from services.codestore.wire import BLOCK
 from taxohash.errors import TaxohashError
 
 _PAUSE = 0.05  # seconds between two looks for lacking codes
 _LOOSE = 8  # a segment is packed when more than one of so many rows is free
 _WRITER_SECONDS = 7 * 86_400  # a write that is sent again later than that is applied again
+_MOST_SECONDS = 366 * 86_400
 _MOVES = 32  # rows moved by one call
 
 
@@ -26,6 +27,7 @@ class SegmentTally:
 
     Attributes:
         blocks: of 63 rows.
+        states: of generations in the segment; see lua/upkeep.lua.
         sums: "names", "catalog", "deleted", and each generation; "" is that of the API's own items.
     """
 
@@ -36,6 +38,7 @@ class SegmentTally:
     members: dict[str, int]
     codes: dict[str, int]
     sums: dict[str, int]
+    states: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -89,13 +92,13 @@ class Generations(CollectionReader):
         """
         if check_name("generation id", ref.id) in CATALOG_KINDS:
             raise TaxohashError(f"generation id {ref.id!r} is a word of the store's own: choose another")
-        if not 1 <= ref.bits <= 4096:
+        if isinstance(ref.bits, bool) or not isinstance(ref.bits, int) or not 1 <= ref.bits <= 4096:
             raise TaxohashError(f"generation {ref.id!r} has {ref.bits} bits: choose 1 to 4096")
 
         def work(opened: Collection) -> None:
             opened.labels.version_of(ref.taxonomy_sha256)
-            self._call(opened.call("begin", ref.id, f"{ref.bits} {ref.taxonomy_sha256}"))
-            self._steps(opened, "begin_segment", ref.id, ref.bits)
+            if self._call(opened.call("begin", ref.id, f"{ref.bits} {ref.taxonomy_sha256}")):
+                self._steps(opened, "begin_segment", ref.id, ref.bits)
 
         self._collections.pop(collection, None)  # its taxonomy may have grown since
         self._use(collection, work)
@@ -113,6 +116,12 @@ class Generations(CollectionReader):
         def work(opened: Collection) -> None:
             known = self._status(opened).known(generation_id)
             tallies = self.tallies(collection)
+            if known.state == "dropping":
+                raise TaxohashError(
+                    f"generation {generation_id!r} is being discarded: discard it again to finish, then begin it"
+                )
+            if any(tally.states.get(generation_id, "beginning") == "beginning" for tally in tallies):
+                raise TaxohashError(f"generation {generation_id!r} is not begun to its end: begin it again")
             own = sum(tally.members[generation_id] - tally.members[""] for tally in tallies)
             if members is not None and own != members:
                 raise TaxohashError(
@@ -144,6 +153,8 @@ class Generations(CollectionReader):
         Raises:
             TaxohashError: codes still lack after that time; it is not sealed; or another one was published meanwhile.
         """
+        if isinstance(wait, bool) or not isinstance(wait, int | float) or not 0 <= wait <= _MOST_SECONDS:
+            raise TaxohashError(f"a publish cannot wait {wait!r} seconds: give 0 to {_MOST_SECONDS}")
         request = secrets.token_hex(16)
 
         def work(opened: Collection) -> str | None:
@@ -152,9 +163,9 @@ class Generations(CollectionReader):
             current = status.history[0] if status.history else ""
             if current == generation_id:
                 return status.history[1] if len(status.history) > 1 else None
+            self._revive(opened, generation_id)
             self._await_codes(opened, generation_id, time.monotonic() + wait)
-            history = [generation_id, *(name for name in status.history if name != generation_id)]
-            self._point(opened, request, "publish", current, history, who, why)
+            self._point(opened, request, "publish", current, generation_id, who, why)
             return current or None
 
         return self._use(collection, work)
@@ -170,7 +181,8 @@ class Generations(CollectionReader):
                 raise TaxohashError(
                     f"collection {collection!r} has {current} published: there is none to roll back to"
                 )
-            self._point(opened, request, "rollback", history[0], list(history[1:]), who, why)
+            self._revive(opened, history[1])
+            self._point(opened, request, "rollback", history[0], history[1], who, why)
             return history[1]
 
         return self._use(collection, work)
@@ -202,7 +214,12 @@ class Generations(CollectionReader):
 
         def work(opened: Collection) -> CollectionState:
             status, tallies, leases = self._status(opened), self.tallies(collection), self.leases(collection)
-            live = status.live(name for name, _ in leases)
+            unreached = {
+                name
+                for tally in tallies
+                for name, state in tally.states.items()
+                if state in ("retired", "dropping")
+            }
             return CollectionState(
                 name=collection,
                 segments=opened.segments,
@@ -217,7 +234,7 @@ class Generations(CollectionReader):
                         created=known.created,
                         members=sum(tally.members.get(name, 0) for tally in tallies),
                         codes=sum(tally.codes.get(name, 0) for tally in tallies),
-                        live=name in live,
+                        live=name not in unreached,
                     )
                     for name, known in status.generations.items()
                 ),
@@ -266,6 +283,14 @@ class Generations(CollectionReader):
     def lease(self, collection: str, generation_id: str, process: str, seconds: float) -> None:
         """Keep a generation from `gc` for so long from now, in the name of a process; again to renew it."""
         check_name("process", process)
+        if (
+            isinstance(seconds, bool)
+            or not isinstance(seconds, int | float)
+            or not 0 <= seconds <= _MOST_SECONDS
+        ):
+            raise TaxohashError(
+                f"generation {generation_id!r} cannot be leased for {seconds!r} seconds: give 0 to {_MOST_SECONDS}"
+            )
         key = lease_key(check_name("collection", collection))
         until = int((self._now(key) + seconds) * 1000)
         self._connection.command(
@@ -312,6 +337,7 @@ class Generations(CollectionReader):
         """
 
         def work(opened: Collection) -> Collected:
+            self._retire(opened)
             status = self._status(opened)
             live = status.live(name for name, _ in self.leases(collection))
             dead = [name for name in status.generations if name not in live]
@@ -400,25 +426,30 @@ class Generations(CollectionReader):
         request: str,
         operation: Literal["publish", "rollback"],
         current: str,
-        history: list[str],
+        generation_id: str,
         who: str,
         why: str,
     ) -> None:
         positions = " ".join(str(tally.position) for tally in self.tallies(opened.name))
-        call = opened.call(
-            "point", request, operation, current, history[0], ended(history), positions, who, why
-        )
-        self._call(call)
-        status = self._status(opened)
-        self._retire(opened, status)
+        self._call(opened.call("point", request, operation, current, generation_id, positions, who, why))
+        self._retire(opened)
 
-    def _retire(self, opened: Collection, status: Status) -> None:
+    def _retire(self, opened: Collection) -> None:
         """Tell the segments which generations writes no longer reach, so that these do no work for them."""
-        live = status.live(name for name, _ in self.leases(opened.name))
-        for name, known in status.generations.items():
-            if known.state == "retired":
-                state = "live" if name in live else "retired"
-                self._call_all(opened.everywhere("mark_segment", name, state))
+        told, status = None, self._status(opened)
+        while status != told:  # the pointer may be moved meanwhile, and what was told be wrong
+            told = status
+            live = status.live(name for name, _ in self.leases(opened.name))
+            for name, known in status.generations.items():
+                if name in live and known.state in ("published", "retired"):
+                    self._revive(opened, name)
+                elif known.state == "retired":
+                    self._call_all(opened.everywhere("mark_segment", name, "retired"))
+            status = self._status(opened)
+
+    def _revive(self, opened: Collection, generation_id: str) -> None:
+        """Let writes reach a generation again, and give it what it has missed; nothing where they reach it."""
+        self._steps(opened, "revive", generation_id)
 
     def _now(self, key: str) -> float:
         seconds, microseconds = self._connection.command("TIME", key=key)
@@ -428,7 +459,8 @@ class Generations(CollectionReader):
 def _tally(reply: Sequence[Any]) -> SegmentTally:
     position, items, deleted, names, catalog, buried, blocks, *generations = reply
     sums = {"names": names, "catalog": catalog, "deleted": buried}
-    members, codes = {}, {}
-    for name, _bits, _state, own, coded, total in generations:
+    members, codes, states = {}, {}, {}
+    for name, _bits, state, own, coded, total in generations:
+        states[name.decode()] = state.decode()
         members[name.decode()], codes[name.decode()], sums[name.decode()] = own, coded, total
-    return SegmentTally(position, items, deleted, blocks, members, codes, sums)
+    return SegmentTally(position, items, deleted, blocks, members, codes, sums, states)

@@ -31,7 +31,8 @@ class Keys:
         return getattr(self, f"_{command.decode().lower()}")(*parts)
 
     def _hash(self, key: bytes) -> Hash:
-        found: Hash = self.values.setdefault(key, {})
+        """What is kept there; an empty one where nothing is."""
+        found: Hash = self.values.get(key, {})
         return found
 
     def _hget(self, key: bytes, field: bytes) -> bytes | None:
@@ -42,17 +43,20 @@ class Keys:
         return [known.get(field) for field in fields]
 
     def _hset(self, key: bytes, *pairs: bytes) -> int:
-        own = self._hash(key)
+        own = self.values.setdefault(key, {})
         before = len(own)
         own.update(zip(pairs[::2], pairs[1::2], strict=True))
         return len(own) - before
 
     def _hdel(self, key: bytes, *fields: bytes) -> int:
         own = self._hash(key)
-        return sum(own.pop(field, None) is not None for field in fields)
+        dropped = sum(own.pop(field, None) is not None for field in fields)
+        if not own:
+            self.values.pop(key, None)
+        return dropped
 
     def _hlen(self, key: bytes) -> int:
-        return len(self.values.get(key, {}))
+        return len(self._hash(key))
 
     def _hincrby(self, key: bytes, field: bytes, amount: bytes) -> int:
         value = int(self._hget(key, field) or 0) + int(amount)
@@ -126,7 +130,7 @@ class Keys:
         return b"PONG"
 
     def _zadd(self, key: bytes, score: bytes, member: bytes) -> int:
-        own = self._hash(key)
+        own = self.values.setdefault(key, {})
         new = member not in own
         own[member] = score
         return int(new)

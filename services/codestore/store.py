@@ -22,7 +22,7 @@ from typing import Self
 
 from services.codestore.catalog import Catalog
 from services.codestore.codes import StoredCodes
-from services.codestore.collection import LAYOUT, MAX_SEGMENTS, Collection, Hints
+from services.codestore.collection import LAYOUT, MAX_SEGMENTS, Collection, Hints, Server
 from services.codestore.connection import Call, Connection, promises
 from services.codestore.generations import Generations
 from services.codestore.image import Images
@@ -68,6 +68,11 @@ class CodeStore(Catalog, StoredCodes, Generations, Images):
     def ping(self) -> None:
         """Return when the server answers."""
         self._connection.ping()
+
+    @property
+    def server(self) -> Server:
+        """What makes the calls."""
+        return self._connection
 
     def promises(self) -> list[str]:
         """What the settings of the servers cannot promise, a line each."""

@@ -111,14 +111,14 @@ def is_member(reply: Sequence[Any]) -> bool:
 
 
 def unpack_columns(
-    segment: int, width: int, rows: npt.NDArray[np.int64] | None, first: int, reply: Sequence[Any]
+    segment: int, rows: npt.NDArray[np.int64] | None, first: int, reply: Sequence[Any]
 ) -> Columns:
-    """Columns from (position, stamp, total, flags, own flags, ids, labels, set lengths, sets, codes, tag lengths, tags).
+    """Columns from (position, stamp, total, bytes of a code, flags, own flags, ids, labels, set lengths, sets, codes, tag lengths, tags).
 
     Args:
         rows: of the reply; None for consecutive ones from `first`.
     """
-    position, stamp, total, flags, own, ids, labels, lengths, sets, codes, tag_lengths, tags = reply
+    position, stamp, total, width, flags, own, ids, labels, lengths, sets, codes, tag_lengths, tags = reply
     catalog, generation = np.frombuffer(flags, np.uint8), np.frombuffer(own, np.uint8)
     count = len(catalog)
     marked = unpieces(tag_lengths, tags, count) if tag_lengths else []
@@ -138,11 +138,11 @@ def unpack_columns(
     )
 
 
-def unpack_changes(segment: int, width: int, reply: Sequence[Any]) -> Changes:
+def unpack_changes(segment: int, reply: Sequence[Any]) -> Changes:
     """The answer to changes, without its first word."""
     *columns, until, age, rows = reply
     numbers = np.frombuffer(rows, "<u4").astype(np.int64)
-    return Changes(unpack_columns(segment, width, numbers, 0, columns), until, age / 1e6)
+    return Changes(unpack_columns(segment, numbers, 0, columns), until, age / 1e6)
 
 
 def unpack_labels(

@@ -2,22 +2,22 @@
 
 import secrets
 import threading
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 
 from taxohash.errors import TaxohashError
-
-ROUNDS = 4_096  # numbers of one write: a batch of many items is written in rounds
 
 
 @dataclass(frozen=True)
 class WriteId:
-    """A name for a write that the caller can give again, with a number that rises with each write of that name.
+    """A name for a write that the caller can give again, with the same batch, and a number that rises with each write of that name.
 
     Attributes:
         writer: up to 100 characters.
-        number: 0 to 2^40; with the rounds of a batch it stays exact in a double.
+        number: from 0 to below 2^53, which is exact in a double.
     """
 
     writer: str
@@ -31,7 +31,32 @@ class WriteId:
         ):
             raise TaxohashError(f"writer {str(self.writer)[:60]!r} is no name: use 1 to 100 characters")
         if isinstance(self.number, bool) or not isinstance(self.number, int) or not 0 <= self.number < 2**53:
-            raise TaxohashError(f"write {self.number!r} of writer {self.writer!r} is no number: count from 0")
+            raise TaxohashError(
+                f"write {self.number!r} of writer {self.writer!r} is no number: give 0 to 2^53 - 1"
+            )
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One round of a write: a segment is written at most once in it.
+
+    Attributes:
+        writer: as segments know it.
+        named: by the caller, who may give the name to another batch by mistake: so segments are given a digest.
+    """
+
+    writer: str
+    number: int
+    named: bool = False
+
+    def number_of(self, function: str, arguments: Sequence[str | bytes | int]) -> str:
+        """What is sent to a segment as the number of this write."""
+        if not self.named:
+            return str(self.number)
+        digest = zlib.crc32(function.encode())
+        for part in arguments:
+            digest = zlib.crc32(part if isinstance(part, bytes) else str(part).encode(), digest)
+        return f"{self.number}:{digest:08x}"
 
 
 class Lanes:
@@ -39,23 +64,27 @@ class Lanes:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._free: list[WriteId] = []
+        self._free: list[Turn] = []  # the last turn of each lane that nobody uses
 
     @contextmanager
-    def lent(self, given: WriteId | None = None) -> Iterator[Iterator[WriteId]]:
-        """The numbers of one write, round by round; of a lane of our own where the caller names none."""
+    def lent(self, given: WriteId | None = None) -> Iterator[Iterator[Turn]]:
+        """The turns of one write, round by round; of a lane of our own where the caller names none.
+
+        Each round of a named write is a writer of its own, so that all of them are known when the write is sent again.
+        """
         if given is not None:
-            yield (WriteId(f"named {given.writer}", given.number * ROUNDS + i) for i in range(ROUNDS))
+            if not isinstance(given, WriteId):
+                raise TaxohashError(f"write {str(given)[:60]!r} is a {type(given).__name__}: give a WriteId")
+            yield (Turn(f"{number} {given.writer}", given.number, True) for number in count())
             return
         with self._lock:
-            lane = self._free.pop() if self._free else WriteId(secrets.token_hex(8), 0)
-        used = [lane.number]
-
-        def numbers() -> Iterator[WriteId]:
-            while True:
-                used[0] += 1
-                yield WriteId(lane.writer, used[0])
-
-        yield numbers()
+            last = self._free.pop() if self._free else Turn(secrets.token_hex(8), 0)
+        turns = self._numbered(last)
+        yield turns
         with self._lock:  # after a failure the lane is left: a call of it may still be on its way
-            self._free.append(WriteId(lane.writer, used[0]))
+            self._free.append(next(turns))
+
+    @staticmethod
+    def _numbered(last: Turn) -> Iterator[Turn]:
+        for number in count(last.number + 1):
+            yield Turn(last.writer, number)

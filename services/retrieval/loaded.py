@@ -37,7 +37,7 @@ class Loaded:
         Raises:
             TaxohashError: see Engine.open and Pictures.open.
         """
-        pictures = _pictures(settings)
+        pictures = open_pictures(settings)
         store = CodeStore.connect(settings.redis_url, timeout=_STORE_SECONDS)
         try:
             engine = Engine.open(folder, store, settings)
@@ -60,7 +60,12 @@ class Holder:
     loaded: Loaded | None = None
 
 
-def _pictures(settings: Settings) -> Pictures | None:
+def open_pictures(settings: Settings) -> Pictures | None:
+    """The picture store that the settings name, or the one among the user's data, or None where neither is.
+
+    Raises:
+        TaxohashError: see Pictures.open.
+    """
     if settings.pictures:
         return Pictures.open(settings.pictures)
     folder = users_folder()

@@ -7,8 +7,9 @@ from taxohash.hamming.centres import NO_ROWS, Centres, find_centres
 from taxohash.hamming.kernels import blocks, cells, flat, grouping
 from taxohash.hamming.kernels.intrinsics import LINE
 from taxohash.hamming.layouts import SLICE_FROM, Bitmap, Flat, Layout, Rings, RowNumbers, Sliced
-from taxohash.hamming.words import Words, aligned_bytes, width_of
+from taxohash.hamming.words import Rows, Words, aligned_bytes, width_of
 
+SPARSE = 8  # row numbers of this many times as many codes are sorted
 SLICED_RING = 64  # codes of the outermost rings of a body
 
 
@@ -127,8 +128,21 @@ def merge(base: Layout, mask: Bitmap, words: Words, rows: RowNumbers) -> Layout:
     return keep_flat(base.bits, all_words, NO_ROWS if dense else all_rows)
 
 
+def ordered(words: Words, rows: Rows | RowNumbers) -> tuple[Words, RowNumbers]:
+    """Codes uint64[N, W] as uint64[N * W] in ascending rows, and their rows, empty where row = position."""
+    numbers = rows.astype(np.uint32, copy=False)
+    if not (numbers[1:] > numbers[:-1]).all():
+        order = by_row(numbers)
+        words, numbers = words[order], numbers[order]
+    dense = numbers.size == 0 or numbers[-1] == numbers.size - 1  # ascending and distinct
+    return words.ravel(), NO_ROWS if dense else numbers
+
+
 def by_row(rows: RowNumbers) -> npt.NDArray[np.int64]:
-    """The order that sorts different row numbers, without comparing them."""
-    places = np.full(int(rows.max(initial=0)) + 1, -1, dtype=np.int64)
+    """The order that sorts different row numbers, where they lie close without comparing them."""
+    last = int(rows.max(initial=0))
+    if last > SPARSE * rows.size:
+        return np.argsort(rows)
+    places = np.full(last + 1, -1, dtype=np.int64)
     places[rows] = np.arange(rows.size)
     return places[places >= 0]

@@ -1,17 +1,33 @@
 """Which rows a search may return."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from taxohash.errors import TaxohashError
 from taxohash.hamming.arrange import take
-from taxohash.hamming.layouts import Layout
+from taxohash.hamming.centres import NO_MASK
+from taxohash.hamming.layouts import Bitmap, Flat, Layout
+from taxohash.hamming.versions import Version
 from taxohash.hamming.words import check_rows
 
 TAKE = 4  # a prepared selection of at most 1/4 of the codes gets its own copy of them
 TAKE_ONCE = 256  # one that serves a single search, of at most 1/256
+
+
+class Scope(NamedTuple):
+    """Where a search looks: two parts, and a bitmap by row for each."""
+
+    base: Layout
+    mask: Bitmap
+    tail: Flat
+    tail_mask: Bitmap
+
+
+def whole(version: Version) -> Scope:
+    """All that is alive."""
+    return Scope(version.base, version.alive if version.dead else NO_MASK, version.tail, NO_MASK)
 
 
 class Selection:
@@ -32,6 +48,17 @@ class Selection:
         self._once = once
         self._taken: tuple[Layout, Layout] | None = None
 
+    def scope(self, version: Version) -> Scope:
+        """Where a search of `version` looks."""
+        base, masked = self.apply(version.base)
+        alive = version.alive if version.dead else NO_MASK
+        if masked and version.dead:
+            shared = min(alive.size, self.bitmap.size)
+            alive = alive[:shared] & self.bitmap[:shared]
+        elif masked:
+            alive = self.bitmap
+        return Scope(base, alive, version.tail, self.bitmap)
+
     def apply(self, base: Layout) -> tuple[Layout, bool]:
         """The layout to search instead of `base`, and whether the bitmap still has to be applied to it."""
         if self.count * (TAKE_ONCE if self._once else TAKE) > len(base):
@@ -43,6 +70,14 @@ class Selection:
             taken = (base, take(base, self.bitmap))
             self._taken = taken
         return taken[1], False
+
+    @property
+    def nbytes(self) -> int:
+        """Of its bitmap and of the codes that it keeps."""
+        taken = self._taken
+        return self.bitmap.nbytes + (
+            0 if taken is None else sum(a.nbytes for a in taken[1].arrays().values())
+        )
 
 
 def _bitmap(allowed: npt.ArrayLike, end: int) -> npt.NDArray[np.uint8]:

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from taxohash.hamming.arrange import make_layout, merge
+from taxohash.hamming.arrange import make_layout, merge, ordered
 from taxohash.hamming.centres import NO_MASK, NO_ROWS
 from taxohash.hamming.kernels import flat
 from taxohash.hamming.kernels.conventions import NOWHERE
 from taxohash.hamming.layouts import Bitmap, Flat, Layout
-from taxohash.hamming.words import Rows, Words, width_of
+from taxohash.hamming.words import Rows, Words, distinct, width_of
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,8 @@ class Version:
     dead: int  # rows of the base that are not alive
     tail: Flat  # a removed code has row NOWHERE; the arrays are longer than what is in use
     removed: int  # codes in the tail that are not alive
-    end: int  # the next row
+    end: int  # one past the highest row ever given out
+    changes: int = 0  # that led to it; another base is none
 
     @property
     def live(self) -> int:
@@ -79,15 +80,20 @@ def merged(version: Version) -> Layout:
     return merge(version.base, version.alive, words, version.tail.rows[kept])
 
 
-def rearrange(base: Layout) -> Layout:
-    """Decide anew how to arrange the codes of a base that has grown."""
-    words, rows = base.words(), base.rows
-    if rows.size:
-        order = np.argsort(rows, kind="stable")
-        words, rows = words.reshape(-1, len(width_of(base.bits)))[order].ravel(), rows[order]
-        if rows[-1] == rows.size - 1:
-            rows = NO_ROWS
-    return make_layout(base.bits, words, rows, None)
+def arranged(version: Version, centres: Words | None) -> Layout:
+    """A base of all rows of `version` that are alive, as its codes suggest; `centres` is where to start from."""
+    base, tail = version.base, version.tail
+    width = len(width_of(base.bits))
+    words = base.words().reshape(-1, width)
+    rows = base.rows if base.rows.size else np.arange(len(base), dtype=np.uint32)
+    if version.dead or len(tail):
+        here, there = (
+            flat.positions(base.rows, version.alive, len(base)),
+            flat.positions(tail.rows, NO_MASK, len(tail)),
+        )
+        words = np.concatenate([words[here], tail.codes.reshape(-1, width)[there]])
+        rows = np.concatenate([rows[here], tail.rows[there]])
+    return make_layout(base.bits, *ordered(words, rows), centres)
 
 
 def rebase(before: Version, now: Version, base: Layout) -> Version:
@@ -105,11 +111,17 @@ def rebase(before: Version, now: Version, base: Layout) -> Version:
         now.tail.rows[first:last].copy(),
         last - first,
     )
-    return Version(base, alive, len(gone), rest, int((rest.rows == NOWHERE).sum()), now.end)
+    return Version(base, alive, len(gone), rest, int((rest.rows == NOWHERE).sum()), now.end, now.changes)
 
 
 def _clear(bitmap: Bitmap, rows: npt.NDArray[Any]) -> None:
     np.bitwise_and.at(bitmap, rows >> 3, ~np.left_shift(np.uint8(1), (rows & 7).astype(np.uint8)))
+
+
+def changed(version: Version, rows: Rows, words: Words) -> Version:
+    """The version after one more change: codes uint64[n, W] at rows int64[n] that are not alive in it."""
+    end = max(version.end, int(rows.max(initial=-1)) + 1)
+    return replace(version, tail=append(version.tail, words, rows), end=end, changes=version.changes + 1)
 
 
 def append(tail: Flat, words: Words, rows: Rows) -> Flat:
@@ -129,7 +141,7 @@ def append(tail: Flat, words: Words, rows: Rows) -> Flat:
 
 def without(version: Version, rows: Rows) -> Version:
     """The version without `rows`, wherever they are."""
-    unique = np.unique(rows)
+    unique = distinct(rows)
     inside = unique[unique < 8 * version.alive.size]
     held = inside[(version.alive[inside >> 3] >> (inside & 7).astype(np.uint8)) & 1 != 0]
     if held.size:
@@ -137,7 +149,7 @@ def without(version: Version, rows: Rows) -> Version:
         _clear(alive, held)
         version = replace(version, alive=alive, dead=version.dead + held.size)
     tail = version.tail
-    hit = np.flatnonzero(np.isin(tail.rows[: len(tail)], unique.astype(np.uint32)))
+    hit = flat.positions_of(tail.rows, len(tail), unique)
     if hit.size:
         numbers = tail.rows.copy()
         numbers[hit] = NOWHERE

@@ -19,7 +19,7 @@ from numba.core.caching import CacheImpl, IndexDataCacheFile, _CacheLocator
 from taxohash.runtime import sources
 from taxohash.runtime.atomic import replacing
 
-PACKAGES = ("taxohash/hamming/kernels", "taxohash/metrics")
+PACKAGES = ("taxohash/hamming/kernels", "taxohash/metrics", "services/codestore/follower/kernels")
 OPTIONS: dict[str, Any] = {"cache": True, "nogil": True}
 
 

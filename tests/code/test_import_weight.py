@@ -26,6 +26,7 @@ NEEDED: dict[str, set[str]] = {
     "pipelines.data": {"pyarrow"},
     "pipelines.shared.step": {"redis"},
     "pipelines.shared.items": {"pyarrow", "redis"},
+    "pipelines.backfill.main": {"onnxruntime", "pyarrow", "redis"},
     "pipelines.retrain.steps": {"onnxruntime", "pyarrow", "redis"},
     "pipelines.retrain.pipeline": {"kfp"},
     "pipelines.runners.local": set(),

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from taxohash.hamming import HammingIndex, arrange, centres, index, layouts
+from taxohash.hamming import HammingIndex, arrange, centres, layouts, moment
 from taxohash.hamming.storage import MAGIC
 from taxohash.hamming.words import LINE_BYTES, from_words, width_of
 from tests.fuzz.mutations import changed_bytes, changed_tree
@@ -44,7 +44,7 @@ for _module, _settings in {
     centres: {"FEWEST_CODES": 300},
     arrange: {"SLICE_FROM": 200},
     layouts: {"SLICE_FROM": 200},
-    index: {"LONG_K": 30},
+    moment: {"LONG_K": 30},
 }.items():
     vars(_module).update(_settings)
 
@@ -128,7 +128,7 @@ def _content(made: HammingIndex) -> tuple[Any, Any]:
 def _check(made: HammingIndex, codes: Any, live: Any) -> None:
     draw = np.random.default_rng(live.size)
     queries = np.concatenate([codes[live[:1]], make_codes(draw, 2, made.bits, "uniform")])
-    for k in (5, index.LONG_K + 1):
+    for k in (5, moment.LONG_K + 1):
         for found, wanted in zip(made.search(queries, k), nearest(codes, queries, k, live), strict=True):
             np.testing.assert_array_equal(found, wanted)
     radius = made.bits // 3

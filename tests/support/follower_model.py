@@ -8,14 +8,14 @@ all has become quiet: the replica is the server's newest state.
 import random
 import types
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from services.codestore.follower import protocol as real
 
-ROWS_IN_BLOCK = 3
+BLOCK = 3
 Rows = tuple[str | None, ...]
 
 
@@ -31,7 +31,7 @@ def module_with(*changes: tuple[str, str]) -> types.ModuleType:
         source = source.replace(old, new)
     module = types.ModuleType("protocol_under_test")
     exec(compile(source, "protocol_under_test", "exec"), module.__dict__)
-    module.ROWS_IN_BLOCK = ROWS_IN_BLOCK  # type: ignore[attr-defined]
+    module.BLOCK = BLOCK  # type: ignore[attr-defined]
     return module
 
 
@@ -39,6 +39,7 @@ def module_with(*changes: tuple[str, str]) -> types.ModuleType:
 class ModelColumns:
     """Rows of a segment as they were when they were read."""
 
+    segment: int
     position: int
     stamp: int
     total: int
@@ -49,6 +50,7 @@ class ModelColumns:
 class ModelSegment:
     """Rows of items (`id=version`) or None, the entries that are kept, and all that ever was."""
 
+    number: int
     rows: list[str | None] = field(default_factory=list)
     position: int = 0
     stamp: int = 0
@@ -60,9 +62,9 @@ class ModelSegment:
         self.entries[self.position] = (stamp, changed)
         self.history[self.position, stamp] = tuple(self.rows)
 
-    def columns(self, rows: Any, position: int, stamp: int) -> ModelColumns:
+    def columns(self, rows: Iterable[int]) -> ModelColumns:
         known = {row: self.rows[row] for row in rows if row < len(self.rows)}
-        return ModelColumns(position, stamp, len(self.rows), known)
+        return ModelColumns(self.number, self.position, self.stamp, len(self.rows), known)
 
 
 class ModelServer:
@@ -70,7 +72,7 @@ class ModelServer:
 
     def __init__(self, segments: int, chance: random.Random) -> None:
         self.chance = chance
-        self.segments = [ModelSegment() for _ in range(segments)]
+        self.segments = [ModelSegment(number) for number in range(segments)]
         self.saved: dict[int, ModelSegment] = {}
         self.time = 0
         self.ended: str | None = None
@@ -104,7 +106,7 @@ class ModelServer:
     def _insert(self, segment: ModelSegment, count: int) -> set[int]:
         """New items, and some that were there before, in the lowest free rows."""
         changed: set[int] = set()
-        number = self.segments.index(segment)
+        number = segment.number
         ids = {str(item).split("=")[0] for item in segment.rows if item is not None}
         for _ in range(count):
             name = f"{number}.{self.chance.randrange(30)}"
@@ -142,7 +144,9 @@ class ModelServer:
         """What a replica has of a segment."""
         number = self.chance.randrange(len(self.segments))
         of = self.segments[number]
-        self.saved[number] = ModelSegment(list(of.rows), of.position, of.stamp, dict(of.entries), of.history)
+        self.saved[number] = ModelSegment(
+            number, list(of.rows), of.position, of.stamp, dict(of.entries), of.history
+        )
 
     def fail_over(self) -> None:
         """A replica is promoted: the writes after what it had are lost."""
@@ -155,9 +159,8 @@ class ModelServer:
             return module.Gone() if self.ended == "gone" else module.Stale()
         segment = self.segments[request.segment]
         if isinstance(request, module.Page):
-            first = request.first_block * module.ROWS_IN_BLOCK
-            rows = range(first, first + request.blocks * module.ROWS_IN_BLOCK)
-            return module.PageRead(segment.columns(rows, segment.position, segment.stamp))
+            first = request.first_block * module.BLOCK
+            return module.PageRead(segment.columns(range(first, first + request.blocks * module.BLOCK)))
         unread = range(request.since + 1, segment.position + 1)
         known = {position: stamp for position, (stamp, _) in segment.entries.items()} | {0: 0}
         if any(known.get(mark.position) != mark.stamp for mark in request.seen) or not known.keys() >= set(
@@ -168,7 +171,7 @@ class ModelServer:
         unread = unread[: self.chance.choice((1, 2, 100, 100))]
         changed = set().union(*(segment.entries[position][1] for position in unread))
         until = unread[-1] if unread else request.since
-        return module.ChangesRead(segment.columns(changed, segment.position, segment.stamp), until, age)
+        return module.ChangesRead(segment.columns(changed), until, age)
 
 
 @dataclass
@@ -178,21 +181,36 @@ class ModelReplica:
     segments: list[dict[int, str]]
 
     def apply(self, effects: Sequence[Any]) -> None:
+        """Take the effects of a step."""
         for effect in effects:
-            self._apply(effect)
+            match type(effect).__name__:
+                case "ResetSegment":
+                    self.segments[effect.segment].clear()
+                case "LoadPage":
+                    self._put(effect.columns)
+                case "ApplyColumns":
+                    self._put(effect.columns)
+                    self._cut(effect.columns)
 
-    def _apply(self, effect: Any) -> None:
-        rows = self.segments[effect.segment]
-        if type(effect).__name__ == "ResetSegment":
-            rows.clear()
-            return
-        for row, item in effect.columns.rows.items():
+    def write(self, columns: Sequence[Any], reset: Collection[int]) -> None:
+        """Take columns, as a follower gives them."""
+        for segment in reset:
+            self.segments[segment].clear()
+        for part in columns:
+            self._put(part)
+            self._cut(part)
+
+    def _put(self, columns: ModelColumns) -> None:
+        rows = self.segments[columns.segment]
+        for row, item in columns.rows.items():
             rows.pop(row, None)
             if item is not None:
                 rows[row] = item
-        if type(effect).__name__ == "ApplyColumns":
-            for row in [row for row in rows if row >= effect.columns.total]:
-                del rows[row]
+
+    def _cut(self, columns: ModelColumns) -> None:
+        rows = self.segments[columns.segment]
+        for row in [row for row in rows if row >= columns.total]:
+            del rows[row]
 
 
 class Network:

@@ -3,15 +3,16 @@
 import queue
 import random
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from services.codestore.connection import StaleError
 from services.codestore.follower import protocol
-from services.codestore.follower.errors import GoneError, StaleError, TrimmedError
+from services.codestore.follower.errors import GoneError, TrimmedError
 from services.codestore.follower.protocol import Changes, Mark, Page
-from services.codestore.follower.source import Read
+from services.codestore.records import Token
 from taxohash.errors import TaxohashError
-from tests.support.follower_model import ModelColumns, ModelServer
+from tests.support.follower_model import ModelServer
 
 
 class ModelStore:
@@ -26,6 +27,7 @@ class ModelStore:
 
     def __init__(self, segments: int, seed: int = 0) -> None:
         self.server = ModelServer(segments, random.Random(seed))
+        self.incarnation = "1" * 32
         self.down = ""
         self.deaf = False
         self.calls: Callable[[str], None] = lambda generation: None
@@ -34,7 +36,11 @@ class ModelStore:
         self.listeners: list[queue.SimpleQueue[bytes]] = []
         self._lock = threading.Lock()
 
-    def write(self, times: int = 1) -> dict[int, int]:
+    def token(self, positions: Mapping[int, int]) -> Token:
+        """Of these positions."""
+        return Token(self.incarnation[:8], dict(positions))
+
+    def write(self, times: int = 1) -> Token:
         """Write at random. Returns the token of all of it."""
         token: dict[int, int] = {}
         for _ in range(times):
@@ -42,7 +48,7 @@ class ModelStore:
                 segment, position = self.server.write()
             token[segment] = position
             self.publish(f"{segment} {position}".encode())
-        return token
+        return self.token(token)
 
     def publish(self, message: bytes) -> None:
         """Tell all listeners."""
@@ -59,6 +65,7 @@ class ModelStore:
         """Make the collection anew, without items."""
         with self._lock:
             self.server = ModelServer(segments, random.Random(1))
+            self.incarnation = "2" * 32
 
     def trim(self) -> None:
         """Forget some entries."""
@@ -100,14 +107,13 @@ class ModelSource:
 
     def __init__(self, store: ModelStore, generation: str, segments: int, server: ModelServer) -> None:
         self.store, self.generation, self.segments, self.server = store, generation, segments, server
+        self.incarnation = store.incarnation
 
-    def page(self, segment: int, first_block: int, blocks: int) -> ModelColumns:
-        columns: ModelColumns = self.store.ask(self, Page(0, segment, first_block, blocks)).columns
-        return columns
+    def page(self, segment: int, first_block: int, blocks: int) -> Any:
+        return self.store.ask(self, Page(0, segment, first_block, blocks)).columns
 
-    def changes(self, segment: int, since: int, seen: Sequence[Mark]) -> Read:
-        read: Read = self.store.ask(self, Changes(0, segment, since, tuple(seen)))
-        return read
+    def changes(self, segment: int, since: int, seen: Sequence[Mark]) -> Any:
+        return self.store.ask(self, Changes(0, segment, since, tuple(seen)))
 
     def subscribe(self) -> "ModelSubscription":
         return ModelSubscription(self.store)

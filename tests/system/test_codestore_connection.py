@@ -551,6 +551,14 @@ def test_without_an_append_only_file_fsynced_is_refused_before_anything_is_writt
 
 
 INFO_ON = b"$13\r\naof_enabled:1\r\n"
+INFO_LOADING = b"$26\r\nloading:1\r\naof_enabled:0\r\n\r\n"
+
+
+def test_a_server_that_reads_its_append_only_file_is_waited_for_also_by_fsynced(connect: Connect) -> None:
+    replies = (GREETING, INFO_LOADING, b"-LOADING it reads\r\n", INFO_ON, b":7\r\n", b"*2\r\n:1\r\n:0\r\n")
+    with false_server(answering(*replies)) as port:
+        connection = connect(f"redis://127.0.0.1:{port}", 5)
+        assert connection.call_all([added(keys_of("x"), 1)], FSYNCED) == [7]
 
 
 def policy(name: bytes) -> bytes:

@@ -14,6 +14,7 @@ from services.codestore.connection.topology import slot_of
 from services.codestore.keys import collection_keys, segment_keys
 from taxohash.taxonomy import Taxonomy
 from tests.support.cluster import Cluster, running_cluster
+from tests.support.threads import at_once
 
 pytestmark = pytest.mark.system
 
@@ -34,6 +35,11 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 def code_of(number: int) -> npt.NDArray[np.uint8]:
     return np.array([[number >> 8 & 255, number & 255]], np.uint8)
+
+
+def end_after(stop: threading.Event, seconds: float) -> None:
+    stop.wait(seconds)
+    stop.set()
 
 
 def in_use(store: CodeStore, name: str) -> dict[str, int]:
@@ -77,16 +83,7 @@ def test_a_half_moved_segment_is_waited_for(cluster: Cluster) -> None:
 def test_nothing_is_lost_while_slots_go_to_and_fro(cluster: Cluster) -> None:
     name, stop = "moved", threading.Event()
     kept: dict[str, int] = {}
-    failures: list[BaseException] = []
     counts = {"written": 0, "read": 0, "moved": 0}
-
-    def guarded(work: object) -> None:
-        try:
-            assert callable(work)
-            work()
-        except BaseException as error:
-            failures.append(error)
-            stop.set()
 
     def write(writer: int) -> None:
         rng = random.Random(writer)
@@ -129,16 +126,8 @@ def test_nothing_is_lost_while_slots_go_to_and_fro(cluster: Cluster) -> None:
         store.begin(name, REF)
         fixed = [Item(f"fixed {number}", (0,)) for number in range(500)]
         store.upsert(name, fixed, {"g": np.concatenate([code_of(number) for number in range(500)])})
-        works = [lambda: write(1), lambda: write(2), read, move]
-        threads = [threading.Thread(target=guarded, args=(work,)) for work in works]
-        for thread in threads:
-            thread.start()
-        stop.wait(SECONDS)
-        stop.set()
-        for thread in threads:
-            thread.join()
-        if failures:
-            raise failures[0]
+        works = [lambda: write(1), lambda: write(2), read, move, lambda: end_after(stop, SECONDS)]
+        at_once(works, stop.set)
         found = in_use(store, name)
         tallies = store.tallies(name)
     assert {item_id: code for item_id, code in found.items() if not item_id.startswith("fixed")} == kept

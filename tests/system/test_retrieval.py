@@ -404,7 +404,7 @@ def test_a_generation_that_is_not_published_is_refused_by_both_ids(
     assert "Traceback" not in done.stderr
 
 
-def test_without_a_published_generation_or_a_store_it_does_not_start(
+def test_without_a_published_generation_or_its_stores_it_does_not_start(
     store: EmbeddedServer, home: Path, generation: Path
 ) -> None:
     with CodeStore.connect(store.url) as codes:
@@ -412,6 +412,7 @@ def test_without_a_published_generation_or_a_store_it_does_not_start(
     for variables, sentence in [
         (environment(store.url, home, TAXOHASH_COLLECTION="empty"), "has none published"),
         (environment("redis://127.0.0.1:1", home), "start it, or correct the address"),
+        (environment(store.url, home, TAXOHASH_PICTURES=str(home / "no" / "where")), "there is no folder"),
     ]:
         done = subprocess.run(
             [sys.executable, "-m", "services.retrieval.bento.serve", str(generation), "--port", "0"],
@@ -447,5 +448,5 @@ def test_search_goes_on_without_the_store(service: Service, store: EmbeddedServe
     assert service.post().status_code == 200
     answer = httpx.get(f"{service.url}/v1/items/item 1/thumbnail", timeout=60)
     assert answer.status_code == 503
-    assert "does not answer as it should" in answer.json()["error"]
+    assert "does not answer" in answer.json()["error"]
     assert httpx.get(f"{service.url}/readyz").status_code == 200

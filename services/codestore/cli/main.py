@@ -21,9 +21,12 @@ from services.codestore.cli.context import (
     who,
 )
 from services.codestore.generations import CollectionState
+from services.codestore.pictures import Pictures
+from services.codestore.upgrade import finish
+from services.codestore.upgrade import upgrade as copy_layout_3
 from taxohash.errors import TaxohashError
 from taxohash.runtime import terminal
-from taxohash.runtime.progress import announce
+from taxohash.runtime.progress import announce, bars
 from taxohash.runtime.terminal import printable
 from taxohash.taxonomy import Taxonomy
 
@@ -197,6 +200,43 @@ def gc(yes: Yes = False, collection: Collection = "default", as_json: Json = Fal
         printable(
             f"dropped {', '.join(collected.generations) or 'no generation'}, {collected.items:,} items; "
             f"moved {collected.moved:,} rows"
+        )
+    )
+
+
+@app.command("upgrade")
+def upgrade(
+    remove_old: Annotated[
+        bool,
+        typer.Option(
+            "--remove-old", help="instead, remove what the release before has, once none of its pods runs"
+        ),
+    ] = False,
+    yes: Yes = False,
+    collection: Collection = "default",
+) -> None:
+    """Copy a collection of the release before into today's layout, beside the old one, which its pods go on reading.
+
+    Thumbnails go to the picture store that TAXOHASH_PICTURES names. Cut short, it goes on when it is called again.
+    """
+    with store() as connected:
+        if remove_old:
+            if not yes:
+                only_told(f"remove the keys of layout 3 of collection {collection}")
+                return
+            print(printable(f"removed {finish(connected.server, connected, collection):,} keys of layout 3"))
+            return
+        with bars() as progress:
+            task = progress.add_task(f"copying {collection}", total=None, note="")
+
+            def told(done: int, rows: int) -> None:
+                progress.update(task, completed=done, total=rows)
+
+            copy_layout_3(connected.server, connected, Pictures.from_environment(), collection, told, who())
+        state = connected.state(collection)
+    print(
+        printable(
+            f"{collection}: {state.items:,} items, published {state.history[0] if state.history else 'nothing'}"
         )
     )
 

@@ -53,6 +53,8 @@ class Durability:
         if self.kind != "fsynced" or session.can_fsync:
             return
         settings = fields(session.ask("INFO", "persistence", deadline=deadline))
+        if settings.get("loading", "0") != "0":
+            return  # the append-only file is off until it is read; the calls will be told so, and come again
         if settings.get("aof_enabled") == "0":
             raise StoreUnavailableError(
                 f"code store {session.address} keeps no append-only file, so no write is fsynced:"

@@ -11,10 +11,6 @@ class GoneError(TaxohashError):
     """The generation was dropped."""
 
 
-class StaleError(TaxohashError):
-    """The collection is not the one that was opened: it was wiped, and perhaps made anew."""
-
-
 def described(error: Exception) -> str:
     """An error that nobody foresaw, in one line with its place."""
     place = error.__traceback__

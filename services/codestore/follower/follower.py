@@ -9,18 +9,18 @@ segment and one change of the replica, so that a follower that is slow has large
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum
 from typing import Literal, Protocol, Self
 
-from services.codestore.follower.errors import GoneError, StaleError, TrimmedError, described
+from services.codestore.connection import StaleError
+from services.codestore.follower.errors import GoneError, TrimmedError, described
 from services.codestore.follower.protocol import (
     Answer,
     ChangesRead,
-    Effect,
     Failed,
     FollowerProtocol,
     Gone,
@@ -30,6 +30,7 @@ from services.codestore.follower.protocol import (
     Page,
     PageRead,
     Request,
+    ResetSegment,
     Stale,
     State,
     Step,
@@ -37,6 +38,7 @@ from services.codestore.follower.protocol import (
     covers,
 )
 from services.codestore.follower.source import Source, Subscription
+from services.codestore.records import Columns, Token
 from taxohash.errors import TaxohashError
 
 LEASE_SECONDS = 30.0  # a process that died keeps its generation from `gc` for at most so long
@@ -49,8 +51,12 @@ FollowerState = State | Literal["stopped", "failed"]
 class Replica(Protocol):
     """What a follower keeps level with the store."""
 
-    def apply(self, effects: Sequence[Effect]) -> None:
-        """Take effects in their order. Searches see all of them or none."""
+    def write(self, columns: Sequence[Columns], reset: Collection[int]) -> None:
+        """Take columns in their order, as one change: a search sees all of it or nothing.
+
+        Args:
+            reset: segments that are loaded: of these every row that is not named is gone.
+        """
 
 
 @dataclass(frozen=True)
@@ -174,43 +180,48 @@ class Follower:
         return self._state in ("loading", "following", "cut")
 
     @property
-    def positions(self) -> dict[int, int]:
-        """Of each loaded segment, what the replica holds: a token that `covers` is true for."""
-        return {segment: mark.position for segment, mark in enumerate(self._marks) if mark is not None}
+    def token(self) -> Token:
+        """What the replica holds."""
+        positions = {segment: mark.position for segment, mark in enumerate(self._marks) if mark is not None}
+        return Token(self.source.incarnation[:8], positions)
 
     def lag(self) -> Lag:
         """How far the replica is behind the store, as far as is known."""
         return self._protocol.lag(time.monotonic())
 
-    def covers(self, token: Mapping[int, int]) -> bool:
+    def covers(self, token: Token) -> bool:
         """Whether the replica has reached every position that a token names.
 
         Raises:
-            TaxohashError: the token is of another collection.
+            TaxohashError: the token is of another collection, or of one that was wiped.
         """
-        return covers(self._marks, token)
+        if token.incarnation != self.source.incarnation[:8]:
+            raise TaxohashError(
+                f"the token {str(token)[:60]!r} is not of this collection, or was given before it was wiped: write again"
+            )
+        return covers(self._marks, token.positions)
 
     def wait_ready(self, seconds: float) -> bool:
         """Whether the replica is loaded, waiting so long for it while there is hope."""
         return self._wait(lambda: self.ready, seconds)
 
-    def wait(self, token: Mapping[int, int], seconds: float) -> bool:
+    def wait(self, token: Token, seconds: float) -> bool:
         """Whether the replica has reached a token, waiting so long for it while there is hope. The store is asked at once.
 
         Raises:
-            TaxohashError: the token is of another collection.
+            TaxohashError: see `covers`.
         """
         if self.covers(token):
             return True
-        for segment, position in token.items():
+        for segment, position in token.positions.items():
             self._inbox.put(_Hinted(segment, position))
         return self._wait(lambda: self.covers(token), seconds)
 
     @contextmanager
-    def held(self) -> Iterator[dict[int, int]]:
-        """Hold the replica as it is, and tell its positions; searches go on."""
+    def held(self) -> Iterator[Token]:
+        """Hold the replica as it is, and tell what it holds; searches go on."""
         with self._writing:
-            yield self.positions
+            yield self.token
 
     def _wait(self, holds: Callable[[], bool], seconds: float) -> bool:
         with self._changed:
@@ -264,10 +275,13 @@ class Follower:
         for step in steps:
             for request in step.requests:
                 self._pool.submit(self._ask, request)
+        # A segment is in one step of them: its next request is made above, after all of these were answered.
         effects = [effect for step in steps for effect in step.effects]
         if effects:
+            reset = {effect.segment for effect in effects if isinstance(effect, ResetSegment)}
+            columns = [effect.columns for effect in effects if not isinstance(effect, ResetSegment)]
             with self._writing:
-                self.replica.apply(effects)
+                self.replica.write(columns, reset)
                 self._marks = self._protocol.marks
         if self._protocol.state == "cut":
             self.error = self._protocol.error

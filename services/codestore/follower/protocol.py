@@ -27,26 +27,15 @@ import random
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal
 
+from services.codestore.records import Columns
+from services.codestore.wire import BLOCK
 from taxohash.errors import TaxohashError
-
-ROWS_IN_BLOCK = 63
 
 State = Literal["loading", "following", "cut", "gone", "stale"]
 """loading until all segments were loaded once; cut: the store does not answer; gone: the generation was dropped; stale:
 the collection was wiped and made anew. The last two are final."""
-
-
-class Columns(Protocol):
-    """What the protocol must know of rows that were read of a segment."""
-
-    @property
-    def position(self) -> int: ...  # of the segment when they were read
-    @property
-    def stamp(self) -> int: ...  # of the write at that position
-    @property
-    def total(self) -> int: ...  # rows that the segment had then; those from here on were gone
 
 
 @dataclass(frozen=True, order=True)
@@ -347,7 +336,7 @@ class FollowerProtocol:
     def _page(self, segment: _Segment, columns: Columns, now: float) -> None:
         if not segment.seen:
             segment.held.append(ResetSegment(segment.number, columns.total))
-            blocks = -(-columns.total // ROWS_IN_BLOCK)
+            blocks = -(-columns.total // BLOCK)
             segment.missing.extend(range(self._pace.blocks, blocks, self._pace.blocks))
         segment.held.append(LoadPage(segment.number, columns))
         _see(segment, columns)

@@ -4,22 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from services.codestore.follower.protocol import Columns, Mark
-
-
-class Read(Protocol):
-    """Rows that were written since: see protocol.ChangesRead."""
-
-    @property
-    def columns(self) -> Columns: ...
-    @property
-    def until(self) -> int: ...
-    @property
-    def age(self) -> float: ...
+from services.codestore.follower.protocol import Mark
+from services.codestore.records import Changes, Columns, Pointer
+from taxohash.errors import TaxohashError
 
 
 class Subscription(Protocol):
-    """The messages of a channel, `b"segment position"` each. It connects by itself, and again after a cut.
+    """The messages of a channel. It connects by itself, and again after a cut.
 
     Attributes:
         trouble: why there is no connection, "" while there is one.
@@ -41,6 +32,9 @@ class Source(Protocol):
     """
 
     @property
+    def incarnation(self) -> str: ...
+
+    @property
     def generation(self) -> str: ...
 
     @property
@@ -49,7 +43,7 @@ class Source(Protocol):
     def page(self, segment: int, first_block: int, blocks: int) -> Columns:
         """Some blocks of rows."""
 
-    def changes(self, segment: int, since: int, seen: Sequence[Mark]) -> Read:
+    def changes(self, segment: int, since: int, seen: Sequence[Mark]) -> Changes:
         """The rows written since.
 
         Raises:
@@ -57,7 +51,7 @@ class Source(Protocol):
         """
 
     def subscribe(self) -> Subscription:
-        """Listen to the hints of the collection."""
+        """Listen to the hints of the collection: `segment position` each."""
 
     def lease(self, seconds: float) -> None:
         """Keep the generation from being dropped for so long from now."""
@@ -66,13 +60,13 @@ class Source(Protocol):
         """Give the lease back."""
 
 
-class ReadingStore(Protocol):
-    """The calls of a code store that a follower needs."""
+class Store(Protocol):
+    """The calls of CodeStore that are needed here."""
 
     def page(
         self,
         collection: str,
-        generation: str,
+        generation_id: str,
         segment: int,
         first_block: int,
         blocks: int,
@@ -83,30 +77,30 @@ class ReadingStore(Protocol):
     def changes(
         self,
         collection: str,
-        generation: str,
+        generation_id: str,
         segment: int,
         since: int,
         seen: Sequence[tuple[int, int]],
         *,
         incarnation: str,
-    ) -> Read: ...
+    ) -> Changes: ...
 
     def subscribe(self, collection: str) -> Subscription: ...
-
-    def lease(self, collection: str, generation: str, process: str, seconds: float) -> None: ...
-
-    def release(self, collection: str, generation: str, process: str) -> None: ...
+    def lease(self, collection: str, generation_id: str, process: str, seconds: float) -> None: ...
+    def release(self, collection: str, generation_id: str, process: str) -> None: ...
+    def pointer(self, collection: str) -> Pointer: ...
+    def segments(self, collection: str) -> int: ...
 
 
 @dataclass(frozen=True)
 class StoreSource:
-    """A Source that reads a code store.
+    """A generation in a code store; a Source.
 
     Attributes:
         process: names this process in its leases.
     """
 
-    store: ReadingStore
+    store: Store
     collection: str
     incarnation: str
     generation: str
@@ -118,10 +112,10 @@ class StoreSource:
             self.collection, self.generation, segment, first_block, blocks, incarnation=self.incarnation
         )
 
-    def changes(self, segment: int, since: int, seen: Sequence[Mark]) -> Read:
-        pairs = [(mark.position, mark.stamp) for mark in seen]
+    def changes(self, segment: int, since: int, seen: Sequence[Mark]) -> Changes:
+        marks = [(mark.position, mark.stamp) for mark in seen]
         return self.store.changes(
-            self.collection, self.generation, segment, since, pairs, incarnation=self.incarnation
+            self.collection, self.generation, segment, since, marks, incarnation=self.incarnation
         )
 
     def subscribe(self) -> Subscription:
@@ -132,3 +126,47 @@ class StoreSource:
 
     def release(self) -> None:
         self.store.release(self.collection, self.generation, self.process)
+
+
+@dataclass(frozen=True)
+class Collection:
+    """A collection in a code store, of which one generation or the published one is followed.
+
+    Attributes:
+        process: names this process in its leases.
+    """
+
+    store: Store
+    name: str
+    process: str
+
+    def pointer(self) -> Pointer:
+        """What is published now. Raises: TaxohashError: nobody can tell now."""
+        return self.store.pointer(self.name)
+
+    def source(self, pointer: Pointer) -> StoreSource:
+        """Where the published generation is read.
+
+        Raises:
+            TaxohashError: nothing is published.
+        """
+        if pointer.generation is None:
+            raise TaxohashError(f"collection {self.name!r} has no published generation: publish one first")
+        return StoreSource(
+            self.store,
+            self.name,
+            pointer.incarnation,
+            pointer.generation.id,
+            len(pointer.positions),
+            self.process,
+        )
+
+    def pinned(self, generation: str) -> StoreSource:
+        """Where a generation is read, whatever is published.
+
+        Raises:
+            TaxohashError: nobody can tell now.
+        """
+        pointer = self.store.pointer(self.name)
+        segments = self.store.segments(self.name)
+        return StoreSource(self.store, self.name, pointer.incarnation, generation, segments, self.process)

@@ -9,24 +9,24 @@ tried again later, and what is served stays.
 import math
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Literal, Protocol, Self, TypeVar
+
+import numpy as np
+import numpy.typing as npt
 
 from services.codestore.follower import follower
 from services.codestore.follower.errors import described
 from services.codestore.follower.follower import Follower
 from services.codestore.follower.source import Source
+from services.codestore.records import GenerationRef, Pointer, Token
 from taxohash.errors import TaxohashError
 
-_LEVEL_SECONDS = (
-    1.0  # for which the replica that is served is held still, so that the next one becomes level with it
-)
 _LOOK_SECONDS = 0.5  # between looks at the pointer
-_FIRST_RETRY_SECONDS, _LAST_RETRY_SECONDS = (
-    1.0,
-    60.0,
-)  # between tries to load a generation that cannot be loaded
+_LEVEL_SECONDS = 1.0  # for which what is served is held still, so that the next one becomes level with it
+_FIRST_RETRY_SECONDS = 1.0  # until a generation that could not be loaded is tried again; doubled each time
+_LAST_RETRY_SECONDS = 60.0
 
 Standing = Literal["searchable", "being encoded", "absent", "not yet applied"]
 """Of an item that was written: absent after a deletion only; not yet applied where the replica is behind the write."""
@@ -35,30 +35,15 @@ Standing = Literal["searchable", "being encoded", "absent", "not yet applied"]
 class Replica(follower.Replica, Protocol):
     """A replica that knows what becomes of its items."""
 
-    def searchable(self, item_id: str) -> bool:
-        """It is a member of the generation and has a code."""
+    def searchable(self, ids: Sequence[str]) -> npt.NDArray[np.bool_]:
+        """bool[n]: which are members that can be found."""
 
-    def being_encoded(self, item_id: str) -> bool:
-        """It is a member of the generation and has no code yet."""
+    def being_encoded(self, ids: Sequence[str]) -> npt.NDArray[np.bool_]:
+        """bool[n]: which are members whose code is not there yet."""
 
 
 R = TypeVar("R", bound=Replica)
 E = TypeVar("E")
-
-
-@dataclass(frozen=True)
-class Pointer:
-    """What is published.
-
-    Attributes:
-        incarnation: of the collection; another one where it was wiped and made anew.
-        generation: None where nothing is published.
-        token: positions of the segments at which it was published.
-    """
-
-    incarnation: str
-    generation: str | None
-    token: Mapping[int, int]
 
 
 @dataclass(frozen=True)
@@ -97,7 +82,7 @@ class _Loaded(Generic[R, E]):
     warm: bool = False
 
     def is_of(self, pointer: Pointer) -> bool:
-        return (self.incarnation, self.serving.generation) == (pointer.incarnation, pointer.generation)
+        return _key(pointer) == (self.incarnation, self.serving.generation)
 
 
 class Swap(Generic[R, E]):
@@ -110,7 +95,7 @@ class Swap(Generic[R, E]):
     def __init__(
         self,
         store: Store,
-        open_generation: Callable[[str], Serving[R, E]],
+        open_generation: Callable[[GenerationRef], Serving[R, E]],
         warm: Callable[[Serving[R, E]], None] = lambda serving: None,
         follow: Callable[[Source, R], Follower] = Follower,
         look_seconds: float = _LOOK_SECONDS,
@@ -189,11 +174,11 @@ class Swap(Generic[R, E]):
         """Whether a generation is served, waiting so long for it."""
         return self._served is not None or self._is_replaced(None, seconds)
 
-    def wait(self, token: Mapping[int, int], seconds: float) -> bool:
+    def wait(self, token: Token, seconds: float) -> bool:
         """Whether what is served has reached a token, waiting so long for it, over a swap too.
 
         Raises:
-            TaxohashError: the token is of another collection.
+            TaxohashError: see Follower.covers.
         """
         deadline = time.monotonic() + seconds
         while True:
@@ -201,24 +186,28 @@ class Swap(Generic[R, E]):
             reached = served and served.follower.wait(token, max(0.0, deadline - time.monotonic()))
             if (
                 reached and served is self._served
-            ):  # else it went on after the swap, and the next one may be behind it
+            ):  # a follower that was replaced may be ahead of the next one
                 return True
             if not self._is_replaced(served, deadline - time.monotonic()):
                 return False
 
-    def answer(
-        self, token: Mapping[int, int], ids: Sequence[str], seconds: float = 0.0
-    ) -> dict[str, Standing]:
+    def answer(self, token: Token, ids: Sequence[str], seconds: float = 0.0) -> dict[str, Standing]:
         """What has become of items that a write with this token wrote, waiting so long until it is applied.
 
         Raises:
-            TaxohashError: the token is of another collection.
+            TaxohashError: see Follower.covers.
         """
         self.wait(token, seconds)
         served = self._served
         if served is None or not served.follower.covers(token):
             return dict.fromkeys(ids, "not yet applied")
-        return {item_id: _standing(served.serving.replica, item_id) for item_id in ids}
+        with served.follower.held():  # both answers are of one moment
+            searchable = served.serving.replica.searchable(ids)
+            encoding = served.serving.replica.being_encoded(ids)
+        return {
+            item_id: "searchable" if found else "being encoded" if lacks else "absent"
+            for item_id, found, lacks in zip(ids, searchable.tolist(), encoding.tolist(), strict=True)
+        }
 
     def _is_replaced(self, served: _Loaded[R, E] | None, seconds: float) -> bool:
         """Whether something else is served, waiting so long for it."""
@@ -243,7 +232,7 @@ class Swap(Generic[R, E]):
 
     def _follow_pointer(self, pointer: Pointer) -> float:
         """One step towards serving what is published. Returns seconds until the next."""
-        if self._wanted is None or not _same(pointer, self._wanted):
+        if self._wanted is None or _key(pointer) != _key(self._wanted):
             self._failures, self._retry_at = 0, -math.inf
         self._wanted = pointer
         try:
@@ -268,7 +257,7 @@ class Swap(Generic[R, E]):
             return self._advance(self._next, pointer)
         return self._look_seconds
 
-    def _begin(self, pointer: Pointer, generation: str) -> None:
+    def _begin(self, pointer: Pointer, generation: GenerationRef) -> None:
         serving = self._open(generation)
         follower = self._follow(self._store.source(pointer), serving.replica)
         self._next = _Loaded(serving, follower, pointer.incarnation)
@@ -281,9 +270,10 @@ class Swap(Generic[R, E]):
             raise TaxohashError(f"following it ended, {follower.state}: {follower.error}")
         if not loaded_once:
             return 0.0  # time has passed already
-        if not follower.wait(pointer.token, self._look_seconds):
+        published = Token(pointer.incarnation[:8], dict(enumerate(pointer.positions)))
+        if not follower.wait(published, self._look_seconds):
             self.error = (
-                f"generation {pointer.generation} is loaded and waits for the writes of its publishing"
+                f"generation {loaded.serving.generation} is loaded and waits for the writes of its publishing"
             )
             return 0.0
         if not loaded.warm:
@@ -298,9 +288,9 @@ class Swap(Generic[R, E]):
         if before is None:
             self._serve(loaded)
             return True
-        with before.follower.held() as positions:
+        with before.follower.held() as token:
             comparable = before.follower.alive and before.incarnation == loaded.incarnation
-            if comparable and not loaded.follower.wait(positions, _LEVEL_SECONDS):
+            if comparable and not loaded.follower.wait(token, _LEVEL_SECONDS):
                 return False
             self._serve(loaded)
         before.follower.stop()
@@ -315,8 +305,8 @@ class Swap(Generic[R, E]):
 
     def _failed(self, reason: str) -> None:
         """What is published cannot be loaded, or nobody knows what is."""
-        generation = self._wanted.generation if self._wanted else None
-        self.error = f"generation {generation} is not loaded: {reason}" if generation else reason
+        ref = self._wanted.generation if self._wanted else None
+        self.error = f"generation {ref.id} is not loaded: {reason}" if ref else reason
         self._drop_next()
         pause = min(_LAST_RETRY_SECONDS, _FIRST_RETRY_SECONDS * 2.0 ** min(self._failures, 16))
         self._failures += 1
@@ -328,11 +318,5 @@ class Swap(Generic[R, E]):
             self._next = None
 
 
-def _same(one: Pointer, other: Pointer) -> bool:
-    return (one.incarnation, one.generation) == (other.incarnation, other.generation)
-
-
-def _standing(replica: Replica, item_id: str) -> Standing:
-    if replica.searchable(item_id):
-        return "searchable"
-    return "being encoded" if replica.being_encoded(item_id) else "absent"
+def _key(pointer: Pointer) -> tuple[str, str | None]:
+    return pointer.incarnation, pointer.generation.id if pointer.generation else None

@@ -53,7 +53,7 @@ local function status(keys, args)
   return found
 end
 
--- incarnation, generation, ref (the same text for the same hasher) -> 1 where it is new
+-- incarnation, generation, ref (the same text for the same hasher) -> 1 where it is being built
 local function begin(keys, args)
   if not is_of(keys, args[1]) then return stale(keys[1]) end
   local id, known = args[2], ask(keys, 'ref:' .. args[2])
@@ -64,7 +64,7 @@ local function begin(keys, args)
     if ask(keys, 'state:' .. id) == 'dropping' then
       return refuse('generation ' .. id .. ' is being discarded: discard it again to finish, then begin it')
     end
-    return 0
+    return ask(keys, 'state:' .. id) == 'building' and 1 or 0
   end
   redis.call('HSET', keys[1], 'ref:' .. id, args[3], 'state:' .. id, 'building', 'order', ask(keys, 'order') .. id .. '\255',
     'created:' .. id, redis.call('TIME')[1])
@@ -81,12 +81,13 @@ local function seal(keys, args)
   return 1
 end
 
--- incarnation, request, operation, generation published now or '', generation to publish, new history, positions, who, why
+-- incarnation, request, publish or rollback, generation published now or '', generation to publish, positions, who, why
 -- The pointer is compared and set: one that was moved meanwhile is not moved again. -> 1, or 0 where it was this very request.
 local function point(keys, args)
   if not is_of(keys, args[1]) then return stale(keys[1]) end
   if ask(keys, 'request') == args[2] then return 0 end
-  local to, current = args[5], texts(ask(keys, 'history'))[1] or ''
+  local to, history = args[5], texts(ask(keys, 'history'))
+  local current, following = history[1] or '', {to}
   if current ~= args[4] then
     return refuse('generation ' .. (current == '' and 'none' or current) .. ' was published meanwhile, not '
       .. (args[4] == '' and 'none' or args[4]) .. ': look, then do it again')
@@ -94,9 +95,16 @@ local function point(keys, args)
   local known = ask(keys, 'state:' .. to)
   if known == '' or known == 'dropping' then return refuse('there is no generation ' .. to .. ' in ' .. keys[1] .. ': begin it first') end
   if known == 'building' then return refuse('generation ' .. to .. ' is not sealed: seal it first') end
+  local back = args[3] == 'rollback'
+  if back and history[2] ~= to then
+    return refuse('generation ' .. to .. ' is not the one before ' .. current .. ' by now: look, then do it again')
+  end
+  for _, id in ipairs(history) do
+    if id ~= to and not (back and id == current) then following[#following + 1] = id end
+  end
   if current ~= '' then redis.call('HSET', keys[1], 'state:' .. current, 'retired') end
-  redis.call('HSET', keys[1], 'state:' .. to, 'published', 'history', args[6], 'positions', args[7], 'request', args[2])
-  audit(keys, args[3], current, to, args[8], args[9])
+  redis.call('HSET', keys[1], 'state:' .. to, 'published', 'history', ended(following), 'positions', args[6], 'request', args[2])
+  audit(keys, args[3], current, to, args[7], args[8])
   redis.call('PUBLISH', keys[1] .. ':changed', 'published')
   return 1
 end

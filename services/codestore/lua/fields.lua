@@ -35,12 +35,12 @@ local function ended(list)
   return #list == 0 and '' or table.concat(list, '\255') .. '\255'
 end
 
--- Strings that lie one after the other, from their lengths uint32.
+-- Strings that lie one after the other, from their lengths uint32; nil for empty ones.
 local function pieces(lengths, text)
   local found, from = {}, 0
   for i = 1, #lengths / 4 do
     local length = struct.unpack('<I4', lengths, i * 4 - 3)
-    found[i] = string.sub(text, from + 1, from + length)
+    if length > 0 then found[i] = string.sub(text, from + 1, from + length) end
     from = from + length
   end
   return found

@@ -90,6 +90,16 @@ local function load_sparse(sheet, groups, generations)
   load(sheet, fields)
 end
 
+-- New revisions of the rows that are marked.
+local function renew(sheet, rows, marked, position)
+  local some, any = {n = rows.n}, false
+  for i = 1, rows.n do
+    some[i] = marked[i] and rows[i] or false
+    any = any or some[i]
+  end
+  if any then update_catalog(sheet, by_block(some), function(_, flags) return flags, nil, position end) end
+end
+
 local function living(list)
   local found = {OURS}
   for _, generation in ipairs(list) do
@@ -122,6 +132,10 @@ local function write_items(keys, args)
   local position = u32((state(segment, 'position') + 1) % 4294967296)
   local now, moved, results, buried = u32(math.floor(microseconds() / 1000000)), {}, {}, state(segment, 'deleted') > 0
   update_catalog(sheet, groups, function(i, flags, row)
+    if fresh[i] and not buried and not batch.records[i] and not batch.tags[i] then  -- most items of a first load
+      results[i], moved[i] = 'n', true
+      return ALIVE + API + string.byte(batch.encodable, i) * ENCODABLE, now, position
+    end
     local old = has(flags, RECORD) and get(sheet, 'r' .. key_of(row)) or ''
     moved[i] = fresh[i] or picture_in(old) ~= picture_in(batch.records[i] or '')
     results[i] = fresh[i] and 'n' or 'r'
@@ -136,20 +150,32 @@ local function write_items(keys, args)
     flags = put_catalog(sheet, batch, i, with(with(flags, ALIVE), API), row)
     return flags, now, moved[i] and position or nil
   end)
+  local renewed = {}  -- a generation had another picture than the catalogue
   for _, generation in ipairs(live) do
     local own, width, blank = codes[generation.id], generation.width, zeros(generation.width)
     update_generation(sheet, generation, groups, function(i, flags, row)
+      if fresh[i] and not batch.sets[i] then
+        if own then return MEMBER + CODED, label_of(batch, i), string.sub(own, (i - 1) * width + 1, i * width) end
+        return MEMBER, label_of(batch, i)
+      end
+      local changed = moved[i]
+      if has(flags, OWN) then
+        changed = picture_in(get(sheet, field_of('o', generation.id, row))) ~= picture_in(batch.records[i] or '')
+        renewed[i] = renewed[i] or changed
+      end
       flags = put_sparse(sheet, generation.id, 's', generation.id, row, batch.sets[i], flags, LABELS)
       flags = with(put_sparse(sheet, generation.id, 'o', generation.id, row, nil, flags, OWN), MEMBER)
       if own then return with(flags, CODED), label_of(batch, i), string.sub(own, (i - 1) * width + 1, i * width) end
-      if moved[i] then return without(flags, CODED), label_of(batch, i), blank end
+      if changed then return without(flags, CODED), label_of(batch, i), blank end
       return flags, label_of(batch, i)
     end)
   end
+  renew(sheet, rows, renewed, position)
   return finish(keys, sheet, 'items', rows, args[2], args[3], table.concat(results))
 end
 
 -- generation, bits, batch, codes or nothing: items of a data version, as members of this generation alone.
+-- A code is of the data version's picture: an item that is kept as the API has it takes it unless the API has given it another.
 -- -> n: new, r: known, k: kept as the API has it, d: deleted by hand
 local function fill(keys, args)
   if not is_of(keys, args[1]) then return stale(keys[1]) end
@@ -159,7 +185,7 @@ local function fill(keys, args)
   local _, by_id = generations_of(segment)
   local generation, refused = begun(by_id, args[4], args[5], segment)
   if refused then return refused end
-  if generation.state ~= 'building' then
+  if generation.state ~= 'building' and generation.state ~= 'beginning' then
     return refuse('generation ' .. generation.id .. ' is sealed: begin another one for another data version')
   end
   if codes ~= '' and #codes ~= #batch.ids * generation.width then
@@ -176,30 +202,46 @@ local function fill(keys, args)
   load_blocks(sheet, groups, {generation})
   load_sparse(sheet, groups, {generation})
   local position = u32((state(segment, 'position') + 1) % 4294967296)
-  local now, own = u32(math.floor(microseconds() / 1000000)), {}
+  local now, own, known, renewed = u32(math.floor(microseconds() / 1000000)), {}, {}, {}
   update_catalog(sheet, groups, function(i, flags, row)
     if fresh[i] then
       results[i], own[i] = 'n', ''
+      if not batch.records[i] and not batch.tags[i] then
+        return ALIVE + string.byte(batch.encodable, i) * ENCODABLE, now, position
+      end
       return put_catalog(sheet, batch, i, with(flags, ALIVE), row), now, position
     end
+    local record = has(flags, RECORD) and get(sheet, 'r' .. key_of(row)) or '\255\255\255\255'
+    known[i] = picture_in(record)
     if has(flags, API) then
       results[i] = 'k'
       return with(flags, DATA)
     end
-    local record = has(flags, RECORD) and get(sheet, 'r' .. key_of(row)) or '\255\255\255\255'
     local tags = has(flags, TAGS) and get(sheet, 't' .. key_of(row)) or ''
     local new = (batch.records[i] or '') == '' and '\255\255\255\255' or batch.records[i]
     results[i], own[i] = 'r', (new == record and (batch.tags[i] or '') == tags) and '' or new .. (batch.tags[i] or '')
     return string.byte(batch.encodable, i) == 1 and with(flags, ENCODABLE) or flags
   end)
-  local width = generation.width
+  local width, blank = generation.width, zeros(generation.width)
   update_generation(sheet, generation, groups, function(i, flags, row)
-    if not own[i] then return flags end
+    local given = codes ~= '' and string.sub(codes, (i - 1) * width + 1, i * width)
+    if fresh[i] and given and not batch.sets[i] then return MEMBER + PICTURED + CODED, label_of(batch, i), given end
+    local picture = picture_in(batch.records[i] or '')
+    if not own[i] then
+      flags = with(flags, PICTURED)
+      if given and has(flags, MEMBER) and (known[i] == '\255' or known[i] == picture) then return with(flags, CODED), nil, given end
+      return flags
+    end
+    local before = has(flags, OWN) and picture_in(get(sheet, field_of('o', generation.id, row))) or known[i]
+    renewed[i] = has(flags, MEMBER) and before ~= picture
     flags = put_sparse(sheet, generation.id, 's', generation.id, row, batch.sets[i], flags, LABELS)
-    flags = with(put_sparse(sheet, generation.id, 'o', generation.id, row, own[i], flags, OWN), MEMBER)
-    if codes == '' then return flags, label_of(batch, i) end
-    return with(flags, CODED), label_of(batch, i), string.sub(codes, (i - 1) * width + 1, i * width)
+    flags = put_sparse(sheet, generation.id, 'o', generation.id, row, own[i], flags, OWN)
+    flags = with(with(flags, MEMBER), PICTURED)
+    if given then return with(flags, CODED), label_of(batch, i), given end
+    if renewed[i] then return without(flags, CODED), label_of(batch, i), blank end
+    return flags, label_of(batch, i)
   end)
+  renew(sheet, rows, renewed, position)
   return finish(keys, sheet, 'fill', rows, args[2], args[3], table.concat(results))
 end
 
@@ -292,6 +334,7 @@ local function items(keys, args)
           record, tags = string.match(get(sheet, field_of('o', generation.id, row)), '^([^\255]*\255[^\255]*\255[^\255]*\255[^\255]*\255)(.*)$')
         end
         if has(own, MEMBER) then break end
+        label = NO_LABEL
       end
       found[i] = {flags, string.sub(value, BLOCK + offset * 4 + 1, BLOCK + offset * 4 + 4),
         string.sub(value, BLOCK * 5 + offset * 4 + 1, BLOCK * 5 + offset * 4 + 4), record, tags, own, label, set}

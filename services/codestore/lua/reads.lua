@@ -63,7 +63,7 @@ local function stamp_of(segment)
   return redis.call('HGET', segment, 'stamp') or '0'
 end
 
--- incarnation, generation, first block, blocks -> {'PAGE', position, stamp, rows of the segment, columns ...}
+-- incarnation, generation, first block, blocks -> {'PAGE', position, stamp, rows of the segment, bytes of a code, columns ...}
 local function page(keys, args)
   local segment, groups = keys[1], {}
   if not is_of(keys, args[1]) then return stale(segment) end
@@ -71,7 +71,7 @@ local function page(keys, args)
   if not generation then return {'GONE'} end
   local blocks = #blocks_of(segment)
   for block = tonumber(args[3]), math.min(tonumber(args[3]) + tonumber(args[4]), blocks) - 1 do groups[#groups + 1] = {block = block} end
-  return {'PAGE', state(segment, 'position'), stamp_of(segment), blocks * BLOCK, columns_of(segment, generation, groups)}
+  return {'PAGE', state(segment, 'position'), stamp_of(segment), blocks * BLOCK, generation.width, columns_of(segment, generation, groups)}
 end
 
 local function entry_of(entry)
@@ -92,7 +92,7 @@ local function has_mark(keys, latest, position, stamp)
 end
 
 -- incarnation, generation, since, marks seen (position, stamp) ...
--- -> {'CHANGES', position now, its stamp, rows of the segment, columns ..., position up to which was read,
+-- -> {'CHANGES', position now, its stamp, rows of the segment, bytes of a code, columns ..., position up to which was read,
 --     microseconds since the first write after `since`, rows uint32}
 local function changes(keys, args)
   local segment, since = keys[1], tonumber(args[3])
@@ -104,6 +104,7 @@ local function changes(keys, args)
     if not has_mark(keys, latest, tonumber(args[i]), args[i + 1]) then return {'TRIMMED'} end
   end
   if since > latest then return {'TRIMMED'} end
+  if since < state(segment, 'begun:' .. args[2]) then return {'GONE'} end  -- one of that name was dropped since
   local total = #blocks_of(segment) * BLOCK
   while position < latest and #rows < MANY do
     local entries = redis.call('XRANGE', keys[2], (position + 1) .. '-0', '+', 'COUNT', 64)
@@ -128,7 +129,7 @@ local function changes(keys, args)
   table.sort(rows)
   local numbers = {}
   for i, row in ipairs(rows) do numbers[i] = u32(row) end
-  local answer = {'CHANGES', latest, stamp_of(segment), total, columns_of(segment, generation, by_block(rows))}
+  local answer = {'CHANGES', latest, stamp_of(segment), total, generation.width, columns_of(segment, generation, by_block(rows))}
   answer[#answer + 1], answer[#answer + 2], answer[#answer + 3] = position, math.floor(age), table.concat(numbers)
   return answer
 end
@@ -145,13 +146,13 @@ local function lacking(keys, args)
   local stop = math.min(block + tonumber(args[4]), last)
   while block < stop and #ids < tonumber(args[6]) do
     local value = get(sheet, generation_field(generation, block))
-    if value ~= '' and string.find(string.sub(value, 1, BLOCK), '[\1\5\9\13]') then
+    if value ~= '' and string.find(string.sub(value, 1, BLOCK), '[\1\5\9\13\17\21\25\29]') then
       local catalog, names = catalog_of(sheet, block), names_of(sheet, block)
       for offset = 0, BLOCK - 1 do
         local own, flags = string.byte(value, offset + 1), string.byte(catalog, offset + 1)
         local revision = string.sub(catalog, BLOCK * 5 + offset * 4 + 1, BLOCK * 5 + offset * 4 + 4)
         if has(own, MEMBER) and not has(own, CODED) and struct.unpack('<I4', revision) <= tonumber(args[5]) then
-          if not has(flags, ENCODABLE) then
+          if not has(flags, ENCODABLE) and not has(own, PICTURED) then
             hopeless = hopeless + 1
           else
             local row, record = block * BLOCK + offset, ''
@@ -252,7 +253,7 @@ end
 local function own_state(segment)
   local names, found = {'incarnation', 'open', 'generations', 'position', 'stamp', 'alive', 'deleted', 'sum:names', 'sum:catalog', 'sum:deleted'}, {}
   for _, generation in ipairs(all_generations(segment)) do
-    for _, name in ipairs({'sum:', 'members:', 'coded:'}) do names[#names + 1] = name .. generation.id end
+    for _, name in ipairs({'sum:', 'members:', 'coded:', 'begun:', 'missing:', 'revived:'}) do names[#names + 1] = name .. generation.id end
   end
   for i, value in ipairs(redis.call('HMGET', segment, unpack(names))) do
     if value then found[#found + 1], found[#found + 2] = names[i], value end

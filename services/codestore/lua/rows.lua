@@ -4,16 +4,16 @@ local KEPT = 4096        -- entries kept in a stream
 
 -- Catalog flags of a row.
 local ALIVE, API, TAGS, RECORD, ENCODABLE, DATA = 1, 2, 4, 8, 16, 32  -- DATA: a data set has it too, though it is the API's
--- Flags of a row in a generation.
-local MEMBER, CODED, LABELS, OWN = 1, 2, 4, 8
+-- Flags of a row in a generation. PICTURED: the data version that fills it has the item, and so a picture of it.
+local MEMBER, CODED, LABELS, OWN, PICTURED = 1, 2, 4, 8, 16
 
 -- Items that came by the API are members of a generation without a name and without codes, from which new ones start.
 local OURS = {id = '', bits = 0, width = 0, state = 'live'}
 
 local NO_LABEL = '\255\255\255\255'
--- Which flags say that a row has tags (4 of the catalogue's 64), or anything outside its block (4 or 8 of a generation's 16).
+-- Which flags say that a row has tags (4 of the catalogue's 64), or anything outside its block (4 or 8 of a generation's 32)
 -- (and a record, 8, as well).
-local WITH_TAGS, WITH_SPARSE, WITH_SPARSE_CATALOG = '[\4-\7\12-\15\20-\23\28-\31\36-\39\44-\47\52-\55\60-\63]', '[\4-\15]',
+local WITH_TAGS, WITH_SPARSE, WITH_SPARSE_CATALOG = '[\4-\7\12-\15\20-\23\28-\31\36-\39\44-\47\52-\55\60-\63]', '[\4-\15\20-\31]',
   '[\4-\15\20-\31\36-\47\52-\63]'
 
 -- While a library is loaded, a server has no `string`: so these are no constants.
@@ -242,7 +242,7 @@ local function release(sheet, groups, generations)
     end)
   end
   redis.call('HSET', sheet.key, 'open', open)
-  redis.call('HINCRBY', sheet.key, 'alive', -#dropped)
+  redis.call('HINCRBY', sheet.key, 'alive', 0 - #dropped)  -- Redis 7.0 takes no "-0"
   sliced('HDEL', sheet.key, dropped)
 end
 
@@ -267,18 +267,24 @@ local function microseconds()
   return tonumber(now[1]) * 1000000 + tonumber(now[2])
 end
 
--- The answer to a write that is sent again, or the refusal of one that comes too late; nothing for a new one. The answer is written
+-- A write's number may be followed by ':' and a digest of what is written, where the caller names the write: another batch by the
+-- same name is told. The answer to a write that is sent again, or the refusal of one that comes too late; nothing for a new one. The answer is written
 -- again, so that a client that waits for it to reach a disk or a replica waits for the first one as well.
 local function repeated(keys, writer, number)
   local last = redis.call('HGET', keys[3], writer)
   if not last then return nil end
-  local known, position, _, results = string.match(last, '^(%d+)\255(%d+)\255(%d+)\255(.*)$')
-  if tonumber(known) == tonumber(number) then
+  local known, position, _, results = string.match(last, '^([^\255]+)\255(%d+)\255(%d+)\255(.*)$')
+  if known == number then
     redis.call('HSET', keys[3], writer, last)
     return {tonumber(position), results}
   end
-  if tonumber(known) > tonumber(number) then
-    return refuse('write ' .. number .. ' of writer ' .. writer .. ' comes after its write ' .. known .. ': number writes upwards')
+  local latest, ours = tonumber(string.match(known, '^%d+')), tonumber(string.match(number, '^%d+'))
+  writer = string.match(writer, '^%d+ (.*)$') or writer  -- without the round of a named write
+  if latest == ours then
+    return refuse('write ' .. whole(ours) .. ' of writer ' .. writer .. ' was another batch: number writes upwards')
+  end
+  if latest > ours then
+    return refuse('write ' .. whole(ours) .. ' of writer ' .. writer .. ' comes after its write ' .. whole(latest) .. ': number writes upwards')
   end
 end
 

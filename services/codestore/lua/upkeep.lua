@@ -10,19 +10,14 @@ local function make_segment(keys, args)
   return 1
 end
 
--- incarnation, generation, bits, first block, blocks: the API's items of these blocks become members. -> next block or -1
-local function begin_segment(keys, args)
-  if not is_of(keys, args[1]) then return stale(keys[1]) end
-  local segment, list, by_id = keys[1], generations_of(keys[1])
-  if not by_id[args[2]] then
-    list[#list + 1] = {id = args[2], bits = args[3], state = 'building'}
-    keep_generations(segment, list)
-    list, by_id = generations_of(segment)
-  end
-  local generation, refused = begun(by_id, args[2], args[3], segment)
-  if refused then return refused end
-  local sheet, rows, block, last = sheet_of(segment), {}, tonumber(args[4]), #blocks_of(segment)
-  local stop = math.min(block + tonumber(args[5]), last)
+-- States of a generation in a segment: beginning -> building -> live -> retired -> reviving -> live, and dropping. Writes of the API reach
+-- all but those that are retired or dropping. Rows are not moved while one is beginning, reviving or dropping: these go block by block.
+
+-- The API's items of some blocks become members, as the API has them. A code is dropped whose picture was set after the position
+-- `missing` and up to `upto`: writes between the two did not reach the generation. -> next block or -1
+local function enlist(keys, generation, block, blocks, missing, upto)
+  local sheet, rows, last = sheet_of(keys[1]), {}, #blocks_of(keys[1])
+  local stop = math.min(block + blocks, last)
   while block < stop do
     local value = get(sheet, generation_field(OURS, block))
     if value ~= '' then
@@ -32,26 +27,85 @@ local function begin_segment(keys, args)
     end
     block = block + 1
   end
+  local blank = zeros(generation.width)
   update_generation(sheet, generation, by_block(rows), function(_, flags, row)
-    local own, label = cells_of(generation_block(sheet, OURS, block_of(row)), OURS, row % BLOCK)
+    local offset = row % BLOCK
+    local own, label = cells_of(generation_block(sheet, OURS, block_of(row)), OURS, offset)
     local set = has(own, LABELS) and get(sheet, field_of('s', '', row)) or nil
-    return with(put_sparse(sheet, generation.id, 's', generation.id, row, set, flags, LABELS), MEMBER), label
+    flags = put_sparse(sheet, generation.id, 's', generation.id, row, set, flags, LABELS)
+    flags = with(put_sparse(sheet, generation.id, 'o', generation.id, row, nil, flags, OWN), MEMBER)
+    local revision = struct.unpack('<I4', catalog_of(sheet, block_of(row)), BLOCK * 5 + offset * 4 + 1)
+    if missing < revision and revision <= upto then return without(flags, CODED), label, blank end
+    return flags, label
   end)
   finish(keys, sheet, 'begin', rows, '', 0, '')
   return block < last and block or -1
 end
 
--- incarnation, generation, state: building, live or retired
+-- incarnation, generation, bits, first block, blocks: the API's items of these blocks become members. -> next block or -1
+local function begin_segment(keys, args)
+  if not is_of(keys, args[1]) then return stale(keys[1]) end
+  local segment, list, by_id = keys[1], generations_of(keys[1])
+  if not by_id[args[2]] then
+    list[#list + 1] = {id = args[2], bits = args[3], state = 'beginning'}
+    keep_generations(segment, list)
+    redis.call('HSET', segment, 'begun:' .. args[2], state(segment, 'position'))
+    list, by_id = generations_of(segment)
+  end
+  local generation, refused = begun(by_id, args[2], args[3], segment)
+  if refused then return refused end
+  if generation.state ~= 'beginning' then return -1 end
+  local following = enlist(keys, generation, tonumber(args[4]), tonumber(args[5]), 0, 0)
+  if following == -1 then
+    generation.state = 'building'
+    keep_generations(segment, list)
+  end
+  return following
+end
+
+-- incarnation, generation, state: live (of a building one), or retired
 local function mark_segment(keys, args)
   if not is_of(keys, args[1]) then return stale(keys[1]) end
   local list, by_id = generations_of(keys[1])
-  local known = by_id[args[2]]
+  local known, to = by_id[args[2]], args[3]
   if not known or known.state == 'dropping' then
     return refuse('there is no generation ' .. args[2] .. ' in ' .. keys[1] .. ': begin it first')
   end
-  known.state = args[3]
+  if known.state == 'beginning' then
+    return refuse('generation ' .. args[2] .. ' is not begun to its end in ' .. keys[1] .. ': begin it again')
+  end
+  if to == 'live' and known.state ~= 'building' then return 0 end
+  if to == 'retired' and known.state ~= 'retired' and known.state ~= 'reviving' then
+    redis.call('HSET', keys[1], 'missing:' .. args[2], state(keys[1], 'position'))
+  end
+  known.state = to
   keep_generations(keys[1], list)
   return 1
+end
+
+-- incarnation, generation, first block, blocks: writes of the API reach a retired generation again; of these blocks it takes what it has
+-- missed. -> next block or -1
+local function revive(keys, args)
+  if not is_of(keys, args[1]) then return stale(keys[1]) end
+  local segment, list, by_id = keys[1], generations_of(keys[1])
+  local known = by_id[args[2]]
+  if not known or known.state == 'dropping' then
+    return refuse('there is no generation ' .. args[2] .. ' in ' .. segment .. ': begin it first')
+  end
+  if known.state == 'retired' then
+    known.state = 'reviving'
+    keep_generations(segment, list)
+    redis.call('HSET', segment, 'revived:' .. args[2], state(segment, 'position'))
+  end
+  if known.state ~= 'reviving' then return -1 end
+  local missing, upto = state(segment, 'missing:' .. args[2]), state(segment, 'revived:' .. args[2])
+  local following = enlist(keys, known, tonumber(args[3]), tonumber(args[4]), missing, upto)
+  if following == -1 then
+    known.state = 'live'
+    keep_generations(segment, list)
+    redis.call('HDEL', segment, 'missing:' .. args[2], 'revived:' .. args[2])
+  end
+  return following
 end
 
 -- incarnation, generation, first block, blocks: its fields of these blocks are removed, after the last the generation. -> next block or -1
@@ -85,7 +139,8 @@ local function drop(keys, args)
     if other.id ~= args[2] then left[#left + 1] = other end
   end
   keep_generations(segment, left)
-  redis.call('HDEL', segment, 'sum:' .. args[2], 'members:' .. args[2], 'coded:' .. args[2])
+  redis.call('HDEL', segment, 'sum:' .. args[2], 'members:' .. args[2], 'coded:' .. args[2], 'begun:' .. args[2], 'missing:' .. args[2],
+    'revived:' .. args[2])
   finish(keys, sheet_of(segment), 'generation', {}, '', 0, '')
   return -1
 end
@@ -130,7 +185,8 @@ local function fold(keys, args)
     local value = get(sheet, generation_field(generation, block))
     for offset = 0, BLOCK - 1 do
       local row = block * BLOCK + offset
-      if value ~= '' and has(string.byte(value, offset + 1), OWN) then
+      local api = has(string.byte(catalog_of(sheet, block), offset + 1), API)
+      if value ~= '' and not api and has(string.byte(value, offset + 1), OWN) then
         local own, alike = get(sheet, field_of('o', generation.id, row)), true
         for _, other in ipairs(list) do
           local cells = get(sheet, generation_field(other, block))
@@ -200,6 +256,9 @@ end
 local function compact(keys, args)
   if not is_of(keys, args[1]) then return stale(keys[1]) end
   local segment, list, rows, moved = keys[1], generations_of(keys[1]), {}, 0
+  for _, generation in ipairs(list) do
+    if generation.state == 'beginning' or generation.state == 'reviving' or generation.state == 'dropping' then return 0 end
+  end
   list[#list + 1] = OURS
   local open, sheet, empty = blocks_of(segment), sheet_of(segment), string.char(48 + BLOCK)
   local function count(block, change)
@@ -235,7 +294,7 @@ local function forget_writers(keys, args)
   local dropped = 0
   for _, writer in ipairs(texts(args[3])) do
     local last = writer ~= '' and redis.call('HGET', keys[3], writer)
-    local stamp = last and tonumber(string.match(last, '^%d+\255%d+\255(%d+)\255'))
+    local stamp = last and tonumber(string.match(last, '^[^\255]+\255%d+\255(%d+)\255'))
     if stamp and stamp < tonumber(args[2]) then dropped = dropped + redis.call('HDEL', keys[3], writer) end
   end
   return dropped

@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from services.codestore import CodeStore
 from services.retrieval.app import application
 from services.retrieval.engine import refuse_mismatch
-from services.retrieval.loaded import Holder, Loaded
+from services.retrieval.loaded import Holder, Loaded, open_pictures
 from services.retrieval.settings import Settings
 from taxohash.errors import TaxohashError
 from taxohash.generation.manifest import Generation
@@ -44,7 +44,7 @@ class Retrieval:
     @bentoml.on_deployment  # type: ignore[untyped-decorator]
     @staticmethod
     def refuse_what_cannot_serve() -> None:
-        """Before any worker starts: the published generation must be the model's.
+        """Before any worker starts: the published generation must be the model's, and pictures be where they are said to be.
 
         Raises:
             SystemExit: with one line that says what is wrong.
@@ -52,6 +52,7 @@ class Retrieval:
         try:
             settings = Settings.from_environment()
             generation = Generation.load(generation_folder(settings))
+            open_pictures(settings)
             with CodeStore.connect(settings.redis_url) as store:
                 where = f"collection {settings.collection!r}"
                 refuse_mismatch(generation, store.published(settings.collection), where)

@@ -197,6 +197,18 @@ def positions(rows, mask, count):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(**OPTIONS)
+def positions_of(rows, count, wanted):  # type: ignore[no-untyped-def]
+    """The positions before `count` whose rows are among wanted int64[n], ascending: int64[m]."""
+    found, kept = np.empty(count, np.int64), 0
+    for position in range(count):
+        row = np.int64(rows[position])
+        at = np.searchsorted(wanted, row)
+        found[kept] = position
+        kept += at < wanted.size and wanted[at] == row
+    return found[:kept].copy()
+
+
+@nb.njit(**OPTIONS)
 def finish(best, distances, rows):  # type: ignore[no-untyped-def]
     """Sort the heaps best uint64[Q, k] and split their first k' keys into distances int32 and rows int64[Q, k']."""
     for q in range(distances.shape[0]):

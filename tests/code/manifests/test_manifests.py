@@ -14,7 +14,7 @@ import pytest
 import redis
 import yaml
 
-from pipelines.retrain.pipeline import SECRET, SECRET_KEY
+from pipelines.retrain.pipeline import SECRETS
 from services.retrieval.settings import Settings
 from tests.support import command, servers
 from tests.support.accounts import ACL, PASSWORDS, SEGMENT
@@ -112,7 +112,11 @@ def test_names_that_refer_to_each_other_exist(manifests: list[Manifest]) -> None
     for pod, container in containers(manifests):
         assert pod["serviceAccountName"] in of_kind(manifests, "ServiceAccount")
         used = {v["configMap"]["name"] for v in pod["volumes"] if "configMap" in v}
-        used |= {source["configMapRef"]["name"] for source in container.get("envFrom", [])}
+        used |= {
+            source["configMapRef"]["name"]
+            for source in container.get("envFrom", [])
+            if "configMapRef" in source
+        }
         assert used <= configs.keys()
         provided = {volume["name"] for volume in pod["volumes"]} | {"data"}
         assert {mount["name"] for mount in container["volumeMounts"]} <= provided
@@ -145,7 +149,10 @@ def environment(manifests: list[Manifest]) -> dict[str, str]:
     (container,) = pods(manifests)["retrieval"]["spec"]["containers"]
     found: dict[str, str] = {}
     for source in container["envFrom"]:
-        found |= of_kind(manifests, "ConfigMap")[source["configMapRef"]["name"]]["data"]
+        if "configMapRef" in source:
+            found |= of_kind(manifests, "ConfigMap")[source["configMapRef"]["name"]]["data"]
+        else:
+            found |= dict.fromkeys(SECRETS[source["secretRef"]["name"]], "s3://secret")
     return found | {
         variable["name"]: variable.get("value", "redis://secret") for variable in container["env"]
     }
@@ -252,7 +259,9 @@ def test_secrets_are_those_that_the_readme_makes_and_pipelines_use(
     for name, key, file, literal in re.findall(line, readme):
         found.add((name, key or literal))
         assert not file or (tmp_path / file).is_file()
-    used = {(SECRET, SECRET_KEY)}
+    assert "create secret generic pictures --from-env-file=pictures.env" in readme
+    assert all(name in readme for name in SECRETS["pictures"])
+    used = {(name, key) for name, keys in SECRETS.items() for key in keys if name != "pictures"}
     for pod, container in containers(manifests):
         for variable in container.get("env", []):
             if reference := variable.get("valueFrom", {}).get("secretKeyRef"):

@@ -179,6 +179,24 @@ def test_items_of_the_api_and_those_deleted_by_hand_are_left_out_and_told(
     assert store.publish(COLLECTION, new) == old
 
 
+def test_an_item_that_was_only_labelled_anew_by_the_api_is_found_in_the_next_generation(
+    store: CodeStore, pictures: Pictures, tmp_path: Path
+) -> None:
+    dataset = data_version(tmp_path / "data", TAXONOMY, LABELS)
+    old = put(store, pictures, dataset)
+    store.publish(COLLECTION, old)
+    store.upsert(COLLECTION, [Item("item 3", (2,), tags=("mended",))])
+    second = data_version(tmp_path / "second", TAXONOMY, LABELS | {"item new": 0}, {"item 3": "another look"})
+    new = put(store, pictures, second)
+    store.publish(COLLECTION, new)
+    item, labels, code = seen(store, new)["item 3"]
+    assert (item.tags, item.origin, labels) == (("mended",), "api", [2])
+    assert code == expected(second)["item 3"][2]
+    assert seen(store, old)["item 3"][1:] == ([2], expected(dataset)["item 3"][2])
+    (state,) = (state for state in store.generations(COLLECTION) if state.ref.id == new)
+    assert state.members == state.codes == 41
+
+
 def test_writes_of_the_api_meanwhile_are_no_loss(
     store: CodeStore, pictures: Pictures, tmp_path: Path
 ) -> None:

@@ -6,8 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from redis.crc import key_slot
 
-from services.codestore.functions import LIBRARY, SOURCE, VERSION, full_name
-from services.codestore.keys import check_name, collection_key, segment_key, segments_of
+from services.codestore.keys import (
+    channel,
+    check_name,
+    collection_keys,
+    lease_key,
+    segment_keys,
+    segments_of,
+)
 from taxohash.errors import TaxohashError
 
 
@@ -28,12 +34,13 @@ def test_segments_are_even() -> None:
     assert counts.min() > 0.9 * 60_000 / 16
 
 
-@given(st.integers(0, 50))
-def test_what_is_made_from_a_prefix_shares_its_slot(segment: int) -> None:
-    prefix = segment_key("fashion", segment)
-    assert key_slot(prefix.encode()) == key_slot(f"{prefix}:codes:g:7".encode())
-    assert key_slot(prefix.encode()) == key_slot(f"fashion:{segment}".encode())
-    assert key_slot(collection_key("fashion").encode()) == key_slot(b"fashion")
+@given(st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,20}", fullmatch=True), st.integers(0, 4_095))
+def test_the_keys_of_a_call_share_a_slot(collection: str, segment: int) -> None:
+    own = [*collection_keys(collection), lease_key(collection), channel(collection)]
+    assert {key_slot(key.encode()) for key in own} == {key_slot(collection.encode())}
+    keys = segment_keys(collection, segment)
+    assert {key_slot(key.encode()) for key in keys} == {key_slot(f"{collection}:{segment}".encode())}
+    assert len({*own, *keys}) == 7
 
 
 @pytest.mark.parametrize("name", ["a", "fashion-mnist_2.0", "0" * 100])
@@ -41,13 +48,7 @@ def test_names_that_are_taken(name: str) -> None:
     assert check_name("collection", name) == name
 
 
-@pytest.mark.parametrize("name", ["", ".a", "a b", "a}", "{a", "a:b", "ü", "a\n", "a" * 101, None])
+@pytest.mark.parametrize("name", ["", ".a", "a b", "a}", "{a", "a:b", "ü", "a\n", "a" * 101, None, 7])
 def test_names_that_are_refused(name: str) -> None:
     with pytest.raises(TaxohashError, match="is no name"):
         check_name("collection", name)
-
-
-def test_functions_carry_their_version() -> None:
-    assert SOURCE.startswith(f"#!lua name={LIBRARY}\n")
-    assert full_name("publish") == f"publish_{VERSION}"
-    assert LIBRARY.endswith(VERSION)

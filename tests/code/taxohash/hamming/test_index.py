@@ -23,8 +23,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from taxohash.codes import Codes
 from taxohash.errors import TaxohashError
-from taxohash.hamming import HammingIndex, arrange, index, layouts
+from taxohash.hamming import HammingIndex, arrange, index, layouts, moment
 from taxohash.hamming import centres as centres_module
+from taxohash.hamming.following import Following
 from taxohash.hamming.storage import read_arrays, write_arrays
 from taxohash.hamming.versions import Version, merged
 from tests.support.hamming_oracle import KINDS, make_codes, nearest
@@ -41,8 +42,8 @@ def small_thresholds(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "SLICE_FROM", 300)
     monkeypatch.setattr(index, "TAIL", (40, 8))
     monkeypatch.setattr(index, "DEAD", (40, 8))
-    monkeypatch.setattr(index, "LONG_K", 60)
-    monkeypatch.setattr(index, "SPLIT", 1000)
+    monkeypatch.setattr(moment, "LONG_K", 60)
+    monkeypatch.setattr(moment, "SPLIT", 1000)
 
 
 def assert_answers(
@@ -62,23 +63,48 @@ class Changes(RuleBasedStateMachine):
     folder: Path
 
     @initialize(
-        seed=st.integers(0, 2**32), kind=st.sampled_from(KINDS), count=st.sampled_from((0, 1, 50, 700))
+        seed=st.integers(0, 2**32),
+        kind=st.sampled_from(KINDS),
+        count=st.sampled_from((0, 1, 50, 700)),
+        gaps=st.sampled_from((0, 30, 9000)),
+        arrange=st.booleans(),
     )
-    def build(self, seed: int, kind: str, count: int) -> None:
+    def build(self, seed: int, kind: str, count: int, gaps: int, arrange: bool) -> None:
         self.rng, self.kind = np.random.default_rng(seed), kind
-        self.codes = make_codes(self.rng, count, BITS, kind)
-        self.live = np.ones(count, dtype=np.bool_)
-        self.index = HammingIndex.build(self.codes, BITS)
+        self.codes, self.live = np.zeros((0, -(-BITS // 8)), np.uint8), np.zeros(0, np.bool_)
+        self.red = np.zeros(0, np.bool_)  # an attribute that changes only when a row is put
+        self.following: Following | None = None
+        rows, codes = self.rng.permutation(count + gaps)[:count], make_codes(self.rng, count, BITS, kind)
+        self.index = HammingIndex.build(codes, BITS, rows=rows if gaps else None, arrange=arrange)
+        self.written(rows if gaps else np.arange(count), codes)
+
+    def written(self, rows: npt.NDArray[np.int64], codes: Codes) -> None:
+        more = max(0, int(rows.max(initial=-1)) + 1 - len(self.codes))
+        self.codes = np.pad(self.codes, ((0, more), (0, 0)))
+        self.live, self.red = np.pad(self.live, (0, more)), np.pad(self.red, (0, more))
+        self.codes[rows], self.live[rows] = codes, True
+        self.red[rows] = self.rng.random(len(rows)) < 0.2
 
     @rule(count=st.integers(0, 80))
     def add(self, count: int) -> None:
         more = make_codes(self.rng, count, BITS, self.kind)
         rows = self.index.add(more)
         np.testing.assert_array_equal(rows, np.arange(len(self.codes), len(self.codes) + count))
-        self.codes, self.live = (
-            np.concatenate([self.codes, more]),
-            np.append(self.live, np.ones(count, np.bool_)),
-        )
+        self.written(rows, more)
+
+    @rule(count=st.integers(0, 60), beyond=st.sampled_from((0, 5, 500)), gone=st.integers(0, 20))
+    def change(self, count: int, beyond: int, gone: int) -> None:
+        known = len(self.codes)
+        rows = self.rng.permutation(known + beyond)[:count]
+        removed = self.rng.permutation(np.setdiff1d(np.arange(known), rows))[:gone]
+        codes = make_codes(self.rng, len(rows), BITS, self.kind)
+        if gone:
+            self.index.change(rows, codes, removed)
+        else:
+            self.index.put(rows, codes)
+            removed = removed[:0]
+        self.written(rows, codes)
+        self.live[removed] = False
 
     @rule(count=st.integers(0, 60))
     def remove(self, count: int) -> None:
@@ -89,8 +115,9 @@ class Changes(RuleBasedStateMachine):
     @rule(count=st.integers(0, 60))
     def update(self, count: int) -> None:
         rows = self.rng.permutation(np.flatnonzero(self.live))[:count]
-        self.codes[rows] = make_codes(self.rng, len(rows), BITS, self.kind)
-        self.index.update(rows, self.codes[rows])
+        codes = make_codes(self.rng, len(rows), BITS, self.kind)
+        self.index.update(rows, codes)
+        self.written(rows, codes)
 
     @rule()
     def compact(self) -> None:
@@ -115,6 +142,15 @@ class Changes(RuleBasedStateMachine):
         wanted = nearest(self.codes, queries, k, np.flatnonzero(mask & self.live))
         np.testing.assert_array_equal(near, wanted[0])
         np.testing.assert_array_equal(rows, wanted[1])
+
+    @rule(k=st.sampled_from((1, 10, 61)))
+    def follow(self, k: int) -> None:
+        moment = self.index.moment()
+        self.following = moment.follow(self.following, lambda rows: self.red[rows])
+        queries = make_codes(self.rng, 3, BITS, self.kind)
+        wanted = nearest(self.codes, queries, k, np.flatnonzero(self.red & self.live))
+        for found, right in zip(moment.search(queries, k, self.following), wanted, strict=True):
+            np.testing.assert_array_equal(found, right)
 
     @rule(radius=st.integers(0, BITS))
     def radius(self, radius: int) -> None:
@@ -281,6 +317,72 @@ def test_a_search_sees_one_state_while_others_change_the_index(small_thresholds:
     np.testing.assert_array_equal(made.search(left, 2)[1], [pair])
 
 
+def test_a_change_is_seen_whole_and_a_moment_stays(small_thresholds: None) -> None:
+    """A writer moves one code from row to row, removing the old: every moment finds it exactly once, and again."""
+    rng = np.random.default_rng(14)
+    made = HammingIndex.build(make_codes(rng, 400, 64, "uniform"), 64, rows=np.arange(400) + 50)
+    code = np.zeros((1, 8), np.uint8)
+    made.put([0], code)
+    stop, wrong = threading.Event(), []
+
+    def read() -> None:
+        while not stop.is_set():
+            moment = made.moment()
+            limits, _, rows = moment.range_search(code, 0)
+            again = moment.search(code, 1)[1]
+            if limits[1] != 1 or again[0, 0] != rows[0] or len(moment) != 401:
+                wrong.append((rows, again))
+
+    readers = [threading.Thread(target=read) for _ in range(3)]
+    for reader in readers:
+        reader.start()
+    for step in range(1, 400):
+        made.change([step % 50], code, [(step - 1) % 50])
+    stop.set()
+    for reader in readers:
+        reader.join()
+    assert not wrong
+
+
+def test_a_selection_follows_one_moment_only() -> None:
+    codes = make_codes(np.random.default_rng(3), 50, 64, "uniform")
+    made = HammingIndex.build(codes, 64)
+    moment = made.moment()
+    following = moment.follow(None, lambda rows: np.arange(50)[rows] < 7)
+    assert moment.search(codes[:1], 9, following)[1].size == 7
+    made.remove([3])
+    with pytest.raises(TaxohashError, match="another moment"):
+        made.search(codes[:1], 9, following)
+    assert made.moment().follow(following, lambda rows: np.arange(50)[rows] < 7).nbytes > 0
+
+
+def test_rows_put_and_removed_for_ever_take_no_more_memory() -> None:
+    rng = np.random.default_rng(15)
+    rows = rng.permutation(40_000)[:30_000]
+    made = HammingIndex.build(make_codes(rng, len(rows), 64, "clustered"), 64, rows=rows)
+    fresh, layout = made.stats()["bytes"], made.stats()["layout"]
+    for _ in range(10):
+        for part in np.array_split(rng.permutation(rows), 6):
+            made.remove(part)
+            made.put(part, make_codes(rng, len(part), 64, "clustered"))
+    made.compact()
+    assert (made.stats()["layout"], len(made), made.rows) == (layout, len(rows), int(rows.max()) + 1)
+    assert made.stats()["bytes"] <= 1.1 * fresh
+
+
+def test_codes_that_were_replaced_are_arranged_anew() -> None:
+    """Codes without structure come in rings' stead, and the other way round, though their number stays."""
+    rng = np.random.default_rng(16)
+    made = HammingIndex.build(make_codes(rng, 25_000, 64, "clustered"), 64, arrange=False)
+    assert made.stats()["layout"] == "flat"
+    made.compact()
+    for kind, layout in (("clustered", "rings"), ("uniform", "sliced"), ("clustered", "rings")):
+        made.put(np.arange(25_000), make_codes(rng, 25_000, 64, kind))
+        made.put([3], make_codes(rng, 1, 64, kind))
+        made.compact()
+        assert made.stats()["layout"] == layout
+
+
 def test_changes_during_a_compaction_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(5)
     codes = make_codes(rng, 500, 64, "uniform")
@@ -360,6 +462,14 @@ def test_stats_tell_what_a_search_did() -> None:
         (lambda i: i.search(np.zeros((1, 6), np.uint8), allowed=[0.5]), "pass a one-dimensional array"),
         (lambda i: i.range_search(np.zeros((1, 6), np.uint8), -1), "radius is -1"),
         (lambda i: i.remove([20]), "rows hold 20"),
+        (lambda i: i.put([3, 3], np.zeros((2, 6), np.uint8)), "each row once"),
+        (lambda i: i.put([3, 4], np.zeros((1, 6), np.uint8)), "one code a row"),
+        (lambda i: i.put([-1], np.zeros((1, 6), np.uint8)), "rows hold -1"),
+        (lambda i: i.put([2**32 - 1], np.zeros((1, 6), np.uint8)), "rows hold 4294967295"),
+        (lambda i: i.change([3], np.zeros((1, 6), np.uint8), [3]), "put and removed in one change"),
+        (lambda i: i.change([3], np.zeros((1, 6), np.uint8), [10]), "removed rows hold 10"),
+        (lambda i: HammingIndex.build(np.zeros((2, 6), np.uint8), 48, rows=[7, 7]), "each row once"),
+        (lambda i: HammingIndex.build(np.zeros((2, 6), np.uint8), 48, rows=[7]), "one code a row"),
         (lambda i: i.update([0, 0], np.zeros((2, 6), np.uint8)), "each row once"),
         (lambda i: i.update([0], np.zeros((2, 6), np.uint8)), "one code a row"),
         (lambda i: i.update([9], np.zeros((1, 6), np.uint8)), "not all of the 1 rows exist"),

@@ -2,12 +2,13 @@
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import pytest
 
 from services.codestore.follower.follower import Follower
-from services.codestore.follower.protocol import Effect, Pace
+from services.codestore.follower.protocol import Pace
+from services.codestore.records import Columns, Token
 from taxohash.errors import TaxohashError
 from tests.support.follower_model import ModelReplica
 from tests.support.follower_source import ModelStore
@@ -44,7 +45,7 @@ def test_it_loads_and_follows() -> None:
         assert follower.lag().entries == 0
         assert (follower.state, follower.error, follower.ready) == ("following", "", True)
     assert (follower.state, follower.alive, follower.covers(token)) == ("stopped", False, True)
-    assert not follower.wait({0: 10**6}, LONG)
+    assert not follower.wait(store.token({0: 10**6}), LONG)
 
 
 def test_a_write_is_seen_by_its_hint_alone_and_by_its_token_alone() -> None:
@@ -154,13 +155,13 @@ def test_the_end_is_told_and_the_replica_stays(end: str) -> None:
         rows = store.rows()
         store.server.ended = end
         until(lambda: follower.state == end)
-        assert not follower.wait({0: 10**6}, LONG)
+        assert not follower.wait(store.token({0: 10**6}), LONG)
         assert (follower.ready, follower.alive, found.segments) == (True, False, rows)
 
 
 def test_an_error_that_nobody_foresaw_is_told() -> None:
     class Wrong:
-        def apply(self, effects: Sequence[Effect]) -> None:
+        def write(self, columns: Sequence[Columns], reset: Collection[int]) -> None:
             raise IndexError("row 7 of 3")
 
     with Follower(ModelStore(SEGMENTS).source(), Wrong(), pace=QUICK) as follower:
@@ -202,12 +203,12 @@ def test_while_it_is_held_nothing_is_applied() -> None:
     store = ModelStore(SEGMENTS)
     with Follower(store.source(), found := replica(), pace=DEAF) as follower:
         assert follower.wait_ready(LONG)
-        with follower.held() as positions:
+        with follower.held() as held:
             rows = store.rows()
             token = store.write(20)
             assert not follower.wait(token, 0.05)
             assert found.segments == rows
-            assert follower.positions == positions
+            assert follower.token == held
         assert follower.wait(token, LONG)
 
 
@@ -226,9 +227,12 @@ def test_a_follower_that_was_never_started_can_be_stopped() -> None:
     assert follower.state == "stopped"
 
 
-def test_a_token_of_another_collection_is_refused() -> None:
+@pytest.mark.parametrize(
+    ("token", "said"), [("11111111.9-1", "names segment 9"), ("22222222.0-1", "before it was wiped")]
+)
+def test_a_token_of_another_collection_is_refused(token: str, said: str) -> None:
     with (
         Follower(ModelStore(SEGMENTS).source(), replica(), pace=QUICK) as follower,
-        pytest.raises(TaxohashError, match="names segment 9"),
+        pytest.raises(TaxohashError, match=said),
     ):
-        follower.wait({9: 1}, LONG)
+        follower.wait(Token.parse(token), LONG)

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from types import ModuleType
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -112,12 +113,16 @@ def test_a_mutant_is_caught(mutant: str) -> None:
         run(module, seeds=400)
 
 
+def columns(position: int, total: int = 0) -> Any:
+    return ModelColumns(0, position, position, total, {})
+
+
 def page_read(position: int = 0, total: int = 0) -> PageRead:
-    return PageRead(ModelColumns(position, position, total, {}))
+    return PageRead(columns(position, total))
 
 
 def changes_read(position: int, until: int | None = None, age: float = 0.0) -> ChangesRead:
-    return ChangesRead(ModelColumns(position, position, 0, {}), position if until is None else until, age)
+    return ChangesRead(columns(position), position if until is None else until, age)
 
 
 def only(step: Step) -> Request:

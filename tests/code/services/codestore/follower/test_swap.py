@@ -2,14 +2,17 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 
 from services.codestore.follower.follower import Follower
 from services.codestore.follower.protocol import Pace
 from services.codestore.follower.source import Source
-from services.codestore.follower.swap import Pointer, Serving, Swap
+from services.codestore.follower.swap import Serving, Swap
+from services.codestore.records import GenerationRef, Pointer, Token
 from taxohash.errors import TaxohashError
 from tests.support.follower_model import ModelReplica
 from tests.support.follower_source import ModelSource, ModelStore
@@ -38,11 +41,11 @@ class Replica(ModelReplica):
     def _has(self, item_id: str) -> bool:
         return any(item.split("=")[0] == item_id for rows in self.segments for item in list(rows.values()))
 
-    def searchable(self, item_id: str) -> bool:
-        return self._has(item_id) and item_id not in self.uncoded
+    def searchable(self, ids: Sequence[str]) -> npt.NDArray[np.bool_]:
+        return np.array([self._has(item_id) and item_id not in self.uncoded for item_id in ids], np.bool_)
 
-    def being_encoded(self, item_id: str) -> bool:
-        return self._has(item_id) and item_id in self.uncoded
+    def being_encoded(self, ids: Sequence[str]) -> npt.NDArray[np.bool_]:
+        return np.array([self._has(item_id) and item_id in self.uncoded for item_id in ids], np.bool_)
 
 
 class Published:
@@ -50,26 +53,28 @@ class Published:
 
     def __init__(self) -> None:
         self.model = ModelStore(SEGMENTS)
-        self.incarnation = "one"
         self.generation: str | None = None
-        self.token: Mapping[int, int] = {}
+        self.positions: tuple[int, ...] = ()
         self.uncoded: dict[str, set[str]] = {}
         self.opening: Callable[[str], None] = lambda generation: None
         self.warming: Callable[[Serving[Replica, str]], None] = lambda serving: None
         self.opened: list[str] = []
 
     def publish(self, generation: str | None) -> None:
-        self.token = {number: s.position for number, s in enumerate(self.model.server.segments)}
+        self.positions = tuple(segment.position for segment in self.model.server.segments)
         self.generation = generation
 
     def pointer(self) -> Pointer:
         self.model.check()
-        return Pointer(self.incarnation, self.generation, self.token)
+        ref = GenerationRef(self.generation, 64, "") if self.generation else None
+        return Pointer(self.model.incarnation, ref, self.positions)
 
     def source(self, pointer: Pointer) -> ModelSource:
-        return self.model.source(str(pointer.generation))
+        assert pointer.generation
+        return self.model.source(pointer.generation.id)
 
-    def open(self, generation: str) -> Serving[Replica, str]:
+    def open(self, ref: GenerationRef) -> Serving[Replica, str]:
+        generation = ref.id
         self.opening(generation)
         self.opened.append(generation)
         replica = Replica(len(self.model.server.segments), self.uncoded.get(generation, set()))
@@ -145,10 +150,10 @@ def test_it_waits_for_the_writes_of_the_publishing() -> None:
     published.publish("a")
     with published.swap() as swap:
         assert swap.wait_ready(LONG)
-        published.token, published.generation = {0: 10_000}, "b"
+        published.positions, published.generation = (10_000,), "b"
         until(lambda: "waits for the writes of its publishing" in swap.error)
         assert served(swap) == "a"
-        published.token = {}
+        published.positions = ()
         until(lambda: served(swap) == "b")
         until(lambda: swap.error == "")
 
@@ -157,7 +162,7 @@ def test_what_a_token_had_reached_before_a_swap_it_has_reached_after_it() -> Non
     published = Published()
     published.publish("a")
     stop = threading.Event()
-    lost = list[dict[int, int]]()
+    lost = list[Token]()
 
     def write() -> None:
         while not stop.is_set():
@@ -188,12 +193,12 @@ def test_one_that_is_behind_what_is_served_does_not_take_over(monkeypatch: pytes
     reads = threading.Event()
     with published.swap() as swap:
         assert swap.wait_ready(LONG)
-        token = dict[int, int]()
+        token = list[Token]()
 
         def warm_up(serving: Serving[Replica, str]) -> None:
             published.model.calls = lambda generation: None if generation != "b" else wait_for(reads)
-            token.update(published.model.write(3))
-            assert swap.wait(token, LONG)
+            token.append(published.model.write(3))
+            assert swap.wait(token[0], LONG)
 
         published.warming = warm_up
         published.publish("b")
@@ -203,7 +208,7 @@ def test_one_that_is_behind_what_is_served_does_not_take_over(monkeypatch: pytes
         reads.set()
         assert not takes_over_too_soon
         until(lambda: served(swap) == "b")
-        assert swap.wait(token, 0.0)
+        assert swap.wait(token[0], 0.0)
 
 
 def test_an_item_without_a_code_in_the_newer_generation_is_being_encoded() -> None:
@@ -219,7 +224,7 @@ def test_an_item_without_a_code_in_the_newer_generation_is_being_encoded() -> No
         until(lambda: served(swap) == "b")
         assert swap.answer(token, [item], LONG) == {item: "being encoded"}
         published.model.down = "cut"
-        assert swap.answer({0: 10_000}, [item]) == {item: "not yet applied"}
+        assert swap.answer(published.model.token({0: 10_000}), [item]) == {item: "not yet applied"}
 
 
 @pytest.mark.parametrize(
@@ -255,7 +260,7 @@ def test_one_that_is_taken_back_while_it_is_loaded_is_let_go() -> None:
     published.publish("a")
     with published.swap() as swap:
         assert swap.wait_ready(LONG)
-        published.token, published.generation = {0: 10_000}, "b"
+        published.positions, published.generation = (10_000,), "b"
         until(lambda: swap.loading == "b")
         published.publish("a")
         until(lambda: swap.loading is None)
@@ -286,7 +291,6 @@ def test_a_collection_made_anew_is_loaded_beside_too() -> None:
         published.model.wipe(2)
         until(lambda: swap.follower is not None and swap.follower.state == "stale")
         assert swap.serving is before
-        published.incarnation = "two"
         published.publish("a")
         until(lambda: swap.serving is not before)
         assert swap.wait(published.model.write(3), LONG)
@@ -299,7 +303,7 @@ def test_a_follower_that_failed_is_replaced(monkeypatch: pytest.MonkeyPatch) -> 
         assert swap.wait_ready(LONG)
         first = swap.serving
         assert first is not None
-        monkeypatch.setattr(first.replica, "apply", None)
+        monkeypatch.setattr(first.replica, "write", None)
         token = published.model.write()
         assert swap.wait(token, LONG)
         assert swap.serving is not first
@@ -314,7 +318,7 @@ def test_one_that_was_never_started_can_be_stopped() -> None:
 def test_a_wait_ends_when_it_is_stopped() -> None:
     published = Published()
     with published.swap() as swap:
-        waiter = threading.Thread(target=swap.wait, args=({0: 1}, LONG))
+        waiter = threading.Thread(target=swap.wait, args=(Token("11111111", {0: 1}), LONG))
         waiter.start()
         time.sleep(0.02)
     waiter.join(LONG / 2)

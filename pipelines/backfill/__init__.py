@@ -1,0 +1,1 @@
+"""The backfill: live generations get the codes that they lack."""
