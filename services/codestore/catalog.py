@@ -41,7 +41,7 @@ class Catalog(CollectionReader):
         Returns:
             "added" or "replaced" of each item.
 
-        Each segment's part is atomic, in steps of a thousand items. A refused item refuses all.
+        Each segment's part is atomic, in steps of five hundred items. A refused item refuses all.
         """
         listed = check_items(items)
         if not isinstance(codes, Mapping | None):

@@ -25,7 +25,7 @@ from services.codestore.writers import WriteId
 from taxohash.errors import TaxohashError
 
 PAGE_BLOCKS = 128  # of a page: 8,064 rows
-_LACKING = 500  # items of one reply
+_LACKING = 250  # items of one reply
 
 
 class StoredCodes(CollectionReader):
