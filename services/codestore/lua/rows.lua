@@ -25,6 +25,12 @@ local function no_names()
   return string.rep('\255', BLOCK)
 end
 
+-- Whether any byte of these flags is one of a class. Most blocks have one kind of row, and then one look is enough.
+local function any_is(flags, class)
+  local first = string.sub(flags, 1, 1)
+  return string.find(flags == string.rep(first, #flags) and first or flags, class) ~= nil
+end
+
 local function block_of(row)
   return math.floor(row / BLOCK)
 end
@@ -85,14 +91,9 @@ end
 
 -- rows[i] of each id, false where there is none.
 local function lookup(segment, ids)
-  local rows = {n = #ids}
-  for first = 1, #ids, SLICE do
-    local fields = {}
-    for i = first, math.min(first + SLICE - 1, #ids) do fields[#fields + 1] = index_field(ids[i]) end
-    for i, row in ipairs(redis.call('HMGET', segment, unpack(fields))) do
-      rows[first + i - 1] = row and struct.unpack('<I4', row)
-    end
-  end
+  local rows, fields = {n = #ids}, {}
+  for i, id in ipairs(ids) do fields[i] = index_field(id) end
+  for i, row in ipairs(fetch(segment, fields)) do rows[i] = row and struct.unpack('<I4', row) end
   return rows
 end
 

@@ -185,7 +185,7 @@ local function fold(keys, args)
   local stop = math.min(block + tonumber(args[4]), last)
   while block < stop and #own < STEP do
     local flags = string.sub(get(sheet, generation_field(generation, block)), 1, BLOCK)
-    if string.find(flags, WITH_SPARSE) then
+    if any_is(flags, WITH_SPARSE) then
       local catalog = catalog_of(sheet, block)
       for offset = 0, BLOCK - 1 do
         if has(string.byte(flags, offset + 1), OWN) and not has(string.byte(catalog, offset + 1), API) then own[#own + 1] = block * BLOCK + offset end
