@@ -300,12 +300,20 @@ local function forget_writers(keys, args)
   return dropped
 end
 
--- incarnation, field, value, ...: checksummed fields as `raw` gave them, into a segment of this incarnation.
--- '' removes a field. The index of ids and the counts follow with `settle`.
+-- Whether a segment is not where it was when somebody decided what to do with it.
+local function moved_from(segment, expected)
+  if expected == '' or state(segment, 'position') == tonumber(expected) then return nil end
+  return refuse(segment .. ' was written meanwhile: look at it again')
+end
+
+-- incarnation, position it must be at or '', field, value, ...: checksummed fields as `raw` gave them, into a segment of this
+-- incarnation. '' removes a field. The index of ids and the counts follow with `settle`.
 local function restore_raw(keys, args)
   if not is_of(keys, args[1]) then return stale(keys[1]) end
+  local refused = moved_from(keys[1], args[2])
+  if refused then return refused end
   local set, dropped = {}, {}
-  for i = 2, #args, 2 do
+  for i = 3, #args, 2 do
     if args[i + 1] == '' then
       dropped[#dropped + 1] = args[i]
     else
@@ -317,12 +325,14 @@ local function restore_raw(keys, args)
   return #set / 2
 end
 
--- incarnation, position, blocks, generations (id, bits, state, sum), sums of names, catalog and deleted, first block, how many:
--- what follows from restored fields: index, counts, state; it never goes back to a lower position. The index is made block by block; all else with the last.
--- -> next block or -1
+-- incarnation, position, blocks, generations (id, bits, state, sum), sums of names, catalog and deleted, first block, how many,
+-- position it must be at or '': what follows from restored fields: index, counts, state; it never goes back to a lower position.
+-- The index is made block by block; all else with the last. -> next block or -1
 local function settle(keys, args)
   if not is_of(keys, args[1]) then return stale(keys[1]) end
   local segment, blocks, block = keys[1], tonumber(args[3]), tonumber(args[8])
+  local refused = moved_from(segment, args[10])
+  if refused then return refused end
   local sheet, stop, index = sheet_of(segment), math.min(block + tonumber(args[9]), blocks), {}
   while block < stop do
     for offset, id in ipairs(names_of(sheet, block)) do
