@@ -19,7 +19,7 @@ API_ITEMS = ""  # the kind of what new generations start from
 MODULUS = 1 << 48
 NO_BLOCK = 2**32 - 1  # of fields that belong to none
 
-MEMBER, CODED, LABEL_SET, OWN_RECORD = 1, 2, 4, 8  # flags of a row in a generation
+MEMBER, CODED, LABEL_SET, OWN_RECORD, PICTURED = 1, 2, 4, 8, 16  # flags of a row in a generation
 
 _NO_NAMES = b"\xff" * BLOCK
 
@@ -145,5 +145,5 @@ def without_records(field: bytes, value: bytes) -> bytes:
         return b""
     if field[:1] != b"g":
         return value
-    flags = np.frombuffer(value, np.uint8, BLOCK) & ~np.uint8(OWN_RECORD)
+    flags = np.frombuffer(value, np.uint8, BLOCK) & ~np.uint8(OWN_RECORD | PICTURED)
     return flags.tobytes() + value[BLOCK:] if flags.any() else b""

@@ -4,7 +4,7 @@ local KEPT = 4096        -- entries kept in a stream
 
 -- Catalog flags of a row.
 local ALIVE, API, TAGS, RECORD, ENCODABLE, DATA = 1, 2, 4, 8, 16, 32  -- DATA: a data set has it too, though it is the API's
--- Flags of a row in a generation. PICTURED: the data version that fills it has the item, and so a picture of it.
+-- Flags of a row in a generation. PICTURED: of an item of the API, that the data version has it too, and so a picture of it.
 local MEMBER, CODED, LABELS, OWN, PICTURED = 1, 2, 4, 8, 16
 
 -- Items that came by the API are members of a generation without a name and without codes, from which new ones start.
