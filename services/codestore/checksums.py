@@ -19,7 +19,7 @@ API_ITEMS = ""  # the kind of what new generations start from
 MODULUS = 1 << 48
 NO_BLOCK = 2**32 - 1  # of fields that belong to none
 
-MEMBER, CODED, LABEL_SET, OWN_RECORD = 1, 2, 4, 8  # flags of a row in a generation
+MEMBER, CODED, LABEL_SET, OWN_RECORD, PICTURED = 1, 2, 4, 8, 16  # flags of a row in a generation
 _FOLLOWED = MEMBER | CODED | LABEL_SET  # of these, what a serving process has
 
 _NO_NAMES = b"\xff" * BLOCK
@@ -155,6 +155,6 @@ def as_stored(field: bytes, followed: bytes, stored: bytes) -> bytes:
     if field[:1] != b"g" or len(stored) != len(followed):
         return followed
     flags = np.frombuffer(followed, np.uint8, BLOCK) | np.frombuffer(stored, np.uint8, BLOCK) & np.uint8(
-        ~_FOLLOWED & 255
+        OWN_RECORD | PICTURED
     )
     return flags.tobytes() + followed[BLOCK:]

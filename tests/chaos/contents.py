@@ -42,7 +42,7 @@ class Seen:
 def item_of(item_id: str, version: str, picture: str) -> Item:
     """The item of this version."""
     chance = random.Random(f"{item_id}|{version}|{picture}")
-    labels = tuple(chance.sample(range(len(TAXONOMY)), chance.choice((0, 1, 1, 1, 2, 3))))
+    labels = tuple(sorted(chance.sample(range(len(TAXONOMY)), chance.choice((0, 1, 1, 1, 2, 3)))))
     return Item(
         id=item_id,
         labels=labels,

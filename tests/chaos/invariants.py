@@ -16,7 +16,7 @@ from services.codestore import Item, Snapshot
 from tests.chaos.contents import DATA, Seen, code_of, data_version, defect, item_of
 from tests.chaos.ledger import Ledger, Touch
 
-INDEX = b"i"
+INDEX = b"="
 _MEMBER, _CODED = 1, 2
 _BLOCK = 63
 
@@ -149,7 +149,7 @@ def check_segment(segment: int, fields: Mapping[bytes, bytes]) -> Iterator[Viola
         kind = kind_of(field)
         if kind is not None:
             sums[kind] += int(hashlib.sha1(field + b"\0" + value).hexdigest()[:12], 16)
-        if field.startswith(INDEX) and field != b"incarnation":
+        if field.startswith(INDEX):
             index[field[len(INDEX) :]] = int.from_bytes(value, "little")
         elif kind == "names":
             for offset, name in enumerate(value.split(b"\xff")[:-1]):

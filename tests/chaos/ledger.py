@@ -155,6 +155,10 @@ class Ledger:
             if touch.acked < inf and not _reliable(touch, self._failovers) and _follows(touch, shown)
         ]
 
+    def failed_over_after(self, moment: float) -> bool:
+        """Whether there was a failover since then, or there is one now."""
+        return any(failover > moment for failover in self._failovers)
+
     def settle(self, outcomes: Mapping[str, tuple[str | None, str]]) -> None:
         """While nothing is under way: what is there now is what there was, of ids by (version, picture)."""
         with self._lock:

@@ -10,7 +10,7 @@ from tests.chaos.client import Client
 from tests.chaos.contents import COLLECTION
 from tests.chaos.invariants import Moment, Violation, check_snapshot, check_view
 from tests.chaos.ledger import Ledger
-from tests.chaos.reading import View
+from tests.chaos.reading import View, is_live
 
 _LEASE_SECONDS = 30.0
 
@@ -59,7 +59,7 @@ def following(store: CodeStore, ledger: Ledger) -> Callable[[], Iterator[Violati
             raise
         moment = Moment(since, time.monotonic())
         ledger.update()
-        return check_view(seen, name, ledger, moment, "follower") if _is_live(store, name) else iter(())
+        return check_view(seen, name, ledger, moment, "follower") if is_live(store, name) else iter(())
 
     return look
 
@@ -72,13 +72,8 @@ def taking_snapshots(store: CodeStore, ledger: Ledger) -> Callable[[], Iterator[
         snapshot = store.snapshot(COLLECTION)
         moment = Moment(since, time.monotonic())
         ledger.update()
-        if not _is_live(store, snapshot.generation.id):
+        if not is_live(store, snapshot.generation.id):
             return iter(())
         return check_snapshot(snapshot, ledger, moment, whole=False)
 
     return look
-
-
-def _is_live(store: CodeStore, generation: str) -> bool:
-    """Whether writes still reached a generation when it had been read: where it was replaced twice meanwhile, they did not."""
-    return any(known.live for known in store.generations(COLLECTION) if known.ref.id == generation)

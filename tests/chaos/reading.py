@@ -90,3 +90,8 @@ def fields_of(store: CodeStore, segment: int) -> dict[bytes, bytes]:
         fields.update(zip(flat[::2], flat[1::2], strict=True))
         if cursor == b"0":
             return fields
+
+
+def is_live(store: CodeStore, generation: str) -> bool:
+    """Whether writes still reached a generation when it had been read: where it was replaced twice meanwhile, they did not."""
+    return any(known.live for known in store.generations(COLLECTION) if known.ref.id == generation)

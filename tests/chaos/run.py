@@ -9,10 +9,13 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from threading import Event, Thread
+
+from tests.chaos.serving import looking, serving_process
 
 from services.codestore import CodeStore, Durability
 from taxohash.errors import TaxohashError
@@ -113,13 +116,18 @@ def run(scenario: str, seed: int, seconds: float) -> Outcome:
         place = stack.enter_context(running(scenario, folder, seed))
         stores = [
             stack.enter_context(CodeStore.connect(url, timeout=10.0))
-            for url in (place.url, place.url, place.reader_url, place.reader_url, place.reader_url)
+            for url in (place.url, place.url, *[place.reader_url] * 4)
         ]
         ledger = Ledger(logs, place.failovers)
         curator = Curator(stores[0], seed, Durability.parse(place.durabilities[0]))
         curator.prepare()
         backfill = Backfill(stores[1])
-        readers = [Reader(following(stores[2], ledger)), Reader(taking_snapshots(stores[3], ledger))]
+        swap = stack.enter_context(serving_process(stores[5]))
+        readers = [
+            Reader(following(stores[2], ledger)),
+            Reader(taking_snapshots(stores[3], ledger)),
+            Reader(looking(stores[5], swap, ledger)),
+        ]
         clients: list[Client] = [curator, backfill, *readers]
         stop, resting, at_rest = Event(), Event(), Event()
         threads = [
@@ -147,7 +155,7 @@ def run(scenario: str, seed: int, seconds: float) -> Outcome:
                         f"nothing is wrong any more, but a client does not come to rest: {ledger.idle}"
                     )
                     break
-                _check(stores[4], ledger, readers, outcome)
+                _check(stores[4], looking(stores[4], swap, ledger), ledger, readers, outcome)
                 outcome.broken += [text for client in clients for text in client.broken]
                 outcome.violations += [violation for reader in readers for violation in reader.violations]
                 resting.clear()
@@ -163,7 +171,13 @@ def run(scenario: str, seed: int, seconds: float) -> Outcome:
     return outcome
 
 
-def _check(store: CodeStore, ledger: Ledger, readers: list[Reader], outcome: Outcome) -> None:
+def _check(
+    store: CodeStore,
+    serving: Callable[[], Iterator[Violation]],
+    ledger: Ledger,
+    readers: list[Reader],
+    outcome: Outcome,
+) -> None:
     """Everything, while no write is under way."""
     deadline = time.monotonic() + _REST_SECONDS
     while True:
@@ -173,7 +187,7 @@ def _check(store: CodeStore, ledger: Ledger, readers: list[Reader], outcome: Out
             with ExitStack() as stack:
                 for reader in readers:
                     stack.enter_context(reader.lock)
-                outcome.violations += check_at_rest(store, ledger)
+                outcome.violations += [*check_at_rest(store, ledger), *serving()]
                 outcome.counts["acknowledged writes lost by failovers"] += settle(store, ledger)
             outcome.counts["checks at rest"] += 1
             return

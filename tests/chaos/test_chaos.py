@@ -35,7 +35,7 @@ def violations(folder: Path, defect: Defect | None, one_in: int, rounds: int) ->
     for _ in range(rounds):
         for _, writer in itertools.product(range(50), writers):
             writer.step()
-        backfill.round()
+        backfill.attempt(backfill.round)
         ledger.update()
         found += [*check_at_rest(right, ledger), *look()]
         if defect and any(violation.kind == KINDS[defect] for violation in found):

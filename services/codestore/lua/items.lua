@@ -131,6 +131,7 @@ local function write_items(keys, args)
   load_sparse(sheet, groups, live)
   local position = u32((state(segment, 'position') + 1) % 4294967296)
   local now, moved, results, buried = u32(math.floor(microseconds() / 1000000)), {}, {}, state(segment, 'deleted') > 0
+  local edited = {}  -- items of a data set that the API writes for the first time
   update_catalog(sheet, groups, function(i, flags, row)
     if fresh[i] and not buried and not batch.records[i] and not batch.tags[i] then  -- most items of a first load
       results[i], moved[i] = 'n', true
@@ -145,7 +146,7 @@ local function write_items(keys, args)
         flags = with(flags, DATA)
       end
     elseif not fresh[i] and not has(flags, API) then
-      flags = with(flags, DATA)
+      flags, edited[i] = with(flags, DATA), true
     end
     flags = put_catalog(sheet, batch, i, with(with(flags, ALIVE), API), row)
     return flags, now, moved[i] and position or nil
@@ -164,6 +165,7 @@ local function write_items(keys, args)
         renewed[i] = renewed[i] or changed
       end
       flags = put_sparse(sheet, generation.id, 's', generation.id, row, batch.sets[i], flags, LABELS)
+      if edited[i] and has(flags, MEMBER) then flags = with(flags, PICTURED) end
       flags = with(put_sparse(sheet, generation.id, 'o', generation.id, row, nil, flags, OWN), MEMBER)
       if own then return with(flags, CODED), label_of(batch, i), string.sub(own, (i - 1) * width + 1, i * width) end
       if changed then return without(flags, CODED), label_of(batch, i), blank end
@@ -225,7 +227,7 @@ local function fill(keys, args)
   local width, blank = generation.width, zeros(generation.width)
   update_generation(sheet, generation, groups, function(i, flags, row)
     local given = codes ~= '' and string.sub(codes, (i - 1) * width + 1, i * width)
-    if fresh[i] and given and not batch.sets[i] then return MEMBER + PICTURED + CODED, label_of(batch, i), given end
+    if fresh[i] and given and not batch.sets[i] then return MEMBER + CODED, label_of(batch, i), given end
     local picture = picture_in(batch.records[i] or '')
     if not own[i] then
       flags = with(flags, PICTURED)
@@ -236,7 +238,7 @@ local function fill(keys, args)
     renewed[i] = has(flags, MEMBER) and before ~= picture
     flags = put_sparse(sheet, generation.id, 's', generation.id, row, batch.sets[i], flags, LABELS)
     flags = put_sparse(sheet, generation.id, 'o', generation.id, row, own[i], flags, OWN)
-    flags = with(with(flags, MEMBER), PICTURED)
+    flags = with(flags, MEMBER)
     if given then return with(flags, CODED), label_of(batch, i), given end
     if renewed[i] then return without(flags, CODED), label_of(batch, i), blank end
     return flags, label_of(batch, i)
