@@ -8,7 +8,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -41,7 +41,7 @@ How = Literal["content", "reference"]
 
 _PUT_BYTES = 256 << 10  # of one call
 _LARGEST_FILE = 4 << 30  # of a hasher
-_SETTLED = "live"
+_SETTLED = {"reviving": "retired"}  # what was going on is begun anew
 
 
 def _quiet(what: str, done: int, total: int) -> None:
@@ -107,10 +107,9 @@ def backup(
         raise TaxohashError(f"collection {collection!r} has nothing published: name a generation to back up")
     name = generation or status.history[0]
     ref = status.known(name).ref
-    kinds = {*CATALOG_KINDS, API_ITEMS, name}
     segments = []
     for segment in range(opened.segments):
-        segments.append(_copied(store, opened, segment, place, kinds))
+        segments.append(_copied(store, opened, segment, place, name))
         progress("segments", segment + 1, opened.segments)
     later, status = store.described(collection)
     if (
@@ -162,7 +161,7 @@ def copy_of(address: str | Path) -> Copy:
             pass
     positions = tuple(files.position for files in manifest.segments)
     sums = tuple(files.sums for files in manifest.segments)
-    return Copy(f"backup {place.address}", manifest.incarnation, positions, sums, has_records=True)
+    return Copy(f"backup {place.address}", manifest.incarnation, positions, sums, is_whole=True)
 
 
 def restore(
@@ -218,8 +217,9 @@ def restore(
 
 
 def _copied(
-    store: CodeStore, opened: Collection, segment: int, place: Place, kinds: set[str]
+    store: CodeStore, opened: Collection, segment: int, place: Place, generation: str
 ) -> SegmentFiles:
+    kinds = {*CATALOG_KINDS, API_ITEMS, generation}
     writer = SegmentWriter(place, segment)
     state = None
     for page in store.pages(opened, segment):
@@ -228,7 +228,9 @@ def _copied(
         state = page.state
     assert state is not None
     sums = {kind: total for kind, total in state.sums.items() if kind in kinds}
-    return writer.finish(state.position, state.blocks, sums)
+    files = writer.finish(state.position, state.blocks, sums)
+    held = state.generations.get(generation)
+    return replace(files, state=held.state if held else "", missing=state.missed.get(generation, 0))
 
 
 def _put(
@@ -252,8 +254,12 @@ def _put(
             store.put_fields(opened, segment, pending)
             pending, size = {}, 0
     store.put_fields(opened, segment, pending)
-    state = "building" if held.state == "building" else _SETTLED
-    store.settle(opened, segment, files.position, files.blocks, {held.id: Held(held.bits, state)}, files.sums)
+    own = {}
+    if files.state:
+        own[held.id] = Held(held.bits, _SETTLED.get(files.state, files.state))
+        if own[held.id].state == "retired":
+            store.put_fields(opened, segment, {f"missing:{held.id}".encode(): b"%d" % files.missing})
+    store.settle(opened, segment, files.position, files.blocks, own, files.sums)
     checked = check_segment(store, opened, segment)
     if told := _differs(checked, files):
         raise TaxohashError(

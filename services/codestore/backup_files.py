@@ -55,12 +55,18 @@ class Part:
 
 @configuration
 class SegmentFiles:
-    """A segment at one position; `sums` by kind of fields: names, catalog, deleted, and each generation."""
+    """A segment at one position; `sums` by kind of fields: names, catalog, deleted, and each generation.
+
+    `state` of the generation in it, empty where it has none; of a retired one `missing` is the position since which writes of the
+    API did not reach it.
+    """
 
     position: Number
     blocks: Number
     sums: dict[str, Number]
     parts: Series[Part]
+    state: str = "live"
+    missing: Number = 0
 
 
 @configuration

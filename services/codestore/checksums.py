@@ -19,7 +19,8 @@ API_ITEMS = ""  # the kind of what new generations start from
 MODULUS = 1 << 48
 NO_BLOCK = 2**32 - 1  # of fields that belong to none
 
-MEMBER, CODED, LABEL_SET, OWN_RECORD = 1, 2, 4, 8  # flags of a row in a generation
+MEMBER, CODED, LABEL_SET, OWN_RECORD, PICTURED = 1, 2, 4, 8, 16  # flags of a row in a generation
+_FOLLOWED = MEMBER | CODED | LABEL_SET  # of these, what a serving process has
 
 _NO_NAMES = b"\xff" * BLOCK
 
@@ -89,9 +90,9 @@ def generation_sum(
     labels: ItemLabels,
     codes: npt.NDArray[np.uint8],
 ) -> int:
-    """What a serving process can tell of a generation's sum in a segment: without the records that are its own.
+    """What a serving process can tell of a generation's sum in a segment: without records, and what only backfills ask for.
 
-    It is the segment's sum where no item has such a record; see `without_records` for the same from the segment's fields.
+    See `as_followed` for the same from the segment's fields.
 
     Args:
         member, coded: bool[N], of all rows of the segment, or as many as are not free at the end.
@@ -114,7 +115,7 @@ def generation_fields(
     labels: ItemLabels,
     codes: npt.NDArray[np.uint8],
 ) -> Iterator[tuple[bytes, bytes]]:
-    """The fields of a generation in a segment, without its own records; see `generation_sum`."""
+    """The fields of a generation in a segment, as a serving process has them; see `generation_sum`."""
     rows, width = codes.shape
     counts = np.diff(labels.offsets)
     several = member & (counts > 1)
@@ -139,11 +140,21 @@ def generation_fields(
         yield b"s%s:%s" % (prefix, row.to_bytes(4, "little")), labels[row].astype("<i4").tobytes()
 
 
-def without_records(field: bytes, value: bytes) -> bytes:
+def as_followed(field: bytes, value: bytes) -> bytes:
     """The value of a generation's field as a serving process has it; nothing where it has none."""
     if field[:1] == b"o":
         return b""
     if field[:1] != b"g":
         return value
-    flags = np.frombuffer(value, np.uint8, BLOCK) & ~np.uint8(OWN_RECORD)
+    flags = np.frombuffer(value, np.uint8, BLOCK) & np.uint8(_FOLLOWED)
     return flags.tobytes() + value[BLOCK:] if flags.any() else b""
+
+
+def as_stored(field: bytes, followed: bytes, stored: bytes) -> bytes:
+    """The value that a serving process has, with the flags that it does not have as they are stored."""
+    if field[:1] != b"g" or len(stored) != len(followed):
+        return followed
+    flags = np.frombuffer(followed, np.uint8, BLOCK) | np.frombuffer(stored, np.uint8, BLOCK) & np.uint8(
+        OWN_RECORD | PICTURED
+    )
+    return flags.tobytes() + followed[BLOCK:]

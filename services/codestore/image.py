@@ -32,7 +32,7 @@ _PAGE_BLOCKS = 12  # of a call: one or two milliseconds of the server's time
 
 @dataclass(frozen=True)
 class Held:
-    """A generation in a segment; state: building, live, retired or dropping."""
+    """A generation in a segment; for its state see lua/upkeep.lua."""
 
     bits: int
     state: str
@@ -51,6 +51,7 @@ class SegmentState:
         generations: by id, without that of the API's own items.
         items, deleted: how many there are, and ids that were deleted by hand.
         members, codes, sums: by kind; API_ITEMS has all three.
+        missed: of retired generations, the position since which writes of the API did not reach them.
     """
 
     position: int
@@ -64,6 +65,7 @@ class SegmentState:
     members: Mapping[str, int]
     codes: Mapping[str, int]
     sums: Mapping[str, int]
+    missed: Mapping[str, int]
 
     @property
     def blocks(self) -> int:
@@ -262,11 +264,7 @@ def _state(position: int, last: int, fields: int, own: Mapping[bytes, bytes]) ->
     def number(name: str) -> int:
         return _number(own.get(name.encode(), b"0"))
 
-    flat = unended(own.get(b"generations", b""))
-    held = {
-        name: Held(int(bits) if bits.isdecimal() else -1, word)
-        for name, bits, word in zip(flat[::3], flat[1::3], flat[2::3], strict=False)
-    }
+    held = held_in(own.get(b"generations", b""))
     kinds = [API_ITEMS, *held]
     return SegmentState(
         position=position,
@@ -280,7 +278,17 @@ def _state(position: int, last: int, fields: int, own: Mapping[bytes, bytes]) ->
         members={kind: number(f"members:{kind}") for kind in kinds},
         codes={kind: number(f"coded:{kind}") for kind in kinds},
         sums={kind: number(f"sum:{kind}") for kind in (*CATALOG_KINDS, *kinds)},
+        missed={kind: number(f"missing:{kind}") for kind in held if f"missing:{kind}".encode() in own},
     )
+
+
+def held_in(text: bytes) -> dict[str, Held]:
+    """The generations of a segment, from what it says of them."""
+    flat = unended(text)
+    return {
+        name: Held(int(bits) if bits.isdecimal() else -1, word)
+        for name, bits, word in zip(flat[::3], flat[1::3], flat[2::3], strict=False)
+    }
 
 
 def _number(text: bytes) -> int:

@@ -8,7 +8,6 @@ nothing does, the segment is left alone, and it is said. The index of ids and al
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from services.codestore.backup_files import read_manifest, read_segment
@@ -17,16 +16,17 @@ from services.codestore.checksums import (
     CATALOG_KINDS,
     MODULUS,
     NO_BLOCK,
+    as_stored,
     block_of,
     digest,
     kind_of,
     sums_of,
 )
 from services.codestore.collection import Collection, Status
-from services.codestore.image import Held
+from services.codestore.image import Held, held_in
 from services.codestore.places import Place
 from services.codestore.store import CodeStore
-from services.codestore.verify import Finding, described, verify
+from services.codestore.verify import HELD_STATES, Finding, described, verify
 from taxohash.errors import TaxohashError
 
 Fields = dict[bytes, bytes]
@@ -34,7 +34,8 @@ Fields = dict[bytes, bytes]
 _ID = rb"(?:[A-Za-z0-9][A-Za-z0-9._-]*)?"
 _CHECKED = re.compile(rb"[nc]\d+|d[0-9a-f]{2}|[rt].{4}|g" + _ID + rb":\d+|[so]" + _ID + rb":.{4}", re.DOTALL)
 _OWN = re.compile(
-    rb"incarnation|open|generations|position|stamp|alive|deleted|(?:sum|members|coded):.*", re.DOTALL
+    rb"incarnation|open|generations|position|stamp|alive|deleted|(?:sum|members|coded|begun|missing|revived):.*",
+    re.DOTALL,
 )
 _INDEX = b"="
 
@@ -46,10 +47,12 @@ class Side:
     Attributes:
         fields: of a segment, all that it has with checksums; of a serving process see `checksums.names_fields` and
             `checksums.generation_fields`.
+        is_whole: whether these are all fields of a kind, as they are stored; a serving process has less of a generation.
     """
 
     source: str
     fields: Callable[[int], Mapping[bytes, bytes]]
+    is_whole: bool
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,7 @@ def backup_side(address: str | Path) -> Side:
         blocks = read_segment(place, manifest.segments[segment])
         return {field: value for _, own in blocks for field, value in own.items()}
 
-    return Side(f"backup {place.address}", fields)
+    return Side(f"backup {place.address}", fields, is_whole=True)
 
 
 def plan(store: CodeStore, collection: str, sides: Sequence[Side] = ()) -> Plan:
@@ -154,7 +157,7 @@ def _planned(
     position, everything = store.all_fields(opened, segment)
     if everything.get(b"incarnation") != opened.incarnation.encode():
         return None, ["its data are not there: restore the collection under another name"]
-    held = _held(status)
+    held = _held(status, held_in(everything.get(b"generations", b"")))
     kinds = {*CATALOG_KINDS, API_ITEMS, *held}
     own, index, checked, strays = _sorted(everything, kinds)
     sums: dict[str, int] = {}
@@ -170,9 +173,7 @@ def _planned(
         sums[kind] = int(stored)
         if sums_of(current).get(kind, 0) == sums[kind]:
             continue
-        changed, source = _mended(
-            current, kind, sums[kind], [(side.source, partial(side.fields, segment)) for side in sides]
-        )
+        changed, source = _mended(current, kind, sums[kind], segment, sides)
         if changed is None:
             hopeless.append(f"{kind or 'items of the API'}: no side has the bytes of its checksum")
         else:
@@ -192,17 +193,17 @@ def _planned(
     return Mend(segment, position, last, {**changes, **removed}, blocks, held, sums, tuple(why)), []
 
 
-def _held(status: Status) -> dict[str, Held]:
+def _held(status: Status, told: Mapping[str, Held]) -> dict[str, Held]:
+    """The generations of a segment: as it says itself, where that can be; else as the collection says."""
     live = status.live(())
-    states = {
-        name: "building" if known.state == "building" else "live" if name in live else "retired"
-        for name, known in status.generations.items()
-    }
-    return {
-        name: Held(known.ref.bits, states[name])
-        for name, known in status.generations.items()
-        if known.state != "dropping"
-    }
+    found = {}
+    for name, known in status.generations.items():
+        if known.state == "dropping":
+            continue
+        state = known.state if known.state == "building" else "live" if name in live else "retired"
+        own = told.get(name)
+        found[name] = Held(known.ref.bits, own.state if own and own.state in HELD_STATES else state)
+    return found
 
 
 def _sorted(everything: Fields, kinds: set[str]) -> tuple[Fields, Fields, Fields, list[bytes]]:
@@ -224,22 +225,27 @@ def _sorted(everything: Fields, kinds: set[str]) -> tuple[Fields, Fields, Fields
 
 
 def _mended(
-    current: Fields, kind: str, stored: int, sides: Sequence[tuple[str, Callable[[], Mapping[bytes, bytes]]]]
+    current: Fields, kind: str, stored: int, segment: int, sides: Sequence[Side]
 ) -> tuple[Fields | None, str]:
     """Which fields get which values so that the kind has the stored checksum, and from where; None where no side knows."""
-    for source, fields in sides:
-        theirs = {field: value for field, value in fields().items() if kind_of(field) == kind}
+    for side in sides:
+        theirs = {field: value for field, value in side.fields(segment).items() if kind_of(field) == kind}
+        if not side.is_whole:
+            records = {field: value for field, value in current.items() if field[:1] == b"o"}
+            theirs = {
+                field: as_stored(field, value, current.get(field, b"")) for field, value in theirs.items()
+            } | records
         differing = {
             field: theirs.get(field, b"")
             for field in current.keys() | theirs.keys()
             if current.get(field) != theirs.get(field)
         }
         if sums_of(theirs).get(kind, 0) == stored:
-            return differing, source
+            return differing, side.source
         missing = (stored - sums_of(current).get(kind, 0)) % MODULUS
         for field, value in differing.items():
             if (_part(field, value) - _part(field, current.get(field, b""))) % MODULUS == missing:
-                return {field: value}, source
+                return {field: value}, side.source
     return None, ""
 
 

@@ -22,9 +22,9 @@ from services.codestore.checksums import (
     NO_BLOCK,
     OWN_RECORD,
     added,
+    as_followed,
     digest,
     kind_of,
-    without_records,
 )
 from services.codestore.collection import Collection, Status
 from services.codestore.connection import StaleError, StoreUnavailableError, TryAgainError
@@ -35,7 +35,7 @@ from taxohash.errors import TaxohashError
 
 INDEX, COUNTS, POSITION, SEGMENT, COLLECTION = "index", "counts", "position", "segment", "collection"
 _ALIVE = 1
-_HELD = ("building", "live", "retired")
+HELD_STATES = ("beginning", "building", "live", "retired", "reviving")
 _FIRST = 3  # blocks that are named
 
 
@@ -67,7 +67,7 @@ class Copy:
         source: for messages.
         positions: of each segment, at which the sums are taken.
         sums: of each segment, by kind.
-        has_records: whether the sums of generations count their records, which a serving process does not have (see
+        is_whole: whether the sums of generations count all of their fields; a serving process has less (see
             `checksums.generation_sum`).
     """
 
@@ -75,7 +75,7 @@ class Copy:
     incarnation: str
     positions: tuple[int, ...]
     sums: tuple[Mapping[str, int], ...]
-    has_records: bool
+    is_whole: bool
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ class Checked:
 
     Attributes:
         counted: the sum of each kind, from the bytes.
-        seen: the same without records of generations, as a serving process counts.
+        seen: the same as a serving process counts.
         damaged: kinds whose bytes do not give the stored sum.
     """
 
@@ -246,7 +246,7 @@ def _of_history(segment: int, checked: Checked, status: Status, later: Status) -
             findings.append(
                 Finding(segment, name, f"it has {state.generations[name].bits} bits, not {known.ref.bits}")
             )
-        elif state.generations[name].state not in _HELD:
+        elif state.generations[name].state not in HELD_STATES:
             findings.append(Finding(segment, name, f"it is {state.generations[name].state[:20]!r} there"))
         elif known.sealed:
             findings += _of_seal(segment, name, known.sealed, checked)
@@ -283,7 +283,7 @@ def _compared(
         if copy.positions[segment] != found.state.position:
             elsewhere += 1
             continue
-        own = found.counted if copy.has_records else found.seen
+        own = found.counted if copy.is_whole else found.seen
         for kind, total in copy.sums[segment].items():
             if own.get(kind, 0) != total:
                 sound = "the store's are sound" if kind not in found.damaged else "the store's are damaged"
@@ -351,7 +351,7 @@ class _Segment:
     def _looked_at(self, number: int, fields: Mapping[bytes, bytes]) -> _Block:
         block = _Block(fields=len(fields))
         block.counted = added((kind_of(name), digest(name, value)) for name, value in fields.items())
-        masked = ((name, without_records(name, value)) for name, value in fields.items())
+        masked = ((name, as_followed(name, value)) for name, value in fields.items())
         block.seen = added((kind_of(name), digest(name, value)) for name, value in masked if value)
         if number == NO_BLOCK:
             block.deleted = sum(value.count(b"\xff") for value in fields.values())

@@ -167,6 +167,23 @@ def test_a_backup_is_restored_and_verified(name: str, said: Said, tmp_path: Path
         said("restore", str(tmp_path / "backup"), "--collection", other)
 
 
+def test_damage_is_mended_from_a_backup(name: str, said: Said, tmp_path: Path, redis_url: str) -> None:
+    put(tmp_path, said)
+    served(redis_url, name, "one")
+    said("backup", str(tmp_path / "backup"))
+    assert said("repair") == "there is nothing to mend\n"
+    with CodeStore.connect(redis_url) as store:
+        for segment in range(2):
+            key = f"taxohash:{{{name}:{segment}}}"
+            store.server.command("HSET", key, "n0", b"z\xff" + b"\xff" * 62, key=key)
+    assert "left as it is" in said("repair", "--yes", code=1)
+    assert "nothing was done" in said("repair", "--backup", str(tmp_path / "backup"), code=1)
+    assert "mended 2 segments, 0 findings" in said("repair", "--backup", str(tmp_path / "backup"), "--yes")
+    assert "whole" in said("verify")
+    with CodeStore.connect(redis_url) as store:
+        assert sorted(store.snapshot(name).ids) == ["a", "b b", "ü\n"]
+
+
 def test_damage_is_told(name: str, said: Said, tmp_path: Path, redis_url: str) -> None:
     put(tmp_path, said)
     with CodeStore.connect(redis_url) as store:

@@ -1,6 +1,6 @@
 """`taxohash store backup|restore|verify|repair`: that nothing is lost, and what to do where something is."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -11,8 +11,10 @@ from rich.progress import TaskID
 from services.codestore.backup import backup as back_up
 from services.codestore.backup import copy_of
 from services.codestore.backup import restore as put_back
-from services.codestore.cli.context import Collection, Json, Why, print_json, store, who
+from services.codestore.cli.context import Collection, Json, Why, Yes, only_told, print_json, store, who
 from services.codestore.pictures import Pictures
+from services.codestore.repair import apply, backup_side
+from services.codestore.repair import plan as planned
 from services.codestore.verify import verify as look_at
 from taxohash.runtime.progress import bars
 from taxohash.runtime.terminal import printable
@@ -111,6 +113,31 @@ def verify(
         state = f"{len(report.findings):,} findings" if report.findings else "whole"
         print(printable(f"{collection}: {report.items:,} items in {len(report.positions)} segments, {state}"))
     raise typer.Exit(report.exit_status)
+
+
+@app.command("repair")
+def repair(
+    backup: Annotated[
+        list[str] | None, typer.Option(help="address of a backup to take bytes from, repeated")
+    ] = None,
+    yes: Yes = False,
+    collection: Collection = "default",
+) -> None:
+    """Mend what `verify` finds, from the side whose bytes agree with the stored checksum; exit code 1 where something is left."""
+    with store() as connected:
+        plan = planned(connected, collection, [backup_side(address) for address in backup or ()])
+        for line in plan.lines():
+            print(printable(line))
+        left: Sequence[object] = plan.hopeless
+        if not plan.mends:
+            print("there is nothing that can be mended" if left else "there is nothing to mend")
+        elif not yes:
+            only_told(f"mend {len(plan.mends):,} segments")
+            left = (*left, *plan.mends)
+        else:
+            left = (*left, *apply(connected, plan))
+            print(printable(f"mended {len(plan.mends):,} segments, {len(left):,} findings are left"))
+    raise typer.Exit(int(bool(left)))
 
 
 @contextmanager

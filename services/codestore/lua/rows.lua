@@ -4,7 +4,7 @@ local KEPT = 4096        -- entries kept in a stream
 
 -- Catalog flags of a row.
 local ALIVE, API, TAGS, RECORD, ENCODABLE, DATA = 1, 2, 4, 8, 16, 32  -- DATA: a data set has it too, though it is the API's
--- Flags of a row in a generation. PICTURED: the data version that fills it has the item, and so a picture of it.
+-- Flags of a row in a generation. PICTURED: of an item of the API, that the data version has it too, and so a picture of it.
 local MEMBER, CODED, LABELS, OWN, PICTURED = 1, 2, 4, 8, 16
 
 -- Items that came by the API are members of a generation without a name and without codes, from which new ones start.
@@ -51,10 +51,12 @@ local function generation_field(generation, block)
   return 'g' .. generation.id .. ':' .. block
 end
 
+local LONG = 14
+
 -- The field that tells the row of an id. A long id is named by 96 bits of its SHA-1: the key of a field of up to 14 bytes takes half the
 -- room of one of 15 to 30.
 local function index_field(id)
-  if #id < 14 then return '=' .. id end
+  if #id < LONG then return '=' .. id end
   local hex = redis.sha1hex(id)
   return '#' .. struct.pack('>I4I4I4', tonumber(string.sub(hex, 1, 8), 16), tonumber(string.sub(hex, 9, 16), 16), tonumber(string.sub(hex, 17, 24), 16))
 end
@@ -89,12 +91,29 @@ local function by_block(rows)
   return groups
 end
 
--- rows[i] of each id, false where there is none.
-local function lookup(segment, ids)
-  local rows, fields = {n = #ids}, {}
-  for i, id in ipairs(ids) do fields[i] = index_field(id) end
-  for i, row in ipairs(fetch(segment, fields)) do rows[i] = row and struct.unpack('<I4', row) end
-  return rows
+-- rows[i] of each id, false where there is none, and the fields that tell them; and an id, if any, that the index cannot tell from
+-- another one: it has no row.
+local function lookup(sheet, ids)
+  local fields, blocks, seen, names, clash = {}, {}, {}, {}, nil
+  local rows = {n = #ids, fields = fields}
+  for i, id in ipairs(ids) do
+    local field = index_field(id)
+    if seen[field] then clash = id end
+    fields[i], seen[field] = field, true
+  end
+  for i, row in ipairs(fetch(sheet.key, fields)) do
+    rows[i] = row and struct.unpack('<I4', row)
+    if row and #ids[i] >= LONG then blocks[#blocks + 1] = 'n' .. block_of(rows[i]) end
+  end
+  load(sheet, blocks)
+  for i, id in ipairs(ids) do
+    if rows[i] and #id >= LONG then
+      local block = block_of(rows[i])
+      names[block] = names[block] or '\255' .. get(sheet, 'n' .. block)
+      if not string.find(names[block], '\255' .. id .. '\255', 1, true) then rows[i], clash = false, id end
+    end
+  end
+  return rows, clash
 end
 
 local function load_blocks(sheet, groups, generations)
@@ -208,7 +227,7 @@ local function allocate(sheet, ids, rows)
         local i = wanted[at]
         names[offset], rows[i] = ids[i], (block - 1) * BLOCK + offset - 1
         fresh[i] = true
-        index[#index + 1] = index_field(ids[i])
+        index[#index + 1] = rows.fields[i]
         index[#index + 1] = key_of(rows[i])
         at, left = at + 1, left - 1
       end

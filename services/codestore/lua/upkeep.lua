@@ -31,12 +31,13 @@ local function enlist(keys, generation, block, blocks, missing, upto)
   end
   local blank = zeros(generation.width)
   update_generation(sheet, generation, by_block(rows), function(_, flags, row)
-    local offset = row % BLOCK
+    local offset, catalog = row % BLOCK, catalog_of(sheet, block_of(row))
     local own, label = cells_of(generation_block(sheet, OURS, block_of(row)), OURS, offset)
     local set = has(own, LABELS) and get(sheet, field_of('s', '', row)) or nil
     flags = put_sparse(sheet, generation.id, 's', generation.id, row, set, flags, LABELS)
+    if has(flags, MEMBER) and has(string.byte(catalog, offset + 1), DATA) then flags = with(flags, PICTURED) end
     flags = with(put_sparse(sheet, generation.id, 'o', generation.id, row, nil, flags, OWN), MEMBER)
-    local revision = struct.unpack('<I4', catalog_of(sheet, block_of(row)), BLOCK * 5 + offset * 4 + 1)
+    local revision = struct.unpack('<I4', catalog, BLOCK * 5 + offset * 4 + 1)
     if missing < revision and revision <= upto then return without(flags, CODED), label, blank end
     return flags, label
   end)
@@ -186,9 +187,8 @@ local function fold(keys, args)
   while block < stop and #own < STEP do
     local flags = string.sub(get(sheet, generation_field(generation, block)), 1, BLOCK)
     if any_is(flags, WITH_SPARSE) then
-      local catalog = catalog_of(sheet, block)
       for offset = 0, BLOCK - 1 do
-        if has(string.byte(flags, offset + 1), OWN) and not has(string.byte(catalog, offset + 1), API) then own[#own + 1] = block * BLOCK + offset end
+        if has(string.byte(flags, offset + 1), OWN) then own[#own + 1] = block * BLOCK + offset end
       end
     end
     block = block + 1

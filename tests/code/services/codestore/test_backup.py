@@ -131,6 +131,29 @@ def test_a_collection_whose_taxonomy_has_grown_comes_back_with_all_versions(
     assert other.item("c", "new") == Item("new", (3,))
 
 
+def test_a_retired_generation_takes_what_it_has_missed_when_it_is_published_again(
+    store: CodeStore, other: CodeStore
+) -> None:
+    for name in ("g3", "g4"):
+        store.begin("c", GenerationRef(name, 16, store.taxonomy("c").sha256))
+        store.upsert("c", some_items(range(50), 8), {name: some_codes(50)})
+        store.seal("c", name)
+        for part in store.lacking("c", name):
+            store.put_codes("c", name, [lack.id for lack in part], some_codes(len(part)))
+        store.publish("c", name)
+    assert not store.generations("c")[0].live
+    store.upsert("c", [Item("late", (0,), uri="https://example.org/late")], {"g4": some_codes(1)})
+    address = next(ADDRESSES)
+    backup(store, "c", address, generation="g1")
+    restore(other, address)
+    assert other.item("c", "late", "g1") is None
+    with pytest.raises(TaxohashError, match="lacks the codes"):
+        other.publish("c", "g1")
+    assert other.item("c", "late", "g1") is not None
+    assert "late" in {lack.id for part in other.lacking("c", "g1") for lack in part}
+    assert verify(other, "c").findings == ()
+
+
 def test_nothing_is_restored_over_a_collection(store: CodeStore) -> None:
     address = next(ADDRESSES)
     backup(store, "c", address)

@@ -6,13 +6,13 @@ import pytest
 from services.codestore import CodeStore
 from services.codestore.checksums import (
     NO_BLOCK,
+    as_followed,
     block_of,
     digest,
     generation_sum,
     kind_of,
     names_sum,
     sums_of,
-    without_records,
 )
 from tests.support.stored import fill_collection
 
@@ -52,7 +52,7 @@ def test_columns_give_the_sums_of_their_segment(generation: str) -> None:
                 field: value for page in store.pages(opened, segment) for field, value in page.fields.items()
             }
             seen = {
-                field: without_records(field, value)
+                field: as_followed(field, value)
                 for field, value in fields.items()
                 if kind_of(field) == generation
             }

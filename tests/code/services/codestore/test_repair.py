@@ -146,8 +146,8 @@ def test_a_serving_process_mends_its_generation(store: CodeStore) -> None:
     pages = [store.page("c", "g1", segment, 0, incarnation=opened.incarnation) for segment in range(2)]
     whole = everything(store)
     for name in (b"gg1:0", b"gg1:1", b"n0", b"n1"):
-        set_field(store, key_of(store), name, whole[name][:20] + b"\x01" + whole[name][21:])
-    planned = plan(store, "c", [Side("pod 1", fields)])
+        set_field(store, key_of(store), name, whole[name][:80] + b"\x01" + whole[name][81:])
+    planned = plan(store, "c", [Side("pod 1", fields, is_whole=False)])
     assert planned.lines()[0] == "segment 0: g1: 2 fields from pod 1"
     assert apply(store, planned) == ()
     assert everything(store) == whole

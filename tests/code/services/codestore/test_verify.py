@@ -147,7 +147,7 @@ def copy_of(store: CodeStore, generation: str) -> Copy:
         own = generation_sum(generation, columns.member, columns.coded, columns.labels, columns.codes)
         sums.append({"names": names_sum(blocks), generation: own})
         positions.append(columns.position)
-    return Copy("pod 1", opened.incarnation, tuple(positions), tuple(sums), has_records=False)
+    return Copy("pod 1", opened.incarnation, tuple(positions), tuple(sums), is_whole=False)
 
 
 def test_a_serving_process_is_compared_where_it_is_at_the_same_position(store: CodeStore) -> None:
@@ -163,13 +163,13 @@ def test_a_serving_process_is_compared_where_it_is_at_the_same_position(store: C
     assert report.findings[-1].text.startswith("pod 1 has other bytes at position ")
     assert report.findings[-1].text.endswith("the store's are damaged")
     set_field(store, key_of(store), field, value)
-    wrong = Copy("pod 2", copies[0].incarnation, copies[0].positions, ({"g1": 1}, {}), has_records=False)
+    wrong = Copy("pod 2", copies[0].incarnation, copies[0].positions, ({"g1": 1}, {}), is_whole=False)
     assert verify(store, "c", [wrong]).findings[0].text.endswith("the store's are sound")
     store.upsert("c", some_items(range(900, 960)))
     report = verify(store, "c", copies[:1])
     assert report.findings == ()
     assert report.notes == ("pod 1 is at other positions of 2 of 2 segments: these were not compared",)
-    elsewhere = Copy("pod 1", "0" * 32, copies[0].positions, copies[0].sums, has_records=False)
+    elsewhere = Copy("pod 1", "0" * 32, copies[0].positions, copies[0].sums, is_whole=False)
     assert verify(store, "c", [elsewhere]).notes == (
         "pod 1 is of another collection of this name: nothing was compared",
     )
