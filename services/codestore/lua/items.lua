@@ -10,6 +10,11 @@ local function batch_of(args, from)
   }
 end
 
+-- Nobody finds such ids by chance: it takes some 2^48 tries.
+local function refuse_clash(id)
+  return refuse('item id ' .. string.format('%q', string.sub(id, 1, 60)) .. ' has the SHA-1 of another one in its first 96 bits: choose another id')
+end
+
 local function label_of(batch, i)
   return string.sub(batch.labels, i * 4 - 3, i * 4)
 end
@@ -124,7 +129,9 @@ local function write_items(keys, args)
     end
     codes[generation.id] = args[at + 2]
   end
-  local sheet, rows = sheet_of(segment), lookup(segment, batch.ids)
+  local sheet = sheet_of(segment)
+  local rows, clash = lookup(sheet, batch.ids)
+  if clash then return refuse_clash(clash) end
   local fresh = allocate(sheet, batch.ids, rows)
   local groups = by_block(rows)
   load_blocks(sheet, groups, live)
@@ -193,7 +200,9 @@ local function fill(keys, args)
   if codes ~= '' and #codes ~= #batch.ids * generation.width then
     return refuse(#batch.ids .. ' items came with ' .. #codes .. ' bytes of codes, not ' .. #batch.ids * generation.width)
   end
-  local sheet, rows, results = sheet_of(segment), lookup(segment, batch.ids), {}
+  local sheet, results = sheet_of(segment), {}
+  local rows, clash = lookup(sheet, batch.ids)
+  if clash then return refuse_clash(clash) end
   if state(segment, 'deleted') > 0 then
     for i, id in ipairs(batch.ids) do
       if not rows[i] and is_buried(sheet, id) then rows[i], results[i] = nil, 'd' end
@@ -253,7 +262,8 @@ local function delete_items(keys, args)
   local again = repeated(keys, args[2], args[3])
   if again then return again end
   local segment, ids = keys[1], texts(args[4])
-  local sheet, rows, results = sheet_of(segment), lookup(segment, ids), {}
+  local sheet, results = sheet_of(segment), {}
+  local rows = lookup(sheet, ids)
   local list = generations_of(segment)
   list[#list + 1] = OURS
   for i = 1, #ids do
@@ -280,7 +290,8 @@ local function put_codes(keys, args)
   if #codes ~= #ids * generation.width then
     return refuse(#ids .. ' ids came with ' .. #codes .. ' bytes of codes, not ' .. #ids * generation.width)
   end
-  local sheet, rows, results = sheet_of(segment), lookup(segment, ids), {}
+  local sheet, results = sheet_of(segment), {}
+  local rows = lookup(sheet, ids)
   load_blocks(sheet, by_block(rows), {generation})
   for i = 1, #ids do
     if not rows[i] then
@@ -318,7 +329,8 @@ local function items(keys, args)
   else
     for i = #list, 1, -1 do asked[#asked + 1] = list[i] end
   end
-  local sheet, rows, found = sheet_of(segment), lookup(segment, ids), {}
+  local sheet, found = sheet_of(segment), {}
+  local rows = lookup(sheet, ids)
   load_blocks(sheet, by_block(rows), asked)
   for i = 1, #ids do
     found[i] = false

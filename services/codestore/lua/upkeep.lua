@@ -249,7 +249,7 @@ local function move(sheet, from, to, generations)
       if has(bits, OWN) then carry(generation.id, field_of('o', generation.id, from), field_of('o', generation.id, to)) end
     end
   end
-  redis.call('HSET', sheet.key, '=' .. id, key_of(to))
+  redis.call('HSET', sheet.key, index_field(id), key_of(to))
 end
 
 -- incarnation, most: the last items are moved into the first free rows, and blocks that are left empty are given back. -> rows moved
@@ -337,7 +337,7 @@ local function settle(keys, args)
   while block < stop do
     for offset, id in ipairs(names_of(sheet, block)) do
       if id ~= '' then
-        index[#index + 1], index[#index + 2] = '=' .. id, key_of(block * BLOCK + offset - 1)
+        index[#index + 1], index[#index + 2] = index_field(id), key_of(block * BLOCK + offset - 1)
       end
     end
     block = block + 1
