@@ -4,7 +4,7 @@ from pathlib import Path
 
 from services.codestore import CodeStore
 from services.codestore.backfill import Backfilled, backfill
-from services.codestore.picture_sources import PictureSources
+from services.codestore.pictures.sources import PictureSources
 from taxohash.generation.hasher import Hasher
 from taxohash.generation.manifest import MANIFEST
 from taxohash.runtime.progress import announce, bars

@@ -12,7 +12,7 @@ from pipelines.backfill.encode import encode_lacking
 from pipelines.shared.data_pictures import DataPictures
 from pipelines.shared.step import code_store
 from services.codestore import StoreUnavailableError
-from services.codestore.picture_sources import PictureSources
+from services.codestore.pictures.sources import PictureSources
 from taxohash.datasets import Dataset
 from taxohash.errors import TaxohashError
 from taxohash.runtime.flags import Parser

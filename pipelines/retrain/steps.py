@@ -162,7 +162,7 @@ def backfill_codes(generation_id: str, data: str, collection: str, generations: 
     """
     from pipelines.backfill.encode import encode_lacking
     from pipelines.shared.data_pictures import DataPictures
-    from services.codestore.picture_sources import PictureSources
+    from services.codestore.pictures.sources import PictureSources
 
     put = 0
     with code_store() as store:

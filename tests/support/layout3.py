@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from services.codestore.layout3 import Commands
+from services.codestore.upgrade.layout3 import Commands
 
 FILE = Path(__file__).with_suffix(".json.gz")
 

@@ -8,9 +8,9 @@ import pytest
 import redis
 
 from services.codestore import CodeStore
-from services.codestore.backup import backup, copy_of, restore
-from services.codestore.repair import apply, backup_side, plan
-from services.codestore.verify import verify
+from services.codestore.integrity.backup import backup, copy_of, restore
+from services.codestore.integrity.repair import apply, backup_side, plan
+from services.codestore.integrity.verify import verify
 from tests.support.stored import fill_collection, set_field, some_codes, some_items
 
 pytestmark = pytest.mark.system

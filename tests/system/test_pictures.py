@@ -9,8 +9,8 @@ import pytest
 
 from services.codestore.connection import StoreUnavailableError
 from services.codestore.pictures import DamagedPictureError, MissingPictureError, Pictures, digest_of
+from services.codestore.pictures.uris import UriReader, parse_prefixes
 from services.codestore.places import Place
-from services.codestore.uris import UriReader, parse_prefixes
 from taxohash.errors import TaxohashError
 from tests.support.cut_connections import cut_connections
 from tests.support.s3 import BUCKET, S3, s3_server

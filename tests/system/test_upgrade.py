@@ -12,10 +12,10 @@ import pytest
 import redis
 from redis.cluster import RedisCluster
 
-from services.codestore.layout3 import Codes, Layout3, NothingOldError, OldItem
 from services.codestore.pictures import Pictures
 from services.codestore.records import GenerationRef
 from services.codestore.upgrade import finish, upgrade
+from services.codestore.upgrade.layout3 import Codes, Layout3, NothingOldError, OldItem
 from taxohash.errors import TaxohashError
 from taxohash.taxonomy import Taxonomy
 from tests.support import layout3

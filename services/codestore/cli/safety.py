@@ -8,14 +8,14 @@ from typing import Annotated
 import typer
 from rich.progress import TaskID
 
-from services.codestore.backup import backup as back_up
-from services.codestore.backup import copy_of
-from services.codestore.backup import restore as put_back
 from services.codestore.cli.context import Collection, Json, Why, Yes, only_told, print_json, store, who
+from services.codestore.integrity.backup import backup as back_up
+from services.codestore.integrity.backup import copy_of
+from services.codestore.integrity.backup import restore as put_back
+from services.codestore.integrity.repair import apply, backup_side
+from services.codestore.integrity.repair import plan as planned
+from services.codestore.integrity.verify import verify as look_at
 from services.codestore.pictures import Pictures
-from services.codestore.repair import apply, backup_side
-from services.codestore.repair import plan as planned
-from services.codestore.verify import verify as look_at
 from taxohash.runtime.progress import bars
 from taxohash.runtime.terminal import printable
 

@@ -98,6 +98,9 @@ def test_an_item_that_the_api_has_edited_keeps_its_place_in_the_data_set(store: 
     store.publish(name, "h")
     assert codes_by_id(store, name) == {item.id: codes[i].tobytes() for i, item in enumerate(items)}
     assert store.item(name, "item 1", "h") == Item("item 1", (2,), tags=("sale",))
+    store.upsert(name, [Item("item 2", (2,), "u")])
+    filled(store, name, "j", [Item("item 1", (1,), "of the data set")])
+    assert set(codes_by_id(store, name, "j")) == {"item 1"}
     store.begin(name, ref("i"))  # and a backfill finds it
     store.fill(name, "i", items)
     assert {item.id for part in store.lacking(name, "i") for item in part} == set(ids_of(items))

@@ -70,6 +70,9 @@ def test_deletes_by_hand_do_not_come_back_with_data_versions(store: CodeStore, n
     assert store.fill(name, "b", numbered(10)).results[3:5] == ("deleted", "kept")
     store.delete(name, ["item 4"])
     assert store.state(name).deleted == 2
+    store.upsert(name, [Item("item 5", (1,))])  # edited by hand, then deleted: the data set has it still
+    store.delete(name, ["item 5"])
+    assert store.fill(name, "b", numbered(10)).count("deleted") == 3
 
 
 def test_rows_are_used_again_and_loose_segments_are_packed(store: CodeStore, name: str) -> None:
@@ -89,6 +92,22 @@ def test_rows_are_used_again_and_loose_segments_are_packed(store: CodeStore, nam
     assert len(after) == 600
     assert {item.id for item in store.scan(name)} == after.keys()
     assert store.gc(name).moved == 0
+
+
+def test_all_that_an_item_has_moves_with_it(store: CodeStore, name: str) -> None:
+    def version(uri: str) -> list[Item]:
+        return [
+            Item(f"item {i}", (i % 3, (i + 1) % 3), uri, tags=(uri, str(i)), metadata={"n": i})
+            for i in range(600)
+        ]
+
+    old, new = version("old"), version("new")
+    served(store, name, "a", old)
+    served(store, name, "b", new)
+    store.delete(name, ids_of(new[:500]))
+    assert store.gc(name).moved > 0
+    assert store.items(name, ids_of(new[500:]), "a") == old[500:]
+    assert store.items(name, ids_of(new[500:]), "b") == new[500:]
 
 
 def test_an_emptied_collection_takes_no_room(store: CodeStore, name: str) -> None:

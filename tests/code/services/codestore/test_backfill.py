@@ -11,9 +11,9 @@ import pytest
 from services.codestore import CodeStore, GenerationRef, Item, Lacking, StoreUnavailableError
 from services.codestore import backfill as module
 from services.codestore.backfill import Backfilled, backfill
-from services.codestore.picture_sources import PictureSources
 from services.codestore.pictures import Pictures
-from services.codestore.uris import UriReader, parse_prefixes
+from services.codestore.pictures.sources import PictureSources
+from services.codestore.pictures.uris import UriReader, parse_prefixes
 from taxohash.errors import TaxohashError
 from tests.support.tiny import TAXONOMY
 

@@ -17,9 +17,17 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from services.codestore.layout3 import Codes, Commands, Layout3, NothingOldError, OldBatch, OldItem, pairs
 from services.codestore.pictures import Pictures
 from services.codestore.records import GenerationRef, Item
+from services.codestore.upgrade.layout3 import (
+    Codes,
+    Commands,
+    Layout3,
+    NothingOldError,
+    OldBatch,
+    OldItem,
+    pairs,
+)
 from taxohash.errors import TaxohashError
 from taxohash.taxonomy import Taxonomy
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from services.codestore import CodeStore
-from services.codestore.backup import backup
 from services.codestore.checksums import generation_fields, names_fields
-from services.codestore.repair import Plan, Side, apply, backup_side, plan
-from services.codestore.verify import verify
+from services.codestore.integrity.backup import backup
+from services.codestore.integrity.repair import Plan, Side, apply, backup_side, plan
+from services.codestore.integrity.verify import verify
 from taxohash.errors import TaxohashError
 from tests.support.stored import fill_collection, hash_of, set_field, some_codes, some_items
 

@@ -9,7 +9,7 @@ import pytest
 
 from services.codestore import CodeStore
 from services.codestore.checksums import API_ITEMS, generation_sum, names_sum
-from services.codestore.verify import Copy, Finding, Report, verify
+from services.codestore.integrity.verify import Copy, Finding, Report, verify
 from taxohash.errors import TaxohashError
 from tests.support.stored import fill_collection, hash_of, set_field, some_items
 

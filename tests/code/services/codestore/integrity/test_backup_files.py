@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.codestore import backup_files
-from services.codestore.backup_files import (
+from services.codestore.checksums import NO_BLOCK, block_of, kind_of, sums_of
+from services.codestore.integrity import backup_files
+from services.codestore.integrity.backup_files import (
     FORMAT,
     DamagedBackupError,
     GenerationFiles,
@@ -22,7 +23,6 @@ from services.codestore.backup_files import (
     read_segment,
     write_manifest,
 )
-from services.codestore.checksums import NO_BLOCK, block_of, kind_of, sums_of
 from services.codestore.places import Place
 from taxohash.errors import TaxohashError
 from taxohash.runtime.configuration import canonical

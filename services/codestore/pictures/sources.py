@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from services.codestore.pictures import MAX_PICTURE, MissingPictureError, Pictures, digest_of
-from services.codestore.uris import UriReader, prefixes_from
+from services.codestore.pictures.uris import UriReader, prefixes_from
 from taxohash.errors import TaxohashError
 from taxohash.identifiers import shown
 

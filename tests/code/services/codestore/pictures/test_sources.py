@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from services.codestore.picture_sources import PictureSources
 from services.codestore.pictures import DamagedPictureError, MissingPictureError, Pictures, digest_of
-from services.codestore.uris import RefusedUriError
+from services.codestore.pictures.sources import PictureSources
+from services.codestore.pictures.uris import RefusedUriError
 from taxohash.errors import TaxohashError
 
 

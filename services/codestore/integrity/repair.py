@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.codestore.backup_files import read_manifest, read_segment
 from services.codestore.checksums import (
     API_ITEMS,
     CATALOG_KINDS,
@@ -24,9 +23,10 @@ from services.codestore.checksums import (
 )
 from services.codestore.collection import Collection, Status
 from services.codestore.image import Held, held_in
+from services.codestore.integrity.backup_files import read_manifest, read_segment
+from services.codestore.integrity.verify import HELD_STATES, Finding, described, verify
 from services.codestore.places import Place
 from services.codestore.store import CodeStore
-from services.codestore.verify import HELD_STATES, Finding, described, verify
 from taxohash.errors import TaxohashError
 
 Fields = dict[bytes, bytes]

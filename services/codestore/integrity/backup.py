@@ -12,7 +12,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from services.codestore.backup_files import (
+from services.codestore.checksums import API_ITEMS, CATALOG_KINDS, kind_of
+from services.codestore.collection import Collection
+from services.codestore.image import Held
+from services.codestore.integrity.backup_files import (
     FORMAT,
     DamagedBackupError,
     GenerationFiles,
@@ -23,15 +26,12 @@ from services.codestore.backup_files import (
     read_segment,
     write_manifest,
 )
-from services.codestore.checksums import API_ITEMS, CATALOG_KINDS, kind_of
-from services.codestore.collection import Collection
-from services.codestore.image import Held
+from services.codestore.integrity.verify import Checked, Copy, check_segment
 from services.codestore.labels import LabelNumbers
 from services.codestore.pictures import MissingPictureError, Pictures
 from services.codestore.places import Place
 from services.codestore.records import GenerationRef
 from services.codestore.store import CodeStore
-from services.codestore.verify import Checked, Copy, check_segment
 from services.codestore.wire import unended
 from taxohash.errors import TaxohashError
 from taxohash.runtime.atomic import new_folder, vacant

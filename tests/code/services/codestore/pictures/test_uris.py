@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.codestore.connection import StoreUnavailableError
-from services.codestore.uris import RefusedUriError, UriReader, parse, parse_prefixes, prefixes_from
+from services.codestore.pictures.uris import RefusedUriError, UriReader, parse, parse_prefixes, prefixes_from
 from taxohash.errors import TaxohashError
 
 LIMIT = 1000

@@ -21,8 +21,8 @@ import redis
 from pydantic import Field
 
 from services.codestore.collection import LAYOUT
+from services.codestore.integrity.verify import verify
 from services.codestore.store import CodeStore
-from services.codestore.verify import verify
 from services.codestore.wire import unended
 from taxohash.errors import TaxohashError
 from taxohash.runtime.atomic import write_text

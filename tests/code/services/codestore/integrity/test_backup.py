@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from services.codestore import CodeStore, Item
-from services.codestore.backup import BackedUp, backup, copy_of, restore
-from services.codestore.backup_files import DamagedBackupError
 from services.codestore.connection import Call
+from services.codestore.integrity.backup import BackedUp, backup, copy_of, restore
+from services.codestore.integrity.backup_files import DamagedBackupError
+from services.codestore.integrity.verify import verify
 from services.codestore.pictures import Pictures
 from services.codestore.places import Place
 from services.codestore.records import GenerationRef
-from services.codestore.verify import verify
 from taxohash.errors import TaxohashError
 from taxohash.taxonomy import Taxonomy
 from tests.support.stored import BetweenCalls, fill_collection, some_codes, some_items
