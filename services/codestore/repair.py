@@ -34,7 +34,8 @@ Fields = dict[bytes, bytes]
 _ID = rb"(?:[A-Za-z0-9][A-Za-z0-9._-]*)?"
 _CHECKED = re.compile(rb"[nc]\d+|d[0-9a-f]{2}|[rt].{4}|g" + _ID + rb":\d+|[so]" + _ID + rb":.{4}", re.DOTALL)
 _OWN = re.compile(
-    rb"incarnation|open|generations|position|stamp|alive|deleted|(?:sum|members|coded|begun|missing|revived):.*", re.DOTALL
+    rb"incarnation|open|generations|position|stamp|alive|deleted|(?:sum|members|coded|begun|missing|revived):.*",
+    re.DOTALL,
 )
 _INDEX = b"="
 
