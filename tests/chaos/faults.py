@@ -110,15 +110,13 @@ def trimmed(place: Place, _chance: random.Random) -> None:
 
 
 def read_only(place: Place, chance: random.Random) -> None:
-    """The address of the store leads to the replica for a while."""
+    """The address that writers have leads to the replica for a while. Readers stay, as a replica may be behind."""
     primary, replica = place.nodes
-    for proxy in place.proxies:
-        proxy.target = replica.port
+    proxy = place.proxies[0]
+    for node in (replica, primary):
+        proxy.target = node.port
         proxy.cut()
-    time.sleep(chance.uniform(0.1, 1.5))
-    for proxy in place.proxies:
-        proxy.target = primary.port
-        proxy.cut()
+        time.sleep(chance.uniform(0.1, 1.5))
 
 
 def failed_over(place: Place, chance: random.Random) -> None:
