@@ -22,7 +22,7 @@ from taxohash.runtime.terminal import printable
 
 def main(arguments: list[str] | None = None) -> int:
     parser = Parser(prog="python -m pipelines.backfill", description=__doc__)
-    parser.add_argument("--collection", default="catalog")
+    parser.add_argument("--collection", default="default")
     parser.add_argument(
         "--generations", type=Path, required=True, help="folder in which generations lie under their ids"
     )

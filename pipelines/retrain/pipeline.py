@@ -37,7 +37,7 @@ def retrain(
     data: str = f"{MOUNT}/data",
     work: str = f"{MOUNT}/runs",
     generations: str = f"{MOUNT}/generations",
-    collection: str = "catalog",
+    collection: str = "default",
     splits: str = "",
     publish_seconds: float = 600.0,
 ) -> Model:

@@ -25,7 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--home", type=Path, default=Path(".demo"), help="where runs, generations and outputs go"
     )
-    parser.add_argument("--collection", default="catalog")
+    parser.add_argument("--collection", default="default")
     parser.add_argument(
         "--splits",
         default="",

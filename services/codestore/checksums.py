@@ -19,7 +19,7 @@ API_ITEMS = ""  # the kind of what new generations start from
 MODULUS = 1 << 48
 NO_BLOCK = 2**32 - 1  # of fields that belong to none
 
-MEMBER, CODED, LABEL_SET, OWN_RECORD = 1, 2, 4, 8  # flags of a row in a generation
+MEMBER, CODED, LABEL_SET, OWN_RECORD, PICTURED = 1, 2, 4, 8, 16  # flags of a row in a generation
 
 _NO_NAMES = b"\xff" * BLOCK
 
@@ -71,12 +71,15 @@ def names_sum(blocks: Iterable[bytes]) -> int:
         blocks: for 63 rows after 63 rows, the ids in UTF-8, each ended by the byte 0xff; nothing but the end for a free row.
             Rows that the last one lacks are free.
     """
-    total = 0
+    return sum(digest(field, value) for field, value in names_fields(blocks)) % MODULUS
+
+
+def names_fields(blocks: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
+    """The fields of the names of a segment; see `names_sum`."""
     for number, ids in enumerate(blocks):
         value = ids + b"\xff" * (BLOCK - ids.count(b"\xff"))
         if value != _NO_NAMES:
-            total += digest(b"n%d" % number, value)
-    return total % MODULUS
+            yield b"n%d" % number, value
 
 
 def generation_sum(
@@ -98,19 +101,20 @@ def generation_sum(
     return (
         sum(
             digest(field, value)
-            for field, value in _generation_fields(generation_id, member, coded, labels, codes)
+            for field, value in generation_fields(generation_id, member, coded, labels, codes)
         )
         % MODULUS
     )
 
 
-def _generation_fields(
+def generation_fields(
     generation_id: str,
     member: npt.NDArray[np.bool_],
     coded: npt.NDArray[np.bool_],
     labels: ItemLabels,
     codes: npt.NDArray[np.uint8],
 ) -> Iterator[tuple[bytes, bytes]]:
+    """The fields of a generation in a segment, without its own records; see `generation_sum`."""
     rows, width = codes.shape
     counts = np.diff(labels.offsets)
     several = member & (counts > 1)
@@ -141,5 +145,5 @@ def without_records(field: bytes, value: bytes) -> bytes:
         return b""
     if field[:1] != b"g":
         return value
-    flags = np.frombuffer(value, np.uint8, BLOCK) & ~np.uint8(OWN_RECORD)
+    flags = np.frombuffer(value, np.uint8, BLOCK) & ~np.uint8(OWN_RECORD | PICTURED)
     return flags.tobytes() + value[BLOCK:] if flags.any() else b""

@@ -21,6 +21,8 @@ from services.codestore.records import GenerationRef
 from services.codestore.wire import ended, unended
 from taxohash.errors import TaxohashError
 
+_LIVE = "live"
+_SCANNED = 500  # fields of a step
 _STARTS = (
     5  # readings from the start, as the history of a segment that is written a lot may be shorter than one
 )
@@ -149,9 +151,16 @@ class Images(CollectionReader):
         )
         return opened
 
-    def put_fields(self, opened: Collection, segment: int, fields: Mapping[bytes, bytes]) -> None:
-        """Fields with checksums, as an image has them; an empty value removes one. `settle` must follow."""
-        self._call(opened.on(segment, "restore_raw", *(part for pair in fields.items() for part in pair)))
+    def put_fields(
+        self, opened: Collection, segment: int, fields: Mapping[bytes, bytes], expected: int | None = None
+    ) -> None:
+        """Fields as an image has them; an empty value removes one. `settle` must follow.
+
+        Raises:
+            TaxohashError: the segment is not at the position `expected`.
+        """
+        flat = [part for pair in fields.items() for part in pair]
+        self._call(opened.on(segment, "restore_raw", "" if expected is None else expected, *flat))
 
     def settle(
         self,
@@ -161,22 +170,61 @@ class Images(CollectionReader):
         blocks: int,
         generations: Mapping[str, Held],
         sums: Mapping[str, int],
+        expected: int | None = None,
     ) -> None:
-        """What a segment says of itself, after its fields were put: index of ids, counts, checksums, and position + 1.
+        """What a segment says of itself, after its fields were put: index of ids, counts, checksums, and a position above this.
 
         Followers load it anew.
+
+        Raises:
+            TaxohashError: the segment is not at the position `expected`.
         """
-        held = {**generations, API_ITEMS: Held(0, "live")}
+        held = {**generations, API_ITEMS: Held(0, _LIVE)}
         flat = [
             part
             for kind, own in held.items()
             for part in (kind, str(own.bits), own.state, str(sums.get(kind, 0)))
         ]
         others = [sums.get(kind, 0) for kind in CATALOG_KINDS]
+        guard = "" if expected is None else expected
         block = 0
         while block != -1:
-            call = opened.on(segment, "settle", position, blocks, ended(flat), *others, block, STEP_BLOCKS)
+            call = opened.on(
+                segment, "settle", position, blocks, ended(flat), *others, block, STEP_BLOCKS, guard
+            )
             block = self._call(call)
+
+    def all_fields(self, opened: Collection, segment: int) -> tuple[int, dict[bytes, bytes]]:
+        """Position (-1 where it is damaged) and all fields of a segment, whether anything leads to them or not.
+
+        Raises:
+            StoreUnavailableError: it is written all the time.
+        """
+        key = opened.on(segment, "").keys[0]
+        for _ in range(_STARTS):
+            before = self._connection.command("HGET", key, "position", key=key)
+            fields: dict[bytes, bytes] = {}
+            cursor = b"0"
+            while True:
+                cursor, flat = self._connection.command("HSCAN", key, cursor, "COUNT", _SCANNED, key=key)
+                fields |= _pairs(flat)
+                if cursor == b"0":
+                    break
+            if (
+                fields.get(b"position")
+                == before
+                == self._connection.command("HGET", key, "position", key=key)
+            ):
+                return _number(before or b"0"), fields
+        raise StoreUnavailableError(
+            f"segment {segment} of collection {opened.name!r} is written all the time: stop its writers, then try again"
+        )
+
+    def last_entry(self, opened: Collection, segment: int) -> int:
+        """Position of the last write in the history of a segment; 0 where it was trimmed."""
+        key = opened.on(segment, "").keys[1]
+        entries = self._connection.command("XREVRANGE", key, "+", "-", "COUNT", 1, key=key)
+        return int(entries[0][0].split(b"-")[0]) if entries else 0
 
     def open_restored(self, opened: Collection, ref: GenerationRef, sealed: str | None) -> None:
         """Let a restored collection be opened, with its generation; sealed where it is said what was counted."""
@@ -212,8 +260,7 @@ def _changed(answer: Any) -> tuple[int, int, Page]:
 
 def _state(position: int, last: int, fields: int, own: Mapping[bytes, bytes]) -> SegmentState:
     def number(name: str) -> int:
-        value = own.get(name.encode(), b"0")
-        return int(value) if value.isdigit() else -1
+        return _number(own.get(name.encode(), b"0"))
 
     flat = unended(own.get(b"generations", b""))
     held = {
@@ -234,6 +281,10 @@ def _state(position: int, last: int, fields: int, own: Mapping[bytes, bytes]) ->
         codes={kind: number(f"coded:{kind}") for kind in kinds},
         sums={kind: number(f"sum:{kind}") for kind in (*CATALOG_KINDS, *kinds)},
     )
+
+
+def _number(text: bytes) -> int:
+    return int(text) if text.isdigit() else -1
 
 
 def _pairs(flat: list[bytes]) -> dict[bytes, bytes]:

@@ -25,7 +25,7 @@ from taxohash.taxonomy.file import Name
 Path = tuple[str, ...]
 Int32 = npt.NDArray[np.int32]
 
-UNKNOWN = -1  # a number that a taxonomy has no label for, and a label's rank where it has none
+UNKNOWN = -1  # a number that a taxonomy has no label for
 MAX_NUMBERS = 2**31 - 1
 
 _Whole = Annotated[int, Field(ge=0, le=MAX_NUMBERS)]
@@ -153,11 +153,6 @@ class LabelNumbers:
         """int32[n]: numbers that the newest version has no label for, ascending."""
         return np.setdiff1d(np.arange(self.total, dtype=np.int32), self.columns[-1])
 
-    def ranks(self, taxonomy_sha256: str | None = None) -> "Ranks":
-        """Depth-first ranks of the labels of a taxonomy, of the newest version by default."""
-        wanted = taxonomy_sha256 or self.taxonomy.sha256
-        return Ranks(self.taxonomies[self.version_of(wanted) - 1], self.labels(wanted))
-
     def to_json(self) -> str:
         """Compact text: each path once, numbers as runs."""
         return _written(self)
@@ -236,45 +231,6 @@ class LabelNumbers:
                 )
         # A label below a renamed node may have been removed at once.
         return {old: path for old, path in moved.items() if path in new}
-
-
-@dataclass(frozen=True, eq=False)
-class Ranks:
-    """Labels in depth-first order: those below a node are neighbours, so that a subtree is a range.
-
-    Attributes:
-        taxonomy: whose labels they are.
-        labels: int32[total], the label of each number, -1 where there is none.
-    """
-
-    taxonomy: Taxonomy
-    labels: Int32
-
-    @cached_property
-    def order(self) -> Int32:
-        """int32[labels]: the labels by rank."""
-        return np.lexsort(self.taxonomy.ancestors.T[::-1]).astype(np.int32)
-
-    @cached_property
-    def of_labels(self) -> Int32:
-        """int32[labels]: the rank of each label."""
-        ranks = np.empty(len(self.taxonomy), np.int32)
-        ranks[self.order] = np.arange(len(ranks), dtype=np.int32)
-        return ranks
-
-    @cached_property
-    def of_numbers(self) -> Int32:
-        """int32[total]: the rank of each number's label, -1 where there is none."""
-        return np.where(self.labels == UNKNOWN, UNKNOWN, self.of_labels[self.labels]).astype(np.int32)
-
-    def below(self, node: str) -> range:
-        """The ranks of the labels below a node, given as 'coarse/.../name'.
-
-        Raises:
-            TaxohashError: no such node.
-        """
-        ranks = self.of_labels[self.taxonomy.subtree(node)]
-        return range(int(ranks.min()), int(ranks.max()) + 1)
 
 
 # -- text ------------------------------------------------------------------------------------------

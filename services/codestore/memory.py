@@ -145,7 +145,7 @@ class Keys:
         own = self._hash(key)
         return [
             member
-            for member in sorted(own, key=lambda name: float(own[name]))
+            for member in sorted(own, key=lambda name: (float(own[name]), name))
             if float(own[member]) >= float(least)
         ]
 

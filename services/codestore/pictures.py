@@ -11,7 +11,6 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 from time import time
@@ -24,7 +23,7 @@ MAX_PICTURE = 32 << 20
 DAY = 24 * 3600.0
 
 _SETTING = "TAXOHASH_PICTURES"
-_TOGETHER = 8  # pictures written at once
+_TOGETHER = 512  # pictures written at once
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _SHARD = re.compile(r"[0-9a-f]{2}")
 _REST = re.compile(r"[0-9a-f]{62}")
@@ -81,22 +80,26 @@ class Pictures:
 
     def put(self, data: bytes) -> str:
         """Keep a picture; its name. One that is known is written anew: that mends it, and renews its age for `sweep`."""
-        if not isinstance(data, bytes) or not data:
-            raise TaxohashError("a picture has no bytes: give the content of its file")
-        if len(data) > self._limit:
-            raise TaxohashError(f"a picture has {len(data)} bytes: keep it to {self._limit}")
-        digest = digest_of(data)
+        digest = self._named(data)
         self._place.write(_path(digest), data)
         return digest
 
     def put_many(self, pictures: Iterable[bytes]) -> list[str]:
-        """Keep pictures, some at once; their names in order. A refused one leaves those before it."""
+        """Keep pictures, many at once; their names in order. A refused one leaves only the batches before it."""
         names: list[str] = []
         left = iter(pictures)
-        with ThreadPoolExecutor(_TOGETHER) as threads:
-            while batch := list(islice(left, _TOGETHER)):
-                names += threads.map(self.put, batch)
+        while batch := list(islice(left, _TOGETHER)):
+            digests = [self._named(data) for data in batch]
+            self._place.write_all(dict(zip(map(_path, digests), batch, strict=True)))
+            names += digests
         return names
+
+    def _named(self, data: bytes) -> str:
+        if not isinstance(data, bytes) or not data:
+            raise TaxohashError("a picture has no bytes: give the content of its file")
+        if len(data) > self._limit:
+            raise TaxohashError(f"a picture has {len(data)} bytes: keep it to {self._limit}")
+        return digest_of(data)
 
     def get(self, digest: str) -> bytes:
         """The picture of this name.

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,10 +13,11 @@ from urllib.parse import unquote, urlsplit
 
 from services.codestore.connection import StoreUnavailableError
 from taxohash.errors import TaxohashError
-from taxohash.runtime.atomic import replacing
+from taxohash.runtime.atomic import replacing, write_files
 
 _FORMS = "give a folder, s3://bucket/prefix or memory://name"
 _HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_TOGETHER = 8  # requests of a server at once
 _SECONDS = 60.0  # an operation of a server, its repetitions included
 
 
@@ -83,6 +85,18 @@ class Place:
                 draft.write_bytes(data)
         except TaxohashError as error:
             raise StoreUnavailableError(f"{self._what}: {error}") from None
+
+    def write_all(self, files: Mapping[str, bytes]) -> None:
+        """Put many there, each whole or not at all, all on disk when it returns."""
+        if self.is_folder:
+            try:
+                write_files({Path(self._root, name): data for name, data in files.items()})
+            except TaxohashError as error:
+                raise StoreUnavailableError(f"{self._what}: {error}") from None
+        else:
+            with ThreadPoolExecutor(_TOGETHER) as threads:
+                for done in [threads.submit(self.write, name, data) for name, data in files.items()]:
+                    done.result()
 
     def remove(self, name: str) -> None:
         """Remove what is there; nothing happens where nothing is."""

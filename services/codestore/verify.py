@@ -27,7 +27,7 @@ from services.codestore.checksums import (
     without_records,
 )
 from services.codestore.collection import Collection, Status
-from services.codestore.connection import StaleError
+from services.codestore.connection import StaleError, StoreUnavailableError, TryAgainError
 from services.codestore.image import Page, SegmentState
 from services.codestore.store import CodeStore
 from services.codestore.wire import BLOCK, NO_LABEL
@@ -132,7 +132,7 @@ def verify(
     copies: Sequence[Copy] = (),
     progress: Callable[[int, int], None] = lambda done, segments: None,
 ) -> Report:
-    """Look at a collection; about half a second per million items and generation.
+    """Look at a collection; some seconds per million items, in calls of a millisecond or two of the server's time.
 
     Args:
         copies: to compare with, where they are at the same position of a segment.
@@ -153,6 +153,11 @@ def verify(
             if described(store, collection)[0].incarnation != opened.incarnation:
                 raise
             findings.append(Finding(segment, SEGMENT, "its data are not there"))
+        except TryAgainError:
+            raise
+        except StoreUnavailableError as error:
+            store.ping()  # where the server is well, its function came upon something that it cannot read
+            findings.append(Finding(segment, SEGMENT, f"it cannot be read: {error}"))
         progress(segment + 1, opened.segments)
     _, later = described(store, collection)
     for segment, found in checked.items():

@@ -3,9 +3,10 @@
 import errno
 import json
 import os
+import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,29 @@ def replacing(path: Path, mode: int = 0o644) -> Iterator[Path]:
             os.replace(draft, path)
             _sync(path.parent)
         finally:
+            draft.unlink(missing_ok=True)
+
+
+def write_files(files: Mapping[Path, bytes]) -> None:
+    """Write files, each whole or not at all, on disk when this returns. For many small ones: they reach the disk together.
+
+    Raises:
+        TaxohashError: no space, or no permission to write there.
+    """
+    drafts: dict[Path, Path] = {}
+    try:
+        for path, data in files.items():
+            with _one_line(path):
+                _make(path.parent)
+                drafts[path] = draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+                draft.write_bytes(data)
+        os.sync()
+        for path, draft in drafts.items():
+            with _one_line(path):
+                os.replace(draft, path)
+        os.sync()
+    finally:
+        for draft in drafts.values():
             draft.unlink(missing_ok=True)
 
 

@@ -202,7 +202,7 @@ class Model:
             if entry.origin == "api":
                 member = generation.members.get(item_id)
                 kept = member.code if member and entry.moved <= generation.missing else None
-                pictured = bool(member and member.pictured)
+                pictured = bool(member and (member.pictured or entry.shared))
                 generation.members[item_id] = Member(entry.item.labels, kept, pictured=pictured)
         generation.missing = None
 

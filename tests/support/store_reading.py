@@ -142,7 +142,7 @@ def check_segments(store: CodeStore, collection: str) -> None:
             for name in ("", *names)
             for part in ("members", "coded", "begun", "missing", "revived")
         }
-        index = {name: value for name, value in fields.items() if name[:1] == b"="}
+        index = {name: value for name, value in fields.items() if name[:1] in b"=#"}
         raw = {name: value for name, value in fields.items() if name not in index and name not in state}
         in_blocks = {name: value for name, value in raw.items() if name[:1] != b"d"}
         assert in_blocks == _raw(store, opened, segment, tally.blocks)
@@ -159,7 +159,7 @@ def check_segments(store: CodeStore, collection: str) -> None:
             ids.update({block * BLOCK + i: name for i, name in enumerate(own) if name})
             free += chr(48 + own.count(""))
         assert fields[b"open"].decode() == free
-        assert index == {b"=" + name.encode(): row.to_bytes(4, "little") for row, name in ids.items()}
+        assert index == {_index_field(name): row.to_bytes(4, "little") for row, name in ids.items()}
         assert tally.items == len(ids) == len(set(ids.values()))
         assert not len(ids) or (segments_of(list(ids.values()), opened.segments) == segment).all()
 
@@ -194,3 +194,8 @@ def _kind(name: bytes) -> str:
     if letter in b"gso":
         return name[1 : name.index(b":")].decode()
     return {b"n": "names", b"c": "catalog", b"r": "catalog", b"t": "catalog", b"d": "deleted"}[letter]
+
+
+def _index_field(item_id: str) -> bytes:
+    data = item_id.encode()
+    return b"=" + data if len(data) < 14 else b"#" + hashlib.sha1(data).digest()[:12]

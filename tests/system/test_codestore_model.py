@@ -416,7 +416,7 @@ def run(stores: list[CodeStore], examples: int, steps: int) -> None:
     )
 
 
-@pytest.mark.parametrize("examples", [30, pytest.param(600, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("examples", [10, pytest.param(300, marks=pytest.mark.slow)])
 def test_a_store_in_memory_agrees_with_the_model(examples: int) -> None:
     with CodeStore.connect("memory://") as store:
         run([store, CodeStore(store._connection)], examples, 40)
@@ -426,4 +426,4 @@ def test_a_store_in_memory_agrees_with_the_model(examples: int) -> None:
 def test_a_store_on_a_server_agrees_with_the_model(request: pytest.FixtureRequest, server: str) -> None:
     url = request.getfixturevalue(server)
     with CodeStore.connect(url) as one, CodeStore.connect(url) as other:
-        run([one, other], 3, 40)
+        run([one, other], 2, 30)

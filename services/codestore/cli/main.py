@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from services.codestore.cli import items
+from services.codestore.cli import items, safety
 from services.codestore.cli.context import (
     Collection,
     Json,
@@ -37,6 +37,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(items.app, name="items")
+app.add_typer(safety.app)
 
 
 @app.callback(invoke_without_command=True)

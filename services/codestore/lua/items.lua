@@ -10,6 +10,11 @@ local function batch_of(args, from)
   }
 end
 
+-- Nobody finds such ids by chance: it takes some 2^48 tries.
+local function refuse_clash(id)
+  return refuse('item id ' .. string.format('%q', string.sub(id, 1, 60)) .. ' has the SHA-1 of another one in its first 96 bits: choose another id')
+end
+
 local function label_of(batch, i)
   return string.sub(batch.labels, i * 4 - 3, i * 4)
 end
@@ -124,13 +129,16 @@ local function write_items(keys, args)
     end
     codes[generation.id] = args[at + 2]
   end
-  local sheet, rows = sheet_of(segment), lookup(segment, batch.ids)
+  local sheet = sheet_of(segment)
+  local rows, clash = lookup(sheet, batch.ids)
+  if clash then return refuse_clash(clash) end
   local fresh = allocate(sheet, batch.ids, rows)
   local groups = by_block(rows)
   load_blocks(sheet, groups, live)
   load_sparse(sheet, groups, live)
   local position = u32((state(segment, 'position') + 1) % 4294967296)
   local now, moved, results, buried = u32(math.floor(microseconds() / 1000000)), {}, {}, state(segment, 'deleted') > 0
+  local edited = {}  -- items of a data set that the API writes for the first time
   update_catalog(sheet, groups, function(i, flags, row)
     if fresh[i] and not buried and not batch.records[i] and not batch.tags[i] then  -- most items of a first load
       results[i], moved[i] = 'n', true
@@ -145,7 +153,7 @@ local function write_items(keys, args)
         flags = with(flags, DATA)
       end
     elseif not fresh[i] and not has(flags, API) then
-      flags = with(flags, DATA)
+      flags, edited[i] = with(flags, DATA), true
     end
     flags = put_catalog(sheet, batch, i, with(with(flags, ALIVE), API), row)
     return flags, now, moved[i] and position or nil
@@ -164,6 +172,7 @@ local function write_items(keys, args)
         renewed[i] = renewed[i] or changed
       end
       flags = put_sparse(sheet, generation.id, 's', generation.id, row, batch.sets[i], flags, LABELS)
+      if edited[i] and has(flags, MEMBER) then flags = with(flags, PICTURED) end
       flags = with(put_sparse(sheet, generation.id, 'o', generation.id, row, nil, flags, OWN), MEMBER)
       if own then return with(flags, CODED), label_of(batch, i), string.sub(own, (i - 1) * width + 1, i * width) end
       if changed then return without(flags, CODED), label_of(batch, i), blank end
@@ -191,7 +200,9 @@ local function fill(keys, args)
   if codes ~= '' and #codes ~= #batch.ids * generation.width then
     return refuse(#batch.ids .. ' items came with ' .. #codes .. ' bytes of codes, not ' .. #batch.ids * generation.width)
   end
-  local sheet, rows, results = sheet_of(segment), lookup(segment, batch.ids), {}
+  local sheet, results = sheet_of(segment), {}
+  local rows, clash = lookup(sheet, batch.ids)
+  if clash then return refuse_clash(clash) end
   if state(segment, 'deleted') > 0 then
     for i, id in ipairs(batch.ids) do
       if not rows[i] and is_buried(sheet, id) then rows[i], results[i] = nil, 'd' end
@@ -225,7 +236,7 @@ local function fill(keys, args)
   local width, blank = generation.width, zeros(generation.width)
   update_generation(sheet, generation, groups, function(i, flags, row)
     local given = codes ~= '' and string.sub(codes, (i - 1) * width + 1, i * width)
-    if fresh[i] and given and not batch.sets[i] then return MEMBER + PICTURED + CODED, label_of(batch, i), given end
+    if fresh[i] and given and not batch.sets[i] then return MEMBER + CODED, label_of(batch, i), given end
     local picture = picture_in(batch.records[i] or '')
     if not own[i] then
       flags = with(flags, PICTURED)
@@ -236,7 +247,7 @@ local function fill(keys, args)
     renewed[i] = has(flags, MEMBER) and before ~= picture
     flags = put_sparse(sheet, generation.id, 's', generation.id, row, batch.sets[i], flags, LABELS)
     flags = put_sparse(sheet, generation.id, 'o', generation.id, row, own[i], flags, OWN)
-    flags = with(with(flags, MEMBER), PICTURED)
+    flags = with(flags, MEMBER)
     if given then return with(flags, CODED), label_of(batch, i), given end
     if renewed[i] then return without(flags, CODED), label_of(batch, i), blank end
     return flags, label_of(batch, i)
@@ -251,7 +262,8 @@ local function delete_items(keys, args)
   local again = repeated(keys, args[2], args[3])
   if again then return again end
   local segment, ids = keys[1], texts(args[4])
-  local sheet, rows, results = sheet_of(segment), lookup(segment, ids), {}
+  local sheet, results = sheet_of(segment), {}
+  local rows = lookup(sheet, ids)
   local list = generations_of(segment)
   list[#list + 1] = OURS
   for i = 1, #ids do
@@ -278,7 +290,8 @@ local function put_codes(keys, args)
   if #codes ~= #ids * generation.width then
     return refuse(#ids .. ' ids came with ' .. #codes .. ' bytes of codes, not ' .. #ids * generation.width)
   end
-  local sheet, rows, results = sheet_of(segment), lookup(segment, ids), {}
+  local sheet, results = sheet_of(segment), {}
+  local rows = lookup(sheet, ids)
   load_blocks(sheet, by_block(rows), {generation})
   for i = 1, #ids do
     if not rows[i] then
@@ -316,7 +329,8 @@ local function items(keys, args)
   else
     for i = #list, 1, -1 do asked[#asked + 1] = list[i] end
   end
-  local sheet, rows, found = sheet_of(segment), lookup(segment, ids), {}
+  local sheet, found = sheet_of(segment), {}
+  local rows = lookup(sheet, ids)
   load_blocks(sheet, by_block(rows), asked)
   for i = 1, #ids do
     found[i] = false

@@ -216,12 +216,12 @@ local function append_raw(found, segment, blocks, list)
         end
       end
     end
-    local index, rows = {}, {}
+    local ids, index, rows = {}, {}, {}
     for offset, id in ipairs(texts(get(sheet, 'n' .. block))) do
-      if id ~= '' then index[#index + 1], rows[#rows + 1] = '=' .. id, key_of(first + offset - 1) end
+      if id ~= '' then ids[#ids + 1], index[#index + 1], rows[#rows + 1] = id, index_field(id), key_of(first + offset - 1) end
     end
     for i, row in ipairs(#index > 0 and redis.call('HMGET', segment, unpack(index)) or {}) do
-      if row ~= rows[i] then lost[#lost + 1] = string.sub(index[i], 2) end
+      if row ~= rows[i] then lost[#lost + 1] = ids[i] end
     end
   end
   load(sheet, fields)

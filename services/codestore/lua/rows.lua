@@ -4,7 +4,7 @@ local KEPT = 4096        -- entries kept in a stream
 
 -- Catalog flags of a row.
 local ALIVE, API, TAGS, RECORD, ENCODABLE, DATA = 1, 2, 4, 8, 16, 32  -- DATA: a data set has it too, though it is the API's
--- Flags of a row in a generation. PICTURED: the data version that fills it has the item, and so a picture of it.
+-- Flags of a row in a generation. PICTURED: of an item of the API, that the data version has it too, and so a picture of it.
 local MEMBER, CODED, LABELS, OWN, PICTURED = 1, 2, 4, 8, 16
 
 -- Items that came by the API are members of a generation without a name and without codes, from which new ones start.
@@ -45,6 +45,16 @@ local function generation_field(generation, block)
   return 'g' .. generation.id .. ':' .. block
 end
 
+local LONG = 14
+
+-- The field that tells the row of an id. A long id is named by 96 bits of its SHA-1: the key of a field of up to 14 bytes takes half the
+-- room of one of 15 to 30.
+local function index_field(id)
+  if #id < LONG then return '=' .. id end
+  local hex = redis.sha1hex(id)
+  return '#' .. struct.pack('>I4I4I4', tonumber(string.sub(hex, 1, 8), 16), tonumber(string.sub(hex, 9, 16), 16), tonumber(string.sub(hex, 17, 24), 16))
+end
+
 -- The indices of rows, in the order of the rows; rows that are false are left out.
 local function ascending(rows)
   local order, sorted = {}, true
@@ -75,17 +85,28 @@ local function by_block(rows)
   return groups
 end
 
--- rows[i] of each id, false where there is none.
-local function lookup(segment, ids)
-  local rows = {n = #ids}
+-- rows[i] of each id, false where there is none; and an id, if any, that the index cannot tell from another one: it has none.
+local function lookup(sheet, ids)
+  local rows, seen, names, clash = {n = #ids}, {}, {}, nil
   for first = 1, #ids, SLICE do
     local fields = {}
-    for i = first, math.min(first + SLICE - 1, #ids) do fields[#fields + 1] = '=' .. ids[i] end
-    for i, row in ipairs(redis.call('HMGET', segment, unpack(fields))) do
+    for i = first, math.min(first + SLICE - 1, #ids) do
+      local field = index_field(ids[i])
+      if seen[field] then clash = ids[i] end
+      seen[field] = true
+      fields[#fields + 1] = field
+    end
+    for i, row in ipairs(redis.call('HMGET', sheet.key, unpack(fields))) do
+      local id = ids[first + i - 1]
       rows[first + i - 1] = row and struct.unpack('<I4', row)
+      if row and #id >= LONG then
+        local block = block_of(rows[first + i - 1])
+        names[block] = names[block] or '\255' .. get(sheet, 'n' .. block)
+        if not string.find(names[block], '\255' .. id .. '\255', 1, true) then rows[first + i - 1], clash = false, id end
+      end
     end
   end
-  return rows
+  return rows, clash
 end
 
 local function load_blocks(sheet, groups, generations)
@@ -199,7 +220,7 @@ local function allocate(sheet, ids, rows)
         local i = wanted[at]
         names[offset], rows[i] = ids[i], (block - 1) * BLOCK + offset - 1
         fresh[i] = true
-        index[#index + 1] = '=' .. ids[i]
+        index[#index + 1] = index_field(ids[i])
         index[#index + 1] = key_of(rows[i])
         at, left = at + 1, left - 1
       end
@@ -221,7 +242,7 @@ local function release(sheet, groups, generations)
   for _, group in ipairs(groups) do
     local names = names_of(sheet, group.block)
     for _, offset in ipairs(group.offsets) do
-      dropped[#dropped + 1] = '=' .. names[offset + 1]
+      dropped[#dropped + 1] = index_field(names[offset + 1])
       names[offset + 1] = ''
     end
     put_names(sheet, group.block, names)

@@ -29,12 +29,13 @@ local function enlist(keys, generation, block, blocks, missing, upto)
   end
   local blank = zeros(generation.width)
   update_generation(sheet, generation, by_block(rows), function(_, flags, row)
-    local offset = row % BLOCK
+    local offset, catalog = row % BLOCK, catalog_of(sheet, block_of(row))
     local own, label = cells_of(generation_block(sheet, OURS, block_of(row)), OURS, offset)
     local set = has(own, LABELS) and get(sheet, field_of('s', '', row)) or nil
     flags = put_sparse(sheet, generation.id, 's', generation.id, row, set, flags, LABELS)
+    if has(flags, MEMBER) and has(string.byte(catalog, offset + 1), DATA) then flags = with(flags, PICTURED) end
     flags = with(put_sparse(sheet, generation.id, 'o', generation.id, row, nil, flags, OWN), MEMBER)
-    local revision = struct.unpack('<I4', catalog_of(sheet, block_of(row)), BLOCK * 5 + offset * 4 + 1)
+    local revision = struct.unpack('<I4', catalog, BLOCK * 5 + offset * 4 + 1)
     if missing < revision and revision <= upto then return without(flags, CODED), label, blank end
     return flags, label
   end)
@@ -185,8 +186,7 @@ local function fold(keys, args)
     local value = get(sheet, generation_field(generation, block))
     for offset = 0, BLOCK - 1 do
       local row = block * BLOCK + offset
-      local api = has(string.byte(catalog_of(sheet, block), offset + 1), API)
-      if value ~= '' and not api and has(string.byte(value, offset + 1), OWN) then
+      if value ~= '' and has(string.byte(value, offset + 1), OWN) then
         local own, alike = get(sheet, field_of('o', generation.id, row)), true
         for _, other in ipairs(list) do
           local cells = get(sheet, generation_field(other, block))
@@ -249,7 +249,7 @@ local function move(sheet, from, to, generations)
       if has(bits, OWN) then carry(generation.id, field_of('o', generation.id, from), field_of('o', generation.id, to)) end
     end
   end
-  redis.call('HSET', sheet.key, '=' .. id, key_of(to))
+  redis.call('HSET', sheet.key, index_field(id), key_of(to))
 end
 
 -- incarnation, most: the last items are moved into the first free rows, and blocks that are left empty are given back. -> rows moved
@@ -300,12 +300,20 @@ local function forget_writers(keys, args)
   return dropped
 end
 
--- incarnation, field, value, ...: checksummed fields as `raw` gave them, into a segment of this incarnation.
--- '' removes a field. The index of ids and the counts follow with `settle`.
+-- Whether a segment is not where it was when somebody decided what to do with it.
+local function moved_from(segment, expected)
+  if expected == '' or state(segment, 'position') == tonumber(expected) then return nil end
+  return refuse(segment .. ' was written meanwhile: look at it again')
+end
+
+-- incarnation, position it must be at or '', field, value, ...: checksummed fields as `raw` gave them, into a segment of this
+-- incarnation. '' removes a field. The index of ids and the counts follow with `settle`.
 local function restore_raw(keys, args)
   if not is_of(keys, args[1]) then return stale(keys[1]) end
+  local refused = moved_from(keys[1], args[2])
+  if refused then return refused end
   local set, dropped = {}, {}
-  for i = 2, #args, 2 do
+  for i = 3, #args, 2 do
     if args[i + 1] == '' then
       dropped[#dropped + 1] = args[i]
     else
@@ -317,17 +325,19 @@ local function restore_raw(keys, args)
   return #set / 2
 end
 
--- incarnation, position, blocks, generations (id, bits, state, sum), sums of names, catalog and deleted, first block, how many:
--- what follows from restored fields: index, counts, state; it never goes back to a lower position. The index is made block by block; all else with the last.
--- -> next block or -1
+-- incarnation, position, blocks, generations (id, bits, state, sum), sums of names, catalog and deleted, first block, how many,
+-- position it must be at or '': what follows from restored fields: index, counts, state; it never goes back to a lower position.
+-- The index is made block by block; all else with the last. -> next block or -1
 local function settle(keys, args)
   if not is_of(keys, args[1]) then return stale(keys[1]) end
   local segment, blocks, block = keys[1], tonumber(args[3]), tonumber(args[8])
+  local refused = moved_from(segment, args[10])
+  if refused then return refused end
   local sheet, stop, index = sheet_of(segment), math.min(block + tonumber(args[9]), blocks), {}
   while block < stop do
     for offset, id in ipairs(names_of(sheet, block)) do
       if id ~= '' then
-        index[#index + 1], index[#index + 2] = '=' .. id, key_of(block * BLOCK + offset - 1)
+        index[#index + 1], index[#index + 2] = index_field(id), key_of(block * BLOCK + offset - 1)
       end
     end
     block = block + 1

@@ -114,6 +114,16 @@ def test_the_code_of_a_data_set_is_not_taken_where_the_api_has_given_another_pic
     refused(store, name, lambda: store.publish(name, "h"), "lacks the codes of 1 of the 1 items")
 
 
+def test_the_code_of_a_data_set_is_taken_where_the_api_has_given_the_same_picture(
+    store: CodeStore, name: str
+) -> None:
+    served(store, name, "g", [Item("a", (0,))])
+    store.upsert(name, [Item("a", (0,), picture=DIGEST)], {"g": random_codes(1)})
+    codes = filled(store, name, "h", [Item("a", (1,), picture=DIGEST)], seed=1)
+    assert codes_by_id(store, name, "h") == {"a": codes[0].tobytes()}
+    assert store.item(name, "a", "h") == Item("a", (0,), picture=DIGEST)
+
+
 @pytest.mark.parametrize("given", [False, True])
 def test_a_code_never_outlives_its_picture(store: CodeStore, name: str, given: bool) -> None:
     """Catalogue and generation may have different pictures: each code goes with the one that it was made of."""

@@ -47,17 +47,17 @@ def store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, hashers: list[Hasher]
     kept = Pictures.open(tmp_path / "pictures").put_many([*PICTURES[:2], b"no picture"])
     (tmp_path / "a.png").write_bytes(PICTURES[2])
     with CodeStore.connect("memory://") as made:
-        made.create("catalog", TAXONOMY, segments=2)
+        made.create("default", TAXONOMY, segments=2)
         for hasher in hashers:
             generation = hasher.generation
-            made.begin("catalog", GenerationRef(generation.id, generation.bits, generation.taxonomy_sha256))
+            made.begin("default", GenerationRef(generation.id, generation.bits, generation.taxonomy_sha256))
         items = [Item(f"kept {i}", picture=digest) for i, digest in enumerate(kept[:2])]
         items += [
             Item("by address", uri=f"file://{tmp_path}/a.png"),
             Item("bad", picture=kept[2]),
             Item("none"),
         ]
-        made.upsert("catalog", items)
+        made.upsert("default", items)
         monkeypatch.setattr(main, "code_store", lambda: nullcontext(made))
         yield made
 
@@ -71,7 +71,7 @@ def test_each_live_generation_gets_codes_of_its_own_hasher(
 ) -> None:
     assert run(tmp_path) == 1  # a picture is bad
     for hasher in hashers:
-        found = store.snapshot("catalog", hasher.generation.id)
+        found = store.snapshot("default", hasher.generation.id)
         wanted = hasher.encode(decode(picture) for picture in PICTURES[:3])
         names = ["kept 0", "kept 1", "by address"]
         rows = [found.ids.tolist().index(name) for name in names]
@@ -81,7 +81,7 @@ def test_each_live_generation_gets_codes_of_its_own_hasher(
     assert told[-1] == "6 codes put, 0 overtaken by writes, 2 passed over"
     assert run(tmp_path) == 1
     assert told[-1] == "0 codes put, 0 overtaken by writes, 2 passed over"
-    store.delete("catalog", ["bad"])
+    store.delete("default", ["bad"])
     assert run(tmp_path) == 0
 
 
@@ -92,8 +92,8 @@ def test_a_generation_whose_hasher_is_elsewhere_is_told(
     (tmp_path / "generations" / away).rename(tmp_path / "away")
     run(tmp_path)
     assert told[0].startswith(f"generation {away} lacks 5 codes and is not in ")
-    assert store.count("catalog", away) == 0
-    assert store.count("catalog", hashers[1].generation.id) == 3
+    assert store.count("default", away) == 0
+    assert store.count("default", hashers[1].generation.id) == 3
 
 
 def test_items_of_a_data_set_have_their_pictures_there(
@@ -101,9 +101,9 @@ def test_items_of_a_data_set_have_their_pictures_there(
 ) -> None:
     dataset = data_version(tmp_path / "data", TAXONOMY, {"a": 0, "b": 1})
     generation = hashers[0].generation.id
-    store.fill("catalog", generation, [Item("a"), Item("b")])
+    store.fill("default", generation, [Item("a"), Item("b")])
     run(tmp_path, "--data", str(dataset.folder))
-    assert {"a", "b"} <= set(store.snapshot("catalog", generation).ids)
+    assert {"a", "b"} <= set(store.snapshot("default", generation).ids)
 
 
 def test_again_and_again_until_ctrl_c_also_while_the_store_is_away(

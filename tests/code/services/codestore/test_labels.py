@@ -243,24 +243,6 @@ def test_text_gives_the_same_numbers(grown: tuple[LabelNumbers, list[dict[Path, 
     assert again.to_json() == numbers.to_json()
 
 
-@given(growths())
-def test_ranks_make_every_subtree_a_range(grown: tuple[LabelNumbers, list[dict[Path, int]]]) -> None:
-    numbers = grown[0]
-    for taxonomy in numbers.taxonomies:
-        ranks = numbers.ranks(taxonomy.sha256)
-        assert sorted(ranks.of_labels.tolist()) == list(range(len(taxonomy)))
-        for label_path in taxonomy.paths:
-            for length in range(1, len(label_path) + 1):
-                node = "/".join(label_path[:length])
-                below = ranks.below(node)
-                assert (
-                    sorted(ranks.order[below.start : below.stop].tolist()) == taxonomy.subtree(node).tolist()
-                )
-                found = np.flatnonzero((ranks.of_numbers >= below.start) & (ranks.of_numbers < below.stop))
-                wanted = np.flatnonzero(np.isin(numbers.labels(taxonomy.sha256), taxonomy.subtree(node)))
-                assert found.tolist() == wanted.tolist()
-
-
 # -- damaged text ----------------------------------------------------------------------------------
 
 

@@ -16,6 +16,7 @@ from taxohash.runtime.atomic import (
     read_json,
     replacing,
     writable,
+    write_files,
     write_json,
     write_text,
 )
@@ -113,3 +114,14 @@ def test_what_is_not_json_is_named(tmp_path: Path) -> None:
     for file in ("file", "absent", "."):
         with pytest.raises(TaxohashError, match="make it again"):
             read_json(tmp_path / file, "make it again")
+
+
+def test_files_are_written_together_and_nothing_is_left_of_those_that_cannot_be(tmp_path: Path) -> None:
+    files = {tmp_path / "a" / f"{number}": bytes([number]) for number in range(20)}
+    write_files(files)
+    write_files({next(iter(files)): b"new"})
+    assert {path: path.read_bytes() for path in files} == {**files, tmp_path / "a" / "0": b"new"}
+    (tmp_path / "b").write_text("a file")
+    with pytest.raises(TaxohashError, match="b"):
+        write_files({tmp_path / "c": b"c", tmp_path / "b" / "d": b"d"})
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]

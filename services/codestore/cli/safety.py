@@ -1,0 +1,154 @@
+"""`taxohash store backup|restore|verify|repair`: that nothing is lost, and what to do where something is."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import TaskID
+
+from services.codestore.backup import backup as back_up
+from services.codestore.backup import copy_of
+from services.codestore.backup import restore as put_back
+from services.codestore.cli.context import Collection, Json, Why, Yes, only_told, print_json, store, who
+from services.codestore.pictures import Pictures
+from services.codestore.repair import apply, backup_side
+from services.codestore.repair import plan as planned
+from services.codestore.verify import verify as look_at
+from taxohash.runtime.progress import bars
+from taxohash.runtime.terminal import printable
+
+app = typer.Typer()
+
+Generation = Annotated[str | None, typer.Option(help="id of the generation; the published one by default")]
+Hasher = Annotated[Path | None, typer.Option(help="folder of the generation's own files")]
+
+
+@app.command("backup")
+def backup(
+    destination: Annotated[str, typer.Argument(help="a folder, or s3://bucket/prefix, without a backup")],
+    generation: Generation = None,
+    hasher: Hasher = None,
+    by_reference: Annotated[
+        bool, typer.Option("--by-reference", help="name pictures and hasher instead of copying them")
+    ] = False,
+    collection: Collection = "default",
+    as_json: Json = False,
+) -> None:
+    """Copy one generation and the catalogue, with pictures and hasher, each segment as it is at one position."""
+    with store() as connected, _progress() as told:
+        made = back_up(
+            connected,
+            collection,
+            destination,
+            generation=generation,
+            pictures=Pictures.from_environment(),
+            hasher=hasher,
+            how="reference" if by_reference else "content",
+            progress=told,
+        )
+    if as_json:
+        print_json({"address": made.address, "pictures": made.pictures, "missing": made.missing})
+        return
+    print(printable(f"backed up to {made.address}, with {made.pictures:,} pictures"))
+    for digest in made.missing:
+        print(printable(f"warning: picture {digest} is in no store"))
+
+
+@app.command("restore")
+def restore(
+    source: Annotated[str, typer.Argument(help="folder or s3:// address of a backup")],
+    collection: Annotated[
+        str | None, typer.Option(help="name of the collection to be made; that of the backup by default")
+    ] = None,
+    publish: Annotated[bool, typer.Option("--publish", help="publish its generation too")] = False,
+    hasher: Hasher = None,
+    why: Why = "",
+    as_json: Json = False,
+) -> None:
+    """Make a collection from a backup, verified before it can be used."""
+    with store() as connected, _progress() as told:
+        made = put_back(
+            connected,
+            source,
+            collection,
+            publish=publish,
+            pictures=Pictures.from_environment(),
+            hasher=hasher,
+            who=who(),
+            why=why,
+            progress=told,
+        )
+    if as_json:
+        print_json(made)
+        return
+    what = (
+        f"{made.collection}: {made.items:,} items, {made.pictures:,} pictures, generation {made.generation}"
+    )
+    print(printable(f"{what}, {'published' if made.published else 'sealed'}"))
+
+
+@app.command("verify")
+def verify(
+    against: Annotated[list[str] | None, typer.Option(help="a backup to compare with, repeated")] = None,
+    collection: Collection = "default",
+    as_json: Json = False,
+) -> None:
+    """Compare a collection's bytes with its checksums, counts and index, and with backups; exit code 1 where something differs."""
+    with store() as connected, bars() as progress:
+        task = progress.add_task(f"looking at {collection}", total=None, note="")
+
+        def told(done: int, segments: int) -> None:
+            progress.update(task, completed=done, total=segments)
+
+        report = look_at(connected, collection, [copy_of(address) for address in against or ()], told)
+    if as_json:
+        print_json(report)
+    else:
+        for finding in report.findings:
+            print(printable(finding))
+        for note in report.notes:
+            print(printable(f"note: {note}"))
+        state = f"{len(report.findings):,} findings" if report.findings else "whole"
+        print(printable(f"{collection}: {report.items:,} items in {len(report.positions)} segments, {state}"))
+    raise typer.Exit(report.exit_status)
+
+
+@app.command("repair")
+def repair(
+    backup: Annotated[
+        list[str] | None, typer.Option(help="address of a backup to take bytes from, repeated")
+    ] = None,
+    yes: Yes = False,
+    collection: Collection = "default",
+) -> None:
+    """Mend what `verify` finds, from the side whose bytes agree with the stored checksum; exit code 1 where something is left."""
+    with store() as connected:
+        plan = planned(connected, collection, [backup_side(address) for address in backup or ()])
+        for line in plan.lines():
+            print(printable(line))
+        left: Sequence[object] = plan.hopeless
+        if not plan.mends:
+            print("there is nothing that can be mended" if left else "there is nothing to mend")
+        elif not yes:
+            only_told(f"mend {len(plan.mends):,} segments")
+            left = (*left, *plan.mends)
+        else:
+            left = (*left, *apply(connected, plan))
+            print(printable(f"mended {len(plan.mends):,} segments, {len(left):,} findings are left"))
+    raise typer.Exit(int(bool(left)))
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, int, int], None]]:
+    """Bars by what they are of."""
+    with bars() as progress:
+        tasks: dict[str, TaskID] = {}
+
+        def told(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = progress.add_task(what, total=None, note="")
+            progress.update(tasks[what], completed=done, total=total or None)
+
+        yield told
