@@ -15,8 +15,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from threading import Event, Thread
 
-from tests.chaos.serving import looking, serving_process
-
 from services.codestore import CodeStore, Durability
 from taxohash.errors import TaxohashError
 from tests.chaos.check import check_at_rest, settle
@@ -27,6 +25,7 @@ from tests.chaos.invariants import Violation
 from tests.chaos.ledger import Ledger
 from tests.chaos.places import Place, running
 from tests.chaos.readers import Reader, following, taking_snapshots
+from tests.chaos.serving import looking, serving_process
 from tests.chaos.writer import Settings
 
 _WRITERS = 2

@@ -12,7 +12,9 @@ from taxohash.taxonomy import Taxonomy
 TAXONOMY = Taxonomy("products", (("tops", "shirt"), ("shoes", "boot")))
 
 
-def test_a_sealing_that_was_interrupted_is_repeated_from_the_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sealing_that_was_interrupted_is_repeated_from_the_beginning(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     with CodeStore.connect("memory://") as store:
 
         def build() -> None:
