@@ -12,7 +12,6 @@ from services.codestore.keys import check_name, segments_of
 from services.codestore.records import Item, Written
 from services.codestore.wire import by_segment, ended, is_member, pack_items, unended, unpack_item
 from services.codestore.writers import WriteId
-from taxohash.codes import check
 from taxohash.errors import TaxohashError
 
 Codes = npt.NDArray[np.uint8]
@@ -42,7 +41,7 @@ class Catalog(CollectionReader):
         Returns:
             "added" or "replaced" of each item.
 
-        Each segment's part is atomic, in steps of a thousand items. A refused item refuses all.
+        Each segment's part is atomic, in steps of five hundred items. A refused item refuses all.
         """
         listed = check_items(items)
         if not isinstance(codes, Mapping | None):
@@ -50,17 +49,12 @@ class Catalog(CollectionReader):
 
         def work(opened: Collection) -> Written:
             ids = self._checked(opened, listed)
-            columns = []
-            if codes:
-                status = self._status(opened)
-                for name, given in codes.items():
-                    bits = status.known(name).ref.bits
-                    columns.append(
-                        (name, bits, check(given, bits, f"codes of generation {name!r}", rows=len(ids)))
-                    )
+            columns = [
+                (name, self._codes_of(opened, name, given, len(ids))) for name, given in (codes or {}).items()
+            ]
 
             def arguments(indices: npt.NDArray[np.int64]) -> list[str | bytes | int]:
-                own = [(name, bits, array[indices].tobytes()) for name, bits, array in columns]
+                own = [(name, self._bits(opened, name), array[indices].tobytes()) for name, array in columns]
                 return [
                     *pack_items([listed[i] for i in indices]),
                     *(part for generation in own for part in generation),

@@ -22,11 +22,10 @@ from services.codestore.wire import (
     unpack_lacking,
 )
 from services.codestore.writers import WriteId
-from taxohash.codes import check
 from taxohash.errors import TaxohashError
 
 PAGE_BLOCKS = 128  # of a page: 8,064 rows
-_LACKING = 500  # items of one reply
+_LACKING = 250  # items of one reply
 
 
 class StoredCodes(CollectionReader):
@@ -57,10 +56,8 @@ class StoredCodes(CollectionReader):
 
         def work(opened: Collection) -> Written:
             ids = self._checked(opened, listed)
-            bits = self._status(opened).known(generation_id).ref.bits
-            own = None
-            if codes is not None:
-                own = check(codes, bits, f"codes of {len(ids)} items", rows=len(ids))
+            own = None if codes is None else self._codes_of(opened, generation_id, codes, len(ids))
+            bits = self._bits(opened, generation_id)
 
             def arguments(indices: npt.NDArray[np.int64]) -> list[str | bytes | int]:
                 batch = pack_items([listed[i] for i in indices], encodable=True)
@@ -93,8 +90,8 @@ class StoredCodes(CollectionReader):
         made_of = None if revisions is None else check_revisions(revisions, len(listed))
 
         def work(opened: Collection) -> Written:
-            bits = self._status(opened).known(generation_id).ref.bits
-            own = check(codes, bits, f"codes of {len(listed)} ids", rows=len(listed))
+            own = self._codes_of(opened, generation_id, codes, len(listed))
+            bits = self._bits(opened, generation_id)
 
             def arguments(indices: npt.NDArray[np.int64]) -> list[str | bytes | int]:
                 return [

@@ -1,7 +1,7 @@
 """A collection as the store knows it, and the one way in which its parts call the server."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -14,11 +14,12 @@ from services.codestore.labels import LabelNumbers
 from services.codestore.records import GenerationRef, Item, State, Token, Written
 from services.codestore.wire import by_segment, results, unended
 from services.codestore.writers import Lanes, WriteId
+from taxohash.codes import check
 from taxohash.errors import TaxohashError
 
 LAYOUT = 4
 MAX_SEGMENTS = 4096
-STEP_BLOCKS = 32  # of one call that keeps a server busy: about a millisecond
+STEP_BLOCKS = 8  # of one call that keeps a server busy: about a millisecond
 
 T = TypeVar("T")
 
@@ -48,12 +49,13 @@ class Server(Protocol):
 
 @dataclass(frozen=True)
 class Collection:
-    """What does not change while a collection lives, and its label numbers."""
+    """What does not change while a collection lives; and its label numbers and the bits of its generations, as far as known."""
 
     name: str
     segments: int
     incarnation: str
     labels: LabelNumbers
+    bits: dict[str, int] = field(default_factory=dict)
 
     def call(self, function: str, *args: str | bytes | int, read_only: bool = False) -> Call:
         """A call of a function on the collection's own keys."""
@@ -201,7 +203,11 @@ class CollectionReader:
                     calls.append(
                         opened.on(segment, function, turn.writer, turn.number_of(function, own), *own)
                     )
-                replies = self._connection.call_all(calls, durability)
+                try:
+                    replies = self._connection.call_all(calls, durability)
+                except TaxohashError:
+                    opened.bits.clear()
+                    raise
                 for (segment, indices), (position, letters) in zip(parts.items(), replies, strict=True):
                     words[indices] = results(letters)
                     positions[segment] = max(positions.get(segment, 0), position)
@@ -222,6 +228,31 @@ class CollectionReader:
         except TaxohashError:  # its taxonomy may have grown since it was opened
             self._collections.pop(opened.name, None)
             return ids(self._open(opened.name).labels)
+
+    def _bits(self, opened: Collection, generation_id: str) -> int:
+        """The bits of a generation's codes; asked for once.
+
+        Raises:
+            TaxohashError: there is no such generation.
+        """
+        if generation_id not in opened.bits:
+            opened.bits[generation_id] = self._status(opened).known(generation_id).ref.bits
+        return opened.bits[generation_id]
+
+    def _codes_of(
+        self, opened: Collection, generation_id: str, codes: npt.NDArray[np.uint8], count: int
+    ) -> npt.NDArray[np.uint8]:
+        """So many codes, which a generation can have.
+
+        Raises:
+            TaxohashError: there is no such generation, or it cannot have these.
+        """
+        what = f"codes of generation {generation_id!r}"
+        try:
+            return check(codes, self._bits(opened, generation_id), what, rows=count)
+        except TaxohashError:  # one of this name may have been begun anew since it was asked for
+            opened.bits.clear()
+            return check(codes, self._bits(opened, generation_id), what, rows=count)
 
     def _steps(self, opened: Collection, function: str, *args: str | int) -> None:
         """Call a function on every segment, some blocks at a time, until each is through. It answers the next block."""

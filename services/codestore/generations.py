@@ -18,7 +18,7 @@ _PAUSE = 0.05  # seconds between two looks for lacking codes
 _LOOSE = 8  # a segment is packed when more than one of so many rows is free
 _WRITER_SECONDS = 7 * 86_400  # a write that is sent again later than that is applied again
 _MOST_SECONDS = 366 * 86_400
-_MOVES = 32  # rows moved by one call
+_MOVES = 16  # rows moved by one call
 
 
 @dataclass(frozen=True)

@@ -191,7 +191,7 @@ class Pace:
     first_retry: float = 0.05
     last_retry: float = 2.0
     requests: int = 4
-    blocks: int = 64
+    blocks: int = 128
 
 
 @dataclass(eq=False)

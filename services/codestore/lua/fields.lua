@@ -79,6 +79,17 @@ local function digest(field, value)
   return tonumber(string.sub(redis.sha1hex(field .. '\0' .. value), 1, 12), 16)
 end
 
+-- The values of fields, false where there is none.
+local function fetch(segment, fields)
+  if #fields <= SLICE then return #fields > 0 and redis.call('HMGET', segment, unpack(fields)) or {} end
+  local found = {}
+  for first = 1, #fields, SLICE do
+    local last = math.min(first + SLICE - 1, #fields)
+    for i, value in ipairs(redis.call('HMGET', segment, unpack(fields, first, last))) do found[first + i - 1] = value end
+  end
+  return found
+end
+
 -- A sheet holds the fields that a call has read and changed; they are written once, and the sums of their kinds renewed.
 local function sheet_of(segment)
   return {key = segment, old = {}, new = {}, kind = {}, changed = {}}
@@ -92,13 +103,9 @@ local function load(sheet, fields)
       wanted[#wanted + 1] = field
     end
   end
-  for first = 1, #wanted, SLICE do
-    local last = math.min(first + SLICE - 1, #wanted)
-    for i, value in ipairs(redis.call('HMGET', sheet.key, unpack(wanted, first, last))) do
-      sheet.old[wanted[first + i - 1]] = value or ''
-    end
+  for i, value in ipairs(fetch(sheet.key, wanted)) do
+    sheet.old[wanted[i]], sheet.new[wanted[i]] = value or '', value or ''
   end
-  for _, field in ipairs(wanted) do sheet.new[field] = sheet.old[field] end
 end
 
 -- The value of a field, '' where it is absent.

@@ -74,7 +74,7 @@ local function load_sparse(sheet, groups, generations)
   local fields = {}
   for _, group in ipairs(groups) do
     local flags, first = string.sub(catalog_of(sheet, group.block), 1, BLOCK), group.block * BLOCK
-    if string.find(flags, WITH_SPARSE_CATALOG) then
+    if any_is(flags, WITH_SPARSE_CATALOG) then
       for _, offset in ipairs(group.offsets) do
         local bits = string.byte(flags, offset + 1)
         if has(bits, RECORD) then fields[#fields + 1] = 'r' .. key_of(first + offset) end
@@ -83,7 +83,7 @@ local function load_sparse(sheet, groups, generations)
     end
     for _, generation in ipairs(generations) do
       local own = string.sub(get(sheet, generation_field(generation, group.block)), 1, BLOCK)
-      if string.find(own, WITH_SPARSE) then
+      if any_is(own, WITH_SPARSE) then
         for _, offset in ipairs(group.offsets) do
           local bits = string.byte(own, offset + 1)
           if has(bits, LABELS) then fields[#fields + 1] = field_of('s', generation.id, first + offset) end

@@ -5,8 +5,11 @@ local MANY = 4096        -- rows of one answer to `changes`, about
 -- Columns of some rows, block by block; `offsets` of a group nil: all of the block.
 local function columns_of(segment, generation, groups)
   local sheet, names, flags, owns, labels, codes = sheet_of(segment), {}, {}, {}, {}, {}
-  local sets, tags, any_set, any_tags, n = {}, {}, false, false, 0
-  load_blocks(sheet, groups, {generation})
+  local sets, tags, any_set, any_tags, n, fields = {}, {}, false, false, 0, {}
+  for i, group in ipairs(groups) do
+    fields[i * 3 - 2], fields[i * 3 - 1], fields[i * 3] = 'n' .. group.block, 'c' .. group.block, generation_field(generation, group.block)
+  end
+  local found, width = fetch(segment, fields), generation.width
   local function sparse(at, flag, own, row)
     sets[at], tags[at] = '', ''
     if has(own, LABELS) then sets[at], any_set = get(sheet, field_of('s', generation.id, row)), true end
@@ -17,12 +20,11 @@ local function columns_of(segment, generation, groups)
       tags[at], any_tags = get(sheet, 't' .. key_of(row)), true
     end
   end
-  for _, group in ipairs(groups) do
-    local catalog, value, name = catalog_of(sheet, group.block), generation_block(sheet, generation, group.block), get(sheet, 'n' .. group.block)
-    if name == '' then name = no_names() end
-    local row = group.block * BLOCK
+  for i, group in ipairs(groups) do
+    local name, catalog = found[i * 3 - 2] or no_names(), found[i * 3 - 1] or zeros(BLOCK)
+    local value, row = found[i * 3] or zeros(BLOCK * (5 + width)), group.block * BLOCK
     local flag, own = string.sub(catalog, 1, BLOCK), string.sub(value, 1, BLOCK)
-    local rich = string.find(flag, WITH_TAGS) or string.find(own, WITH_SPARSE)
+    local rich = any_is(flag, WITH_TAGS) or any_is(own, WITH_SPARSE)
     if not group.offsets then
       names[#names + 1], flags[#flags + 1], owns[#owns + 1] = name, flag, own
       labels[#labels + 1] = string.sub(value, BLOCK + 1, BLOCK * 5)
@@ -199,7 +201,7 @@ local function append_raw(found, segment, blocks, list)
   load(sheet, fields)
   for _, block in ipairs(blocks) do
     local first, catalog = block * BLOCK, get(sheet, 'c' .. block)
-    if string.find(string.sub(catalog, 1, BLOCK), WITH_SPARSE_CATALOG) then
+    if any_is(string.sub(catalog, 1, BLOCK), WITH_SPARSE_CATALOG) then
       for offset = 0, BLOCK - 1 do
         local flags, row = string.byte(catalog, offset + 1), first + offset
         if has(flags, TAGS) then fields[#fields + 1] = 't' .. key_of(row) end
@@ -208,7 +210,7 @@ local function append_raw(found, segment, blocks, list)
     end
     for _, generation in ipairs(list) do
       local value = get(sheet, generation_field(generation, block))
-      if string.find(string.sub(value, 1, BLOCK), WITH_SPARSE) then
+      if any_is(string.sub(value, 1, BLOCK), WITH_SPARSE) then
         for offset = 0, BLOCK - 1 do
           local own, row = string.byte(value, offset + 1), first + offset
           if has(own, LABELS) then fields[#fields + 1] = field_of('s', generation.id, row) end

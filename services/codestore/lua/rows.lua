@@ -25,6 +25,12 @@ local function no_names()
   return string.rep('\255', BLOCK)
 end
 
+-- Whether any byte of these flags is one of a class. Most blocks have one kind of row, and then one look is enough.
+local function any_is(flags, class)
+  local first = string.sub(flags, 1, 1)
+  return string.find(flags == string.rep(first, #flags) and first or flags, class) ~= nil
+end
+
 local function block_of(row)
   return math.floor(row / BLOCK)
 end
@@ -85,25 +91,26 @@ local function by_block(rows)
   return groups
 end
 
--- rows[i] of each id, false where there is none; and an id, if any, that the index cannot tell from another one: it has none.
+-- rows[i] of each id, false where there is none, and the fields that tell them; and an id, if any, that the index cannot tell from
+-- another one: it has no row.
 local function lookup(sheet, ids)
-  local rows, seen, names, clash = {n = #ids}, {}, {}, nil
-  for first = 1, #ids, SLICE do
-    local fields = {}
-    for i = first, math.min(first + SLICE - 1, #ids) do
-      local field = index_field(ids[i])
-      if seen[field] then clash = ids[i] end
-      seen[field] = true
-      fields[#fields + 1] = field
-    end
-    for i, row in ipairs(redis.call('HMGET', sheet.key, unpack(fields))) do
-      local id = ids[first + i - 1]
-      rows[first + i - 1] = row and struct.unpack('<I4', row)
-      if row and #id >= LONG then
-        local block = block_of(rows[first + i - 1])
-        names[block] = names[block] or '\255' .. get(sheet, 'n' .. block)
-        if not string.find(names[block], '\255' .. id .. '\255', 1, true) then rows[first + i - 1], clash = false, id end
-      end
+  local fields, blocks, seen, names, clash = {}, {}, {}, {}, nil
+  local rows = {n = #ids, fields = fields}
+  for i, id in ipairs(ids) do
+    local field = index_field(id)
+    if seen[field] then clash = id end
+    fields[i], seen[field] = field, true
+  end
+  for i, row in ipairs(fetch(sheet.key, fields)) do
+    rows[i] = row and struct.unpack('<I4', row)
+    if row and #ids[i] >= LONG then blocks[#blocks + 1] = 'n' .. block_of(rows[i]) end
+  end
+  load(sheet, blocks)
+  for i, id in ipairs(ids) do
+    if rows[i] and #id >= LONG then
+      local block = block_of(rows[i])
+      names[block] = names[block] or '\255' .. get(sheet, 'n' .. block)
+      if not string.find(names[block], '\255' .. id .. '\255', 1, true) then rows[i], clash = false, id end
     end
   end
   return rows, clash
@@ -220,7 +227,7 @@ local function allocate(sheet, ids, rows)
         local i = wanted[at]
         names[offset], rows[i] = ids[i], (block - 1) * BLOCK + offset - 1
         fresh[i] = true
-        index[#index + 1] = index_field(ids[i])
+        index[#index + 1] = rows.fields[i]
         index[#index + 1] = key_of(rows[i])
         at, left = at + 1, left - 1
       end

@@ -1,5 +1,7 @@
 -- Upkeep of a segment: it is made, generations begin and end in it, and room is given back, each call a few blocks.
 
+local STEP = BLOCK       -- rows after which a call of what takes longest ends: each takes some ten microseconds
+
 -- incarnation. What another incarnation left is removed. An entry makes the stream exist from the start.
 local function make_segment(keys, args)
   if is_of(keys, args[1]) then return 0 end
@@ -156,7 +158,7 @@ local function sweep(keys, args)
   local segment, list, rows = keys[1], generations_of(keys[1]), {}
   local sheet, block, last = sheet_of(segment), tonumber(args[2]), #blocks_of(segment)
   local stop = math.min(block + tonumber(args[3]), last)
-  while block < stop do
+  while block < stop and #rows < STEP do
     local catalog = catalog_of(sheet, block)
     for offset = 0, BLOCK - 1 do
       local flags, wanted = string.byte(catalog, offset + 1), false
@@ -184,25 +186,29 @@ local function fold(keys, args)
   local segment, list, by_id = keys[1], generations_of(keys[1])
   local generation = by_id[args[2]]
   if not generation then return -1 end
-  local sheet, rows, block, last = sheet_of(segment), {}, tonumber(args[3]), #blocks_of(segment)
+  local sheet, own, rows, block, last = sheet_of(segment), {}, {}, tonumber(args[3]), #blocks_of(segment)
   local stop = math.min(block + tonumber(args[4]), last)
-  while block < stop do
-    local value = get(sheet, generation_field(generation, block))
-    for offset = 0, BLOCK - 1 do
-      local row = block * BLOCK + offset
-      if value ~= '' and has(string.byte(value, offset + 1), OWN) then
-        local own, alike = get(sheet, field_of('o', generation.id, row)), true
-        for _, other in ipairs(list) do
-          local cells = get(sheet, generation_field(other, block))
-          local flags = cells == '' and 0 or string.byte(cells, offset + 1)
-          if has(flags, MEMBER) then
-            alike = alike and has(flags, OWN) and get(sheet, field_of('o', other.id, row)) == own
-          end
-        end
-        if alike then rows[#rows + 1] = row end
+  while block < stop and #own < STEP do
+    local flags = string.sub(get(sheet, generation_field(generation, block)), 1, BLOCK)
+    if any_is(flags, WITH_SPARSE) then
+      for offset = 0, BLOCK - 1 do
+        if has(string.byte(flags, offset + 1), OWN) then own[#own + 1] = block * BLOCK + offset end
       end
     end
     block = block + 1
+  end
+  load_blocks(sheet, by_block(own), list)
+  load_sparse(sheet, by_block(own), list)
+  for _, row in ipairs(own) do
+    local record, alike = get(sheet, field_of('o', generation.id, row)), true
+    for _, other in ipairs(list) do
+      local cells = get(sheet, generation_field(other, block_of(row)))
+      local flags = cells == '' and 0 or string.byte(cells, row % BLOCK + 1)
+      if has(flags, MEMBER) then
+        alike = alike and has(flags, OWN) and get(sheet, field_of('o', other.id, row)) == record
+      end
+    end
+    if alike then rows[#rows + 1] = row end
   end
   if #rows > 0 then
     local groups = by_block(rows)
@@ -221,75 +227,84 @@ local function fold(keys, args)
   return block < last and block or -1
 end
 
+-- All that is kept of items but their names and the index: from rows to free rows of other blocks, aligned.
 local function move(sheet, from, to, generations)
-  local here, there = {{block = block_of(from), offsets = {from % BLOCK}, items = {1}}}, {{block = block_of(to), offsets = {to % BLOCK}, items = {1}}}
-  local names = names_of(sheet, here[1].block)
-  local id = names[from % BLOCK + 1]
-  names[from % BLOCK + 1] = ''
-  put_names(sheet, here[1].block, names)
-  names = names_of(sheet, there[1].block)
-  names[to % BLOCK + 1] = id
-  put_names(sheet, there[1].block, names)
-  local flags, time, revision
-  update_catalog(sheet, here, function(_, bits)
-    local value, offset = catalog_of(sheet, here[1].block), from % BLOCK
-    flags, time = bits, string.sub(value, BLOCK + offset * 4 + 1, BLOCK + offset * 4 + 4)
-    revision = string.sub(value, BLOCK * 5 + offset * 4 + 1, BLOCK * 5 + offset * 4 + 4)
-    return 0, '\0\0\0\0', '\0\0\0\0'
-  end)
-  update_catalog(sheet, there, function() return flags, time, revision end)
-  local function carry(kind, old, new)
-    put(sheet, kind, new, get(sheet, old))
+  local here, there, zero = by_block(from), by_block(to), zeros(4)
+  load_blocks(sheet, here, generations)
+  load_blocks(sheet, there, generations)
+  load_sparse(sheet, here, generations)
+  local function carry(kind, letter, generation, i)
+    local old = sparse_field(letter, generation, from[i])
+    put(sheet, kind, sparse_field(letter, generation, to[i]), get(sheet, old))
     put(sheet, kind, old, '')
   end
-  if has(flags, RECORD) then carry('catalog', 'r' .. key_of(from), 'r' .. key_of(to)) end
-  if has(flags, TAGS) then carry('catalog', 't' .. key_of(from), 't' .. key_of(to)) end
+  local flags, times, revisions = {}, {}, {}
+  update_catalog(sheet, here, function(i, bits)
+    local value, at = catalog_of(sheet, block_of(from[i])), BLOCK + from[i] % BLOCK * 4 + 1
+    flags[i], times[i], revisions[i] = bits, string.sub(value, at, at + 3), string.sub(value, at + BLOCK * 4, at + BLOCK * 4 + 3)
+    if has(bits, RECORD) then carry('catalog', 'r', nil, i) end
+    if has(bits, TAGS) then carry('catalog', 't', nil, i) end
+    return 0, zero, zero
+  end)
+  update_catalog(sheet, there, function(i) return flags[i], times[i], revisions[i] end)
   for _, generation in ipairs(generations) do
-    local bits, label, code = cells_of(generation_block(sheet, generation, here[1].block), generation, from % BLOCK)
-    if bits > 0 then
-      update_generation(sheet, generation, here, function() return 0, '\0\0\0\0', zeros(#code) end)
-      update_generation(sheet, generation, there, function() return bits, label, code end)
-      if has(bits, LABELS) then carry(generation.id, field_of('s', generation.id, from), field_of('s', generation.id, to)) end
-      if has(bits, OWN) then carry(generation.id, field_of('o', generation.id, from), field_of('o', generation.id, to)) end
-    end
+    local own, labels, codes, blank = {}, {}, {}, zeros(generation.width)
+    update_generation(sheet, generation, here, function(i)
+      own[i], labels[i], codes[i] = cells_of(generation_block(sheet, generation, block_of(from[i])), generation, from[i] % BLOCK)
+      if has(own[i], LABELS) then carry(generation.id, 's', generation.id, i) end
+      if has(own[i], OWN) then carry(generation.id, 'o', generation.id, i) end
+      return 0, zero, blank
+    end)
+    update_generation(sheet, generation, there, function(i) return own[i], labels[i], codes[i] end)
   end
-  redis.call('HSET', sheet.key, index_field(id), key_of(to))
+end
+
+-- The first of the names, from one offset to another, that is free or is not.
+local function find_name(names, free, first, last, step)
+  for offset = first, last, step do
+    if (names[offset] == '') == free then return offset end
+  end
 end
 
 -- incarnation, most: the last items are moved into the first free rows, and blocks that are left empty are given back. -> rows moved
 local function compact(keys, args)
   if not is_of(keys, args[1]) then return stale(keys[1]) end
-  local segment, list, rows, moved = keys[1], generations_of(keys[1]), {}, 0
+  local segment, list, most = keys[1], generations_of(keys[1]), tonumber(args[2])
   for _, generation in ipairs(list) do
     if generation.state == 'beginning' or generation.state == 'reviving' or generation.state == 'dropping' then return 0 end
   end
   list[#list + 1] = OURS
   local open, sheet, empty = blocks_of(segment), sheet_of(segment), string.char(48 + BLOCK)
+  local from, to, rows, index, names = {}, {}, {}, {}, {}
+  local function names_at(block)
+    names[block] = names[block] or names_of(sheet, block)
+    return names[block]
+  end
   local function count(block, change)
     open = string.sub(open, 1, block) .. string.char(string.byte(open, block + 1) + change) .. string.sub(open, block + 2)
   end
   while true do
     while #open > 0 and string.sub(open, -1) == empty do open = string.sub(open, 1, -2) end
-    local block = string.find(open, '[^0]')
-    if not block or block == #open or moved >= tonumber(args[2]) then break end
-    local last, names, from, to = #open - 1, names_of(sheet, #open - 1), nil, nil
-    for offset = BLOCK, 1, -1 do
-      if names[offset] ~= '' then from = last * BLOCK + offset - 1 break end
-    end
-    names = names_of(sheet, block - 1)
-    for offset = 1, BLOCK do
-      if names[offset] == '' then to = (block - 1) * BLOCK + offset - 1 break end
-    end
-    move(sheet, from, to, list)
-    count(block - 1, -1)
-    count(last, 1)
-    rows[#rows + 1], rows[#rows + 2], moved = from, to, moved + 1
+    local first, last = string.find(open, '[^0]'), #open
+    if not first or first == last or #from >= most then break end
+    local lower, upper = names_at(first - 1), names_at(last - 1)
+    local low, high = find_name(lower, true, 1, BLOCK, 1), find_name(upper, false, BLOCK, 1, -1)
+    lower[low], upper[high] = upper[high], ''
+    local n = #from + 1
+    from[n], to[n] = (last - 1) * BLOCK + high - 1, (first - 1) * BLOCK + low - 1
+    rows[2 * n - 1], rows[2 * n] = from[n], to[n]
+    index[2 * n - 1], index[2 * n] = index_field(lower[low]), key_of(to[n])
+    count(first - 1, -1)
+    count(last - 1, 1)
   end
   if open ~= blocks_of(segment) then
+    for block, own in pairs(names) do put_names(sheet, block, own) end
+    move(sheet, from, to, list)
+    sliced('HSET', segment, index)
     redis.call('HSET', segment, 'open', open)
-    finish(keys, sheet, moved == 0 and 'generation' or 'compact', rows, '', 0, '')
+    finish(keys, sheet, #from == 0 and 'generation' or 'compact', rows, '', 0, '')
   end
-  return moved
+  return #from
 end
 
 -- incarnation, before (microseconds), writers: those of them whose last write is older are forgotten
