@@ -85,7 +85,8 @@ class Generations(CollectionReader):
     """The generations of a collection and the pointer to the published one."""
 
     def begin(self, collection: str, ref: GenerationRef) -> None:
-        """Start building a generation: the items of the API are members of it. Repeated, it goes on where it was interrupted.
+        """Start building a generation: the items of the API are members of it. Repeated, it goes on where it, filling or sealing was
+        interrupted.
 
         Raises:
             TaxohashError: the id is another hasher's, or its taxonomy is no version of the collection's.

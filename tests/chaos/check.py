@@ -33,7 +33,11 @@ def check_at_rest(store: CodeStore, ledger: Ledger) -> Iterator[Violation]:
 
 
 def settle(store: CodeStore, ledger: Ledger) -> int:
-    """Take what is there for what was there, as nothing is under way; the acknowledged writes that a failover has lost."""
+    """Take what is there for what was there, as nothing is under way.
+
+    Returns:
+        How many acknowledged writes a failover has lost, of those that no later write has hidden.
+    """
     generation = store.published(COLLECTION)
     assert generation
     found = store.items(COLLECTION, ids := sorted(ledger.ids), generation.id)

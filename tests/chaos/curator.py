@@ -75,10 +75,16 @@ class Curator(Client):
         elif act == "rollback" and len(history) > 1:
             self._did("rollback", lambda: self._store.rollback(COLLECTION, who="chaos"))
         elif act == "gc":
-            self._did("gc", lambda: self._store.gc(COLLECTION))
+            self._did("gc", self._collect)
         elif act == "discard" and len(sealed) > 1:
             name = self._chance.choice(sealed)
             self._did("discard", lambda: self._store.discard(COLLECTION, name, who="chaos"))
+
+    def _collect(self) -> None:
+        collected = self._store.gc(COLLECTION)
+        self.counts["generations collected"] += len(collected.generations)
+        self.counts["items collected"] += collected.items
+        self.counts["rows moved"] += collected.moved
 
     def build(self, encoded: bool) -> None:
         """A new generation, sealed; without codes the backfill encodes it."""

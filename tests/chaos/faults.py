@@ -12,6 +12,7 @@ from services.codestore.keys import collection_keys, segment_keys
 from tests.chaos.contents import COLLECTION, SEGMENTS
 from tests.chaos.places import Node, Place
 from tests.chaos.proxy import Unkind
+from tests.support.waiting import until
 
 Fault = Callable[[Place, random.Random], None]
 
@@ -27,6 +28,7 @@ def faults_of(place: Place) -> dict[str, Fault]:
         "connections cut": connections_cut,
         "functions flushed": flushed,
         "memory full": full,
+        "changes trimmed": trimmed,
     }
     if place.proxies:
         found |= {
@@ -98,16 +100,23 @@ def full(place: Place, chance: random.Random) -> None:
             node.client.config_set("maxmemory", 0)
 
 
+def trimmed(place: Place, _chance: random.Random) -> None:
+    """The streams of changes lose all entries: who follows must read the segments anew."""
+    for segment in range(SEGMENTS):
+        stream = segment_keys(COLLECTION, segment)[1]
+        for node in place.nodes:
+            with suppress(redis.RedisError):  # not its slot, or a replica
+                node.client.xtrim(stream, maxlen=0, approximate=False)
+
+
 def read_only(place: Place, chance: random.Random) -> None:
-    """The address of the store leads to the replica for a while."""
+    """The address that writers have leads to the replica for a while. Readers stay, as a replica may be behind."""
     primary, replica = place.nodes
-    for proxy in place.proxies:
-        proxy.target = replica.port
+    proxy = place.proxies[0]
+    for node in (replica, primary):
+        proxy.target = node.port
         proxy.cut()
-    time.sleep(chance.uniform(0.1, 1.5))
-    for proxy in place.proxies:
-        proxy.target = primary.port
-        proxy.cut()
+        time.sleep(chance.uniform(0.1, 1.5))
 
 
 def failed_over(place: Place, chance: random.Random) -> None:
@@ -116,32 +125,34 @@ def failed_over(place: Place, chance: random.Random) -> None:
 
 
 def moved_by_key(place: Place, chance: random.Random) -> None:
-    """SETSLOT MIGRATING and IMPORTING, and key after key."""
-    cluster = place.cluster
-    assert cluster
+    """SETSLOT MIGRATING and IMPORTING, and key after key; one of the two servers may be killed half way."""
     slot, source, target = _slot(place, chance)
+    cluster = place.the_cluster
     cluster.begin_move(slot, source, target)
     for most in (1, 1, 1_000):
         time.sleep(chance.uniform(0.0, 0.3))
         cluster.move_keys(slot, source, target, most)
+        _perhaps_killed(place, chance, (source, target))
     time.sleep(chance.uniform(0.0, 0.3))
     cluster.end_move(slot, source, target)
 
 
 def moved_atomically(place: Place, chance: random.Random) -> None:
-    """Valkey 9's CLUSTER MIGRATESLOTS, which is asked about until it has succeeded or failed."""
-    cluster = place.cluster
-    assert cluster
+    """Valkey 9's CLUSTER MIGRATESLOTS, until it has succeeded or failed; one of the two servers may be killed meanwhile."""
     slot, source, target = _slot(place, chance)
-    client = cluster.clients[source]
-    client.execute_command("CLUSTER", "MIGRATESLOTS", "SLOTSRANGE", slot, slot, "NODE", cluster.name(target))
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        jobs = client.execute_command("CLUSTER", "GETSLOTMIGRATIONS")
-        if not any(_is_under_way(job) for job in jobs):
-            return
-        time.sleep(0.05)
-    raise AssertionError("an atomic migration does not end")
+    client = place.the_cluster.clients[source]
+    name = place.the_cluster.name(target)
+    client.execute_command("CLUSTER", "MIGRATESLOTS", "SLOTSRANGE", slot, slot, "NODE", name)
+    _perhaps_killed(place, chance, (source, target))
+    until(lambda: not any(map(_is_under_way, client.execute_command("CLUSTER", "GETSLOTMIGRATIONS"))))
+
+
+def _perhaps_killed(place: Place, chance: random.Random, numbers: tuple[int, int]) -> None:
+    if chance.random() < 0.15:
+        node = place.nodes[chance.choice(numbers)]
+        node.kill()
+        place.restart(node)
+        place.await_cluster()
 
 
 def _is_under_way(job: object) -> bool:
@@ -150,11 +161,11 @@ def _is_under_way(job: object) -> bool:
 
 def _slot(place: Place, chance: random.Random) -> tuple[int, int, int]:
     """A slot of the collection, the number of the node that holds it, and of another one."""
-    assert place.cluster
+    place.await_cluster()
     keys = [collection_keys(COLLECTION)[0]]
     keys += [segment_keys(COLLECTION, segment)[0] for segment in range(SEGMENTS)]
     key = chance.choice(keys)
-    source = place.cluster.holder(key)
+    source = place.the_cluster.holder(key)
     return slot_of(key), source, chance.choice([n for n in range(len(place.nodes)) if n != source])
 
 

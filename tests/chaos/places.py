@@ -4,7 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from services.codestore import EmbeddedServer
 from tests.chaos.proxy import Proxy
 from tests.support import servers
 from tests.support.cluster import Cluster, free_port, running_cluster
+from tests.support.waiting import until
 
 SCENARIOS = ("valkey", "redis8", "redis7", "replica", "cluster")
 _BINARIES = {"redis8": servers.REDIS_8, "redis7": servers.REDIS_7}
@@ -73,6 +74,16 @@ class Place:
         """Of the writers, in turn."""
         return ("replicated(1)", "applied") if self.scenario == "replica" else ("applied", "fsynced")
 
+    @property
+    def the_cluster(self) -> Cluster:
+        """The cluster, where there is one."""
+        assert self.cluster
+        return self.cluster
+
+    def await_cluster(self) -> None:
+        """Wait until all servers of the cluster answer, and agree that it is whole."""
+        until(lambda: all(_is_whole(node) for node in self.nodes))
+
     def heal(self) -> None:
         """Nothing is unkind any more, and no byte is under way on an old connection."""
         for proxy in self.proxies:
@@ -113,13 +124,15 @@ def follow(replica: Node, primary: Node) -> None:
 
 def await_replica(replica: Node) -> None:
     """Wait until a replica has all that its primary has."""
-    deadline = time.monotonic() + 30
-    while True:
-        with suppress(redis.RedisError):
-            if replica.client.info("replication")["master_link_status"] == "up":
-                return
-        assert time.monotonic() < deadline, "the replica does not come up"
-        time.sleep(0.05)
+    until(lambda: replica.client.info("replication")["master_link_status"] == "up")
+
+
+def _is_whole(node: Node) -> bool:
+    try:
+        info: dict[str, str] = node.client.cluster("info")
+    except redis.RedisError:
+        return False
+    return info["cluster_state"] == "ok"
 
 
 @contextmanager

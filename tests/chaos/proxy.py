@@ -68,13 +68,16 @@ class Proxy:
 
     def _serve(self, client: socket.socket) -> None:
         with client:
+            target = self.target
             try:
-                server = socket.create_connection(("127.0.0.1", self.target), timeout=2.0)
+                server = socket.create_connection(("127.0.0.1", target), timeout=2.0)
             except OSError:
                 return
             with server:
                 server.settimeout(None)
                 self._open |= {client, server}
+                if self.target != target:  # it changed meanwhile, and `cut` may not have seen this connection
+                    return
                 back = threading.Thread(target=self._pump, args=(server, client, self._answer), daemon=True)
                 back.start()
                 self._pump(client, server, self._request)

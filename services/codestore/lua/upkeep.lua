@@ -57,6 +57,10 @@ local function begin_segment(keys, args)
   end
   local generation, refused = begun(by_id, args[2], args[3], segment)
   if refused then return refused end
+  if generation.state == 'live' then  -- its sealing was interrupted: the collection has it as building still
+    generation.state = 'building'
+    keep_generations(segment, list)
+  end
   if generation.state ~= 'beginning' then return -1 end
   local following = enlist(keys, generation, tonumber(args[4]), tonumber(args[5]), 0, 0)
   if following == -1 then
