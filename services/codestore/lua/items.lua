@@ -95,6 +95,18 @@ local function load_sparse(sheet, groups, generations)
   load(sheet, fields)
 end
 
+-- A group is a run where its items are new, come one after the other, and have nothing that is kept beside their block: most of a first
+-- load. Where none has a record, all can be encoded or none.
+local function mark_runs(groups, batch, fresh)
+  for _, group in ipairs(groups) do
+    local first, n = group.items[1], #group.items
+    group.run = group.offsets[n] - group.offsets[1] == n - 1
+    for k, i in ipairs(group.items) do
+      group.run = group.run and i == first + k - 1 and fresh[i] and not (batch.records[i] or batch.tags[i] or batch.sets[i])
+    end
+  end
+end
+
 -- New revisions of the rows that are marked.
 local function renew(sheet, rows, marked, position)
   local some, any = {n = rows.n}, false
@@ -139,14 +151,11 @@ local function write_items(keys, args)
   local position = u32((state(segment, 'position') + 1) % 4294967296)
   local now, moved, results, buried = u32(math.floor(microseconds() / 1000000)), {}, {}, state(segment, 'deleted') > 0
   local edited = {}  -- items of a data set that the API writes for the first time
+  if not buried then mark_runs(groups, batch, fresh) end
+  for i = 1, #batch.ids do results[i] = fresh[i] and 'n' or 'r' end
   update_catalog(sheet, groups, function(i, flags, row)
-    if fresh[i] and not buried and not batch.records[i] and not batch.tags[i] then  -- most items of a first load
-      results[i], moved[i] = 'n', true
-      return ALIVE + API + string.byte(batch.encodable, i) * ENCODABLE, now, position
-    end
     local old = has(flags, RECORD) and get(sheet, 'r' .. key_of(row)) or ''
     moved[i] = fresh[i] or picture_in(old) ~= picture_in(batch.records[i] or '')
-    results[i] = fresh[i] and 'n' or 'r'
     if fresh[i] and buried then
       if is_buried(sheet, batch.ids[i]) then
         unbury(sheet, batch.ids[i])
@@ -162,10 +171,6 @@ local function write_items(keys, args)
   for _, generation in ipairs(live) do
     local own, width, blank = codes[generation.id], generation.width, zeros(generation.width)
     update_generation(sheet, generation, groups, function(i, flags, row)
-      if fresh[i] and not batch.sets[i] then
-        if own then return MEMBER + CODED, label_of(batch, i), string.sub(own, (i - 1) * width + 1, i * width) end
-        return MEMBER, label_of(batch, i)
-      end
       local changed = moved[i]
       if has(flags, OWN) then
         changed = picture_in(get(sheet, field_of('o', generation.id, row))) ~= picture_in(batch.records[i] or '')
@@ -177,7 +182,7 @@ local function write_items(keys, args)
       if own then return with(flags, CODED), label_of(batch, i), string.sub(own, (i - 1) * width + 1, i * width) end
       if changed then return without(flags, CODED), label_of(batch, i), blank end
       return flags, label_of(batch, i)
-    end)
+    end, batch.labels, own)
   end
   renew(sheet, rows, renewed, position)
   return finish(keys, sheet, 'items', rows, args[2], args[3], table.concat(results))
@@ -214,12 +219,11 @@ local function fill(keys, args)
   load_sparse(sheet, groups, {generation})
   local position = u32((state(segment, 'position') + 1) % 4294967296)
   local now, own, known, renewed = u32(math.floor(microseconds() / 1000000)), {}, {}, {}
+  mark_runs(groups, batch, fresh)
+  for i in pairs(fresh) do results[i] = 'n' end
   update_catalog(sheet, groups, function(i, flags, row)
     if fresh[i] then
-      results[i], own[i] = 'n', ''
-      if not batch.records[i] and not batch.tags[i] then
-        return ALIVE + string.byte(batch.encodable, i) * ENCODABLE, now, position
-      end
+      own[i] = ''
       return put_catalog(sheet, batch, i, with(flags, ALIVE), row), now, position
     end
     local record = has(flags, RECORD) and get(sheet, 'r' .. key_of(row)) or '\255\255\255\255'
@@ -236,7 +240,6 @@ local function fill(keys, args)
   local width, blank = generation.width, zeros(generation.width)
   update_generation(sheet, generation, groups, function(i, flags, row)
     local given = codes ~= '' and string.sub(codes, (i - 1) * width + 1, i * width)
-    if fresh[i] and given and not batch.sets[i] then return MEMBER + CODED, label_of(batch, i), given end
     local picture = picture_in(batch.records[i] or '')
     if not own[i] then
       flags = with(flags, PICTURED)
@@ -251,7 +254,7 @@ local function fill(keys, args)
     if given then return with(flags, CODED), label_of(batch, i), given end
     if renewed[i] then return without(flags, CODED), label_of(batch, i), blank end
     return flags, label_of(batch, i)
-  end)
+  end, batch.labels, codes)
   renew(sheet, rows, renewed, position)
   return finish(keys, sheet, 'fill', rows, args[2], args[3], table.concat(results))
 end

@@ -141,10 +141,16 @@ local function catalog_of(sheet, block)
   return value == '' and zeros(BLOCK * 9) or value
 end
 
--- Of each item of the groups: change(i, flags, row) -> flags, time, revision; the latter two as 4 bytes, or nil to keep them.
+-- The values of consecutive rows over those in a column.
+local function overlay(column, width, offset, values)
+  return string.sub(column, 1, offset * width) .. values .. string.sub(column, offset * width + #values + 1)
+end
+
+-- Of each item of the groups: change(i, flags, row) -> flags, time, revision; the latter two as 4 bytes, or nil to keep them. A group
+-- that is a run (see mark_runs) is written at once, as is said of its first item.
 local function update_catalog(sheet, groups, change)
-  for _, group in ipairs(groups) do
-    local value, first, offsets = catalog_of(sheet, group.block), group.block * BLOCK, group.offsets
+  local function changed(group, value)
+    local first, offsets = group.block * BLOCK, group.offsets
     local flags, timed, times, revised, revisions = {string.byte(value, 1, BLOCK)}, {}, {}, {}, {}
     for j, i in ipairs(group.items) do
       local offset = offsets[j]
@@ -155,7 +161,17 @@ local function update_catalog(sheet, groups, change)
     end
     local made = string.char(unpack(flags)) .. splice(string.sub(value, BLOCK + 1, BLOCK * 5), 4, timed, times)
       .. splice(string.sub(value, BLOCK * 5 + 1), 4, revised, revisions)
-    put(sheet, 'catalog', 'c' .. group.block, made == zeros(BLOCK * 9) and '' or made)
+    return made == zeros(BLOCK * 9) and '' or made
+  end
+  local function changed_run(group, value)
+    local at, n = group.offsets[1], #group.offsets
+    local flag, time, revision = change(group.items[1], 0, group.block * BLOCK + at)
+    return overlay(string.sub(value, 1, BLOCK), 1, at, string.rep(string.char(flag), n))
+      .. overlay(string.sub(value, BLOCK + 1, BLOCK * 5), 4, at, string.rep(time, n))
+      .. overlay(string.sub(value, BLOCK * 5 + 1), 4, at, string.rep(revision, n))
+  end
+  for _, group in ipairs(groups) do
+    put(sheet, 'catalog', 'c' .. group.block, (group.run and changed_run or changed)(group, catalog_of(sheet, group.block)))
   end
 end
 
@@ -170,12 +186,11 @@ local function cells_of(value, generation, offset)
 end
 
 -- Of each item of the groups: change(i, flags, row) -> flags, label, code; nil keeps the one that is there. Members and codes are counted.
-local function update_generation(sheet, generation, groups, change)
+-- A run is written at once; all_labels and all_codes are those of all items.
+local function update_generation(sheet, generation, groups, change, all_labels, all_codes)
   local members, coded, empty, width = 0, 0, zeros(BLOCK), generation.width
-  for _, group in ipairs(groups) do
-    local field = generation_field(generation, group.block)
-    local value, first = generation_block(sheet, generation, group.block), group.block * BLOCK
-    local flags, labels, codes = {string.byte(value, 1, BLOCK)}, {}, {}
+  local function changed(group, value)
+    local first, flags, labels, codes = group.block * BLOCK, {string.byte(value, 1, BLOCK)}, {}, {}
     local labelled, coding, offsets = {}, {}, group.offsets
     for j, i in ipairs(group.items) do
       local offset = offsets[j]
@@ -190,9 +205,21 @@ local function update_generation(sheet, generation, groups, change)
       if code then coding[#coding + 1], codes[#codes + 1] = offset, code end
     end
     local column = string.char(unpack(flags))
-    put(sheet, generation.id, field, column == empty and '' or column
-      .. splice(string.sub(value, BLOCK + 1, BLOCK * 5), 4, labelled, labels)
-      .. splice(string.sub(value, BLOCK * 5 + 1), width, coding, codes))
+    return column == empty and '' or column .. splice(string.sub(value, BLOCK + 1, BLOCK * 5), 4, labelled, labels)
+      .. splice(string.sub(value, BLOCK * 5 + 1), width, coding, codes)
+  end
+  local function changed_run(group, value)
+    local i, at, n = group.items[1], group.offsets[1], #group.offsets
+    local flag = change(i, 0, group.block * BLOCK + at)
+    local codes = has(flag, CODED) and string.sub(all_codes, (i - 1) * width + 1, (i + n - 1) * width) or ''
+    members, coded = members + n, coded + (codes == '' and 0 or n)
+    return overlay(string.sub(value, 1, BLOCK), 1, at, string.rep(string.char(flag), n))
+      .. overlay(string.sub(value, BLOCK + 1, BLOCK * 5), 4, at, string.sub(all_labels, i * 4 - 3, (i + n - 1) * 4))
+      .. overlay(string.sub(value, BLOCK * 5 + 1), width, at, codes)
+  end
+  for _, group in ipairs(groups) do
+    local value = generation_block(sheet, generation, group.block)
+    put(sheet, generation.id, generation_field(generation, group.block), (group.run and changed_run or changed)(group, value))
   end
   if members ~= 0 then redis.call('HINCRBY', sheet.key, 'members:' .. generation.id, members) end
   if coded ~= 0 then redis.call('HINCRBY', sheet.key, 'coded:' .. generation.id, coded) end
