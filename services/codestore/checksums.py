@@ -36,7 +36,7 @@ def kind_of(field: bytes) -> str:
 
 
 def block_of(field: bytes) -> int:
-    """The block of 63 rows that a field that carries a checksum belongs to, or NO_BLOCK."""
+    """The block of 74 rows that a field that carries a checksum belongs to, or NO_BLOCK."""
     letter = field[:1]
     if letter in (b"n", b"c"):
         return int(field[1:])
@@ -69,7 +69,7 @@ def names_sum(blocks: Iterable[bytes]) -> int:
     """The sum of the names of a segment.
 
     Args:
-        blocks: for 63 rows after 63 rows, the ids in UTF-8, each ended by the byte 0xff; nothing but the end for a free row.
+        blocks: for 74 rows after 74 rows, the ids in UTF-8, each ended by the byte 0xff; nothing but the end for a free row.
             Rows that the last one lacks are free.
     """
     return sum(digest(field, value) for field, value in names_fields(blocks)) % MODULUS

@@ -24,7 +24,7 @@ from services.codestore.wire import (
 from services.codestore.writers import WriteId
 from taxohash.errors import TaxohashError
 
-PAGE_BLOCKS = 128  # of a page: 8,064 rows
+PAGE_BLOCKS = 128  # of a page: 9,472 rows
 _LACKING = 250  # items of one reply
 
 
@@ -132,7 +132,7 @@ class StoredCodes(CollectionReader):
         *,
         incarnation: str,
     ) -> Columns:
-        """Some blocks of 63 rows of a segment.
+        """Some blocks of 74 rows of a segment.
 
         Raises:
             GoneError: the generation was dropped.
@@ -145,7 +145,7 @@ class StoredCodes(CollectionReader):
             raise GoneError(
                 f"generation {generation_id!r} of collection {collection!r} was dropped: follow another"
             )
-        return unpack_columns(segment, None, first_block * 63, columns)
+        return unpack_columns(segment, None, first_block * BLOCK, columns)
 
     def changes(
         self,

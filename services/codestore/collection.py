@@ -19,7 +19,7 @@ from taxohash.errors import TaxohashError
 
 LAYOUT = 4
 MAX_SEGMENTS = 4096
-STEP_BLOCKS = 8  # of one call that keeps a server busy: about a millisecond
+STEP_BLOCKS = 4  # of one call that keeps a server busy: about a millisecond
 
 T = TypeVar("T")
 

@@ -26,7 +26,7 @@ class SegmentTally:
     """What a segment counts. Of each generation: members and codes; sums of checksums by kind (see lua/fields.lua).
 
     Attributes:
-        blocks: of 63 rows.
+        blocks: of 74 rows.
         states: of generations in the segment; see lua/upkeep.lua.
         sums: "names", "catalog", "deleted", and each generation; "" is that of the API's own items.
     """

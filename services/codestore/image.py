@@ -69,7 +69,7 @@ class SegmentState:
 
     @property
     def blocks(self) -> int:
-        """Of 63 rows."""
+        """Of 74 rows."""
         return len(self.open)
 
 

@@ -3,7 +3,7 @@
 A collection is spread over segments by a hash of the item id. A segment is three keys of one slot, which always exist and
 are declared by every call, so that Redis Cluster itself refuses to use a segment that is being moved:
 
-    taxohash:{C:3}           hash    blocks of 63 rows, index of ids, what few items have, checksums, counts, position
+    taxohash:{C:3}           hash    blocks of 74 rows, index of ids, what few items have, checksums, counts, position
     taxohash:{C:3}:changes   stream  one entry a write: the rows it changed. Entry ids are positions, 1-0, 2-0, ...: a gap means
                                      trimmed, so read the segment anew
     taxohash:{C:3}:writers   hash    what each writer did last, so that a write that is sent again is not applied again

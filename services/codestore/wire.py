@@ -15,7 +15,7 @@ from services.codestore.records import Changes, Columns, Item, ItemLabels, Lacki
 
 Labels = npt.NDArray[np.int32]
 
-BLOCK = 63  # rows of a block, as in lua/fields.lua
+BLOCK = 74  # rows of a block, as in lua/fields.lua
 PART_ITEMS = 500  # items of one call; keeps the server busy for a few milliseconds
 NO_LABEL = -1  # in the column of labels: the item has several, or none
 NO_RECORD = b"\xff" * 4

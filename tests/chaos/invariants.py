@@ -18,7 +18,7 @@ from tests.chaos.ledger import Ledger, Touch
 
 INDEX = b"="
 _MEMBER, _CODED = 1, 2
-_BLOCK = 63
+_BLOCK = 74
 
 
 @dataclass(frozen=True)

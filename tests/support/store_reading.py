@@ -11,7 +11,7 @@ from services.codestore.keys import segment_keys, segments_of
 from services.codestore.records import Columns
 from services.codestore.wire import unended
 
-BLOCK = 63
+BLOCK = 74
 _SUM = 2**48
 
 # id, labels, code or None, tags: of a member

@@ -332,8 +332,8 @@ class CodeStoreMachine(RuleBasedStateMachine):
         collected = self.stores[client].gc(self.name)
         assert (set(collected.generations), collected.items) == (dead, removed)
         for tally in self.stores[client].tallies(self.name):
-            free = tally.blocks * 63 - tally.items
-            assert free * 8 <= tally.blocks * 63 or tally.blocks == -(-tally.items // 63)
+            free = tally.blocks * 74 - tally.items
+            assert free * 8 <= tally.blocks * 74 or tally.blocks == -(-tally.items // 74)
 
     @rule(client=clients)
     def grow(self, client: int) -> None:

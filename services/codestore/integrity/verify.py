@@ -358,7 +358,7 @@ class _Segment:
             return block
         names = fields.get(b"n%d" % number, b"\xff" * BLOCK).split(b"\xff")
         if len(names) != BLOCK + 1 or names[-1]:
-            block.problems.append((NAMES, "not 63 ids"))
+            block.problems.append((NAMES, f"not {BLOCK} ids"))
             names = (names[:-1] + [b""] * BLOCK)[: BLOCK + 1]
         used = np.array([bool(name) for name in names[:-1]])
         block.free = BLOCK - int(used.sum())

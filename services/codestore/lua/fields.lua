@@ -4,7 +4,7 @@
 -- The loader puts the shebang line and `local VERSION` in front; the version is part of every function name, so that two
 -- versions of the program can share a server. This file: fields with checksums, and what all functions begin with.
 
-local BLOCK = 63         -- rows of a block: 63 codes of 8 bytes fit an allocator class of 512 with their header
+local BLOCK = 74         -- rows of a block: with 16-byte ids and 64-bit codes its columns nearly fill the classes that allocators have
 local SLICE = 1000       -- values given to one command, below Lua's limit on unpack
 local SUM = 281474976710656  -- 2^48: checksums are counted modulo this, exact in a double
 

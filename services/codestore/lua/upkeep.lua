@@ -1,6 +1,6 @@
 -- Upkeep of a segment: it is made, generations begin and end in it, and room is given back, each call a few blocks.
 
-local STEP = BLOCK       -- rows after which a call of what takes longest ends: each takes some ten microseconds
+local STEP = 32          -- rows after which a call of what takes longest ends: each takes some ten microseconds
 
 -- incarnation. What another incarnation left is removed. An entry makes the stream exist from the start.
 local function make_segment(keys, args)

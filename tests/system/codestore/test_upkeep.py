@@ -86,7 +86,7 @@ def test_rows_are_used_again_and_loose_segments_are_packed(store: CodeStore, nam
     collected = store.gc(name)
     assert collected.moved > 0
     for tally in store.tallies(name):
-        assert tally.blocks == -(-tally.items // 63)
+        assert tally.blocks == -(-tally.items // 74)
     after = codes_by_id(store, name)
     assert after == {item_id: before[item_id] for item_id in after}
     assert len(after) == 600

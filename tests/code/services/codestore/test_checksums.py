@@ -23,11 +23,11 @@ from tests.support.stored import fill_collection
         (b"n12", "names", 12),
         (b"c0", "catalog", 0),
         (b"r\x3f\0\0\0", "catalog", 1),
-        (b"t::::", "catalog", 0x3A3A3A3A // 63),
+        (b"t::::", "catalog", 0x3A3A3A3A // 74),
         (b"d0f", "deleted", NO_BLOCK),
         (b"gv1.a-b:7", "v1.a-b", 7),
         (b"g:7", "", 7),
-        (b"sv1:\0\0:\0", "v1", 0x3A0000 // 63),
+        (b"sv1:\0\0:\0", "v1", 0x3A0000 // 74),
         (b"o:\x40\0\0\0", "", 1),
     ],
 )
@@ -60,11 +60,11 @@ def test_columns_give_the_sums_of_their_segment(generation: str) -> None:
             sums = store.tallies("c")[segment].sums
             differ += own != sums[generation]
             ids = [item_id + b"\xff" for item_id in columns.ids.split(b"\xff")[:-1]]
-            blocks = [b"".join(ids[first : first + 63]) for first in range(0, len(ids), 63)]
+            blocks = [b"".join(ids[first : first + 74]) for first in range(0, len(ids), 74)]
             assert names_sum(blocks) == sums["names"]
             last = max(i for i, item_id in enumerate(ids) if item_id != b"\xff") + 1
             assert (
-                names_sum([b"".join(ids[:last][first : first + 63]) for first in range(0, last, 63)])
+                names_sum([b"".join(ids[:last][first : first + 74]) for first in range(0, last, 74)])
                 == sums["names"]
             )
             cut = slice(0, int(np.flatnonzero(columns.member)[-1]) + 1)

@@ -145,7 +145,7 @@ def followed(segments: int = 1, pace: Pace = PACE) -> FollowerProtocol:
 def test_the_first_page_comes_first_and_the_others_together() -> None:
     protocol = FollowerProtocol(1, Pace(blocks=2, requests=4))
     first = only(protocol.start(0.0))
-    others = protocol.answered(first.number, page_read(total=63 * 5 + 1), 0.0).requests
+    others = protocol.answered(first.number, page_read(total=74 * 5 + 1), 0.0).requests
     assert [(request.first_block, request.blocks) for request in others if isinstance(request, Page)] == [
         (2, 2),
         (4, 2),

@@ -225,7 +225,7 @@ def test_a_damaged_backup_restores_nothing_that_can_be_used(
 def test_what_is_damaged_in_the_store_is_not_backed_up(store: CodeStore) -> None:
     opened, _ = store.described("c")
     key = opened.on(1, "").keys[0]
-    store._connection.command("HSET", key, "n0", b"x\xff" * 63, key=key)
+    store._connection.command("HSET", key, "n0", b"x\xff" * 74, key=key)
     address = next(ADDRESSES)
     with pytest.raises(TaxohashError, match="segment 1 was read with other checksums of names"):
         backup(store, "c", address)

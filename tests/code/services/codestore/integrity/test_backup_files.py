@@ -28,7 +28,7 @@ from taxohash.errors import TaxohashError
 from taxohash.runtime.configuration import canonical
 
 NAMES = (f"memory://backup{number}" for number in itertools.count())
-ROW = (63 * 7 + 5).to_bytes(4, "little")
+ROW = (74 * 7 + 5).to_bytes(4, "little")
 
 
 def place() -> Place:
@@ -37,10 +37,10 @@ def place() -> Place:
 
 def fields_of(block: int, text: bytes = b"") -> dict[bytes, bytes]:
     """Fields of every kind that a block may have."""
-    row = (block * 63 + 58).to_bytes(4, "little")  # 58 is a colon
+    row = (block * 74 + 58).to_bytes(4, "little")  # 58 is a colon
     return {
         b"n%d" % block: b"id\xff" + text,
-        b"c%d" % block: bytes(63) + text,
+        b"c%d" % block: bytes(74) + text,
         b"r" + row: b"uri\xff" + text,
         b"t" + row: b"tag",
         b"gg1:%d" % block: text + b"codes",
@@ -76,7 +76,7 @@ def written(at: Place, blocks: int = 3, more: dict[int, dict[bytes, bytes]] | No
         (b"g:12", 12, ""),
         (b"sg1:" + ROW, 7, "g1"),
         (b"o:" + ROW, 7, ""),
-        (b"og1:" + b"::::", int.from_bytes(b"::::", "little") // 63, "g1"),
+        (b"og1:" + b"::::", int.from_bytes(b"::::", "little") // 74, "g1"),
         (b"d3a", NO_BLOCK, "deleted"),
     ],
 )

@@ -139,7 +139,7 @@ def test_a_serving_process_mends_its_generation(store: CodeStore) -> None:
     def fields(segment: int, store: CodeStore = store) -> dict[bytes, bytes]:
         columns = pages[segment]
         ids = [item_id + b"\xff" for item_id in columns.ids.split(b"\xff")[:-1]]
-        names = names_fields(b"".join(ids[first : first + 63]) for first in range(0, len(ids), 63))
+        names = names_fields(b"".join(ids[first : first + 74]) for first in range(0, len(ids), 74))
         own = generation_fields("g1", columns.member, columns.coded, columns.labels, columns.codes)
         return {**dict(names), **dict(own)}
 

@@ -143,7 +143,7 @@ def copy_of(store: CodeStore, generation: str) -> Copy:
     for segment in range(2):
         columns = store.page("c", generation, segment, 0, incarnation=opened.incarnation)
         ids = [item_id + b"\xff" for item_id in columns.ids.split(b"\xff")[:-1]]
-        blocks = (b"".join(ids[first : first + 63]) for first in range(0, len(ids), 63))
+        blocks = (b"".join(ids[first : first + 74]) for first in range(0, len(ids), 74))
         own = generation_sum(generation, columns.member, columns.coded, columns.labels, columns.codes)
         sums.append({"names": names_sum(blocks), generation: own})
         positions.append(columns.position)
