@@ -85,8 +85,9 @@ class Place:
         until(lambda: all(_is_whole(node) for node in self.nodes))
 
     def heal(self) -> None:
-        """Nothing is unkind any more, and no byte is under way on an old connection."""
+        """Nothing is unkind any more, every address leads to the primary, and no byte is under way on an old connection."""
         for proxy in self.proxies:
+            proxy.target = self.nodes[0].port
             proxy.unkind = ""
             proxy.cut()
 
@@ -109,9 +110,10 @@ class Place:
         time.sleep(parted_seconds)
         primary.kill()
         self.nodes.reverse()
-        for proxy in self.proxies:
-            proxy.target = replica.port
-            proxy.cut()
+        if (
+            not parted_seconds
+        ):  # else the writers' address follows later, so that what is lost is seen before it is written over
+            self.heal()
         self.restart(primary)
         self.failovers[-1] = time.monotonic()
 
