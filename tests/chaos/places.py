@@ -82,11 +82,12 @@ class Place:
 
     def await_cluster(self) -> None:
         """Wait until all servers of the cluster answer, and agree that it is whole."""
-        until(lambda: all(_is_whole(node) for node in self.nodes))
+        until(lambda: all(_told(node, "cluster").get("cluster_state") == "ok" for node in self.nodes))
 
     def heal(self) -> None:
-        """Nothing is unkind any more, and no byte is under way on an old connection."""
+        """Nothing is unkind any more, every address leads to the primary, and no byte is under way on an old connection."""
         for proxy in self.proxies:
+            proxy.target = self.nodes[0].port
             proxy.unkind = ""
             proxy.cut()
 
@@ -109,9 +110,10 @@ class Place:
         time.sleep(parted_seconds)
         primary.kill()
         self.nodes.reverse()
-        for proxy in self.proxies:
-            proxy.target = replica.port
-            proxy.cut()
+        if (
+            not parted_seconds
+        ):  # else the writers' address follows later, so that what is lost is seen before it is written over
+            self.heal()
         self.restart(primary)
         self.failovers[-1] = time.monotonic()
 
@@ -124,15 +126,18 @@ def follow(replica: Node, primary: Node) -> None:
 
 def await_replica(replica: Node) -> None:
     """Wait until a replica has all that its primary has."""
-    until(lambda: replica.client.info("replication")["master_link_status"] == "up")
+    until(lambda: _told(replica, "replication").get("master_link_status") == "up")
 
 
-def _is_whole(node: Node) -> bool:
+def _told(node: Node, section: str) -> dict[str, str]:
+    """What a server says of itself; nothing where it does not answer, or loads its data."""
     try:
-        info: dict[str, str] = node.client.cluster("info")
+        found: dict[str, str] = (
+            node.client.cluster("info") if section == "cluster" else node.client.info(section)
+        )
     except redis.RedisError:
-        return False
-    return info["cluster_state"] == "ok"
+        return {}
+    return found
 
 
 @contextmanager

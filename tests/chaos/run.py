@@ -75,11 +75,14 @@ class Writers:
         self._processes[number].wait()
         self._processes[number] = _started(self._settings[number])
 
-    def rest(self, ledger: Ledger) -> bool:
-        """Wait until none has a write under way; whether all came to rest."""
+    def pause(self) -> None:
+        """Begin no further write."""
         self._token += 1
         (self._folder / "new pause").write_text(str(self._token))
         os.replace(self._folder / "new pause", self._folder / "pause")
+
+    def rest(self, ledger: Ledger) -> bool:
+        """Wait until none has a write under way; whether all came to rest."""
         deadline = time.monotonic() + _REST_SECONDS
         while time.monotonic() < deadline and not ledger.broken:
             ledger.update()
@@ -149,8 +152,9 @@ def run(scenario: str, seed: int, seconds: float) -> Outcome:
                     outcome.faults[name] += 1
                     if name == "failover":
                         break  # before later writes hide what it has lost
-                place.heal()
+                writers.pause()
                 resting.set()
+                place.heal()
                 if not (writers.rest(ledger) and at_rest.wait(_REST_SECONDS)):
                     outcome.broken.append(
                         f"nothing is wrong any more, but a client does not come to rest: {ledger.idle}"
