@@ -92,12 +92,9 @@ def _change(segment: int, columns: Sequence[Columns], reset: bool, held: Sequenc
     if total * len(held) > MOST_ROWS:
         raise TaxohashError(f"segment {segment} has {total} rows: more than a replica can hold")
     parts = [_part(part, total, bits) for part in columns]
-    kept = np.zeros(held[segment], np.bool_)  # of the rows known so far
-    if not reset:
-        kept[:total] = True
-    for part in parts:
-        kept[part.rows[part.rows < len(kept)]] = True
-    gone = np.flatnonzero(~kept)
+    gone = np.arange(0 if reset else total, held[segment])
+    for part in parts if gone.size else ():
+        gone = np.setdiff1d(gone, part.rows, assume_unique=True)
     if gone.size or not parts:
         parts.append(_free(gone, bits))
     change = _last_of_each_row(parts[0] if len(parts) == 1 else _joined(parts))
