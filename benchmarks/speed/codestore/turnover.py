@@ -101,14 +101,13 @@ def _follower(url: str) -> "Iterator[Connection[Any, Any]]":
 
 
 def serve(url: str, pipe: "Connection[Any, Any]") -> None:
-    """Serve what is published; asked by a generation and a token, tell how large the process has grown when it has both."""
+    """Serve what is published; asked by a generation and a token, tell how large the replica and the process are when it has both."""
 
     def begin(ref: GenerationRef) -> Serving[Replica, None]:
         return Serving(ref.id, Replica(BITS, segments, TAXONOMY), None)
 
     with CodeStore.connect(url) as store:
         segments = store.segments(COLLECTION)
-        before = psutil.Process().memory_info().rss
         with Swap(Collection(store, COLLECTION, "bench"), begin) as swap:
             assert swap.wait_ready(600.0), swap.error
             pipe.send("loaded")
@@ -120,6 +119,6 @@ def serve(url: str, pipe: "Connection[Any, Any]") -> None:
             pipe.send(
                 {
                     "replica": swap.serving.replica.nbytes,
-                    "resident": psutil.Process().memory_info().rss - before,
+                    "whole process": psutil.Process().memory_info().rss,
                 }
             )
