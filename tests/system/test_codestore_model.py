@@ -416,7 +416,7 @@ def run(stores: list[CodeStore], examples: int, steps: int) -> None:
     )
 
 
-@pytest.mark.parametrize("examples", [10, pytest.param(300, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("examples", [10, pytest.param(60, marks=pytest.mark.slow)])
 def test_a_store_in_memory_agrees_with_the_model(examples: int) -> None:
     with CodeStore.connect("memory://") as store:
         run([store, CodeStore(store._connection)], examples, 40)

@@ -73,7 +73,6 @@ def test_every_write_was_seen_after_it_was_sent(rows: list[Row]) -> None:
 def test_gc_removes_what_it_is_timed_for(rows: list[Row]) -> None:
     (row,) = matching(rows, measure="gc")
     assert row["removed"] == 550
-    assert row["moved"] > 0
     assert {"drop", "sweep", "fold", "compact"} <= row["longest_of"].keys()
 
 

@@ -22,13 +22,13 @@ from tests.support.stored import fill_collection
     [
         (b"n12", "names", 12),
         (b"c0", "catalog", 0),
-        (b"r\x3f\0\0\0", "catalog", 1),
+        (b"r\x4a\0\0\0", "catalog", 1),
         (b"t::::", "catalog", 0x3A3A3A3A // 74),
         (b"d0f", "deleted", NO_BLOCK),
         (b"gv1.a-b:7", "v1.a-b", 7),
         (b"g:7", "", 7),
         (b"sv1:\0\0:\0", "v1", 0x3A0000 // 74),
-        (b"o:\x40\0\0\0", "", 1),
+        (b"o:\x4b\0\0\0", "", 1),
     ],
 )
 def test_a_field_says_its_kind_and_block(field: bytes, kind: str, block: int) -> None:
