@@ -171,6 +171,26 @@ def test_a_closed_connection_says_so(connection: Connection) -> None:
         connection.ping()
 
 
+def test_messages_are_handed_over_while_others_go_on_coming(connection: Connection) -> None:
+    subscription = connection.subscribe("stream")
+    subscription.wait(0.1)
+    stop = threading.Event()
+
+    def publish() -> None:
+        for number in range(50_000):
+            if stop.is_set():
+                return
+            connection.command("PUBLISH", "stream", str(number))
+
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(publish)
+        found = subscription.wait(30)
+        stop.set()
+        done.result()
+    subscription.close()
+    assert 1 <= len(found) < 500
+
+
 def test_a_child_process_shares_no_socket_with_its_parent(connection: Connection) -> None:
     of_child, of_parent = made(connection), made(connection)
     connection.call(added(of_child, 1, 1_000))

@@ -39,10 +39,11 @@ class Subscription:
         messages: list[bytes] = []
         try:
             session = self._connected(deadline)
-            while True:
-                # After the first message only what is there already.
-                pushed = session.receive_any(deadline.within(_INSTANT) if messages else deadline)
+            while deadline.left:
+                pushed = session.receive_any(deadline)
                 if isinstance(pushed, Push) and pushed[:1] == [b"message"]:
+                    if not messages:  # then what is there already; others may go on coming for ever
+                        deadline = deadline.within(_INSTANT)
                     messages.append(pushed[2])
                 elif isinstance(pushed, ErrorReply):
                     raise explained(pushed, str(session.address))
