@@ -1,7 +1,6 @@
 """A server in this process: the same functions, in the same Lua, over dictionaries. For tests, and for notebooks without a server."""
 
 import bisect
-import fnmatch
 import hashlib
 import queue
 import struct
@@ -148,10 +147,6 @@ class Keys:
             for member in sorted(own, key=lambda name: (float(own[name]), name))
             if float(own[member]) >= float(least)
         ]
-
-    def _scan(self, _cursor: bytes, *options: bytes) -> list[Any]:
-        pattern = options[1].decode().replace("[", "[[]") if options else "*"
-        return [b"0", [key for key in self.values if fnmatch.fnmatchcase(key.decode(), pattern)]]
 
 
 class MemoryConnection:
