@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from services.codestore import Item, Snapshot
+from services.codestore.wire import BLOCK
 from tests.chaos.contents import DATA, Seen, code_of, data_version, defect, item_of
 from tests.chaos.ledger import Ledger, Touch
 
 INDEX = b"="
 _MEMBER, _CODED = 1, 2
-_BLOCK = 74
 
 
 @dataclass(frozen=True)
@@ -154,9 +154,9 @@ def check_segment(segment: int, fields: Mapping[bytes, bytes]) -> Iterator[Viola
         elif kind == "names":
             for offset, name in enumerate(value.split(b"\xff")[:-1]):
                 if name:
-                    names[name].append(int(field[1:]) * _BLOCK + offset)
+                    names[name].append(int(field[1:]) * BLOCK + offset)
         elif found := re.fullmatch(rb"g([^:]*):\d+", field):
-            for flags in value[:_BLOCK]:
+            for flags in value[:BLOCK]:
                 counts[f"members:{found[1].decode()}"] += bool(flags & _MEMBER)
                 counts[f"coded:{found[1].decode()}"] += bool(flags & _CODED)
         elif kind == "deleted":

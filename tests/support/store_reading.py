@@ -9,9 +9,8 @@ from services.codestore import CodeStore
 from services.codestore.follower.errors import TrimmedError
 from services.codestore.keys import segment_keys, segments_of
 from services.codestore.records import Columns
-from services.codestore.wire import unended
+from services.codestore.wire import BLOCK, unended
 
-BLOCK = 74
 _SUM = 2**48
 
 # id, labels, code or None, tags: of a member
