@@ -21,7 +21,13 @@ def decode(data: bytes, max_pixels: int) -> Image.Image:
         # A JPEG can be decoded at a fraction of its size: enough for any network here, and much cheaper.
         image.draft(None, (1024, 1024))
         image.load()
-        return _flattened(_upright(image))
+        check_size(
+            *image.size, max_pixels
+        )  # a PNG may have a second header, which Pillow believes while it loads
+        flat = _flattened(_upright(image))
+        if flat.mode not in ("L", "RGB"):
+            raise ValueError("the headers contradict each other")
+        return flat
     except TaxohashError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):  # Pillow's own, higher limits

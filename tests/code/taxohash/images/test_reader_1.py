@@ -51,3 +51,23 @@ def test_where_it_erred_the_later_reader_does_not() -> None:
     with pytest.raises(TaxohashError, match="cannot be decoded"):
         decode(long, version=1)
     assert not np.asarray(decode(long)).any()
+
+
+@pytest.mark.parametrize("size", [(7, 768), (7, 5), (9_000, 9_000)])
+@pytest.mark.parametrize("colour", [0, 2, 3, 4, 6])
+@pytest.mark.parametrize("depth", [1, 8, 16])
+@pytest.mark.parametrize("compression", [0, 5])
+def test_a_second_header_is_never_half_believed(
+    size: tuple[int, int], colour: int, depth: int, compression: int
+) -> None:
+    samples = np.zeros((5, 7, 1), np.int64)
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", *size, depth, colour, compression, 0, 0))
+    damaged = chunk(b"eXIf", b"\xff\xff")
+    for before in (header, header + damaged):
+        data = naive_png.encode(samples, 3, 8, before=chunk(b"PLTE", bytes(30)) + before)
+        try:
+            image = decode(data, 1_000_000, version=1)
+        except TaxohashError:
+            continue
+        assert image.mode in ("L", "RGB")
+        assert image.width * image.height <= 1_000_000
