@@ -26,7 +26,7 @@ from services.retrieval.workers import Workers
 from taxohash.errors import TaxohashError
 
 LOG = logging.getLogger("taxohash")
-_LOADING_SECONDS = 30.0  # a call of those who load and follow, of which no request waits
+_LOADING_SECONDS = 10.0  # a call of those who load and follow, of which no request waits
 _LOOK_SECONDS = 1.0  # between what is told of the generations
 
 
