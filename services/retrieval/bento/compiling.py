@@ -6,6 +6,7 @@
 What is compiled goes into NUMBA_CACHE_DIR.
 """
 
+import gc
 import importlib
 import pickle
 import sys
@@ -20,6 +21,9 @@ ITEMS = "items"
 
 
 def main(arguments: list[str]) -> None:
+    gc.set_threshold(
+        100_000
+    )  # a compiler keeps most of what it makes: looking for the rest takes a tenth of the time
     match arguments:
         case ["record", part, file]:
             Path(file).write_bytes(pickle.dumps(record(part)))

@@ -16,6 +16,7 @@ from services.retrieval.bento import kernels
 from taxohash.errors import TaxohashError
 from taxohash.runtime import cpu, kernel_places, sources
 from taxohash.runtime.atomic import writable
+from tests.support.generations import make_generation
 
 BITS = 64  # kernels for other lengths are made the same way, and take as long again
 
@@ -60,15 +61,13 @@ def machine() -> None:
 
 @pytest.fixture(scope="module")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder as a Bento has it: sources, and kernels beside them."""
-    out = tmp_path_factory.mktemp("packages")
-    compiled = kernels.compiled([BITS])
-    assert compiled
-    for name in sources.files("taxohash", "services"):
-        (out / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(sources.ROOT / name, out / name)
-    kernels.copy(compiled, kernels.parts([BITS]), out)
-    return out
+    """The sources of a Bento, and kernels beside them."""
+    folder = tmp_path_factory.mktemp("bento")
+    make_generation(folder / "generation")
+    command = [sys.executable, "-m", "services.retrieval.bento.build", str(folder / "generation")]
+    command += ["--bento-home", str(folder / "home"), "--kernels", str(BITS)]
+    tag = subprocess.run(command, cwd=sources.ROOT, capture_output=True, text=True, check=True).stdout.strip()
+    return folder / "home/bentos" / tag.replace(":", "/") / "src"
 
 
 @pytest.fixture
