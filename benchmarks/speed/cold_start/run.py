@@ -30,7 +30,7 @@ def main(
     items: Annotated[str, typer.Option(help="sizes of the collection, comma-separated")] = "100000,1000000",
     codes: Annotated[int, typer.Option(help="codes that are searched")] = 1_000_000,
     bits: Annotated[str, typer.Option(help="lengths of these codes, comma-separated")] = "64,128",
-    rounds: Annotated[int, typer.Option(help="processes that are timed, and tens of searches")] = 5,
+    rounds: Annotated[int, typer.Option(help="fresh processes of each way")] = 5,
     results: Annotated[Path, typer.Option(help="folder of cold-start.json and cold-start.md")] = RESULTS,
 ) -> None:
     rows = list[Row]()
@@ -40,7 +40,7 @@ def main(
         partial(starts.measure, count, rounds, packed) for count in numbers(items)
     ]
     measures += [
-        partial(searches.measure, codes, length, clustered, 10 * rounds, packed)
+        partial(searches.measure, codes, length, clustered, rounds, packed)
         for length in numbers(bits)
         for clustered in (True, False)
     ]
