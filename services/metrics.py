@@ -37,6 +37,38 @@ CONNECTIONS_REFUSED = Counter(
 )
 CONNECTIONS_REPLACED = Counter(
     "taxohash_connections_replaced_total", "Connections that made way for others.", ["stage"]
+GENERATION_SERVED = Gauge(
+    "taxohash_generation_served",
+    "1 of the generation that a process serves.",
+    ["generation"],
+    multiprocess_mode="livemax",
+)
+READY = Gauge("taxohash_ready", "1 where a process is ready.", multiprocess_mode="livemin")
+PINNED = Gauge(
+    "taxohash_pinned",
+    "1 where a process serves one generation whatever is published.",
+    multiprocess_mode="livemax",
+)
+PUBLISHED_NOT_SERVED = Gauge(
+    "taxohash_published_not_served",
+    "1 where another generation is published than a process serves.",
+    multiprocess_mode="livemax",
+)
+SWAP_FAILING = Gauge(
+    "taxohash_swap_failing",
+    "1 where what is to be served cannot be loaded, or nobody can tell what is.",
+    multiprocess_mode="livemax",
+)
+STORE_REACHABLE = Gauge(
+    "taxohash_store_reachable", "1 where the code store answers a process.", multiprocess_mode="livemin"
+)
+LAG_SECONDS = Gauge(
+    "taxohash_replica_lag_seconds", "For which a write that is known is unread.", multiprocess_mode="livemax"
+)
+AGE_SECONDS = Gauge(
+    "taxohash_replica_age_seconds",
+    "Since a process last had all that the code store has.",
+    multiprocess_mode="livemax",
 )
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST

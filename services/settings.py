@@ -258,10 +258,11 @@ SECTIONS: dict[str, tuple[Setting, ...]] = {  # type: ignore[type-arg]  # of any
     ),
     "Elsewhere": (READER_PASSWORD, WRITER_PASSWORD, ADMIN_PASSWORD, TTY),
 }  # fmt: skip
-GONE = {  # what was read once: the start is refused, as a service that was closed must not be open
-    name: "make a key with `taxohash keys add`, and name its file in TAXOHASH_API_KEYS_FILE"
-    for name in ("TAXOHASH_API_TOKEN", "TAXOHASH_API_TOKEN_FILE")
-}
+# What was read once: the start is refused, as a service that was closed must not be open.
+GONE = dict.fromkeys(
+    ("TAXOHASH_API_TOKEN", "TAXOHASH_API_TOKEN_FILE"),
+    "make a key with `taxohash keys add`, and name its file in TAXOHASH_API_KEYS_FILE",
+)
 
 
 def refuse_gone(environment: Mapping[str, str] = os.environ) -> None:

@@ -29,8 +29,8 @@ class _FromEnvironment:
         settings.refuse_gone(environment)
         values = {}
         for own in fields(cls):  # type: ignore[arg-type]  # of dataclasses only
-            setting = own.metadata.get("setting")
-            values[own.name] = setting.of(environment) if setting else own.type.from_environment(environment)
+            read: Any = own.metadata["setting"].of if own.metadata else own.default_factory.from_environment  # type: ignore[union-attr]
+            values[own.name] = read(environment)
         return cls(**values)
 
 
