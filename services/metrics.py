@@ -33,10 +33,13 @@ CODES_LOADED = Gauge(
 )
 CONNECTIONS = Gauge("taxohash_connections", "Connections of clients.", ["stage"], multiprocess_mode="livesum")
 CONNECTIONS_REFUSED = Counter(
-    "taxohash_connections_refused_total", "Connections ended with an error before the application saw a request.", ["status"]
+    "taxohash_connections_refused_total",
+    "Connections ended with an error before the application saw a request.",
+    ["status"],
 )
 CONNECTIONS_REPLACED = Counter(
     "taxohash_connections_replaced_total", "Connections that made way for others.", ["stage"]
+)
 GENERATION_SERVED = Gauge(
     "taxohash_generation_served",
     "1 of the generation that a process serves.",

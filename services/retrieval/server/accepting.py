@@ -98,4 +98,4 @@ def _turn_away(client: socket.socket) -> None:
     """Say that there is no place, if it can be said at once."""
     with client, suppress(OSError):
         client.setblocking(False)
-        client.send(answers.written(answers.FULL, []))
+        client.send(answers.written(answers.full(), []))

@@ -6,8 +6,8 @@ import logging
 from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, Scope
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
+from services.retrieval.errors import RefusedError
 from services.retrieval.server import answers
-from services.retrieval.server.heads import Fault
 
 LOG = logging.getLogger("taxohash.server")
 
@@ -27,30 +27,30 @@ class Exchange:
                 cycle.keep_alive = False
             await send(message)
 
-        fault: Fault | None = None
+        refusal: RefusedError | None = None
         try:
             await self._app(scope, receive, send_knowing_the_end)
         except asyncio.CancelledError:  # at the end of a drain
-            fault = answers.DRAINING
+            refusal = answers.draining()
         except Exception:
             LOG.exception("a request failed")
-            fault = answers.FAILED
+            refusal = answers.failed()
         if cycle.response_complete or cycle.disconnected:
             return
         if cycle.response_started:
             cycle.transport.close()
             return
-        if fault is None:
+        if refusal is None:
             LOG.error("a request was not answered by the application")
-        await refuse(fault or answers.FAILED)(scope, receive, send_knowing_the_end)
+        await refuse(refusal or answers.failed())(scope, receive, send_knowing_the_end)
 
 
-def refuse(fault: Fault) -> ASGI3Application:
+def refuse(refusal: RefusedError) -> ASGI3Application:
     """An application that says the same to everybody."""
 
     async def app(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-        headers, body = answers.content(fault)
-        await send({"type": "http.response.start", "status": fault.status, "headers": headers})
+        headers, body = answers.content(refusal)
+        await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
         await send({"type": "http.response.body", "body": body, "more_body": False})
 
     return app

@@ -16,10 +16,10 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from services import metrics
+from services.retrieval.errors import RefusedError, busy
 from services.retrieval.server import answers, heads
 from services.retrieval.server.connections import Connections, Stage
 from services.retrieval.server.exchange import Exchange, refuse
-from services.retrieval.server.heads import Fault
 
 _PIECE_BYTES = 16 * 1024  # parsed at once: what is counted only afterwards is bounded by it
 _MAX_WAITING = 16  # requests sent before the one in front of them is answered
@@ -54,7 +54,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._shared = shared
         self._raw: asyncio.Transport | None = None
         self._answering: RequestResponseCycle | None = None
-        self._fault: Fault | None = None  # why nothing is read any more
+        self._refusal: RefusedError | None = None  # why nothing is read any more
         self._aborted = self._ending = self._at_end = False
         self._in_head = True  # a fresh connection waits for one
         self._head_bytes = self._unparsed_bytes = self._fields = 0
@@ -83,7 +83,7 @@ class GuardedProtocol(HttpToolsProtocol):
         if self._ending:
             return False
         receiving = self.cycle is not None and self.cycle.more_body and not self.cycle.response_complete
-        if self._fault is None and (receiving or self._head_has_begun):
+        if self._refusal is None and (receiving or self._head_has_begun):
             self._refuse(heads.malformed("it ended too early"))
         if self.cycle is not None and not self.cycle.response_started:
             self.cycle.keep_alive = False
@@ -103,7 +103,7 @@ class GuardedProtocol(HttpToolsProtocol):
             return
         self._ending = True
         self._shared.connections.enter(self, Stage.ENDING)
-        unread = self._fault is not None or self.flow.read_paused or (self.cycle and self.cycle.more_body)
+        unread = self._refusal is not None or self.flow.read_paused or (self.cycle and self.cycle.more_body)
         if not unread or self._at_end:
             self._raw.close()
             return
@@ -127,7 +127,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         for piece in _pieces(data):
-            if self._ending or self._fault or self._has_had_its_last:
+            if self._ending or self._refusal or self._has_had_its_last:
                 return  # nobody is going to answer it
             self._parse(piece)
         self._settle()
@@ -147,22 +147,20 @@ class GuardedProtocol(HttpToolsProtocol):
         try:
             self.parser.feed_data(piece)
             if self._in_head and self._unparsed_bytes > heads.MAX_HEAD_BYTES + _PIECE_BYTES:
-                raise _RefusedError(heads.HEAD_TOO_LONG)
+                raise heads.head_too_long()
             if not self._in_head and self._chunking_bytes > _CHUNKING_BYTES:
-                raise _RefusedError(heads.malformed("its chunks are more frame than picture"))
+                raise heads.malformed("its chunks are more frame than picture")
         except httptools.HttpParserUpgrade as upgrade:
             self._go_on_after_upgrade(piece[upgrade.args[0] :])
-        except _RefusedError as error:
-            self._refuse(error.fault)
+        except RefusedError as refusal:
+            self._refuse(refusal)
         except httptools.HttpParserError as error:
-            within = error.__context__
-            self._refuse(within.fault if isinstance(within, _RefusedError) else heads.malformed(_why(error)))
+            own = error.__context__  # what was raised while it parsed
+            self._refuse(own if isinstance(own, RefusedError) else heads.malformed(_why(error)))
 
     def on_message_begin(self) -> None:
         if len(self.pipeline) >= _MAX_WAITING:
-            raise _RefusedError(
-                Fault(429, "busy", f"{_MAX_WAITING} requests wait for their answers: read those first", {"Retry-After": "1"})
-            )
+            raise busy(f"{_MAX_WAITING} requests wait for their answers: read those first")
         super().on_message_begin()
         self._in_head = True
         self._head_bytes = self._fields = 0
@@ -171,7 +169,7 @@ class GuardedProtocol(HttpToolsProtocol):
         super().on_url(url)
         self._count(len(url))
         if len(self.url) > heads.MAX_TARGET_BYTES:
-            raise _RefusedError(heads.TARGET_TOO_LONG)
+            raise heads.target_too_long()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._fields += 1
@@ -182,14 +180,14 @@ class GuardedProtocol(HttpToolsProtocol):
     def _count(self, size: int) -> None:
         self._head_bytes += size
         if self._head_bytes > heads.MAX_HEAD_BYTES or self._fields > heads.MAX_FIELDS:
-            raise _RefusedError(heads.HEAD_TOO_LONG)
+            raise heads.head_too_long()
 
     def on_headers_complete(self) -> None:
         version = self.parser.get_http_version()
-        if fault := heads.fault_of(self.parser.get_method(), self.url, version, self.headers):
-            raise _RefusedError(fault)
+        if refusal := heads.refusal_of(self.parser.get_method(), self.url, version, self.headers):
+            raise refusal
         url = httptools.parse_url(self.url)
-        if url.path is None:  # http://host, without a slash
+        if not url.path:  # http://host, without a slash
             self.url = b"/?" + (url.query or b"")
         self._in_head = False
         self._unparsed_bytes = self._chunking_bytes = 0
@@ -228,7 +226,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._answering = cycle
         if self._shared.draining:
-            app = refuse(answers.DRAINING)
+            app = refuse(answers.draining())
         super()._start_asgi_task(cycle, Exchange(cycle, app))
 
     def on_response_complete(self) -> None:
@@ -238,17 +236,19 @@ class GuardedProtocol(HttpToolsProtocol):
         self.flow.resume_reading()
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
-        elif self._fault:
+        elif self._refusal:
             self._tell()
         elif self._at_end:
             self.end()
         self._settle()
 
-    def _refuse(self, fault: Fault) -> None:
+    def _refuse(self, refusal: RefusedError) -> None:
         """Read no more, and say why after the answers to what came before."""
-        self._fault = fault
+        self._refusal = refusal
         cycle = self.cycle
-        if cycle is not None and cycle.more_body and not cycle.response_complete:  # it broke off in this one's body
+        if (
+            cycle is not None and cycle.more_body and not cycle.response_complete
+        ):  # it broke off in this one's body
             if self.pipeline:
                 self.pipeline.popleft()
             else:
@@ -261,9 +261,9 @@ class GuardedProtocol(HttpToolsProtocol):
             self._tell()
 
     def _tell(self) -> None:
-        assert self._fault is not None
-        metrics.CONNECTIONS_REFUSED.labels(str(self._fault.status)).inc()
-        self.transport.write(answers.written(self._fault, self.server_state.default_headers))
+        assert self._refusal is not None
+        metrics.CONNECTIONS_REFUSED.labels(str(self._refusal.status)).inc()
+        self.transport.write(answers.written(self._refusal, self.server_state.default_headers))
         self.end()
 
     def _leave_alone(self, cycle: RequestResponseCycle) -> None:
@@ -289,8 +289,10 @@ class GuardedProtocol(HttpToolsProtocol):
     def late(self) -> None:
         """The time of its stage is over."""
         if self.stage is Stage.HEADERS and self._head_has_begun:
-            sentence = f"headers did not arrive within {self._shared.header_seconds:g} seconds: send them at once"
-            self._refuse(Fault(408, "slow", sentence))
+            sentence = (
+                f"headers did not arrive within {self._shared.header_seconds:g} seconds: send them at once"
+            )
+            self._refuse(RefusedError(408, "slow", sentence))
         elif self.stage in (Stage.HEADERS, Stage.IDLE):
             self.end()
         else:
@@ -303,19 +305,11 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def shut(self) -> None:
         """The server ends: nothing is waited for any more but that the client reads its answer."""
-        if self._answering is None and not self._ending and self._fault is None:
+        if self._answering is None and not self._ending and self._refusal is None:
             if self._head_has_begun:
-                self._refuse(answers.DRAINING)
+                self._refuse(answers.draining())
             else:
                 self.end()
-
-
-class _RefusedError(Exception):
-    """Ends parsing."""
-
-    def __init__(self, fault: Fault) -> None:
-        super().__init__(fault.sentence)
-        self.fault = fault
 
 
 class _Orderly:

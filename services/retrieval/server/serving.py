@@ -17,7 +17,6 @@ from services.retrieval.server.accepting import Acceptor
 from services.retrieval.server.connections import Connections, Stage, bound
 from services.retrieval.server.protocol import GuardedProtocol, Shared
 from services.retrieval.settings import Door
-from taxohash.errors import TaxohashError
 
 LOG = logging.getLogger("taxohash.server")
 _TICK_SECONDS = 0.25  # between looks at whose time is over
@@ -62,11 +61,11 @@ class Server:
             started: called when connections are taken.
 
         Raises:
-            TaxohashError: the application does not start; it has said why.
+            SystemExit: the application does not start; it has said why.
         """
         await self._lifespan.startup()
         if self._lifespan.should_exit:
-            raise TaxohashError("the application did not start: see the lines above")
+            raise SystemExit(1)
         acceptor = Acceptor(
             listener, self._connections, lambda: GuardedProtocol(self._shared, self._lifespan.state)
         )
