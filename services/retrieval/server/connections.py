@@ -88,6 +88,12 @@ class Connections:
             connection.stage = stage
             self._since[stage][connection] = self._clock()
 
+    def again(self, connection: Connection) -> None:
+        """Let the time of a connection in its stage begin anew."""
+        if (stage := connection.stage) is not None:
+            self.leave(connection)
+            self.enter(connection, stage)
+
     def leave(self, connection: Connection) -> None:
         """Forget a connection."""
         if connection.stage is not None:

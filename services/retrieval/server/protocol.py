@@ -5,6 +5,8 @@ by an end that lets the client read it (RFC 9112, section 9.6).
 """
 
 import asyncio
+import socket
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, cast
@@ -24,6 +26,7 @@ from services.retrieval.server.exchange import Exchange, refuse
 _PIECE_BYTES = 16 * 1024  # parsed at once: what is counted only afterwards is bounded by it
 _MAX_WAITING = 16  # requests sent before the one in front of them is answered
 _CHUNKING_BYTES = 16 * 1024  # sizes, extensions and trailers of a chunked body, besides 8 for each byte of it
+_LEAST_READ_BYTES = 128 * 1024  # of an answer, in the time that a client may be stalled
 
 
 @dataclass
@@ -59,6 +62,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._in_head = True  # a fresh connection waits for one
         self._head_bytes = self._unparsed_bytes = self._fields = 0
         self._chunking_bytes = 0
+        self._unsent = 0
         shared.connections.enter(self, Stage.HEADERS)
 
     # -- the transport ------------------------------------------------------------------------------------------------
@@ -91,6 +95,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def pause_writing(self) -> None:
         super().pause_writing()
+        self._reads_on()
         self._settle()
 
     def resume_writing(self) -> None:
@@ -102,6 +107,7 @@ class GuardedProtocol(HttpToolsProtocol):
         if self._ending or self._raw is None:
             return
         self._ending = True
+        self._reads_on()
         self._shared.connections.enter(self, Stage.ENDING)
         unread = self._refusal is not None or self.flow.read_paused or (self.cycle and self.cycle.more_body)
         if not unread or self._at_end:
@@ -280,15 +286,20 @@ class GuardedProtocol(HttpToolsProtocol):
             self._shared.connections.enter(self, self._stage_now())
 
     def _stage_now(self) -> Stage:
-        if self._answering is None:
-            return Stage.HEADERS if self._in_head else Stage.IDLE
         if self.flow.write_paused:
             return Stage.STALLED
+        if self._answering is None:
+            return Stage.HEADERS if self._in_head else Stage.IDLE
         return Stage.BODY if self._answering.more_body else Stage.ANSWERING
 
     def late(self) -> None:
         """The time of its stage is over."""
-        if self.stage is Stage.HEADERS and self._head_has_begun:
+        if self.stage in (Stage.STALLED, Stage.ENDING):
+            if self._reads_on():
+                self._shared.connections.again(self)
+            else:
+                self._reset()
+        elif self.stage is Stage.HEADERS and self._head_has_begun:
             sentence = (
                 f"headers did not arrive within {self._shared.header_seconds:g} seconds: send them at once"
             )
@@ -297,6 +308,17 @@ class GuardedProtocol(HttpToolsProtocol):
             self.end()
         else:
             self.abort()
+
+    def _reset(self) -> None:
+        """Close it without a trace: the system would go on offering what it has to a client that does not read it."""
+        if self._raw is not None and (here := self._raw.get_extra_info("socket")) is not None:
+            here.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.abort()
+
+    def _reads_on(self) -> bool:
+        """Whether the client has read something since this was asked last."""
+        before, self._unsent = self._unsent, self._raw.get_write_buffer_size() if self._raw else 0
+        return before - self._unsent >= _LEAST_READ_BYTES
 
     def shutdown(self) -> None:
         """The server is about to end: let this answer be the last."""

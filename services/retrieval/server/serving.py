@@ -27,7 +27,11 @@ _CLOSING_SECONDS = 2.0  # for connections, and again for the application, after 
 
 
 class Server:
-    """Serves one application on one socket."""
+    """Serves one application on one socket.
+
+    Attributes:
+        connections: all that there are.
+    """
 
     def __init__(self, app: ASGI3Application, door: Door) -> None:
         self._config = Config(
@@ -37,7 +41,7 @@ class Server:
         self._config.load()
         self._lifespan = LifespanOn(self._config)
         self._door = door
-        self._connections = Connections(
+        self.connections = Connections(
             bound(door.connections),
             {
                 Stage.HEADERS: door.header_seconds,
@@ -46,7 +50,7 @@ class Server:
                 Stage.STALLED: _STALLED_SECONDS,
             },
         )
-        self._shared = Shared(self._config, ServerState(), self._connections, door.header_seconds)
+        self._shared = Shared(self._config, ServerState(), self.connections, door.header_seconds)
         self._told_to_end = asyncio.Event()
 
     def end(self) -> None:
@@ -67,7 +71,7 @@ class Server:
         if self._lifespan.should_exit:
             raise SystemExit(1)
         acceptor = Acceptor(
-            listener, self._connections, lambda: GuardedProtocol(self._shared, self._lifespan.state)
+            listener, self.connections, lambda: GuardedProtocol(self._shared, self._lifespan.state)
         )
         ticking = asyncio.create_task(self._tick())
         started()
@@ -83,8 +87,8 @@ class Server:
     async def _tick(self) -> None:
         while True:
             self._shared.state.default_headers = [(b"date", formatdate(time.time(), usegmt=True).encode())]
-            self._connections.end_late()
-            self._connections.measure()
+            self.connections.end_late()
+            self.connections.measure()
             await asyncio.sleep(_TICK_SECONDS)
 
     async def _drain(self) -> None:
@@ -98,7 +102,7 @@ class Server:
             return time.monotonic() - begun
 
         while seconds() < self._door.drain_seconds and (
-            tasks or (seconds() < _GRACE_SECONDS and self._connections.count(Stage.HEADERS, Stage.IDLE))
+            tasks or (seconds() < _GRACE_SECONDS and self.connections.count(Stage.HEADERS, Stage.IDLE))
         ):
             await asyncio.sleep(0.02)
         late = list(tasks)
@@ -107,11 +111,11 @@ class Server:
         for connection in self._guarded():
             connection.shut()
         begun = time.monotonic()
-        while len(self._connections) and seconds() < _CLOSING_SECONDS:
+        while len(self.connections) and seconds() < _CLOSING_SECONDS:
             await asyncio.sleep(0.02)
             for connection in self._guarded():
                 connection.shut()
         LOG.info("drained: %d requests were under way, %d of them took too long", under_way, len(late))
 
     def _guarded(self) -> list[GuardedProtocol]:
-        return [connection for connection in self._connections if isinstance(connection, GuardedProtocol)]
+        return [connection for connection in self.connections if isinstance(connection, GuardedProtocol)]
