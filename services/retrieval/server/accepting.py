@@ -88,6 +88,9 @@ class Acceptor:
     async def _serve(self, client: socket.socket, protocol: GuardedProtocol) -> None:
         try:
             client.setblocking(False)
+            client.setsockopt(
+                socket.IPPROTO_TCP, socket.TCP_NODELAY, 1
+            )  # asyncio forgets it where it was not told of TCP
             await self._loop.connect_accepted_socket(lambda: protocol, client)
         except OSError:  # it is gone already
             self._connections.leave(protocol)

@@ -27,7 +27,7 @@ def listen(host: str, port: int) -> socket.socket:
         raise TaxohashError(
             f"host {host[:80]!r} is no address of this machine ({_reason(error)}): choose 127.0.0.1, or 0.0.0.0 for all"
         ) from None
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)

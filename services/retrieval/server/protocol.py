@@ -26,6 +26,7 @@ from services.retrieval.server.exchange import Exchange, refuse
 _PIECE_BYTES = 16 * 1024  # parsed at once: what is counted only afterwards is bounded by it
 _MAX_WAITING = 16  # requests sent before the one in front of them is answered
 _CHUNKING_BYTES = 16 * 1024  # sizes, extensions and trailers of a chunked body, besides 8 for each byte of it
+_HELD_BYTES = 64 * 1024  # of answers, within one turn of the loop
 _LEAST_READ_BYTES = 128 * 1024  # of an answer, in the time that a client may be stalled
 
 
@@ -56,6 +57,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self.stage: Stage | None = None
         self._shared = shared
         self._raw: asyncio.Transport | None = None
+        self._out: _Orderly | None = None
         self._answering: RequestResponseCycle | None = None
         self._refusal: RefusedError | None = None  # why nothing is read any more
         self._aborted = self._ending = self._at_end = False
@@ -69,7 +71,8 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._raw = raw = cast(asyncio.Transport, transport)
-        super().connection_made(cast(asyncio.Transport, _Orderly(raw, self)))
+        self._out = _Orderly(raw, self)
+        super().connection_made(cast(asyncio.Transport, self._out))
         if self._aborted:
             raw.abort()
 
@@ -104,8 +107,9 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def end(self) -> None:
         """Close the connection once the client has had time to read what it was told, and us to hear that it has."""
-        if self._ending or self._raw is None:
+        if self._ending or self._raw is None or self._out is None:
             return
+        self._out.flush()
         self._ending = True
         self._reads_on()
         self._shared.connections.enter(self, Stage.ENDING)
@@ -340,10 +344,25 @@ class _Orderly:
     def __init__(self, transport: asyncio.Transport, protocol: GuardedProtocol) -> None:
         self._transport = transport
         self._protocol = protocol
+        self._loop = asyncio.get_running_loop()
+        self._held: list[bytes] = []
+        self._held_bytes = 0
 
     def write(self, data: bytes) -> None:
-        if not self._protocol.is_ending:
-            self._transport.write(data)
+        """Send at the end of this turn of the loop: head and body of an answer are one packet then, and one call."""
+        if not self._held:
+            self._loop.call_soon(self.flush)
+        self._held.append(data)
+        self._held_bytes += len(data)
+        if self._held_bytes > _HELD_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Send what is held."""
+        if self._held and not self._protocol.is_ending:
+            self._transport.write(b"".join(self._held))
+        self._held.clear()
+        self._held_bytes = 0
 
     def close(self) -> None:
         self._protocol.end()
