@@ -21,7 +21,7 @@ NEEDED: dict[str, set[str]] = {
     "services.retrieval.settings": set(),
     "services.retrieval.app": {"onnxruntime", "redis"},
     "services.retrieval.bento.build": set(),
-    "services.retrieval.bento.serve": set(),
+    "services.retrieval.server.main": set(),
     "services.retrieval.bento.service": {"bentoml", "onnxruntime", "redis"},
     "pipelines.data": {"pyarrow"},
     "pipelines.shared.step": {"redis"},

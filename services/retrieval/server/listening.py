@@ -5,7 +5,7 @@ import socket
 
 from taxohash.errors import TaxohashError
 
-_BACKLOG = 2048  # connections that wait while there is no worker, or it is busy
+_BACKLOG = 4096  # connections that wait while there is no worker, or it is busy
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -67,10 +67,14 @@ async def _serve(app: ASGI3Application, door: Door, listener: socket.socket, pip
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, server.end)
     loop.add_signal_handler(signal.SIGINT, server.end)
-    beating = asyncio.create_task(beat(pipe, server.end))
-    readying: list[asyncio.Task[None]] = []
-    await server.serve(listener, lambda: readying.append(asyncio.create_task(tell_when_ready(pipe, app))))
-    for task in (beating, *readying):
+    telling: list[asyncio.Task[None]] = []
+
+    def started() -> None:
+        telling.append(asyncio.create_task(beat(pipe, server.end)))
+        telling.append(asyncio.create_task(tell_when_ready(pipe, app)))
+
+    await server.serve(listener, started)
+    for task in telling:
         task.cancel()
 
 
