@@ -5,6 +5,7 @@ import re
 import struct
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from typing import NamedTuple
 
 from taxohash.images.exif import PREFIX
@@ -21,8 +22,6 @@ _HINTS = {_APP0: (b"JFIF\0", 14), _APP14: (b"Adobe", 12)}
 # A marker that has a segment, or the end: no stuffed byte, restart or fill byte.
 _MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd8\xff])")
 _RESTART = re.compile(rb"\xff[\xd0-\xd7]")
-# What a scan might go on with: no byte of it begins a marker, and its first bits are not those that libjpeg fills in.
-_NOISE = b"\xfe" + bytes(random.Random(0).randrange(255) for _ in range(16_383))
 _MOST_SEGMENTS = 4096
 _INTERVALS, _INTERVAL = 64, 256  # restart intervals of noise, bytes of each
 
@@ -106,12 +105,19 @@ def more_scan_data(data: bytes) -> bytes:
     """What a scan that is cut off might go on with: noise, and restart intervals of noise."""
     last_scan = data.rfind(bytes([0xFF, _SOS]))
     restarts = len(_RESTART.findall(data, last_scan))
+    noise = _noise()
     intervals = [
-        bytes([0xFF, 0xD0 + (restarts + i) % 8]) + _NOISE[i * _INTERVAL : (i + 1) * _INTERVAL]
+        bytes([0xFF, 0xD0 + (restarts + i) % 8]) + noise[i * _INTERVAL : (i + 1) * _INTERVAL]
         for i in range(_INTERVALS)
     ]
     half_of_a_pair = data.endswith(b"\xff")  # either of the end marker or of a stuffed byte
-    return b"\0" * half_of_a_pair + _NOISE + b"".join(intervals)
+    return b"\0" * half_of_a_pair + noise + b"".join(intervals)
+
+
+@cache
+def _noise() -> bytes:
+    """What a scan might go on with: no byte of it begins a marker, and its first bits are not those that libjpeg fills in."""
+    return b"\xfe" + bytes(random.Random(0).randrange(255) for _ in range(16_383))
 
 
 def _segments(data: bytes) -> Iterator[_Segment]:
