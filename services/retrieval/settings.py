@@ -16,8 +16,11 @@ class Limits:
 
     Attributes:
         body_bytes: largest request body.
-        pixels: largest picture, width times height, read from its header. One of 16 million takes up to 350 MB
-            while it is worked on, and `threads` of them may be at once.
+        pixels: largest picture, width times height, read from its header. Only one of the largest is decoded at
+            once, in up to 17 bytes a pixel and 5 times `body_bytes`: 328 MB.
+        side: longest side of a picture, in pixels.
+        decoders: processes for ordinary pictures, each of which takes up to 96 MiB for one.
+        decode_seconds: time in which a picture that has its turn must have been decoded.
         upload_seconds: time in which a body must have arrived.
         answer_seconds: time in which a picture must have been decoded, encoded and searched.
         requests: searches under way at once; more are told to come back.
@@ -27,6 +30,9 @@ class Limits:
 
     body_bytes: int = 10 * MIB
     pixels: int = 16_000_000
+    side: int = 20_000
+    decoders: int = 2
+    decode_seconds: float = 5.0
     upload_seconds: float = 15.0
     answer_seconds: float = 10.0
     requests: int = 32
@@ -72,6 +78,9 @@ class Settings:
             limits=Limits(
                 body_bytes=_whole(environment, "TAXOHASH_MAX_BODY_BYTES", standard.body_bytes),
                 pixels=_whole(environment, "TAXOHASH_MAX_PIXELS", standard.pixels),
+                side=_whole(environment, "TAXOHASH_MAX_SIDE", standard.side),
+                decoders=_whole(environment, "TAXOHASH_DECODERS", standard.decoders),
+                decode_seconds=_seconds(environment, "TAXOHASH_DECODE_SECONDS", standard.decode_seconds),
                 upload_seconds=_seconds(environment, "TAXOHASH_UPLOAD_SECONDS", standard.upload_seconds),
                 answer_seconds=_seconds(environment, "TAXOHASH_ANSWER_SECONDS", standard.answer_seconds),
                 requests=_whole(environment, "TAXOHASH_MAX_REQUESTS", standard.requests),

@@ -199,6 +199,16 @@ def _checked(chunk: _Chunk) -> memoryview:
     return chunk.body
 
 
+def first_header(data: bytes) -> Header | None:
+    """IHDR, if it is where it must be and can be; nothing behind it is looked at."""
+    if data[8:16] != b"\0\0\0\x0dIHDR":
+        return None
+    try:
+        return _header(memoryview(data)[16:29])
+    except UnreadableError:
+        return None
+
+
 def _header(body: memoryview) -> Header:
     if len(body) != 13:
         raise UnreadableError("damaged: its header has another length")

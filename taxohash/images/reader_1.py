@@ -23,9 +23,9 @@ def decode(data: bytes, max_pixels: int) -> Image.Image:
         # A JPEG can be decoded at a fraction of its size: enough for any network here, and much cheaper.
         image.draft(None, (1024, 1024))
         image.load()
-        check_size(
-            *image.size, max_pixels
-        )  # a PNG may have a second header, which Pillow believes while it loads
+        vars(image).pop("_decoder", None)  # libwebp's, with two pictures of its own
+        # A PNG may have a second header, which Pillow believes while it loads.
+        check_size(*image.size, max_pixels)
         flat = _flattened(_upright(image))
         if flat.mode not in ("L", "RGB"):
             raise ValueError("the headers contradict each other")

@@ -3,6 +3,7 @@
 import struct
 import zlib
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -147,7 +148,7 @@ def _webp_maker(mode: str, lossless: bool, frames: int) -> Maker:
             200  # so that the opacity differs and is stored
         )
         images = [Image.fromarray(pixels), *(Image.new(mode, (width, height), n) for n in range(1, frames))]
-        options = {"lossless": lossless, "method": 0, "quality": 0}
+        options: dict[str, Any] = {"lossless": lossless, "method": 0, "quality": 0}
         if frames > 1:
             options |= {"save_all": True, "append_images": images[1:]}
         return encoded(images[0], "WEBP", **options)

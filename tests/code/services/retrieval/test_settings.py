@@ -14,8 +14,10 @@ WHOLE = [
     "TAXOHASH_MAX_REQUESTS",
     "TAXOHASH_THREADS",
     "TAXOHASH_MAX_K",
+    "TAXOHASH_MAX_SIDE",
+    "TAXOHASH_DECODERS",
 ]
-SECONDS = ["TAXOHASH_UPLOAD_SECONDS", "TAXOHASH_ANSWER_SECONDS"]
+SECONDS = ["TAXOHASH_UPLOAD_SECONDS", "TAXOHASH_ANSWER_SECONDS", "TAXOHASH_DECODE_SECONDS"]
 
 
 def test_an_address_of_the_store_is_enough() -> None:
@@ -34,7 +36,16 @@ def test_every_variable_is_read() -> None:
         | {"TAXOHASH_PICTURES": " s3://bucket/pictures "}
     )
     assert settings.limits == Limits(
-        body_bytes=3, pixels=4, requests=5, threads=6, k=7, upload_seconds=8.0, answer_seconds=9.0
+        body_bytes=3,
+        pixels=4,
+        requests=5,
+        threads=6,
+        k=7,
+        side=8,
+        decoders=9,
+        upload_seconds=10.0,
+        answer_seconds=11.0,
+        decode_seconds=12.0,
     )
     assert (settings.generation, settings.collection, settings.token) == ("g", "c", "secret")
     assert settings.pictures == "s3://bucket/pictures"
