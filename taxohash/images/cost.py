@@ -11,7 +11,9 @@ from typing import NamedTuple
 from taxohash.images import jpeg, png, webp
 
 MOST_SCANS = 500  # of a JPEG; encoders write some ten, and libjpeg's own fuzzers stop here
-_MIB = 1 << 20
+_BASE = 8 << 20  # bytes of memory: strips, tables of the codecs, what they produce
+_COPIES = 5  # of a picture's own bytes
+_MOST_BYTES = 17  # a pixel: WebP, whose library has three pictures of its own beside ours
 _UNKNOWN = 1.0  # seconds of what hides its headers behind more parts than any encoder writes
 _SEGMENTS, _BLOCKS = 256, 1024  # that are gone through for the headers
 _DRAFT = 1024  # pixels that a JPEG keeps of each side, where it has more (see reader.py)
@@ -52,8 +54,13 @@ def cost(data: bytes) -> Cost:
         found = None
     found = found or Cost(0, 0, 0.0, 0)
     return found._replace(
-        seconds=found.seconds + 1e-8 * len(data), memory=found.memory + 5 * len(data) + 4 * _MIB
+        seconds=found.seconds + 1e-8 * len(data), memory=found.memory + _COPIES * len(data) + _BASE
     )
+
+
+def most_memory(pixels: int, size: int) -> int:
+    """Bytes that any picture of so many pixels and bytes takes at most."""
+    return _MOST_BYTES * pixels + _COPIES * size + _BASE
 
 
 def _png(data: bytes) -> Cost | None:
@@ -120,7 +127,7 @@ def _webp(data: bytes) -> Cost | None:
         width, height = (side & 0x3FFF for side in struct.unpack_from("<HH", start, 6))
     else:
         return None
-    return Cost(width, height, 3.5e-8 * width * height + 4e-8 * len(data), 17 * width * height)
+    return Cost(width, height, 3.5e-8 * width * height + 4e-8 * len(data), _MOST_BYTES * width * height)
 
 
 def _gif(data: bytes) -> Cost | None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 from PIL import Image
 
-PIXELS = 1 << 18  # of a strip
+PIXELS = 1 << 17  # of a strip
 
 
 def by_strips(mode: str, work: Callable[..., Image.Image], *images: Image.Image) -> Image.Image:

@@ -62,7 +62,7 @@ class Decoder:
                 [sys.executable, "-P", "-m", "services.retrieval.decoding.process"],
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
-                env=_environment(),
+                env=environment(),
             )
         decoder = cls(process, ours)
         try:
@@ -146,7 +146,8 @@ class Decoder:
         return received
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
+    """What a decoder is told: where Python's modules are, and nothing that is secret."""
     kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
     places = os.pathsep.join(os.path.abspath(place) for place in sys.path)
     return {**kept, "PYTHONPATH": places, **_ENVIRONMENT}

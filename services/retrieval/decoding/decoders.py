@@ -18,7 +18,7 @@ from services.retrieval.decoding.spares import Spares
 from services.retrieval.decoding.wire import Bounds, Kind
 from services.retrieval.errors import RefusedError
 from services.retrieval.settings import MIB, Limits
-from taxohash.images import MOST_SCANS, Cost, Pixels, Preprocessing, cost
+from taxohash.images import MOST_SCANS, Cost, Pixels, Preprocessing, cost, most_memory
 
 _LOG = logging.getLogger(__name__)
 SMALL, LARGE, HEAVY = "small", "large", "heavy"
@@ -26,13 +26,11 @@ SMALL_SECONDS, LARGE_SECONDS = 0.04, 0.2  # of CPU that a picture is expected to
 ORDINARY_MEMORY = 96 * MIB
 _ORDINARY_SECONDS = 1.0  # of CPU that it does take at most
 _STANDS_BACK = 19  # niceness of the heavy lane
-# The worst that the limits on pixels and bytes allow; see taxohash/images/cost.py.
-_BYTES_A_PIXEL, _COPIES, _BASE = 17, 5, 4 * MIB
 
 
 def heavy_memory(limits: Limits) -> int:
     """Bytes that decoding one picture takes at most, whatever its shape, mode and format."""
-    return max(ORDINARY_MEMORY, _BYTES_A_PIXEL * limits.pixels + _COPIES * limits.body_bytes + _BASE)
+    return max(ORDINARY_MEMORY, most_memory(limits.pixels, limits.body_bytes))
 
 
 class Decoders:

@@ -20,7 +20,7 @@ _WARM_UP = Preprocessing(8, 3, "pad", (0.0,) * 3, (1.0,) * 3)
 def main() -> None:
     """Answer requests until there are no more."""
     confinement.end_with_owner()
-    _warm_up()
+    warm_up()
     with socket.socket(fileno=0) as channel, channel.makefile("rb") as requests:
         channel.sendall(ANSWER.pack(0, Kind.READY, 0))
         said = requests.read(BOUNDS.size)
@@ -49,7 +49,7 @@ def answer(preprocessing: bytes, picture: bytes, bounds: Bounds) -> tuple[Kind, 
     return Kind.PIXELS, pixels.tobytes()
 
 
-def _warm_up() -> None:
+def warm_up() -> None:
     """Load every codec and pay for first calls: what a picture takes is counted from here."""
     Image.preinit()
     assert WebPImagePlugin.SUPPORTED
