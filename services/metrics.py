@@ -28,6 +28,17 @@ STAGE_SECONDS = Histogram(
     "taxohash_stage_seconds", "Time of one stage of a search.", ["stage"], buckets=_BUCKETS
 )
 REJECTED = Counter("taxohash_upload_rejected_total", "Searches refused.", ["reason"])
+DECODE_SECONDS = Histogram(
+    "taxohash_decode_seconds",
+    "Time from a picture's bytes to its pixels, waiting included, by how much was expected of it.",
+    ["weight"],
+    buckets=_BUCKETS,
+)
+DECODERS_REPLACED = Counter(
+    "taxohash_decoders_replaced_total",
+    "Processes for decoding that were replaced, by how the old one ended.",
+    ["reason"],
+)
 CODES_LOADED = Gauge(
     "taxohash_codes_loaded", "Codes a process searches.", ["generation"], multiprocess_mode="livemax"
 )
