@@ -15,6 +15,7 @@ from services.codestore import CodeStore
 from services.codestore.follower.replica import Replica
 from services.codestore.follower.swap import Swap
 from services.codestore.pictures import Pictures, users_folder
+from services.retrieval.access import Gate
 from services.retrieval.decoding import Decoders
 from services.retrieval.engine import Engine
 from services.retrieval.errors import RefusedError
@@ -34,6 +35,7 @@ class Service:
     """What the routes work with.
 
     Attributes:
+        gate: who is let in.
         store: for requests: its calls end in time.
         pictures: None where the settings name no store and there is none among the user's data.
         draining: the process is about to end.
@@ -49,6 +51,7 @@ class Service:
             TaxohashError: the settings name what cannot be.
         """
         self.settings = settings
+        self.gate = Gate(settings)
         limits = settings.limits
         connect = connect or (lambda seconds: CodeStore.connect(_address(settings), timeout=seconds))
         hashers = Hashers(
@@ -66,6 +69,7 @@ class Service:
 
     async def start(self) -> None:
         """Begin to load what is to be served, and to decode."""
+        self.gate.start()
         await self.decoders.start()
         self._swap.start()
         self._watching = asyncio.create_task(self._watch())
@@ -73,6 +77,7 @@ class Service:
     async def stop(self) -> None:
         """End all threads and processes, and close connections."""
         self.draining = True
+        self.gate.stop()
         if self._watching:
             self._watching.cancel()
             with suppress(asyncio.CancelledError):
