@@ -33,6 +33,7 @@ LOG = logging.getLogger("taxohash")
 SPARING_LINES = 20  # a second, of each kind
 _QUEUED_LINES = 10_000
 _BATCH_SECONDS = 0.02
+_BATCH_LINES = 1_000
 _FLUSH_SECONDS = 1.0
 _FRAMES = 12
 _ROOT = Path(__file__).resolve().parents[2]
@@ -201,18 +202,19 @@ def _time(record: logging.LogRecord) -> str:
 
 
 class _Writer(logging.Handler):
-    """Lines to a file descriptor, by a thread of its own: a reader that stands still holds up nobody."""
+    """Lines to a file descriptor, made and written by a thread: a reader that stands still holds up nobody."""
 
     def __init__(self, handle: int) -> None:
         super().__init__()
         self._handle = handle
-        self._lines: queue.Queue[str] = queue.Queue(_QUEUED_LINES)
+        self._records: queue.Queue[logging.LogRecord] = queue.Queue(_QUEUED_LINES)
         threading.Thread(target=self._write, name="log", daemon=True).start()
         atexit.register(self.flush)
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            self._lines.put_nowait(without_secrets(self.format(record)))
+            record.msg, record.args = record.getMessage(), None  # now: what it speaks of may change
+            self._records.put_nowait(record)
         except queue.Full:
             metrics.LOG_LINES_LEFT_OUT.labels("that nobody read").inc()
         except Exception:  # a line that cannot be made is no reason to fail a request
@@ -221,22 +223,32 @@ class _Writer(logging.Handler):
     def flush(self) -> None:
         """Wait until all lines are written, but not for ever."""
         deadline = time.monotonic() + _FLUSH_SECONDS
-        while self._lines.unfinished_tasks and time.monotonic() < deadline:
+        while self._records.unfinished_tasks and time.monotonic() < deadline:
             time.sleep(_BATCH_SECONDS / 4)
 
     def _write(self) -> None:
         while True:
-            lines = [self._lines.get()]
-            while len(lines) < 1_000 and not self._lines.empty():
-                lines.append(self._lines.get_nowait())
-            rest = memoryview("".join(f"{line}\n" for line in lines).encode("utf-8", "replace"))
-            while rest:
-                try:
-                    rest = rest[os.write(self._handle, rest) :]
-                except BlockingIOError:  # somebody made it so
-                    time.sleep(_BATCH_SECONDS)
-                except OSError:  # nobody reads any more
-                    break
-            for _ in lines:
-                self._lines.task_done()
+            records = [self._records.get()]
+            while len(records) < _BATCH_LINES and not self._records.empty():
+                records.append(self._records.get_nowait())
+            self._put("".join(map(self._line, records)).encode("utf-8", "backslashreplace"))
+            for _ in records:
+                self._records.task_done()
             time.sleep(_BATCH_SECONDS)  # lines that come meanwhile are written at once
+
+    def _line(self, record: logging.LogRecord) -> str:
+        try:
+            return without_secrets(self.format(record)) + "\n"
+        except Exception:
+            metrics.LOG_LINES_LEFT_OUT.labels("that could not be made").inc()
+            return ""
+
+    def _put(self, lines: bytes) -> None:
+        rest = memoryview(lines)
+        while rest:
+            try:
+                rest = rest[os.write(self._handle, rest) :]
+            except BlockingIOError:  # somebody made it so
+                time.sleep(_BATCH_SECONDS)
+            except OSError:  # nobody reads any more
+                return

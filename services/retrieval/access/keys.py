@@ -34,7 +34,8 @@ _SECRET_IN_TEXT = re.compile(r"txh_[A-Za-z0-9_-]+")
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 _REMEDY = "make it with `taxohash keys add`"
 
-Name = Annotated[str, Field(pattern=r"^(?!txh_)[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+# A secret is longer, so that none becomes a name by mistake.
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$")]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Time = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
 
@@ -44,7 +45,7 @@ class Key:
     """A key, without its secret.
 
     Attributes:
-        name: stands in logs: letters, digits, dots, dashes and underscores, at most 64.
+        name: stands in logs: letters, digits, dots, dashes and underscores, at most 40.
         role: search, write or admin.
         digest: SHA-256 of the secret, in hexadecimal digits.
         created: UTC, such as 2026-01-02T03:04:05Z.
