@@ -28,14 +28,16 @@ from taxohash.runtime.configuration import Positive, Series, configuration, plai
 
 PREFIX = "txh_"  # so that scanners for secrets know one when they see it
 MOST_KEYS = 1_000
+MOST_AT_ONCE = 1_000_000
 _MOST_BYTES = 1024 * 1024
 _SECRET = re.compile(rb"txh_[A-Za-z0-9_-]{43}")
 _SECRET_IN_TEXT = re.compile(r"txh_[A-Za-z0-9_-]+")
+# A secret is longer, so that none becomes a name by mistake.
+_NAME = "^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$"
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 _REMEDY = "make it with `taxohash keys add`"
 
-# A secret is longer, so that none becomes a name by mistake.
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$")]
+Name = Annotated[str, Field(pattern=_NAME)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Time = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
 
@@ -60,7 +62,7 @@ class Key:
     created: Time
     expires: Time | None = None
     rate: Positive | None = None
-    burst: Annotated[int, Field(ge=1, le=1_000_000)] = 1
+    burst: Annotated[int, Field(ge=1, le=MOST_AT_ONCE)] = 1
 
 
 @configuration
@@ -83,6 +85,11 @@ def digest_of(secret: str) -> str:
 def is_secret(text: bytes) -> bool:
     """Whether it has the form of one: others are not hashed."""
     return _SECRET.fullmatch(text) is not None
+
+
+def is_name(text: str) -> bool:
+    """Whether a key may have this name."""
+    return re.fullmatch(_NAME, text) is not None and not text.endswith("\n")
 
 
 def utc(when: float) -> str:
@@ -140,7 +147,7 @@ def parse(content: bytes, path: Path) -> tuple[Key, ...]:
             unix(key.created)
             unix(key.expires)
     except TaxohashError as error:
-        raise TaxohashError(f"{where}: {without_secrets(str(error))}") from None
+        raise TaxohashError(f"{where}: {without_secrets(str(error))}; {_REMEDY}") from None
     if len(keys) > MOST_KEYS:
         raise TaxohashError(f"{where} has {len(keys)} keys: keep at most {MOST_KEYS}")
     for what, values in (
