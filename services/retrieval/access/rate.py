@@ -2,6 +2,8 @@
 
 import math
 
+_ROUNDING = 1e-6  # seconds: sums of floating-point times are off by less
+
 
 class Bucket:
     """Tokens that come back at a rate, up to as many as it holds.
@@ -33,7 +35,7 @@ class Bucket:
         """
         full_at = max(self._full_at, now) + self._second_of_token
         wait = full_at - now - self._seconds_to_fill
-        if wait > 1e-9:
+        if wait > _ROUNDING:
             return wait
         self._full_at = full_at
         return 0.0
