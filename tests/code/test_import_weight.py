@@ -19,6 +19,7 @@ NEEDED: dict[str, set[str]] = {
     "services.metrics": set(),
     "services.codestore": {"redis"},
     "services.retrieval.settings": set(),
+    "services.retrieval.decoding.answers": set(),
     "services.retrieval.app": {"onnxruntime", "redis"},
     "services.retrieval.bento.build": set(),
     "services.retrieval.bento.serve": set(),
