@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import psutil  # type: ignore[import-untyped]
 import pytest
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.system
 
 COUNT = 4  # two for ordinary pictures, one for heavy ones, one in reserve
 OWNER = """
-import asyncio, sys
+import asyncio, psutil, sys
 from services.retrieval.decoding.decoders import Decoders
 from services.retrieval.settings import Limits
 from taxohash.images import Preprocessing
@@ -27,6 +28,8 @@ async def main():
     await decoders.start()
     preprocessing = Preprocessing(32, 3, "pad", (0.0,) * 3, (1.0,) * 3)
     picture = open(sys.argv[1], "rb").read()
+    while len(psutil.Process().children()) < 4 or not decoders._spares._ready.qsize():
+        await asyncio.sleep(0.01)
     print("started", flush=True)
     while True:
         await decoders.read(picture, preprocessing)
@@ -44,9 +47,10 @@ def owner(picture: Path) -> Iterator[tuple[psutil.Process, list[psutil.Process]]
             assert process.stdout
             assert process.stdout.readline() == "started\n"
             found = psutil.Process(process.pid)
-            until(lambda: len(found.children()) == COUNT)
-            until(lambda: any(busy(child) for child in found.children()))
-            yield found, found.children()
+            children = found.children()
+            assert len(children) == COUNT
+            until(lambda: any(map(busy, children)))
+            yield found, children
         finally:
             with suppress(psutil.NoSuchProcess):
                 for child in psutil.Process(process.pid).children():
@@ -54,13 +58,13 @@ def owner(picture: Path) -> Iterator[tuple[psutil.Process, list[psutil.Process]]
             process.kill()
 
 
-def busy(process: psutil.Process) -> bool:
-    return process.nice() == 19 and process.cpu_times().user > 0.1
+def busy(process: Any) -> bool:
+    return bool(process.nice() == 19 and process.cpu_times().user > 0.5)
 
 
-def gone(process: psutil.Process) -> bool:
+def gone(process: Any) -> bool:
     try:
-        return str(process.status()) == psutil.STATUS_ZOMBIE  # of init's, which may reap at leisure
+        return bool(process.status() == psutil.STATUS_ZOMBIE)  # of init's, which may reap at leisure
     except psutil.NoSuchProcess:
         return True
 
