@@ -17,7 +17,7 @@ from services.retrieval.access.keys import Key
 from taxohash.errors import TaxohashError
 
 SECRET = keys.new_secret()
-ENTRY = {
+ENTRY: dict[str, Any] = {
     "name": "shop",
     "role": "search",
     "digest": keys.digest_of(SECRET),
