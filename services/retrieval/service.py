@@ -15,19 +15,24 @@ from services.codestore import CodeStore
 from services.codestore.follower.replica import Replica
 from services.codestore.follower.swap import Swap
 from services.codestore.pictures import Pictures, users_folder
+from services.retrieval.admission import Admission
 from services.retrieval.decoding import Decoders
+from services.retrieval.descriptions import Descriptions
 from services.retrieval.engine import Engine
 from services.retrieval.errors import RefusedError
 from services.retrieval.following import Followed, LateStore, Served, follow
 from services.retrieval.hashers import Hashers
 from services.retrieval.readiness import Standing, Status, status
 from services.retrieval.settings import Settings
+from services.retrieval.uploads import Uploads
 from services.retrieval.workers import Workers
 from taxohash.errors import TaxohashError
 
 LOG = logging.getLogger("taxohash")
 _LOADING_SECONDS = 10.0  # a call of those who load and follow, of which no request waits
 _LOOK_SECONDS = 1.0  # between what is told of the generations
+_ASKING_THREADS = 4  # that call stores for requests
+_ASKING_WAITING = 128  # requests that wait for one of them
 
 
 class Service:
@@ -35,6 +40,10 @@ class Service:
 
     Attributes:
         store: for requests: its calls end in time.
+        uploads, admission: of searches.
+        workers: encode and search; they wait for nothing.
+        asking: call stores.
+        descriptions: of what is served.
         pictures: None where the settings name no store and there is none among the user's data.
         draining: the process is about to end.
     """
@@ -57,7 +66,11 @@ class Service:
         self.pictures = open_pictures(settings)
         self.store = LateStore(lambda: connect(limits.store_seconds))
         self.decoders = Decoders(limits)
-        self.workers = Workers(limits)
+        self.uploads = Uploads(limits)
+        self.admission = Admission(limits)
+        self.workers = Workers("search", limits.threads, limits.requests)
+        self.asking = Workers("store", _ASKING_THREADS, _ASKING_WAITING)
+        self.descriptions = Descriptions()
         self.draining = False
         self._followers_store = LateStore(lambda: connect(_LOADING_SECONDS))
         self._followed = Followed(self._followers_store, settings.collection, settings.pin)
@@ -79,6 +92,8 @@ class Service:
                 await self._watching
         await self.decoders.close()
         self.workers.close()
+        self.asking.close()
+        self.descriptions.close()
         await asyncio.to_thread(self._swap.stop)
         self.store.close()
         self._followers_store.close()

@@ -19,8 +19,8 @@ from torch.distributed.run import get_args_parser
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
+from services.retrieval.query import IMAGE, PARAMETERS
 from services.retrieval.routes import describe, items, page, search
-from services.retrieval.uploads import IMAGE, PARAMETERS
 from taxohash.cli.main import app
 from taxohash.cli.plugins import Brought
 from taxohash.datasets import Dataset
