@@ -6,10 +6,12 @@ So neither a large taxonomy nor many who ask for it take anything from those who
 import json
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from services.retrieval.following import Served
 from services.retrieval.workers import Workers
+
+if TYPE_CHECKING:
+    from services.retrieval.following import Served
 
 _SECONDS = 5.0  # it may be so old
 _WAITING = 256  # requests that wait for it
@@ -23,7 +25,7 @@ class Descriptions:
         self._workers = Workers("description", 1, _WAITING)
         self._kept: dict[str, tuple[Served, float, bytes]] = {}
 
-    async def told(self, name: str, served: Served, describe: Callable[[], dict[str, Any]]) -> bytes:
+    async def told(self, name: str, served: "Served", describe: Callable[[], dict[str, Any]]) -> bytes:
         """What `describe` says of a generation, as JSON; that of a moment ago, if it was of the same.
 
         Raises:
@@ -37,11 +39,11 @@ class Descriptions:
         """Begin nothing more."""
         self._workers.close()
 
-    def _fresh(self, name: str, served: Served) -> bytes | None:
+    def _fresh(self, name: str, served: "Served") -> bytes | None:
         of, made, told = self._kept.get(name, (None, 0.0, b""))
         return told if of is served and time.monotonic() < made + _SECONDS else None
 
-    def _made(self, name: str, served: Served, describe: Callable[[], dict[str, Any]]) -> bytes:
+    def _made(self, name: str, served: "Served", describe: Callable[[], dict[str, Any]]) -> bytes:
         if told := self._fresh(name, served):  # while this waited
             return told
         made = time.monotonic()

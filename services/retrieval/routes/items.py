@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.codestore import StoreUnavailableError
+from services.codestore.checks import check_ids
 from services.codestore.pictures import DamagedPictureError, MissingPictureError
 from services.retrieval.errors import RefusedError, unavailable
 from services.retrieval.routes.endpoint import Endpoint
@@ -19,7 +20,7 @@ from taxohash.identifiers import shown
 _HEADERS = {
     "Cache-Control": "private, max-age=3600",
     "Content-Security-Policy": "default-src 'none'; sandbox",
-    "Content-Disposition": "inline",
+    "X-Content-Type-Options": "nosniff",
 }
 
 
@@ -55,11 +56,15 @@ def _thumbnail(service: Service, generation: str, item_id: str) -> bytes:
         StoreUnavailableError: one of both stores does not answer as it should.
     """
     try:
+        check_ids([item_id])
+    except TaxohashError as error:  # no item can have it
+        raise RefusedError(404, "item", str(error)) from None
+    try:
         item = service.store().item(service.settings.collection, item_id, generation)
     except StoreUnavailableError:
         raise
-    except TaxohashError as error:  # an id that no item can have
-        raise RefusedError(404, "item", str(error)) from None
+    except TaxohashError as error:  # what it says of the collection is for the log
+        raise StoreUnavailableError(str(error)) from None
     name = shown(item_id)
     if item is None or not item.thumbnail:
         raise RefusedError(404, "item", f"item {name} has no thumbnail: use an id from a search")
@@ -80,12 +85,10 @@ def _thumbnail(service: Service, generation: str, item_id: str) -> bytes:
 
 
 def _picture_type(data: bytes) -> str:
-    starts = {
-        b"\x89PNG": "image/png",
-        b"\xff\xd8\xff": "image/jpeg",
-        b"RIFF": "image/webp",
-        b"GIF8": "image/gif",
-    }
+    """By content alone; never a type that a browser would run."""
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "image/webp"
+    starts = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg", b"GIF8": "image/gif"}
     return next(
         (kind for start, kind in starts.items() if data.startswith(start)), "application/octet-stream"
     )

@@ -2,17 +2,20 @@
 
 import json
 from functools import partial
+from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from services import metrics
 from services.retrieval.errors import RefusedError
-from services.retrieval.following import Served
 from services.retrieval.query import Query, form_of, query_of
 from services.retrieval.routes.endpoint import Endpoint
 from services.retrieval.service import Service, service_of
 from taxohash.images import Pixels
+
+if TYPE_CHECKING:
+    from services.retrieval.following import Served
 
 
 async def search(request: Request) -> Response:
@@ -26,7 +29,7 @@ async def search(request: Request) -> Response:
     return Response(answer, media_type="application/json")
 
 
-async def _answered(request: Request, service: Service, served: Served) -> bytes:
+async def _answered(request: Request, service: Service, served: "Served") -> bytes:
     """The answer, by one generation from the first byte to the last.
 
     What is refused is refused as early as it can be: before the body is read, before it is decoded, before it is searched.
@@ -43,7 +46,7 @@ async def _answered(request: Request, service: Service, served: Served) -> bytes
             return await service.workers.run(partial(_found, service, served, pixels, query))
 
 
-def _found(service: Service, served: Served, pixels: Pixels, query: Query) -> bytes:
+def _found(service: Service, served: "Served", pixels: Pixels, query: Query) -> bytes:
     """The nearest items, as they go to the client: a thousand of them take milliseconds to write."""
     answer = served.engine.search(pixels, query.k, query.within)
     return json.dumps(
