@@ -219,7 +219,11 @@ def main(
     parts = urlsplit(url)
     address = (parts.hostname or "127.0.0.1", parts.port or 80)
     request = head(picture.read_bytes(), k, address)
-    made_by = {"cpus": os.cpu_count(), "load": round(os.getloadavg()[0], 2), "picture_bytes": len(request)}
+    made_by: Row = {
+        "cpus": os.cpu_count(),
+        "load": round(os.getloadavg()[0], 2),
+        "picture_bytes": len(request),
+    }
     made_by |= {key: revision()[key] for key in ("command", "commit")}
     rows: list[Row] = []
     for connections in [1, *(base * factor for factor in numbers(factors))]:

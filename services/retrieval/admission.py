@@ -2,7 +2,6 @@
 
 import asyncio
 import math
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -58,7 +57,8 @@ class Admission:
         """
         if refusal := self.refusal():
             raise refusal
-        ahead, started = self._under_way, time.monotonic()
+        clock = asyncio.get_running_loop().time
+        ahead, started = self._under_way, clock()
         self._enter(1)
         is_there = True
 
@@ -90,7 +90,7 @@ class Admission:
             ) from None
         finally:
             self._enter(-1)
-            each = (time.monotonic() - started) / (ahead + 1)
+            each = (clock() - started) / (ahead + 1)
             self._seconds_each += _OF_THE_LAST * (each - self._seconds_each)
 
     def _enter(self, count: int) -> None:

@@ -75,9 +75,9 @@ def parts_of(body: bytes | bytearray, boundary: bytes) -> list[Part]:
     Raises:
         RefusedError: 400, it is no form.
     """
-    delimiter = b"\r\n--" + boundary
-    if body.startswith(delimiter[2:]):
-        end, last = _line_after(body, len(delimiter) - 2)
+    delimiter = b"\n--" + boundary
+    if body.startswith(delimiter[1:]):
+        end, last = _line_after(body, len(delimiter) - 1)
     else:
         end, last = _next(body, delimiter, 0)[1:]
     parts: list[Part] = []
@@ -85,7 +85,7 @@ def parts_of(body: bytes | bytearray, boundary: bytes) -> list[Part]:
         if len(parts) == MAX_PARTS:
             raise _malformed(f"it has more than {MAX_PARTS} parts")
         # The line end before this delimiter may be that of the last one: a part without headers and content.
-        stop, following, last = _next(body, delimiter, end - 2)
+        stop, following, last = _next(body, delimiter, end - 1)
         parts.append(_part(body, end, stop))
         end = following
     return parts
@@ -95,7 +95,9 @@ def _next(body: bytes | bytearray, delimiter: bytes, start: int) -> tuple[int, i
     """Where the next delimiter begins, where what follows its line begins, and whether it is the last."""
     if (found := body.find(delimiter, start)) < 0:
         raise _malformed("it does not end with its boundary")
-    return found, *_line_after(body, found + len(delimiter))
+    if body[max(found - 1, 0) : found] != b"\r":
+        raise _malformed("its boundary does not stand on a line of its own")
+    return found - 1, *_line_after(body, found + len(delimiter))
 
 
 def _line_after(body: bytes | bytearray, end: int) -> tuple[int, bool]:

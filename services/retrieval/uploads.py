@@ -59,6 +59,8 @@ class _Upload:
                     uploads.count(self, len(body))
                     if not message.get("more_body", False):
                         return body
+                    if self.refusal:
+                        raise self.refusal
                     self._go_on(len(body))
         except TimeoutError:
             raise self.refusal or self._slow() from None
@@ -129,8 +131,8 @@ class Uploads:
         announced = self._announced(headers)
         upload = _Upload(self._limits, announced)
         try:
-            self.count(upload, announced or 0)
             if len(self._arriving) < self._limits.uploads or self._makes_way():
+                self.count(upload, announced or 0)
                 self._enter(upload)
             else:
                 upload.give_up(_crowded())

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.codestore import StoreUnavailableError
-from services.codestore.checks import check_ids
+from services.codestore.checks import check_id
 from services.codestore.pictures import DamagedPictureError, MissingPictureError
 from services.retrieval.errors import RefusedError, unavailable
 from services.retrieval.routes.endpoint import Endpoint
@@ -20,7 +20,6 @@ from taxohash.identifiers import shown
 _HEADERS = {
     "Cache-Control": "private, max-age=3600",
     "Content-Security-Policy": "default-src 'none'; sandbox",
-    "X-Content-Type-Options": "nosniff",
 }
 
 
@@ -56,7 +55,7 @@ def _thumbnail(service: Service, generation: str, item_id: str) -> bytes:
         StoreUnavailableError: one of both stores does not answer as it should.
     """
     try:
-        check_ids([item_id])
+        check_id(item_id)
     except TaxohashError as error:  # no item can have it
         raise RefusedError(404, "item", str(error)) from None
     try:
