@@ -37,6 +37,17 @@ UPLOADS_BYTES = Gauge(
 SEARCHES = Gauge(
     "taxohash_searches", "Searches under way, from the end of their body.", multiprocess_mode="livesum"
 )
+DECODE_SECONDS = Histogram(
+    "taxohash_decode_seconds",
+    "Time from a picture's bytes to its pixels, waiting included, by how much was expected of it.",
+    ["weight"],
+    buckets=_BUCKETS,
+)
+DECODERS_REPLACED = Counter(
+    "taxohash_decoders_replaced_total",
+    "Processes for decoding that were replaced, by how the old one ended.",
+    ["reason"],
+)
 CODES_LOADED = Gauge(
     "taxohash_codes_loaded", "Codes a process searches.", ["generation"], multiprocess_mode="livemax"
 )

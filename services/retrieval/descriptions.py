@@ -31,9 +31,9 @@ class Descriptions:
         Raises:
             RefusedError: 429, too many ask.
         """
-        return self._fresh(name, served) or await self._workers.run(
-            lambda: self._made(name, served, describe)
-        )
+        if (told := self._fresh(name, served)) is not None:
+            return told
+        return await self._workers.run(lambda: self._made(name, served, describe))
 
     def close(self) -> None:
         """Begin nothing more."""
@@ -44,7 +44,7 @@ class Descriptions:
         return told if of is served and time.monotonic() < made + _SECONDS else None
 
     def _made(self, name: str, served: "Served", describe: Callable[[], dict[str, Any]]) -> bytes:
-        if told := self._fresh(name, served):  # while this waited
+        if (told := self._fresh(name, served)) is not None:  # while this waited
             return told
         made = time.monotonic()
         told = b"".join(written(describe()))

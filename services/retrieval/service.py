@@ -16,7 +16,7 @@ from services.codestore import CodeStore
 from services.codestore.pictures import Pictures, users_folder
 from services.codestore.places import Place
 from services.retrieval.admission import Admission
-from services.retrieval.decoding import Decoders
+from services.retrieval.decoding.decoders import Decoders
 from services.retrieval.descriptions import Descriptions
 from services.retrieval.errors import RefusedError
 from services.retrieval.late_store import LateStore

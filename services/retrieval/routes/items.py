@@ -8,13 +8,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.codestore import StoreUnavailableError
-from services.codestore.checks import check_id
 from services.codestore.pictures import DamagedPictureError, MissingPictureError
 from services.retrieval.errors import RefusedError, unavailable
 from services.retrieval.routes.endpoint import Endpoint
 from services.retrieval.service import Service, service_of
 from taxohash.errors import TaxohashError
-from taxohash.identifiers import shown
+from taxohash.identifiers import check_id, shown
 
 # What lies in the picture store is somebody's: a browser shows it as a picture, and runs nothing of it.
 _HEADERS = {

@@ -77,7 +77,8 @@ def test_a_body_must_come_at_the_least_rate(size: int, comes: bool) -> None:
         else:
             patient = Uploads(Limits(upload_rate=100, upload_seconds=3600.0))
             refused = await refusal_of(patient, Dripping(drip(size, 0.5, 5000)))
-            assert (refused.status, now()) == (408, pytest.approx(75.0, abs=1.0))
+            assert refused.status == 408
+            assert now() == pytest.approx(75.0, abs=1.0)
 
     run(scenario)
 
@@ -85,7 +86,8 @@ def test_a_body_must_come_at_the_least_rate(size: int, comes: bool) -> None:
 def test_a_body_must_come_in_its_time_however_fast() -> None:
     async def scenario() -> None:
         refused = await refusal_of(Uploads(LIMITS), Dripping(drip(300, 0.5, 60)))
-        assert (refused.status, now()) == (408, pytest.approx(15.0))
+        assert refused.status == 408
+        assert now() == pytest.approx(15.0)
         assert "within 15 seconds (TAXOHASH_UPLOAD_SECONDS)" in str(refused)
 
     run(scenario)
@@ -138,7 +140,8 @@ def test_one_that_stalls_makes_way_and_one_that_gets_on_does_not() -> None:
         assert (refused.status, refused.reason) == (429, "busy")
         assert refused.headers == {"Retry-After": "1", "Connection": "close"}
         too_many = await refusal_of(uploads, Dripping(drip(50, 0.1, 2)))
-        assert (too_many.status, now()) == (429, pytest.approx(PATIENCE_SECONDS + 0.05))
+        assert too_many.status == 429
+        assert now() == pytest.approx(PATIENCE_SECONDS + 0.05)
         assert len(await newcomer) == 100
         assert [len(body) for body in await asyncio.gather(*quick)] == [2500, 2500]
 
