@@ -51,6 +51,15 @@ DECODERS_REPLACED = Counter(
 CODES_LOADED = Gauge(
     "taxohash_codes_loaded", "Codes a process searches.", ["generation"], multiprocess_mode="livemax"
 )
+CONNECTIONS = Gauge("taxohash_connections", "Connections of clients.", ["stage"], multiprocess_mode="livesum")
+CONNECTIONS_REFUSED = Counter(
+    "taxohash_connections_refused_total",
+    "Connections ended with an error before the application saw a request.",
+    ["status"],
+)
+CONNECTIONS_REPLACED = Counter(
+    "taxohash_connections_replaced_total", "Connections that made way for others.", ["stage"]
+)
 GENERATION_SERVED = Gauge(
     "taxohash_generation_served",
     "1 of the generation that a process serves.",
