@@ -29,7 +29,7 @@ from taxohash.runtime.flags import Parser
 from taxohash.runtime.progress import MARK, console
 from taxohash.runtime.terminal import printable
 
-COLLECTION = "demo"
+COLLECTION = "default"
 ANSWERS = 10
 
 

@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from pipelines.shared.collection import prepare
-from pipelines.shared.step import code_store
 from services.codestore import Item
 from services.codestore.checks import check_item
+from services.codestore.own import code_store
 from services.codestore.pictures import Pictures
 from taxohash.datasets import Dataset
 from taxohash.datasets.ids import item_ids

@@ -1,8 +1,8 @@
 """What each step of the retraining pipeline does: paths and parameters in, one call each, plain results out.
 
 Components call exactly one of these. The address of the code store, which may hold a password, comes from
-the environment (TAXOHASH_REDIS_URL), never from a parameter that a run would keep, and so does that of the picture
-store (TAXOHASH_PICTURES). Every step starts a process of its own, so what is slow to import is imported by those that
+the environment (TAXOHASH_REDIS_URL), never from a parameter that a run would keep, and so do those of the picture
+store (TAXOHASH_PICTURES) and of the generations that services load (TAXOHASH_GENERATIONS). Every step starts a process of its own, so what is slow to import is imported by those that
 need it.
 """
 
@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipelines.shared.collection import prepare
-from pipelines.shared.step import code_store, step
+from pipelines.shared.step import step
+from services.codestore.own import code_store
 from taxohash.datasets import Dataset
 from taxohash.datasets.check import check
 from taxohash.datasets.splits import indexed_splits, listed, refuse_canary

@@ -121,10 +121,11 @@ def test_a_champion_that_is_not_there_is_refused(store: CodeStore, tmp_path: Pat
         ahead(dataset, tmp_path / "generations")
 
 
-def test_an_address_that_is_not_given_ends_the_step_with_one_line(
+def test_an_address_that_is_not_given_on_a_pod_ends_the_step_with_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("TAXOHASH_REDIS_URL", raising=False)
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")  # elsewhere it would be the user's own
     dataset = make_dataset(tmp_path / "data", 12, 6)
     with pytest.raises(SystemExit) as ended:
         steps.check_ahead(str(dataset.folder), "", "catalog", str(tmp_path / "generations"))
