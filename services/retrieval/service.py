@@ -26,7 +26,7 @@ from services.retrieval.workers import Workers
 from taxohash.errors import TaxohashError
 
 LOG = logging.getLogger("taxohash")
-_LOADING_SECONDS = 30.0  # a call of those who load and follow, of which no request waits
+_LOADING_SECONDS = 10.0  # a call of those who load and follow, of which no request waits
 _LOOK_SECONDS = 1.0  # between what is told of the generations
 
 
@@ -100,6 +100,11 @@ class Service:
             )
         return served
 
+    @property
+    def trouble(self) -> str:
+        """Why what is to be served is not, in one line for the log; nothing where it is."""
+        return self._swap.error
+
     def standing(self) -> Standing:
         """What is known of what is served. Waits for nothing."""
         served, follower = self.served, self._swap.follower
@@ -143,7 +148,7 @@ class Service:
             metrics.STORE_REACHABLE.set(standing.reachable)
             metrics.LAG_SECONDS.set(standing.lag_seconds)
             metrics.AGE_SECONDS.set(standing.age_seconds)
-            if (error := self._swap.error) != said:
+            if (error := self.trouble) != said:
                 said = error
                 if error:
                     LOG.warning("%s", error)
