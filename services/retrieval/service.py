@@ -7,23 +7,27 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 
 from services import metrics
 from services.codestore import CodeStore
-from services.codestore.follower.replica import Replica
-from services.codestore.follower.swap import Swap
 from services.codestore.pictures import Pictures, users_folder
+from services.codestore.places import Place
 from services.retrieval.decoding import Decoders
-from services.retrieval.engine import Engine
 from services.retrieval.errors import RefusedError
-from services.retrieval.following import Followed, LateStore, Served, follow
-from services.retrieval.hashers import Hashers
+from services.retrieval.late_store import LateStore
 from services.retrieval.readiness import Standing, Status, status
 from services.retrieval.settings import Settings
 from services.retrieval.workers import Workers
 from taxohash.errors import TaxohashError
+
+if TYPE_CHECKING:  # numba and ONNX Runtime take a second to import: the process lives before
+    from services.codestore.follower.replica import Replica
+    from services.codestore.follower.swap import Swap
+    from services.retrieval.engine import Engine
+    from services.retrieval.following import Followed, Served
 
 LOG = logging.getLogger("taxohash")
 _LOADING_SECONDS = 10.0  # a call of those who load and follow, of which no request waits
@@ -51,23 +55,23 @@ class Service:
         self.settings = settings
         limits = settings.limits
         connect = connect or (lambda seconds: CodeStore.connect(_address(settings), timeout=seconds))
-        hashers = Hashers(
-            Path(settings.generation) if settings.generation else None, settings.generations, kept(settings)
-        )
+        if settings.generations:
+            Place.open(settings.generations, "generations")
         self.pictures = open_pictures(settings)
         self.store = LateStore(lambda: connect(limits.store_seconds))
         self.decoders = Decoders(limits)
         self.workers = Workers(limits)
         self.draining = False
         self._followers_store = LateStore(lambda: connect(_LOADING_SECONDS))
-        self._followed = Followed(self._followers_store, settings.collection, settings.pin)
-        self._swap: Swap[Replica, Engine] = follow(self._followed, hashers, _loaded)
+        self._followed: Followed | None = None
+        self._swap: Swap[Replica, Engine] | None = None
+        self._begun: asyncio.Future[None] | None = None
         self._watching: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Begin to load what is to be served, and to decode."""
+        self._begun = asyncio.get_running_loop().run_in_executor(None, self._begin)
         await self.decoders.start()
-        self._swap.start()
         self._watching = asyncio.create_task(self._watch())
 
     async def stop(self) -> None:
@@ -79,16 +83,19 @@ class Service:
                 await self._watching
         await self.decoders.close()
         self.workers.close()
-        await asyncio.to_thread(self._swap.stop)
+        if self._begun:
+            await self._begun
+        if self._swap:
+            await asyncio.to_thread(self._swap.stop)
         self.store.close()
         self._followers_store.close()
 
     @property
-    def served(self) -> Served | None:
+    def served(self) -> "Served | None":
         """What is served now. A request takes it once, and holds it to its end."""
-        return self._swap.serving
+        return self._swap.serving if self._swap else None
 
-    def taken(self) -> Served:
+    def taken(self) -> "Served":
         """What is served now.
 
         Raises:
@@ -103,16 +110,16 @@ class Service:
     @property
     def trouble(self) -> str:
         """Why what is to be served is not, in one line for the log; nothing where it is."""
-        return self._swap.error
+        return self._swap.error if self._swap else ""
 
     def standing(self) -> Standing:
         """What is known of what is served. Waits for nothing."""
-        served, follower = self.served, self._swap.follower
+        served, follower = self.served, self._swap.follower if self._swap else None
         lag = follower.lag() if follower else None
         return Standing(
             serving=served.generation if served else None,
-            wanted=self._swap.wanted,
-            published=self._followed.published,
+            wanted=self._swap.wanted if self._swap else None,
+            published=self._followed.published if self._followed else None,
             pinned=self.settings.pin is not None,
             reachable=follower is not None and follower.state == "following",
             lag_seconds=lag.seconds if lag else 0.0,
@@ -124,9 +131,23 @@ class Service:
         """Ready, or why not."""
         return status(standing, self.settings.lag_seconds, self.settings.stale_seconds)
 
+    def _begin(self) -> None:
+        from services.retrieval.following import Followed, follow
+        from services.retrieval.hashers import Hashers
+
+        settings = self.settings
+        at_hand = Path(settings.generation) if settings.generation else None
+        hashers = Hashers(at_hand, settings.generations, kept(settings))
+        self._followed = Followed(self._followers_store, settings.collection, settings.pin)
+        swap = follow(self._followed, hashers, _loaded)
+        swap.start()
+        self._swap = swap
+
     async def _watch(self) -> None:
         """Tell the metrics and the log what becomes of the generations."""
         said, shown = "", None
+        if self._begun:
+            await self._begun  # what goes wrong there is a bug: it is raised here, and logged
         while True:
             standing = self.standing()
             if standing.serving != shown:
@@ -188,5 +209,5 @@ def _address(settings: Settings) -> str:
     return settings.redis_url
 
 
-def _loaded(served: Served) -> None:
+def _loaded(served: "Served") -> None:
     LOG.info("generation %s is loaded: %s codes", served.generation, len(served.engine))

@@ -13,8 +13,9 @@ from services.codestore import CodeStore, GenerationRef, Item, Snapshot, StoreUn
 from services.codestore.follower.follower import Follower
 from services.retrieval.app import application
 from services.retrieval.engine import Engine
-from services.retrieval.following import Followed, LateStore
+from services.retrieval.following import Followed
 from services.retrieval.hashers import Hashers
+from services.retrieval.late_store import LateStore
 from services.retrieval.service import Service
 from services.retrieval.settings import Settings
 from taxohash.generation.hasher import Hasher

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.codestore import CodeStore, ItemLabels, Snapshot
-from services.retrieval.following import LateStore
+from services.retrieval.late_store import LateStore
 from services.retrieval.service import Service
 from services.retrieval.settings import Limits
 from taxohash.codes import unpack

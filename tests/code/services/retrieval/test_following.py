@@ -6,19 +6,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pytest
 
 from services import metrics
-from services.codestore import CodeStore, Item, Snapshot, StoreUnavailableError
-from services.retrieval.following import LateStore
+from services.codestore import CodeStore, Item, Snapshot
 from services.retrieval.settings import Settings
-from taxohash.errors import TaxohashError
 from taxohash.generation.hasher import Hasher
 from taxohash.images import decode
-from tests.support.application import Client, NoStore, filled, ref_of
+from tests.support.application import Client, filled, ref_of
 from tests.support.generations import make_generation, pictures
 
 LONG = 30.0
@@ -199,27 +197,3 @@ def test_metrics_tell_what_is_served_and_what_is_not(
         wait(
             lambda: told(is_served, "taxohash_published_not_served 1.0", "taxohash_swap_failing 1.0"), client
         )
-
-
-def test_a_late_store_is_connected_once_and_tried_again_until_it_answers() -> None:
-    tries: list[int] = []
-    made = cast(Any, NoStore())
-
-    def connect() -> CodeStore:
-        tries.append(1)
-        if len(tries) < 3:
-            raise StoreUnavailableError("nobody there")
-        return cast(CodeStore, made)
-
-    late = LateStore(connect)
-    for _ in range(2):
-        with pytest.raises(StoreUnavailableError):
-            late()
-    assert late() is made
-    assert late() is made
-    assert len(tries) == 3
-    late.close()
-    never = LateStore(connect)
-    never.close()
-    with pytest.raises(TaxohashError, match="ending"):
-        never()
