@@ -4,13 +4,13 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from pipelines.shared.collection import prepare
 from pipelines.shared.generations import bring
 from services.codestore import Item
 from services.codestore.checks import check_item
 from services.codestore.generation_files import GenerationFiles
 from services.codestore.own import code_store
 from services.codestore.pictures import Pictures
+from services.codestore.taxonomies import prepare
 from taxohash.datasets import Dataset
 from taxohash.datasets.ids import item_ids
 from taxohash.evaluation.run import graded

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipelines.shared.collection import prepare
 from pipelines.shared.generations import bring
 from pipelines.shared.step import step
 from services.codestore.generation_files import GenerationFiles
 from services.codestore.own import code_store
+from services.codestore.taxonomies import prepare
 from taxohash.datasets import Dataset
 from taxohash.datasets.check import check
 from taxohash.datasets.splits import indexed_splits, listed, refuse_canary
