@@ -25,6 +25,7 @@ register_url_convertor("item_id", _ItemId())
 
 
 async def thumbnail(request: Request) -> Response:
+    """The thumbnail of an item, as the generation that is served has it."""
     service = service_of(request)
     served = service.taken()
     work = partial(_thumbnail, service, served.generation, request.path_params["item"])
@@ -65,6 +66,7 @@ def _thumbnail(service: Service, generation: str, item_id: str) -> bytes:
 
 
 async def examples(request: Request) -> Response:
+    """At most 24 items to start from."""
     service = service_of(request)
     return JSONResponse(await service.workers.run(service.taken().engine.examples, "the examples"))
 

@@ -13,6 +13,7 @@ from services.retrieval.uploads import read_search
 
 
 async def search(request: Request) -> Response:
+    """The nearest items of the picture in the form field `image`; `k` and `within` are other fields."""
     service = service_of(request)
     served = service.taken()
     try:
