@@ -28,8 +28,28 @@ STAGE_SECONDS = Histogram(
     "taxohash_stage_seconds", "Time of one stage of a search.", ["stage"], buckets=_BUCKETS
 )
 REJECTED = Counter("taxohash_upload_rejected_total", "Searches refused.", ["reason"])
+DECODE_SECONDS = Histogram(
+    "taxohash_decode_seconds",
+    "Time from a picture's bytes to its pixels, waiting included, by how much was expected of it.",
+    ["weight"],
+    buckets=_BUCKETS,
+)
+DECODERS_REPLACED = Counter(
+    "taxohash_decoders_replaced_total",
+    "Processes for decoding that were replaced, by how the old one ended.",
+    ["reason"],
+)
 CODES_LOADED = Gauge(
     "taxohash_codes_loaded", "Codes a process searches.", ["generation"], multiprocess_mode="livemax"
+)
+CONNECTIONS = Gauge("taxohash_connections", "Connections of clients.", ["stage"], multiprocess_mode="livesum")
+CONNECTIONS_REFUSED = Counter(
+    "taxohash_connections_refused_total",
+    "Connections ended with an error before the application saw a request.",
+    ["status"],
+)
+CONNECTIONS_REPLACED = Counter(
+    "taxohash_connections_replaced_total", "Connections that made way for others.", ["stage"]
 )
 GENERATION_SERVED = Gauge(
     "taxohash_generation_served",

@@ -147,7 +147,7 @@ class Service:
         """Tell the metrics and the log what becomes of the generations."""
         said, shown = "", None
         if self._begun:
-            await self._begun  # what goes wrong there is a bug: it is raised here, and logged
+            await asyncio.shield(self._begun)  # what goes wrong there is a bug: it is raised here, and logged
         while True:
             standing = self.standing()
             if standing.serving != shown:

@@ -21,7 +21,7 @@ NEEDED: dict[str, set[str]] = {
     "services.retrieval.settings": set(),
     "services.retrieval.app": set(),
     "services.retrieval.bento.build": set(),
-    "services.retrieval.bento.serve": set(),
+    "services.retrieval.server.main": set(),
     "services.retrieval.bento.service": {"bentoml"},
     "pipelines.data": {"pyarrow"},
     "pipelines.shared.step": set(),

@@ -5,8 +5,6 @@ from pathlib import Path
 import pytest
 
 from services.retrieval.bento.build import main
-from services.retrieval.bento.serve import free_port
-from services.retrieval.bento.serve import main as serve
 from taxohash.errors import TaxohashError
 
 
