@@ -1,13 +1,18 @@
 """A generation's own codes become what a collection serves, where nothing is published yet: so `taxohash serve FOLDER` needs nothing else."""
 
-from collections.abc import Iterator
+import os
+import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from services import settings
 from services.codestore import CodeStore, GenerationRef, Item, data_version
 from services.codestore.data_version import Batch, is_sealed
 from services.codestore.generation_files import GenerationFiles
 from services.codestore.taxonomies import numbers_of
+from taxohash.errors import TaxohashError
 from taxohash.generation.hasher import Hasher
+from taxohash.runtime.terminal import printable
 
 WHO = "taxohash serve"
 _BATCH = 1000
@@ -52,3 +57,24 @@ def publish_first(
         data_version.index(store, collection, ref, batches)
     store.publish(collection, generation.id, who=WHO, why="the first generation of the collection")
     return f"collection {collection} serves generation {generation.id} from now on, with its {len(codes):,} codes"
+
+
+def main(environment: Mapping[str, str] = os.environ) -> int:
+    """For the generation, store and collection that the environment names; says what is served, or what is wrong."""
+    folder, url = settings.GENERATION.of(environment), settings.REDIS_URL.of(environment)
+    assert folder
+    assert url
+    try:
+        address = settings.GENERATIONS.of(environment)
+        files = GenerationFiles.open(address) if address else None
+        with CodeStore.connect(url) as store:
+            said = publish_first(store, settings.COLLECTION.of(environment), Path(folder), files)
+    except TaxohashError as error:
+        print(f"serve: {printable(error)}", file=sys.stderr)
+        return 2
+    print(f"serve: {printable(said)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
