@@ -1,10 +1,3 @@
-<<<<<<< HEAD
-"""Pictures are decoded in processes that can be ended."""
-
-from services.retrieval.decoding.pool import Decoders
-
-__all__ = ["Decoders"]
-=======
 """Pictures are decoded in processes of their own, bounded in time and memory, that can be ended at any moment.
 
 decoders.py     the front: what a picture will cost decides who decodes it, or that nobody does
@@ -15,4 +8,3 @@ wire.py         what the two say to each other
 process.py      one decoder, from within; imports Pillow, numpy and `taxohash.images`, nothing else
 confinement.py  what a decoder lets the system do to it
 """
->>>>>>> decoding

@@ -17,7 +17,8 @@ from services.retrieval.decoding.lane import Job, Lane, closing
 from services.retrieval.decoding.spares import Spares
 from services.retrieval.decoding.wire import Bounds, Kind
 from services.retrieval.errors import RefusedError
-from services.retrieval.settings import MIB, Limits
+from services.retrieval.settings import Limits
+from services.settings import MIB
 from taxohash.images import MOST_SCANS, Cost, Pixels, Preprocessing, cost, most_memory
 
 _LOG = logging.getLogger(__name__)
