@@ -16,7 +16,19 @@ def as_markdown(rows: list[Row]) -> list[str]:
         "",
         f"Code of {commits(made)}; {made[0]['cpu']}, {made[0]['cores']} cores, load before each {min(loads)} to {max(loads)}.",
         "",
-        "## From the start of a process to its first answer",
+        "## From the start of `taxohash serve` until it is ready",
+        "",
+        "Seconds, the least and the median.",
+        "",
+        *table(
+            ["items", "from", "least", "median"],
+            (
+                [f"{row['items']:,}", row["way"], *(f"{seconds:.2f}" for seconds in row["seconds"])]
+                for row in matching(rows, measure="ready")
+            ),
+        ),
+        "",
+        "## Its parts: from the start of a process to its first answer",
         "",
         "Seconds, the least and the median of fresh processes, with codes of 64 bits in a store on the same machine.",
         "",
