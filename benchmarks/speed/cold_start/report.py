@@ -58,5 +58,4 @@ def _parts(starts: list[Row]) -> list[list[str]]:
     ]
     lines += [[f"kernels {what}", *(str(row[what]) for row in starts)] for what in ("found", "compiled")]
     lines.append(["kernels for", *(row["target"] for row in starts)])
-    lines.append(["MB at most", *(f"{row['peak_bytes'] / 1e6:.0f}" for row in starts)])
     return lines

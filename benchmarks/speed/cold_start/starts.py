@@ -26,7 +26,7 @@ from taxohash.runtime.sources import ROOT
 
 # Without our packages' names above: they are what is timed.
 PROCESS = """
-import json, os, resource, sys, time
+import json, os, sys, time
 marks = [("python", time.time())]
 def mark(name):
     marks.append((name, time.time()))
@@ -69,7 +69,6 @@ print(json.dumps({
     "found": sum(sum(stat.cache_hits.values()) for stat in stats),
     "compiled": sum(sum(stat.cache_misses.values()) for stat in stats),
     "target": os.environ.get("NUMBA_CPU_NAME", "this CPU") + os.environ.get("NUMBA_CPU_FEATURES", ""),
-    "peak_bytes": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
 }))
 """
 
