@@ -8,7 +8,6 @@ import pytest
 
 from services.retrieval.server.listening import listen, url_of
 from services.retrieval.server.main import main
-from services.retrieval.server.store import users_store
 
 
 @pytest.fixture(autouse=True)
@@ -75,8 +74,3 @@ def test_an_address_is_a_url() -> None:
         with listen(host, 0) as listener:
             assert url_of(listener).startswith(url)
             assert listener.getsockname()[1] > 0
-
-
-def test_a_store_of_our_own_is_among_the_users_data() -> None:
-    assert users_store({"XDG_DATA_HOME": "/data"}) == Path("/data/taxohash/store")
-    assert users_store({}) == Path.home() / ".local" / "share" / "taxohash" / "store"
