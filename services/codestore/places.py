@@ -1,5 +1,6 @@
 """Where bytes are kept by name: a folder, a prefix of an S3 bucket, or memory, by fsspec. Errors are one line, without secrets."""
 
+import errno
 import os
 import re
 from collections.abc import Mapping
@@ -77,7 +78,11 @@ class Place:
         return None
 
     def fetch(self, name: str, file: Path) -> bool:
-        """Copy what is there into a file, however large it is; False where nothing is."""
+        """Copy what is there into a file, however large it is; False where nothing is.
+
+        Raises:
+            TaxohashError: the file cannot be written.
+        """
         with suppress(FileNotFoundError):
             self._do("get_file", name, str(file))
             return True
@@ -136,6 +141,8 @@ class Place:
                 return b""
             if isinstance(error, FileNotFoundError) and code != "NoSuchBucket":
                 raise
+            if operation == "get_file" and not self.is_folder:
+                _tell_of_disk(error, values[0])
             reason, remedy = _explained(error)
         raise StoreUnavailableError(f"{self._what} {self.address} cannot be used ({reason}): {remedy}")
 
@@ -235,6 +242,15 @@ def _code(error: BaseException) -> str:
         if response := getattr(cause, "response", None):
             return str(response.get("Error", {}).get("Code", ""))
     return ""
+
+
+def _tell_of_disk(error: Exception, file: str) -> None:
+    """Raise where it is our own disk that failed, not the server that a file is copied from."""
+    full = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
+    if isinstance(error, OSError) and (error.errno in full or error.filename == file):
+        raise TaxohashError(
+            f"{file} cannot be written ({error.strerror}): free some space, or choose another folder"
+        ) from None
 
 
 def _explained(error: Exception) -> tuple[str, str]:

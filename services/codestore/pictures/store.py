@@ -15,6 +15,8 @@ from itertools import islice
 from pathlib import Path
 from time import time
 
+from services import settings
+from services.codestore.home import users_data
 from services.codestore.places import SECONDS, Entry, Place
 from taxohash.errors import TaxohashError
 from taxohash.runtime.atomic import writable
@@ -22,7 +24,6 @@ from taxohash.runtime.atomic import writable
 MAX_PICTURE = 32 << 20
 DAY = 24 * 3600.0
 
-_SETTING = "TAXOHASH_PICTURES"
 _TOGETHER = 512  # pictures written at once
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _SHARD = re.compile(r"[0-9a-f]{2}")
@@ -71,7 +72,7 @@ class Pictures:
         Raises:
             TaxohashError: as `open`, or the folder cannot be made.
         """
-        return cls.open(environment.get(_SETTING, "").strip() or writable(users_folder(environment)))
+        return cls.open(settings.PICTURES.of(environment) or writable(users_folder(environment)))
 
     @property
     def address(self) -> str:
@@ -184,8 +185,7 @@ class Pictures:
 
 def users_folder(environment: Mapping[str, str] = os.environ) -> Path:
     """Where pictures are kept when nothing else is named: `taxohash/pictures` in $XDG_DATA_HOME or ~/.local/share."""
-    data = Path(environment.get("XDG_DATA_HOME") or "~/.local/share").expanduser()
-    return data / "taxohash" / "pictures"
+    return users_data(environment) / "pictures"
 
 
 def _path(digest: str) -> str:

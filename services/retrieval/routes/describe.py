@@ -8,12 +8,14 @@ from services.retrieval.service import service_of
 
 
 async def taxonomy(request: Request) -> Response:
+    """The label tree, with the number of items under each node."""
     service = service_of(request)
     served = service.taken()
     return _json(await service.descriptions.told("taxonomy", served, served.engine.describe_taxonomy))
 
 
 async def generation(request: Request) -> Response:
+    """What is served: hasher, data, codes, evaluation."""
     service = service_of(request)
     served = service.taken()
     collection = {"collection": service.settings.collection}

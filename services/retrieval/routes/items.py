@@ -32,6 +32,7 @@ register_url_convertor("item_id", _ItemId())
 
 
 async def thumbnail(request: Request) -> Response:
+    """The thumbnail of an item, as the generation that is served has it."""
     service = service_of(request)
     served = service.taken()
     work = partial(_thumbnail, service, served.generation, request.path_params["item"])

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 
 async def search(request: Request) -> Response:
+    """The nearest items of the picture in the form field `image`; `k` and `within` are other fields."""
     service = service_of(request)
     served = service.taken()
     try:
