@@ -232,6 +232,7 @@ def _refuses(toy: Toy) -> bool:
 
 # -- very many ---------------------------------------------------------------------------------------------------------
 
+
 def _answered(toy: Toy, path: str) -> bool:
     try:
         return toy.get(path).status_code == 200

@@ -125,7 +125,7 @@ def test_it_is_the_same_byte_by_byte_and_after_another_request(server: Running, 
     with server.connect() as connection:
         connection.sendall(GET)
         assert status(answer(connection)) == 200
-        for start in range(0, min(len(sent), 300)):
+        for start in range(min(len(sent), 300)):
             try:
                 connection.sendall(sent[start : start + 1])
             except (BrokenPipeError, ConnectionResetError):
