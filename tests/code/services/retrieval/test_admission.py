@@ -114,8 +114,9 @@ def test_refusals_take_turns_and_none_waits_longer_than_it_is_told() -> None:
         await ask(0)
         assert now() == 0.0  # one alone does not wait
         await asyncio.gather(*(ask(number) for number in range(1, 3000)))
-        assert [number for number, _ in ended] == list(range(3000))
+        assert [number for number, time in ended if time < 1.9] == list(range(950))
         times = [time for _, time in ended]
+        assert len(times) == 3000
         assert sum(time < 1.0 for time in times) == pytest.approx(500, abs=2)
         assert max(times) == pytest.approx(2.0)
 
