@@ -93,6 +93,22 @@ AGE_SECONDS = Gauge(
     "Since a process last had all that the code store has.",
     multiprocess_mode="livemax",
 )
+KEYS_FILE_FAILING = Gauge(
+    "taxohash_api_keys_file_failing",
+    "1 where the file of API keys cannot be read, so that those read before stay in force.",
+    multiprocess_mode="livemax",
+)
+KEYS_EXPIRE = Gauge(
+    "taxohash_api_keys_expire_timestamp_seconds",
+    "Unix time at which the next API key expires, +Inf where none does.",
+    multiprocess_mode="livemin",
+)
+NOT_LET_IN = Counter("taxohash_not_let_in_total", "Requests that the gate refused.", ["reason"])
+LOG_LINES_LEFT_OUT = Counter(
+    "taxohash_log_lines_left_out_total",
+    "Lines of the log that were counted instead of written.",
+    ["reason"],
+)
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 

@@ -5,17 +5,22 @@ from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
 
+from services.retrieval import logs
 from services.retrieval.middleware import Guard
 from services.retrieval.problems import HANDLERS
-from services.retrieval.routes import ROUTES
+from services.retrieval.routes import TABLE
+from services.retrieval.routes.table import Table
 from services.retrieval.service import Service
 from services.retrieval.settings import Settings
 
 
-def application(service: Service) -> Guard:
+def application(service: Service, table: Table = TABLE) -> Guard:
     """The ASGI application over a service, which starts and stops with it.
 
     Not a Starlette itself: BentoML then leaves every path to us.
+
+    Args:
+        table: what it answers.
     """
 
     @asynccontextmanager
@@ -26,10 +31,10 @@ def application(service: Service) -> Guard:
         finally:
             await service.stop()
 
-    app = Starlette(routes=ROUTES, exception_handlers=HANDLERS, lifespan=living)
+    app = Starlette(routes=table.routes, exception_handlers=HANDLERS, lifespan=living)
     app.router.redirect_slashes = False
     app.state.service = service
-    return Guard(app, service)
+    return Guard(app, service, table)
 
 
 def create() -> Guard:
@@ -38,4 +43,6 @@ def create() -> Guard:
     Raises:
         TaxohashError: a setting has a value that cannot be.
     """
-    return application(Service(Settings.from_environment()))
+    settings = Settings.from_environment()
+    logs.configure(settings.log)
+    return application(Service(settings))

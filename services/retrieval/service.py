@@ -15,6 +15,7 @@ from services import metrics
 from services.codestore import CodeStore
 from services.codestore.pictures import Pictures, users_folder
 from services.codestore.places import Place
+from services.retrieval.access import Gate
 from services.retrieval.admission import Admission
 from services.retrieval.decoding.decoders import Decoders
 from services.retrieval.descriptions import Descriptions
@@ -43,6 +44,7 @@ class Service:
     """What the routes work with.
 
     Attributes:
+        gate: who is let in.
         store: for requests: its calls end in time.
         uploads, admission: of searches.
         workers: encode and search; they wait for nothing.
@@ -62,6 +64,7 @@ class Service:
             TaxohashError: the settings name what cannot be.
         """
         self.settings = settings
+        self.gate = Gate(settings)
         limits = settings.limits
         connect = connect or (lambda seconds: CodeStore.connect(_address(settings), timeout=seconds))
         if settings.generations:
@@ -84,12 +87,14 @@ class Service:
     async def start(self) -> None:
         """Begin to load what is to be served, and to decode."""
         self._begun = asyncio.get_running_loop().run_in_executor(None, self._begin)
+        self.gate.start()
         await self.decoders.start()
         self._watching = asyncio.create_task(self._watch())
 
     async def stop(self) -> None:
         """End all threads and processes, and close connections."""
         self.draining = True
+        self.gate.stop()
         if self._watching:
             self._watching.cancel()
             with suppress(asyncio.CancelledError):

@@ -9,6 +9,7 @@ from pathlib import Path
 import bentoml
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from services.retrieval import logs
 from services.retrieval.app import application
 from services.retrieval.service import Service
 from services.retrieval.settings import Settings
@@ -72,6 +73,7 @@ class Retrieval:
 
     def __init__(self) -> None:
         settings = Settings.from_environment()
+        logs.configure(settings.log)
         app.begin(Service(replace(settings, generation=settings.generation or packed())))
 
     def __is_alive__(self) -> bool:

@@ -1,9 +1,8 @@
 """The endpoints, by what they are about. What is not here is closed."""
 
-from starlette.routing import Route
-
 from services.retrieval.routes import describe, health, items, page, search
 from services.retrieval.routes.endpoint import Endpoint
+from services.retrieval.routes.table import Table
 
 ENDPOINTS: list[Endpoint] = [
     *health.ENDPOINTS,
@@ -12,7 +11,4 @@ ENDPOINTS: list[Endpoint] = [
     *items.ENDPOINTS,
     *describe.ENDPOINTS,
 ]
-ROUTES = [
-    Route(endpoint.path, endpoint.answer, methods=[endpoint.method], name=endpoint.name)
-    for endpoint in ENDPOINTS
-]
+TABLE = Table(ENDPOINTS)

@@ -1,12 +1,12 @@
 """One route, and who may use it."""
 
 from collections.abc import Awaitable, Callable
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-Access = Literal["public", "search", "write", "admin"]
+from services.retrieval.access import Access
 
 
 class Endpoint(NamedTuple):

@@ -9,13 +9,13 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from services import settings
+from services.retrieval.access import refuse_open
 from services.retrieval.server import bentos
-from services.retrieval.server.anonymous import refuse_open_door
 from services.retrieval.server.listening import listen, url_of
 from services.retrieval.server.store import store_url
 from services.retrieval.server.supervisor import Serving, supervise
 from services.retrieval.server.target import Target, target_of
+from services.retrieval.settings import Settings
 from taxohash.errors import TaxohashError
 from taxohash.runtime.atomic import writable
 from taxohash.runtime.flags import Parser
@@ -45,14 +45,15 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _serve(target: Target, host: str, port: int) -> int:
     environment = {**os.environ, **target.variables}
-    settings.refuse_gone(environment)
-    drain_seconds = settings.DRAIN_SECONDS.of(environment)
+    told = Settings.from_environment(environment)
     listener = listen(host, port)
     with listener:
-        refuse_open_door(listener, environment)
+        refuse_open(listener.getsockname()[0], told)
         url = url_of(listener)
         with store_url(environment) as store:
-            serving = Serving(_WORKER, _told(environment, target, store), target.sources, drain_seconds)
+            serving = Serving(
+                _WORKER, _told(environment, target, store), target.sources, told.door.drain_seconds
+            )
             return supervise(serving, listener, lambda: print(f"serving {url}", flush=True))
 
 
