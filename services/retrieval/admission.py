@@ -38,9 +38,10 @@ class Admission:
             RefusedError: `refusal`.
         """
         now = asyncio.get_running_loop().time()
-        self._next_refusal = min(max(self._next_refusal + 1 / _REFUSALS, now), now + _LONGEST_WAIT)
-        if self._next_refusal > now:
-            await asyncio.sleep(self._next_refusal - now)
+        turn = min(max(self._next_refusal, now), now + _LONGEST_WAIT)
+        self._next_refusal = turn + 1 / _REFUSALS
+        if turn > now:
+            await asyncio.sleep(turn - now)
         raise refusal
 
     def refusal(self) -> RefusedError | None:

@@ -1,6 +1,7 @@
 """Search by picture."""
 
 import json
+import math
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -49,11 +50,9 @@ async def _answered(request: Request, service: Service, served: "Served") -> byt
 def _found(service: Service, served: "Served", pixels: Pixels, query: Query) -> bytes:
     """The nearest items, as they go to the client: a thousand of them take milliseconds to write."""
     answer = served.engine.search(pixels, query.k, query.within)
-    return json.dumps(
-        answer | {"age_seconds": round(service.standing().age_seconds, 3)},
-        ensure_ascii=False,
-        allow_nan=False,
-    ).encode("utf-8", "replace")
+    age = service.standing().age_seconds
+    answer["age_seconds"] = round(age, 3) if math.isfinite(age) else None
+    return json.dumps(answer, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
 
 
 ENDPOINTS = [Endpoint("POST", "/v1/search", search, "search", "search")]
