@@ -1,0 +1,112 @@
+"""kill -9 of each kind of process of the service, while others search."""
+
+import time
+from collections import Counter
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import psutil  # type: ignore[import-untyped]
+
+from tests.attack.load import Samples, searching
+from tests.attack.scenario import Figures, Line, Plan, Scenario, Start, told
+from tests.attack.target import Target
+
+_RATE = 20.0
+_BEFORE_SECONDS = 2.0
+_WATCHED_SECONDS = 30.0
+_LEFT_SECONDS = 10.0  # until whatever has lost its parent must have ended
+
+
+def roles(target: Target) -> dict[str, list[psutil.Process]]:
+    """The processes by what they are to the service, as far as anybody can tell from outside.
+
+    A worker has a hasher, and has started nobody who has one but decoders; what is between it and the starter manages it.
+    """
+    found: dict[str, list[psutil.Process]] = {"starter": [], "between": [], "worker": [], "decoder": []}
+    for process in target.family():
+        if process.pid == target.pid:
+            found["starter"].append(process)
+        elif _decodes(process):
+            found["decoder"].append(process)
+        elif _has_hasher(process) and not any(
+            _has_hasher(child) for child in process.children() if not _decodes(child)
+        ):
+            found["worker"].append(process)
+        else:
+            found["between"].append(process)
+    return found
+
+
+def _decodes(process: psutil.Process) -> bool:
+    return "decod" in " ".join([process.name(), *process.cmdline()])
+
+
+def _has_hasher(process: psutil.Process) -> bool:
+    return "onnxruntime" in Path(f"/proc/{process.pid}/maps").read_text()
+
+
+def attack(start: Start, plan: Plan) -> Figures:
+    """Kill one of each kind, each of a service of its own, `plan.count` kinds at most."""
+    found: Figures = {}
+    for kind in ["worker", "starter", "between", "decoder"][: plan.count]:
+        with start({}) as target:
+            if victims := roles(target)[kind]:
+                found[kind] = _kill(target, victims[0], target.family(), plan.pace)
+    return found
+
+
+def _kill(
+    target: Target, victim: psutil.Process, family: list[psutil.Process], pace: float
+) -> dict[str, Any]:
+    with searching(target.url, _RATE, "fresh") as samples:
+        time.sleep(_BEFORE_SECONDS * pace)
+        killed = time.monotonic()
+        victim.kill()
+        if target.process is not None and victim.pid == target.pid:
+            target.process.wait()
+        time.sleep(_LEFT_SECONDS * pace)
+        left = [process for process in family if process.pid != victim.pid and _lives(process)]
+        time.sleep((_WATCHED_SECONDS - _LEFT_SECONDS) * pace)
+    return {
+        "answered_again_seconds": _again(samples, killed),
+        "outcomes": dict(Counter(sample.outcome for sample in samples.found if sample.due >= killed)),
+        "longest_seconds": round(
+            max((sample.seconds for sample in samples.found if sample.due >= killed), default=0.0), 1
+        ),
+        "processes": len(family),
+        "left": len(left),
+    }
+
+
+def _again(samples: Samples, killed: float) -> float | None:
+    """Seconds after the kill since when every search is answered with 200; None for never."""
+    later = [sample for sample in samples.found if sample.due >= killed]
+    bad = [sample.due for sample in later if sample.outcome != "200" or sample.seconds > 1.0]
+    if not bad:
+        return 0.0
+    good = [sample.due for sample in later if sample.due > max(bad)]
+    return round(min(good) - killed, 1) if good else None
+
+
+def _lives(process: psutil.Process) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    return False
+
+
+def _lines(found: Figures) -> list[Line]:
+    lines = []
+    for kind, one in found.items():
+        again = one["answered_again_seconds"]
+        after = "never" if again is None else f"after {again:g} s"
+        text = f"{told(one['outcomes'])}, longest {one['longest_seconds']:g} s"
+        if kind in ("starter", "between"):
+            rest = f"{one['left']} of {one['processes'] - 1} processes left; {text}"
+            lines.append(Line(f"kill -9 of the {kind}", "nothing left, or replaced", rest))
+        else:
+            lines.append(Line(f"kill -9 of a {kind}: answered again", "within 5 s", f"{after}; {text}"))
+    return lines
+
+
+SCENARIO = Scenario(4, attack, _lines)

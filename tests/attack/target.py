@@ -1,0 +1,116 @@
+"""The service under attack: a made generation, its codes in a store of its own, and all processes that serve them."""
+
+import resource
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import psutil  # type: ignore[import-untyped]
+
+from services.codestore import EmbeddedServer
+from tests.attack.wire import Address, address_of
+from tests.support.generations import make_generation
+from tests.support.serving import environment, pictures_of, publish, start
+
+POD_BYTES = 1536 * 2**20  # of the manifests
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is attacked.
+
+    Attributes:
+        pid: of the process that was started; 0 where nobody said.
+        store: that it reads, where it is ours to break.
+        process: what was started, where we did.
+        log: where its standard error goes.
+        generation: folder of what was published.
+        others: further services of the same store.
+    """
+
+    url: str
+    pid: int = 0
+    store: EmbeddedServer | None = None
+    process: "subprocess.Popen[bytes] | None" = None
+    log: Path | None = None
+    generation: Path | None = None
+    others: "tuple[Target, ...]" = ()
+
+    @property
+    def address(self) -> Address:
+        return address_of(self.url)
+
+    def family(self) -> list[psutil.Process]:
+        """The process that was started, and all that came of it; the parents first."""
+        if not self.pid:
+            return []
+        try:
+            first = psutil.Process(self.pid)
+            return [first, *first.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            return []
+
+
+@contextmanager
+def attacked(
+    settings: Mapping[str, str], limits: Mapping[int, int] | None = None, services: int = 1
+) -> Iterator[Target]:
+    """A service that is ready; nothing of it is left afterwards, whatever was done to it.
+
+    Args:
+        settings: TAXOHASH_* variables.
+        limits: of each of its processes, by RLIMIT_*.
+        services: of the same store; the target is the first.
+    """
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="attack-")))
+        generation = folder / "generation"
+        make_generation(generation)
+        store = stack.enter_context(EmbeddedServer(folder / "store"))
+        publish(store.url, generation)
+        variables = environment(
+            store.url,
+            folder / "home",
+            TAXOHASH_PICTURES=str(pictures_of(generation)),
+            TAXOHASH_GENERATIONS=str(folder),
+            **settings,
+        )
+        started: list[Target] = []
+        for number in range(services):
+            process, url = start(str(generation), variables, folder / f"log{number}")
+            target = Target(url, process.pid, store, process, folder / f"log{number}", generation)
+            stack.callback(end, target, target.family())
+            for member in target.family():
+                for what, most in (limits or {}).items():
+                    member.rlimit(what, (most, most))
+            started.append(target)
+        yield replace(started[0], others=tuple(started[1:]))
+
+
+def at(target: Target) -> Callable[..., AbstractContextManager[Target]]:
+    """The way to a service that runs already, whose settings and limits stay as they are."""
+
+    @contextmanager
+    def start(
+        settings: Mapping[str, str], limits: Mapping[int, int] | None = None, services: int = 1
+    ) -> Iterator[Target]:
+        yield target
+
+    return start
+
+
+def end(target: Target, family: list[psutil.Process]) -> None:
+    """End all processes of a service, and those that it had."""
+    for member in {*family, *target.family()}:
+        with suppress(psutil.NoSuchProcess):
+            member.kill()
+    if target.process is not None:
+        target.process.wait()
+    psutil.wait_procs(family, timeout=10)
+
+
+MEMORY = {resource.RLIMIT_DATA: POD_BYTES}
+DESCRIPTORS = {resource.RLIMIT_NOFILE: 1024}
