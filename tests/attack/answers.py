@@ -20,7 +20,7 @@ INTERNAL = (
     "127.0.0.1",
     "starlette",
     "uvicorn",
-    "0x",
+    " at 0x",
 )
 
 

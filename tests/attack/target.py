@@ -16,6 +16,8 @@ from tests.support.generations import make_generation
 from tests.support.serving import environment, pictures_of, publish, start
 
 POD_BYTES = 1536 * 2**20  # of the manifests
+MEMORY = {resource.RLIMIT_DATA: POD_BYTES}
+DESCRIPTORS = {resource.RLIMIT_NOFILE: 1024}
 
 
 @dataclass(frozen=True)
@@ -83,9 +85,7 @@ def attacked(
             process, url = start(str(generation), variables, folder / f"log{number}")
             target = Target(url, process.pid, store, process, folder / f"log{number}", generation)
             stack.callback(end, target, target.family())
-            for member in target.family():
-                for what, most in (limits or {}).items():
-                    member.rlimit(what, (most, most))
+            limit(target, limits or {})
             started.append(target)
         yield replace(started[0], others=tuple(started[1:]))
 
@@ -102,6 +102,13 @@ def at(target: Target) -> Callable[..., AbstractContextManager[Target]]:
     return start
 
 
+def limit(target: Target, limits: Mapping[int, int]) -> None:
+    """Limit each process by RLIMIT_*, and so those that it starts from now on."""
+    for member in target.family():
+        for what, most in limits.items():
+            member.rlimit(what, (most, most))
+
+
 def end(target: Target, family: list[psutil.Process]) -> None:
     """End all processes of a service, and those that it had."""
     for member in {*family, *target.family()}:
@@ -112,5 +119,35 @@ def end(target: Target, family: list[psutil.Process]) -> None:
     psutil.wait_procs(family, timeout=10)
 
 
-MEMORY = {resource.RLIMIT_DATA: POD_BYTES}
-DESCRIPTORS = {resource.RLIMIT_NOFILE: 1024}
+def roles(target: Target) -> dict[str, list[psutil.Process]]:
+    """The processes by what they are to the service, as far as anybody can tell from outside.
+
+    A worker has a hasher, and has started nobody who has one but decoders; what is between it and the starter manages it.
+    """
+    found: dict[str, list[psutil.Process]] = {"starter": [], "between": [], "worker": [], "decoder": []}
+    for process in target.family():
+        if process.pid == target.pid:
+            found["starter"].append(process)
+        elif _decodes(process):
+            found["decoder"].append(process)
+        elif _has_hasher(process) and not any(
+            _has_hasher(child) for child in process.children() if not _decodes(child)
+        ):
+            found["worker"].append(process)
+        else:
+            found["between"].append(process)
+    return found
+
+
+def _decodes(process: psutil.Process) -> bool:
+    return "decod" in " ".join([process.name(), *process.cmdline()])
+
+
+def _has_hasher(process: psutil.Process) -> bool:
+    return "onnxruntime" in Path(f"/proc/{process.pid}/maps").read_text()
+
+
+def lasting(target: Target) -> set[int]:
+    """Ids of the processes that nothing may end: all but decoders."""
+    found = roles(target)
+    return {process.pid for kind in found if kind != "decoder" for process in found[kind]}

@@ -7,7 +7,7 @@ from collections import Counter
 from tests.attack.bombs import BOMBS, bomb
 from tests.attack.load import searching
 from tests.attack.scenario import Figures, Line, Plan, Scenario, Start, ms, told
-from tests.attack.target import MEMORY, POD_BYTES
+from tests.attack.target import MEMORY, POD_BYTES, lasting
 from tests.attack.watch import MIB, watching
 from tests.attack.wire import Address, Client, run, search
 
@@ -32,7 +32,7 @@ def attack(start: Start, plan: Plan) -> Figures:
     order = names(plan.count)
     requests = {name: search(bomb(name)) for name in set(order)}
     with start({}, MEMORY) as target:
-        before = [process.pid for process in target.family()]
+        before = lasting(target)
         with searching(target.url, _RATE) as samples:
             begun = time.monotonic()
             time.sleep(_IDLE_SECONDS * plan.pace)
@@ -41,7 +41,7 @@ def attack(start: Start, plan: Plan) -> Figures:
                 outcomes, slowest = run(lambda: send(target.address, order, requests, plan.seconds))
                 over = time.monotonic()
             time.sleep(_IDLE_SECONDS * plan.pace)
-        left = [process.pid for process in target.family()]
+        lost = before - lasting(target)
         return {
             "bombs": sum(outcomes.values()),
             "of": plan.count,
@@ -53,7 +53,7 @@ def attack(start: Start, plan: Plan) -> Figures:
                 "attacked": samples.between(attacked, over),
                 "afterwards": samples.between(over, time.monotonic()),
             },
-            "processes_replaced": len(set(before) - set(left)),
+            "lost": len(lost),
             **watch.figures(),
         }
 
@@ -94,7 +94,7 @@ def _lines(found: Figures) -> list[Line]:
         Line(
             f"memory of all processes, of {POD_BYTES // MIB} MiB",
             "within",
-            f"{found['rss_mib']['peak']:,} MiB, {found['processes_replaced']} processes lost",
+            f"{found['rss_mib']['peak']:,} MiB, {found['lost']} processes lost",
         ),
     ]
 

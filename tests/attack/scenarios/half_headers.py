@@ -22,12 +22,12 @@ _OPENING = 64  # at once
 def attack(start: Start, plan: Plan) -> Figures:
     """`plan.count` of them; and 1,200 where a process may have 1,024 descriptors."""
     return {
-        f"{plan.count}": _round(start, plan.count, {}, _HELD_SECONDS * plan.pace),
-        f"{_FEW}, 1,024 descriptors": _round(start, _FEW, DESCRIPTORS, _HELD_SECONDS * plan.pace),
+        f"{plan.count:,}": held(start, plan.count, {}, _HELD_SECONDS * plan.pace),
+        f"{_FEW:,} at 1,024 descriptors": held(start, _FEW, DESCRIPTORS, _HELD_SECONDS * plan.pace),
     }
 
 
-def _round(start: Start, count: int, limits: Mapping[int, int], seconds: float) -> Figures:
+def held(start: Start, count: int, limits: Mapping[int, int], seconds: float) -> Figures:
     with (
         start({}, limits) as target,
         searching(target.url, _RATE, "fresh") as samples,
@@ -74,17 +74,16 @@ async def _hold(address: Address, count: int, seconds: float) -> tuple[Counter[s
 
 def _lines(found: Figures) -> list[Line]:
     lines = []
-    for name, one in found.items():
+    for count, one in found.items():
+        name = f"half headers, {count}"
         lines += [
+            Line(f"{name}: after {one['held_seconds']:g} s", "none open", told(one["connections"])),
             Line(
-                f"{name} half headers: after {one['held_seconds']:g} s", "none open", told(one["connections"])
-            ),
-            Line(
-                f"{name} half headers: /livez",
+                f"{name}: /livez",
                 "all 200",
                 f"{told(one['livez']['outcomes'])}; p99 {ms(one['livez']['p99_ms'])}",
             ),
-            Line(f"{name} half headers: valid searches", "all 200", told(one["valid"]["outcomes"])),
+            Line(f"{name}: valid searches", "all 200", told(one["valid"]["outcomes"])),
         ]
     return lines
 

@@ -3,62 +3,34 @@
 import time
 from collections import Counter
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import psutil  # type: ignore[import-untyped]
 
 from tests.attack.load import Samples, searching
 from tests.attack.scenario import Figures, Line, Plan, Scenario, Start, told
-from tests.attack.target import Target
+from tests.attack.target import Target, roles
 
+KINDS = ("worker", "starter", "between", "decoder")
 _RATE = 20.0
 _BEFORE_SECONDS = 2.0
 _WATCHED_SECONDS = 30.0
 _LEFT_SECONDS = 10.0  # until whatever has lost its parent must have ended
 
 
-def roles(target: Target) -> dict[str, list[psutil.Process]]:
-    """The processes by what they are to the service, as far as anybody can tell from outside.
-
-    A worker has a hasher, and has started nobody who has one but decoders; what is between it and the starter manages it.
-    """
-    found: dict[str, list[psutil.Process]] = {"starter": [], "between": [], "worker": [], "decoder": []}
-    for process in target.family():
-        if process.pid == target.pid:
-            found["starter"].append(process)
-        elif _decodes(process):
-            found["decoder"].append(process)
-        elif _has_hasher(process) and not any(
-            _has_hasher(child) for child in process.children() if not _decodes(child)
-        ):
-            found["worker"].append(process)
-        else:
-            found["between"].append(process)
-    return found
-
-
-def _decodes(process: psutil.Process) -> bool:
-    return "decod" in " ".join([process.name(), *process.cmdline()])
-
-
-def _has_hasher(process: psutil.Process) -> bool:
-    return "onnxruntime" in Path(f"/proc/{process.pid}/maps").read_text()
-
-
 def attack(start: Start, plan: Plan) -> Figures:
     """Kill one of each kind, each of a service of its own, `plan.count` kinds at most."""
     found: Figures = {}
-    for kind in ["worker", "starter", "between", "decoder"][: plan.count]:
+    for kind in KINDS[: plan.count]:
         with start({}) as target:
-            if victims := roles(target)[kind]:
-                found[kind] = _kill(target, victims[0], target.family(), plan.pace)
+            if roles(target)[kind]:
+                found[kind] = kill(target, kind, plan.pace)
     return found
 
 
-def _kill(
-    target: Target, victim: psutil.Process, family: list[psutil.Process], pace: float
-) -> dict[str, Any]:
+def kill(target: Target, kind: str, pace: float = 1.0) -> dict[str, Any]:
+    """Kill one of a kind; what became of searches, and of the other processes."""
+    family, victim = target.family(), roles(target)[kind][0]
     with searching(target.url, _RATE, "fresh") as samples:
         time.sleep(_BEFORE_SECONDS * pace)
         killed = time.monotonic()

@@ -3,7 +3,7 @@
 from tests.attack.bombs import bomb
 from tests.attack.scenario import Figures, Line, Plan, Scenario, Start, told
 from tests.attack.scenarios.bombs import send
-from tests.attack.target import MEMORY, POD_BYTES
+from tests.attack.target import MEMORY, POD_BYTES, lasting
 from tests.attack.watch import MIB, watching
 from tests.attack.wire import run, search
 
@@ -23,15 +23,15 @@ def attack(start: Start, plan: Plan) -> Figures:
     order = [HEAVY[number % len(HEAVY)] for number in range(plan.count)]
     requests = {name: search(bomb(name)) for name in set(order)}
     with start({}, MEMORY) as target:
-        before = [process.pid for process in target.family()]
+        before = lasting(target)
         with watching(target, every=0.02) as watch:
             outcomes, slowest = run(lambda: send(target.address, order, requests, plan.seconds))
-        left = [process.pid for process in target.family()]
+        lost = before - lasting(target)
     return {
         "pictures": sum(outcomes.values()),
         "outcomes": dict(outcomes),
         "slowest_seconds": slowest,
-        "processes_replaced": len(set(before) - set(left)),
+        "lost": len(lost),
         **watch.figures(),
     }
 
@@ -40,11 +40,11 @@ def _lines(found: Figures) -> list[Line]:
     rss = found["rss_mib"]
     return [
         Line(
-            f"{found['pictures']:,} pictures of much memory: all processes, of {POD_BYTES // MIB} MiB",
+            f"pictures of much memory: all processes, of {POD_BYTES // MIB} MiB",
             "within, none lost",
-            f"{rss['peak']:,} MiB, the greatest process {rss['greatest']:,}; {found['processes_replaced']} lost",
+            f"{rss['peak']:,} MiB, the greatest process {rss['greatest']:,}; {found['lost']} lost",
         ),
-        Line("pictures of much memory: answers", "", told(found["outcomes"])),
+        Line("pictures of much memory: answers", "", f"{found['pictures']:,}: {told(found['outcomes'])}"),
     ]
 
 

@@ -27,7 +27,7 @@ def attack(start: Start, plan: Plan) -> Figures:
     with start({"TAXOHASH_UPLOAD_SECONDS": "5", "TAXOHASH_HEADER_SECONDS": "5"}) as target:
         with searching(target.url, _RATE) as samples, watching(target, every=1.0) as watch:
             begun = time.monotonic()
-            outcomes = run(lambda: _mix(target, plan, 60.0 * plan.count))
+            outcomes = run(lambda: _mix(target, plan, 60.0 * plan.count * plan.pace))
             over = time.monotonic()
         return {
             "minutes": round((over - begun) / 60, 1),
@@ -104,22 +104,22 @@ async def _half(address: Address, raw: bytes, outcomes: Counter[str]) -> None:
 
 def _lines(found: Figures) -> list[Line]:
     gained, tenths = found["growth"]["mib_a_minute"], found["growth"]["tenths_mib"]
-    what = f"soak of {found['minutes']:g} minutes"
     opened, threads = found.get("descriptors", {}), found.get("threads", {})
+    valid = found["valid"]
     return [
-        Line(f"{what}: memory by tenths, MiB", "flat", ", ".join(map(str, tenths))),
-        Line(f"{what}: gained a minute", "0", "unknown" if gained is None else f"{gained:g} MiB"),
+        Line("soak: memory by tenths of the time", "flat", f"{', '.join(map(str, tenths))} MiB"),
         Line(
-            f"{what}: descriptors and threads, first and last",
+            "soak: memory that is gained a minute",
+            "0",
+            f"{'unknown' if gained is None else gained} MiB, of {found['minutes']:g} minutes",
+        ),
+        Line(
+            "soak: descriptors and threads, first and last",
             "the same",
             f"{opened.get('first')} and {opened.get('last')}, {threads.get('first')} and {threads.get('last')}",
         ),
-        Line(
-            f"{what}: valid searches",
-            "all 200",
-            f"{told(found['valid']['outcomes'])}; p99 {ms(found['valid']['p99_ms'])}",
-        ),
-        Line(f"{what}: hostile requests", "no 500", told(found["hostile"])),
+        Line("soak: valid searches", "all 200", f"{told(valid['outcomes'])}; p99 {ms(valid['p99_ms'])}"),
+        Line("soak: hostile requests", "no 500", told(found["hostile"])),
     ]
 
 

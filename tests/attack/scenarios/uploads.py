@@ -7,6 +7,7 @@ from collections import Counter
 from tests.attack.answers import fault
 from tests.attack.kept import Kept
 from tests.attack.scenario import Figures, Line, Plan, Scenario, Start, told
+from tests.attack.target import lasting
 from tests.attack.uploads import uploads
 from tests.attack.watch import watching
 from tests.attack.wire import Address, Client, run, search
@@ -18,16 +19,16 @@ _DEADLINE = 60.0
 def attack(start: Start, plan: Plan) -> Figures:
     """Send them, 16 at a time."""
     with start({}) as target, watching(target, every=0.5) as watch:
-        before = [process.pid for process in target.family()]
+        before = lasting(target)
         begun = time.monotonic()
         found = run(lambda: _send(target.address, plan))
         seconds = time.monotonic() - begun
-        left = [process.pid for process in target.family()]
+        lost = before - lasting(target)
     return {
         **found,
         "of": plan.count,
         "a_second": round(found["uploads"] / seconds, 1),
-        "processes_replaced": len(set(before) - set(left)),
+        "lost": len(lost),
         **watch.figures(),
     }
 
