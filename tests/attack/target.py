@@ -46,12 +46,12 @@ class Target:
         return address_of(self.url)
 
     def family(self) -> list[psutil.Process]:
-        """The process that was started, and all that came of it; the parents first."""
+        """The process that was started, and all that came of it and lives; the parents first."""
         if not self.pid:
             return []
         try:
             first = psutil.Process(self.pid)
-            return [first, *first.children(recursive=True)]
+            return [process for process in (first, *first.children(recursive=True)) if lives(process)]
         except psutil.NoSuchProcess:
             return []
 
@@ -103,10 +103,19 @@ def at(target: Target) -> Callable[..., AbstractContextManager[Target]]:
 
 
 def limit(target: Target, limits: Mapping[int, int]) -> None:
-    """Limit each process by RLIMIT_*, and so those that it starts from now on."""
+    """Limit each process by RLIMIT_*, and so those that it starts from now on; what is limited more stays so."""
     for member in target.family():
         for what, most in limits.items():
-            member.rlimit(what, (most, most))
+            _, hard = member.rlimit(what)
+            if hard == resource.RLIM_INFINITY or hard > most:
+                member.rlimit(what, (most, most))
+
+
+def lives(process: psutil.Process) -> bool:
+    """Whether it has not ended, if nobody has been told yet."""
+    with suppress(psutil.NoSuchProcess):
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    return False
 
 
 def end(target: Target, family: list[psutil.Process]) -> None:

@@ -43,6 +43,9 @@ class Answer:
         return bool(self.trouble) or self.headers.get("connection", "").lower() == "close"
 
 
+_OPEN: "set[Wire]" = set()  # of the loop that runs
+
+
 class Wire(asyncio.Protocol):
     """One connection; one request at a time."""
 
@@ -68,6 +71,7 @@ class Wire(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by its class
+        _OPEN.add(self)
 
     def data_received(self, data: bytes) -> None:
         self._received += data
@@ -75,6 +79,7 @@ class Wire(asyncio.Protocol):
 
     def connection_lost(self, _error: Exception | None) -> None:
         self.closed = True
+        _OPEN.discard(self)
         self._look()
 
     async def ask(self, raw: bytes, deadline: float, *, bodiless: bool = False) -> Answer:
@@ -224,6 +229,16 @@ def search(picture: bytes, k: int = 10) -> bytes:
 
 
 def run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Run to its end what waits for many sockets."""
+    """Run to its end what waits for many sockets; none of them is open afterwards."""
+
+    async def closing() -> T:
+        try:
+            return await work()
+        finally:
+            while _OPEN:
+                for wire in list(_OPEN):
+                    wire.close()
+                await asyncio.sleep(0)
+
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(work())
+        return runner.run(closing())

@@ -8,14 +8,15 @@ from collections import Counter
 
 import psutil  # type: ignore[import-untyped]
 
-from tests.attack.bombs import scans
+from tests.attack.bombs import bomb
 from tests.attack.scenario import Figures, Line, Plan, Scenario, Start, told
 from tests.attack.target import Target
 from tests.attack.wire import Answer, Client, Wire, get, run, search
 from tests.support.generations import pictures
 
-_WORKED_ON = 1_200  # scans: a second of a CPU and a half
-_LATER_SECONDS = 2.0  # until the second half of a body comes
+_WORKED_ON = "PNG of RGBA, 16 bits, 4,000 x 4,000"  # a sound picture, of most of a second of a CPU
+_SIGNAL_SECONDS = 1.0  # from the first halves of bodies until SIGTERM
+_LATER_SECONDS = 1.0  # from SIGTERM until the second halves come
 
 
 def attack(start: Start, plan: Plan) -> Figures:
@@ -36,24 +37,25 @@ def attack(start: Start, plan: Plan) -> Figures:
 
 async def _drain(target: Target, count: int) -> tuple[list[Answer], list[Answer]]:
     """The answers to those under way, and to those that come after SIGTERM."""
-    picture = search(scans(_WORKED_ON))
+    picture = search(bomb(_WORKED_ON))
     body = search(pictures(1)[0])
 
     async def worked_on() -> Answer:
+        await asyncio.sleep(0.8 * _SIGNAL_SECONDS)
         wire = await Wire.open(target.address)
         return await wire.ask(picture, 40.0)
 
     async def half_there() -> Answer:
         wire = await Wire.open(target.address)
         wire.send(body[:-300])
-        await asyncio.sleep(1.0 + _LATER_SECONDS)
+        await asyncio.sleep(_SIGNAL_SECONDS + _LATER_SECONDS)
         return await wire.ask(body[-300:], 40.0)
 
     async with asyncio.TaskGroup() as tasks:
         under_way = [
             tasks.create_task(worked_on() if number % 2 else half_there()) for number in range(count)
         ]
-        await asyncio.sleep(1.0)
+        await asyncio.sleep(_SIGNAL_SECONDS)
         os.kill(target.pid, signal.SIGTERM)
         client, news = Client(target.address, 10.0, keep=False), []
         while not all(task.done() for task in under_way):

@@ -2,14 +2,11 @@
 
 import time
 from collections import Counter
-from contextlib import suppress
 from typing import Any
-
-import psutil  # type: ignore[import-untyped]
 
 from tests.attack.load import Samples, searching
 from tests.attack.scenario import Figures, Line, Plan, Scenario, Start, told
-from tests.attack.target import Target, roles
+from tests.attack.target import Target, lives, roles
 
 KINDS = ("worker", "starter", "between", "decoder")
 _RATE = 20.0
@@ -38,7 +35,7 @@ def kill(target: Target, kind: str, pace: float = 1.0) -> dict[str, Any]:
         if target.process is not None and victim.pid == target.pid:
             target.process.wait()
         time.sleep(_LEFT_SECONDS * pace)
-        left = [process for process in family if process.pid != victim.pid and _lives(process)]
+        left = [process for process in family if process.pid != victim.pid and lives(process)]
         time.sleep((_WATCHED_SECONDS - _LEFT_SECONDS) * pace)
     return {
         "answered_again_seconds": _again(samples, killed),
@@ -59,12 +56,6 @@ def _again(samples: Samples, killed: float) -> float | None:
         return 0.0
     good = [sample.due for sample in later if sample.due > max(bad)]
     return round(min(good) - killed, 1) if good else None
-
-
-def _lives(process: psutil.Process) -> bool:
-    with suppress(psutil.NoSuchProcess):
-        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
-    return False
 
 
 def _lines(found: Figures) -> list[Line]:
