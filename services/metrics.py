@@ -28,8 +28,77 @@ STAGE_SECONDS = Histogram(
     "taxohash_stage_seconds", "Time of one stage of a search.", ["stage"], buckets=_BUCKETS
 )
 REJECTED = Counter("taxohash_upload_rejected_total", "Searches refused.", ["reason"])
+DECODE_SECONDS = Histogram(
+    "taxohash_decode_seconds",
+    "Time from a picture's bytes to its pixels, waiting included, by how much was expected of it.",
+    ["weight"],
+    buckets=_BUCKETS,
+)
+DECODERS_REPLACED = Counter(
+    "taxohash_decoders_replaced_total",
+    "Processes for decoding that were replaced, by how the old one ended.",
+    ["reason"],
+)
 CODES_LOADED = Gauge(
     "taxohash_codes_loaded", "Codes a process searches.", ["generation"], multiprocess_mode="livemax"
+)
+CONNECTIONS = Gauge("taxohash_connections", "Connections of clients.", ["stage"], multiprocess_mode="livesum")
+CONNECTIONS_REFUSED = Counter(
+    "taxohash_connections_refused_total",
+    "Connections ended with an error before the application saw a request.",
+    ["status"],
+)
+CONNECTIONS_REPLACED = Counter(
+    "taxohash_connections_replaced_total", "Connections that made way for others.", ["stage"]
+)
+GENERATION_SERVED = Gauge(
+    "taxohash_generation_served",
+    "1 of the generation that a process serves.",
+    ["generation"],
+    multiprocess_mode="livemax",
+)
+READY = Gauge("taxohash_ready", "1 where a process is ready.", multiprocess_mode="livemin")
+PINNED = Gauge(
+    "taxohash_pinned",
+    "1 where a process serves one generation whatever is published.",
+    multiprocess_mode="livemax",
+)
+PUBLISHED_NOT_SERVED = Gauge(
+    "taxohash_published_not_served",
+    "1 where another generation is published than a process serves.",
+    multiprocess_mode="livemax",
+)
+SWAP_FAILING = Gauge(
+    "taxohash_swap_failing",
+    "1 where what is to be served cannot be loaded, or nobody can tell what is.",
+    multiprocess_mode="livemax",
+)
+STORE_REACHABLE = Gauge(
+    "taxohash_store_reachable", "1 where the code store answers a process.", multiprocess_mode="livemin"
+)
+LAG_SECONDS = Gauge(
+    "taxohash_replica_lag_seconds", "For which a write that is known is unread.", multiprocess_mode="livemax"
+)
+AGE_SECONDS = Gauge(
+    "taxohash_replica_age_seconds",
+    "Since a process last had all that the code store has.",
+    multiprocess_mode="livemax",
+)
+KEYS_FILE_FAILING = Gauge(
+    "taxohash_api_keys_file_failing",
+    "1 where the file of API keys cannot be read, so that those read before stay in force.",
+    multiprocess_mode="livemax",
+)
+KEYS_EXPIRE = Gauge(
+    "taxohash_api_keys_expire_timestamp_seconds",
+    "Unix time at which the next API key expires, +Inf where none does.",
+    multiprocess_mode="livemin",
+)
+NOT_LET_IN = Counter("taxohash_not_let_in_total", "Requests that the gate refused.", ["reason"])
+LOG_LINES_LEFT_OUT = Counter(
+    "taxohash_log_lines_left_out_total",
+    "Lines of the log that were counted instead of written.",
+    ["reason"],
 )
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST

@@ -72,11 +72,14 @@ def end_children(seconds: float = 5.0) -> None:
             straggler.kill()
 
 
-def end_with_parent() -> None:
-    """As `preexec_fn`: have Linux ask the child to end should we be killed without a chance to do so."""
+def end_with_parent(number: signal.Signals = signal.SIGTERM) -> None:
+    """Have Linux send this process a signal should its parent be killed without a chance to do so; also as `preexec_fn`.
+
+    The parent is the thread that started it, and must last.
+    """
     if sys.platform == "linux":
         pr_set_pdeathsig = 1
-        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
+        ctypes.CDLL(None).prctl(pr_set_pdeathsig, number)
 
 
 def _descendants(pid: int) -> list[psutil.Process]:

@@ -11,7 +11,7 @@ _SECONDS = 60.0
 
 
 def search(
-    url: str, picture_path: str | Path, k: int = 10, within: str | None = None, token: str | None = None
+    url: str, picture_path: str | Path, k: int = 10, within: str | None = None, key: str | None = None
 ) -> dict[str, Any]:
     """The service's answer to one picture: generation, bits, code, majority, results and took_ms.
 
@@ -20,7 +20,7 @@ def search(
         picture_path: file with the picture.
         k: number of answers.
         within: path of a taxonomy node, to search only the items below it.
-        token: bearer token, if the service wants one.
+        key: API key, if the service wants one.
 
     Raises:
         TaxohashError: no such file, no service there, or the service refuses, in its own words.
@@ -31,8 +31,10 @@ def search(
         raise TaxohashError(
             f"picture {picture_path} cannot be read ({error.strerror}): give an image file"
         ) from None
+    if key and not (key.isascii() and key.isprintable() and " " not in key):
+        raise TaxohashError("the key is no key: give one that `taxohash keys add` made")
     fields = {"k": str(k)} | ({"within": within} if within else {})
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
     try:
         answer = httpx.post(
             f"{url.rstrip('/')}/v1/search",
@@ -45,8 +47,6 @@ def search(
         raise TaxohashError(
             f"{url!r} is no address of a service: give one such as http://127.0.0.1:3000"
         ) from None
-    except UnicodeEncodeError:
-        raise TaxohashError("the token is not ASCII text: give the service's token") from None
     except httpx.HTTPError as error:
         reason = str(error) or type(error).__name__
         raise TaxohashError(f"no answer from {url} ({reason}): start the service, or correct --url") from None
@@ -54,7 +54,7 @@ def search(
         told = answer.json()
         if answer.status_code == 200 and "results" in told:
             return dict(told)
-        sentence = str(told["error"])
+        sentence = str(told["detail"])
     except (ValueError, KeyError, TypeError):
         raise TaxohashError(
             f"{url} answered {answer.status_code}, but not as a taxohash service does: correct --url"

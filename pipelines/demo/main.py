@@ -159,7 +159,7 @@ class Demo:
             tag = last_of(said)
         with self._watch.step("serve"):
             process = stack.enter_context(
-                self._running("services.retrieval.bento.serve", tag, "--port", str(port), *bentos)
+                self._running("services.retrieval.server.main", tag, "--port", str(port), *bentos)
             )
             lines, said = lines_of(process), []
             for line in lines:

@@ -1,5 +1,8 @@
 """The code store (Redis): catalogue, generations, packed codes, and an embedded server to keep them in."""
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from services.codestore.connection import (
     APPLIED,
     FSYNCED,
@@ -10,7 +13,6 @@ from services.codestore.connection import (
     TryAgainError,
     replicated,
 )
-from services.codestore.embedded import EmbeddedServer
 from services.codestore.labels import LabelNumbers
 from services.codestore.records import (
     GenerationRef,
@@ -25,6 +27,9 @@ from services.codestore.records import (
 )
 from services.codestore.store import CodeStore
 from services.codestore.writers import WriteId
+
+if TYPE_CHECKING:
+    from services.codestore.embedded import EmbeddedServer
 
 __all__ = [
     "APPLIED",
@@ -49,3 +54,10 @@ __all__ = [
     "Written",
     "replicated",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """The embedded server is imported by those who start one (PEP 562)."""
+    if name != "EmbeddedServer":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return importlib.import_module("services.codestore.embedded").EmbeddedServer

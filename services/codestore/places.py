@@ -75,6 +75,13 @@ class Place:
             return data
         return None
 
+    def fetch(self, name: str, file: Path) -> bool:
+        """Copy what is there into a file, however large it is; False where nothing is."""
+        with suppress(FileNotFoundError):
+            self._do("get_file", name, str(file))
+            return True
+        return False
+
     def write(self, name: str, data: bytes) -> None:
         """Put bytes there, whole or not at all, on disk when it returns; what was there makes way."""
         if not self.is_folder:

@@ -1,25 +1,48 @@
 """The application: its routes behind their guard."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from starlette.applications import Starlette
 
-from services.retrieval.error_answers import HANDLERS
-from services.retrieval.loaded import Holder
+from services.retrieval import logs
 from services.retrieval.middleware import Guard
-from services.retrieval.routes import describe, items, page, search
+from services.retrieval.problems import HANDLERS
+from services.retrieval.routes import TABLE
+from services.retrieval.routes.table import Table
+from services.retrieval.service import Service
+from services.retrieval.settings import Settings
 
 
-def application(holder: Holder) -> Guard:
-    """The ASGI application over what `holder` will hold. Not a Starlette itself: BentoML then leaves every path to us."""
-    app = Starlette(
-        routes=[*page.ROUTES, *search.ROUTES, *items.ROUTES, *describe.ROUTES], exception_handlers=HANDLERS
-    )
+def application(service: Service, table: Table = TABLE) -> Guard:
+    """The ASGI application over a service, which starts and stops with it.
+
+    Not a Starlette itself: BentoML then leaves every path to us.
+
+    Args:
+        table: what it answers.
+    """
+
+    @asynccontextmanager
+    async def living(_: Starlette) -> AsyncIterator[None]:
+        await service.start()
+        try:
+            yield
+        finally:
+            await service.stop()
+
+    app = Starlette(routes=table.routes, exception_handlers=HANDLERS, lifespan=living)
     app.router.redirect_slashes = False
-    app.state.holder = holder
+    app.state.service = service
+    return Guard(app, service, table)
 
-    def token() -> str | None:
-        return holder.loaded.settings.token if holder.loaded else None
 
-    def generation_id() -> str:
-        return holder.loaded.engine.generation.id if holder.loaded else ""
+def create() -> Guard:
+    """The application as the environment describes it.
 
-    return Guard(app, token, generation_id)
+    Raises:
+        TaxohashError: a setting has a value that cannot be.
+    """
+    settings = Settings.from_environment()
+    logs.configure(settings.log)
+    return application(Service(settings))

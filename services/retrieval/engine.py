@@ -1,111 +1,92 @@
-"""One generation, loaded: from the bytes of a picture to its nearest items."""
+"""One generation, whole: its hasher, and its items as they are now. From pixels to the nearest items."""
 
-import io
+import threading
 import time
-from dataclasses import replace
-from functools import lru_cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote
 
 import numpy as np
-from PIL import Image
+import numpy.typing as npt
 
 from services import metrics
-from services.codestore import CodeStore, GenerationRef, ItemLabels, Snapshot
+from services.codestore import ItemLabels
+from services.codestore.follower.replica import Replica
+from services.codestore.follower.view import View
 from services.retrieval.errors import RefusedError
 from services.retrieval.labels import said
-from services.retrieval.settings import Settings
-from services.retrieval.uploads import Search
 from taxohash.errors import TaxohashError
 from taxohash.generation.hasher import Hasher
-from taxohash.generation.manifest import Generation
-from taxohash.images import decode, read_pixels
+from taxohash.images import Pixels
 from taxohash.taxonomy import Taxonomy
 from taxohash.taxonomy.agreement import agreed_levels, majority_path
 
-if TYPE_CHECKING:
-    from taxohash.hamming import Selection
+_SUMMARY_SECONDS = 5.0  # what is told of all items together may be so old
+_EXAMPLES = 24
 
-_PREPARED = 256  # selections of taxonomy nodes kept, a byte an item each
+
+@dataclass(frozen=True)
+class _Summary:
+    """Of all items together."""
+
+    made: float
+    nodes: dict[tuple[str, ...], int]
+    unsaid: int
+    examples: list[dict[str, Any]]
 
 
 class Engine:
-    """Hasher and codes of one generation. Safe to call from several threads."""
+    """Hasher and items of one generation. Safe to call from several threads; the replica is kept level by a follower."""
 
-    def __init__(self, hasher: Hasher, snapshot: Snapshot, max_pixels: int, unsaid: int = 0) -> None:
-        """Join a hasher and the codes it made.
+    def __init__(self, hasher: Hasher, replica: Replica, known: npt.NDArray[np.int32]) -> None:
+        """Join a hasher and the items that its codes are of.
 
         Args:
-            snapshot: its labels are those of the hasher's taxonomy.
-            unsaid: how many items have labels besides, which that taxonomy does not know.
-
-        Raises:
-            TaxohashError: the codes are of another generation.
+            known: int32[numbers], the label of the hasher's taxonomy of each label number, -1 where there is none.
         """
-        from taxohash.hamming import HammingIndex  # numba, which takes longer to import than all the rest
-
-        refuse_mismatch(hasher.generation, snapshot.generation, "the snapshot")
         self.generation = hasher.generation
         self.taxonomy = hasher.taxonomy
-        self._items_by_node = items_by_node(self.taxonomy, snapshot.labels)
-        self._unsaid = unsaid
+        self.replica = replica
         self._hasher = hasher
-        self._ids = snapshot.ids
-        self._labels = snapshot.labels
-        self._index = HammingIndex.build(snapshot.codes, bits=self.generation.bits, centres=hasher.centres)
-        self._max_pixels = max_pixels
-        self._selection = lru_cache(_PREPARED)(self._select)
-        self._warm_up()
-
-    @classmethod
-    def open(cls, folder: Path, store: CodeStore, settings: Settings) -> Self:
-        """Load the generation in `folder` and the codes of the published one, which must be the same.
-
-        Raises:
-            TaxohashError: see Hasher and CodeStore; or the two are not of one generation.
-        """
-        hasher = Hasher(folder)
-        refuse_mismatch(
-            hasher.generation, store.published(settings.collection), f"collection {settings.collection!r}"
-        )
-        snapshot = store.snapshot(settings.collection, hasher.generation.id)
-        # Afterwards: a taxonomy that grows meanwhile gives numbers that are known here.
-        known = store.labels(settings.collection).labels(hasher.generation.taxonomy_sha256)
-        labels, unsaid = said(snapshot.labels, known)
-        return cls(hasher, replace(snapshot, labels=labels), settings.limits.pixels, unsaid)
+        self._known = known
+        self._summary: _Summary | None = None
+        self._summing = threading.Lock()
 
     def __len__(self) -> int:
-        """Number of codes searched."""
-        return len(self._ids)
+        """Number of items that can be found."""
+        return len(self.replica)
 
-    def search(self, asked: Search) -> dict[str, Any]:
+    def search(self, pixels: Pixels, k: int, within: str | None) -> dict[str, Any]:
         """The answer to one search, as it goes to the client.
 
+        Args:
+            pixels: uint8[C, H, W], what the hasher's preprocessing gives.
+            k: number of answers wanted.
+            within: path of a taxonomy node, or None for all items.
+
         Raises:
-            RefusedError: 422 for bytes that are no picture, 400 for an unknown taxonomy node.
+            RefusedError: 400 for an unknown taxonomy node.
         """
         started = time.perf_counter()
-        allowed = self._allowed(asked.within)
-        with metrics.STAGE_SECONDS.labels("decode").time():
-            try:
-                pixels = read_pixels(asked.image, self.generation.preprocessing, self._max_pixels)
-            except TaxohashError as error:
-                raise RefusedError(422, "image", str(error)) from None
         with metrics.STAGE_SECONDS.labels("encode").time():
             code = self._hasher.encode_pixels(pixels[None])
+        node = "/".join(part for part in within.split("/") if part) if within else ""
         with metrics.STAGE_SECONDS.labels("search").time():
-            distances, rows = self._index.search(code, k=asked.k, allowed=allowed)
+            try:
+                found = self.replica.search(code, k=k, within=node or ())
+            except TaxohashError as error:
+                raise RefusedError(400, "parameter", str(error)) from None
+        items = self._described(found.ids, found.labels)
         results = [
-            self._item(row) | {"distance": distance}
-            for row, distance in zip(rows[0].tolist(), distances[0].tolist(), strict=True)
+            item | {"distance": distance}
+            for item, distance in zip(items, found.distances.tolist(), strict=True)
         ]
         majority = majority_path([result["label_paths"] for result in results])
         return {
             "generation": self.generation.id,
             "bits": self.generation.bits,
             "code": code[0].tobytes().hex(),
-            "within": asked.within,
+            "within": within,
             "majority": [{"name": name, "items": items} for name, items in majority],
             "results": [
                 result | {"levels_agreed": agreed_levels(result["label_paths"], majority)}
@@ -121,15 +102,12 @@ class Engine:
             "levels": list(self.taxonomy.levels),
             "source": self.taxonomy.source,
             "licence": self.taxonomy.licence,
-            "nodes": [{"path": list(path), "items": count} for path, count in self._items_by_node.items()],
+            "nodes": [{"path": list(path), "items": count} for path, count in self._summed().nodes.items()],
         }
 
     def examples(self) -> dict[str, Any]:
         """One item of every label, or any items where none has a label, at most 24, to start from."""
-        firsts = self._labels.owners[np.unique(self._labels.flat, return_index=True)[1]]
-        rows = np.array(list(dict.fromkeys(firsts.tolist())) or range(len(self)), np.int64)
-        chosen = rows[np.linspace(0, len(rows) - 1, min(len(rows), 24)).astype(int)]
-        return {"items": [self._item(row) for row in chosen.tolist()]}
+        return {"items": self._summed().examples}
 
     def describe_generation(self) -> dict[str, Any]:
         """What is served."""
@@ -138,7 +116,8 @@ class Engine:
             "id": generation.id,
             "bits": generation.bits,
             "codes": len(self),
-            "items_with_unknown_labels": self._unsaid,
+            "being_encoded": self.replica.uncoded,
+            "items_with_unknown_labels": self._summed().unsaid,
             "database": generation.database,
             "objective": generation.objective,
             "network": generation.network,
@@ -148,9 +127,35 @@ class Engine:
             "bit_health": generation.bit_health,
         }
 
-    def _item(self, row: int) -> dict[str, Any]:
-        item = self._ids[row]
-        paths = [list(self.taxonomy.paths[label]) for label in self._labels[row]]
+    def warm_up(self) -> None:
+        """Pay for first calls (compiled kernels, memory) before the first request has to."""
+        blank = np.zeros(self.generation.preprocessing.shape, np.uint8)
+        for within in (None, "/".join(self.taxonomy.paths[0])):
+            self.search(blank, 10, within)
+        self._summed()
+
+    def _summed(self) -> _Summary:
+        with self._summing:
+            if self._summary is None or time.monotonic() > self._summary.made + _SUMMARY_SECONDS:
+                self._summary = self._sum(self.replica.view())
+            return self._summary
+
+    def _sum(self, view: View) -> _Summary:
+        sets, counts, rows = view.label_sets()
+        labels, lost = said(sets, self._known)
+        nodes = items_by_node(self.taxonomy, labels, counts)
+        firsts = rows[labels.owners[np.unique(labels.flat, return_index=True)[1]]]
+        chosen = np.array(list(dict.fromkeys(firsts.tolist())) or rows.tolist(), np.int64)
+        chosen = chosen[np.linspace(0, len(chosen) - 1, min(len(chosen), _EXAMPLES)).astype(int)]
+        examples = self._described(view.ids_of(chosen), view.labels_of(chosen))
+        return _Summary(time.monotonic(), nodes, int(counts[lost].sum()), examples)
+
+    def _described(self, ids: list[str], numbers: ItemLabels) -> list[dict[str, Any]]:
+        labels, _ = said(numbers, self._known)
+        return [self._item(item, labels[row]) for row, item in enumerate(ids)]
+
+    def _item(self, item: str, labels: npt.NDArray[np.int32]) -> dict[str, Any]:
+        paths = [list(self.taxonomy.paths[label]) for label in labels.tolist()]
         return {
             "id": item,
             "label_path": paths[0] if paths else [],
@@ -158,56 +163,25 @@ class Engine:
             "thumbnail": f"/v1/items/{quote(item, safe='')}/thumbnail",
         }
 
-    def _allowed(self, within: str | None) -> "Selection | None":
-        if within is None:
-            return None
-        try:
-            return self._selection("/".join(part for part in within.split("/") if part))
-        except TaxohashError as error:
-            raise RefusedError(400, "parameter", str(error)) from None
 
-    def _select(self, node: str) -> "Selection":
-        below = np.zeros(len(self), np.bool_)
-        below[self._labels.owners[np.isin(self._labels.flat, self.taxonomy.subtree(node))]] = True
-        return self._index.select(below)
+def items_by_node(
+    taxonomy: Taxonomy, labels: ItemLabels, counts: npt.NDArray[np.int64]
+) -> dict[tuple[str, ...], int]:
+    """The number of items under every node of the tree, parents before children; one with several labels there is one.
 
-    def _warm_up(self) -> None:
-        """Pay for first calls (codecs, compiled kernels, memory) before the first request has to."""
-        blank = io.BytesIO()
-        Image.new("RGB", (16, 16)).save(blank, "PNG")
-        code = self._hasher.encode([decode(blank.getvalue())])
-        one_row = self._index.select(np.arange(min(1, len(self))))
-        for allowed in (None, one_row):
-            self._index.search(code, k=10, allowed=allowed)
-
-
-def items_by_node(taxonomy: Taxonomy, labels: ItemLabels) -> dict[tuple[str, ...], int]:
-    """The number of items under every node of the tree, parents before children; one with several labels there is one."""
+    Args:
+        labels: of some sets of labels.
+        counts: int64[sets], the items that have each set.
+    """
     below = []
     for level in range(taxonomy.depth):
         classes = taxonomy.class_count(level)
         pairs = np.unique(labels.owners * classes + taxonomy.ancestors[labels.flat, level])
-        below.append(np.bincount(pairs % classes, minlength=classes).tolist())
+        weights = counts[pairs // classes].astype(np.float64)  # exact to 2**53
+        below.append(np.bincount(pairs % classes, weights, minlength=classes).astype(np.int64).tolist())
     items = {
         path[: level + 1]: below[level][taxonomy.ancestors[label, level]]
         for label, path in enumerate(taxonomy.paths)
         for level in range(len(path))
     }
     return dict(sorted(items.items()))
-
-
-def refuse_mismatch(generation: Generation, published: GenerationRef | None, where: str) -> None:
-    """Compare the model's generation with the one in the store.
-
-    Raises:
-        TaxohashError: they differ, or there is none in the store; names both.
-    """
-    if published is None:
-        raise TaxohashError(
-            f"model is of generation {generation.id} but {where} has none published: publish it first"
-        )
-    if published.id != generation.id:
-        raise TaxohashError(
-            f"model is of generation {generation.id} but {where} has generation {published.id}: "
-            "serve the generation that is published, or publish this one"
-        )

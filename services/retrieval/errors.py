@@ -1,6 +1,4 @@
-"""A request that is not served, and what the client is told."""
-
-from starlette.responses import JSONResponse
+"""A request that is not served, and why."""
 
 from taxohash.errors import TaxohashError
 
@@ -10,7 +8,7 @@ class RefusedError(TaxohashError):
 
     Attributes:
         status: HTTP status.
-        reason: one word of a fixed set, for the metrics.
+        reason: one word of a fixed set (see problems.py), for clients and for the metrics.
         headers: further response headers.
     """
 
@@ -28,6 +26,6 @@ def busy(sentence: str, seconds: int = 1) -> RefusedError:
     return RefusedError(429, "busy", sentence, {"Retry-After": str(seconds)})
 
 
-def refusal_response(refused: RefusedError) -> JSONResponse:
-    """The one form of every error: {"error": sentence}."""
-    return JSONResponse({"error": str(refused)}, refused.status, refused.headers)
+def unavailable(sentence: str, seconds: int = 5) -> RefusedError:
+    """Something that is needed does not answer: 503, and when to come back. The sentence names nothing internal."""
+    return RefusedError(503, "unavailable", sentence, {"Retry-After": str(seconds)})

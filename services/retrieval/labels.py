@@ -6,14 +6,14 @@ import numpy.typing as npt
 from services.codestore import ItemLabels
 
 
-def said(labels: ItemLabels, known: npt.NDArray[np.int32]) -> tuple[ItemLabels, int]:
-    """Label numbers as labels of a taxonomy, without those that it cannot say; and how many items lost one.
+def said(labels: ItemLabels, known: npt.NDArray[np.int32]) -> tuple[ItemLabels, npt.NDArray[np.bool_]]:
+    """Label numbers as labels of a taxonomy, without those that it cannot say; and bool[N], which items lost one.
 
     Args:
-        known: int32[numbers], the label of each number, -1 where there is none; see LabelNumbers.labels.
+        known: int32[numbers], the label of each number, -1 where there is none; see LabelNumbers.labels. A number beyond
+            it came with a later version of the collection's taxonomy.
     """
-    found = known[labels.flat]
+    found = np.append(known, np.int32(-1))[np.minimum(labels.flat, len(known))]
     kept = found >= 0
     counts = np.bincount(labels.owners[kept], minlength=len(labels))
-    lost = np.count_nonzero(counts < np.diff(labels.offsets))
-    return ItemLabels.of(found[kept], counts), int(lost)
+    return ItemLabels.of(found[kept], counts), counts < np.diff(labels.offsets)

@@ -1,137 +1,85 @@
-"""What a serving process is told, read once from the environment."""
+"""What a serving process is told, read once from the environment. What each is, services/settings.py says."""
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, fields
+from typing import Any, Self, TypeVar
 
-from taxohash.errors import TaxohashError
+from services import settings
+from services.settings import Setting
 
-MIB = 1024 * 1024
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What one request, and all requests together, may take.
-
-    Attributes:
-        body_bytes: largest request body.
-        pixels: largest picture, width times height, read from its header. One of 16 million takes up to 350 MB
-            while it is worked on, and `threads` of them may be at once.
-        upload_seconds: time in which a body must have arrived.
-        answer_seconds: time in which a picture must have been decoded, encoded and searched.
-        requests: searches under way at once; more are told to come back.
-        threads: searches computed at once; the others of `requests` upload or wait.
-        k: most answers to one search.
-    """
-
-    body_bytes: int = 10 * MIB
-    pixels: int = 16_000_000
-    upload_seconds: float = 15.0
-    answer_seconds: float = 10.0
-    requests: int = 32
-    threads: int = 2
-    k: int = 1000
+T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class Settings:
-    """One frozen record of the TAXOHASH_* variables.
+def _of(setting: Setting[T]) -> T:
+    """A field that is read from this variable."""
+    read: Any = field(default=setting.default, repr=not setting.secret, metadata={"setting": setting})
+    value: T = read
+    return value
 
-    Attributes:
-        generation: folder of the generation; None for the one packed in the Bento that is served.
-        redis_url: of the code store.
-        collection: the catalog to search.
-        pictures: address of the picture store, in which thumbnails are; None for the one among the user's data.
-        limits: on requests.
-        token: bearer token that requests must carry, if any.
-    """
 
-    generation: str | None
-    redis_url: str
-    collection: str = "default"
-    pictures: str | None = None
-    limits: Limits = field(default_factory=Limits)
-    token: str | None = field(default=None, repr=False)
-
+class _FromEnvironment:
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
         """Read and check every variable.
 
         Raises:
-            TaxohashError: a required one is missing, or one has a value that cannot be.
+            TaxohashError: one has a value that cannot be, or is not read any more.
         """
-        standard = Limits()
-        return cls(
-            generation=environment.get("TAXOHASH_GENERATION") or None,
-            redis_url=_required(
-                environment, "TAXOHASH_REDIS_URL", "the code store, such as redis://127.0.0.1:6379/0"
-            ),
-            collection=environment.get("TAXOHASH_COLLECTION") or cls.collection,
-            pictures=environment.get("TAXOHASH_PICTURES", "").strip() or None,
-            limits=Limits(
-                body_bytes=_whole(environment, "TAXOHASH_MAX_BODY_BYTES", standard.body_bytes),
-                pixels=_whole(environment, "TAXOHASH_MAX_PIXELS", standard.pixels),
-                upload_seconds=_seconds(environment, "TAXOHASH_UPLOAD_SECONDS", standard.upload_seconds),
-                answer_seconds=_seconds(environment, "TAXOHASH_ANSWER_SECONDS", standard.answer_seconds),
-                requests=_whole(environment, "TAXOHASH_MAX_REQUESTS", standard.requests),
-                threads=_whole(environment, "TAXOHASH_THREADS", standard.threads),
-                k=_whole(environment, "TAXOHASH_MAX_K", standard.k),
-            ),
-            token=_token(environment),
-        )
+        settings.refuse_gone(environment)
+        values = {}
+        for own in fields(cls):  # type: ignore[arg-type]  # of dataclasses only
+            read: Any = own.metadata["setting"].of if own.metadata else own.default_factory.from_environment  # type: ignore[union-attr]
+            values[own.name] = read(environment)
+        return cls(**values)
 
 
-def _required(environment: Mapping[str, str], name: str, meaning: str) -> str:
-    if not (value := environment.get(name, "").strip()):
-        raise TaxohashError(f"{name} is not set: set it to {meaning}")
-    return value
+@dataclass(frozen=True)
+class Limits(_FromEnvironment):
+    """What one request, and all requests together, may take."""
+
+    body_bytes: int = _of(settings.MAX_BODY_BYTES)
+    pixels: int = _of(settings.MAX_PIXELS)
+    side: int = _of(settings.MAX_SIDE)
+    upload_seconds: float = _of(settings.UPLOAD_SECONDS)
+    upload_rate: int = _of(settings.UPLOAD_RATE)
+    uploads: int = _of(settings.MAX_UPLOADS)
+    uploads_bytes: int = _of(settings.UPLOADS_BYTES)
+    requests: int = _of(settings.MAX_REQUESTS)
+    decoders: int = _of(settings.DECODERS)
+    decode_seconds: float = _of(settings.DECODE_SECONDS)
+    threads: int = _of(settings.THREADS)
+    answer_seconds: float = _of(settings.ANSWER_SECONDS)
+    store_seconds: float = _of(settings.STORE_SECONDS)
+    k: int = _of(settings.MAX_K)
 
 
-def _whole(environment: Mapping[str, str], name: str, standard: int) -> int:
-    text = environment.get(name, "").strip()
-    if not text:
-        return standard
-    if not (text.isascii() and text.isdigit() and len(text) < 16 and int(text) > 0):
-        raise TaxohashError(f"{name} is {text!r}: set it to a whole number of at least 1")
-    return int(text)
+@dataclass(frozen=True)
+class Door(_FromEnvironment):
+    """What connections may take, and how long a service that ends waits for them."""
+
+    connections: int = _of(settings.MAX_CONNECTIONS)
+    header_seconds: float = _of(settings.HEADER_SECONDS)
+    keepalive_seconds: float = _of(settings.KEEPALIVE_SECONDS)
+    drain_seconds: float = _of(settings.DRAIN_SECONDS)
 
 
-def _seconds(environment: Mapping[str, str], name: str, standard: float) -> float:
-    text = environment.get(name, "").strip()
-    if not text:
-        return standard
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0.0 < value <= 3600.0:  # not a number compares false
-        raise TaxohashError(f"{name} is {text!r}: set it to a number of seconds above 0, at most 3600")
-    return value
+@dataclass(frozen=True)
+class Settings(_FromEnvironment):
+    """What a serving process is told."""
 
-
-def _token(environment: Mapping[str, str]) -> str | None:
-    """The token of TAXOHASH_API_TOKEN or of the file that TAXOHASH_API_TOKEN_FILE names.
-
-    A variable that is set but gives no token is an error: it must not open the service to everybody.
-    """
-    if "TAXOHASH_API_TOKEN_FILE" in environment:
-        source = f"TAXOHASH_API_TOKEN_FILE {environment['TAXOHASH_API_TOKEN_FILE']!r}"
-        try:
-            token = Path(environment["TAXOHASH_API_TOKEN_FILE"]).read_text(encoding="ascii").strip()
-        except OSError as error:
-            raise TaxohashError(
-                f"{source} cannot be read ({error.strerror}): give the path of a readable file"
-            ) from None
-        except UnicodeDecodeError:
-            raise TaxohashError(f"{source} is not ASCII text: write the token alone into it") from None
-    elif "TAXOHASH_API_TOKEN" in environment:
-        source = "TAXOHASH_API_TOKEN"
-        token = environment["TAXOHASH_API_TOKEN"].strip()
-    else:
-        return None
-    if not token or not all("!" <= letter <= "~" for letter in token):
-        raise TaxohashError(
-            f"{source} holds no usable token: give printable ASCII without spaces, or unset it"
-        )
-    return token
+    redis_url: str | None = _of(settings.REDIS_URL)
+    collection: str = _of(settings.COLLECTION)
+    generation: str | None = _of(settings.GENERATION)
+    generations: str | None = _of(settings.GENERATIONS)
+    pin: str | None = _of(settings.PIN)
+    pictures: str | None = _of(settings.PICTURES)
+    cache: str | None = _of(settings.CACHE)
+    api_keys_file: str | None = _of(settings.API_KEYS_FILE)
+    allow_anonymous: str = _of(settings.ALLOW_ANONYMOUS)
+    cors_origins: tuple[str, ...] = _of(settings.CORS_ORIGINS)
+    lag_seconds: float = _of(settings.LAG_SECONDS)
+    stale_seconds: float | None = _of(settings.STALE_SECONDS)
+    log: str = _of(settings.LOG)
+    limits: Limits = field(default_factory=Limits)
+    door: Door = field(default_factory=Door)

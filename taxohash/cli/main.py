@@ -222,14 +222,16 @@ def search(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print the answer as JSON")] = False,
 ) -> None:
-    """Search by picture; the token, if one is needed, comes from TAXOHASH_API_TOKEN."""
+    """Search by picture; the key, if one is needed, comes from TAXOHASH_API_KEY."""
     from taxohash import client
     from taxohash.cli.search import print_table, search_generation
 
     if generation is not None:
         answer = search_generation(generation, picture, k, within)
     else:
-        answer = client.search(url, picture, k, within, os.environ.get("TAXOHASH_API_TOKEN"))
+        answer = client.search(
+            url, picture, k, within, os.environ.get("TAXOHASH_API_KEY", "").strip() or None
+        )
     if as_json:
         print(json.dumps(answer))
     else:

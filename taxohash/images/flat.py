@@ -4,6 +4,7 @@ import numpy as np
 from PIL import Image
 
 from taxohash.errors import TaxohashError
+from taxohash.images.strips import by_strips
 
 
 def flatten(image: Image.Image) -> Image.Image:
@@ -26,8 +27,17 @@ def flatten(image: Image.Image) -> Image.Image:
     grey = image.mode in ("1", "L", "LA")
     if not transparent:
         return image.convert("L" if grey else "RGB")
+    return by_strips("L" if grey else "RGB", _grey_on_white if grey else _rgb_on_white, image)
+
+
+def _grey_on_white(image: Image.Image) -> Image.Image:
     rgba = image.convert("RGBA")
-    return on_white(rgba.getchannel("R") if grey else rgba.convert("RGB"), rgba.getchannel("A"))
+    return on_white(rgba.getchannel("R"), rgba.getchannel("A"))
+
+
+def _rgb_on_white(image: Image.Image) -> Image.Image:
+    rgba = image.convert("RGBA")
+    return on_white(rgba.convert("RGB"), rgba.getchannel("A"))
 
 
 def on_white(colour: Image.Image, alpha: Image.Image) -> Image.Image:

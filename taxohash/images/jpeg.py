@@ -5,6 +5,7 @@ import re
 import struct
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from typing import NamedTuple
 
 from taxohash.images.exif import PREFIX
@@ -13,21 +14,19 @@ from taxohash.images.formats import UnreadableError
 SIGNATURE = b"\xff\xd8\xff"
 END = b"\xff\xd9"
 _START = SIGNATURE[:2]
-_EOI, _SOS = 0xD9, 0xDA
-_FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
+EOI, SOS = 0xD9, 0xDA
+FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
 _APP0, _APP1, _APP14, _COMMENT = 0xE0, 0xE1, 0xEE, 0xFE
 # What libjpeg takes for hints at the colour space, by the least length that it takes for such.
 _HINTS = {_APP0: (b"JFIF\0", 14), _APP14: (b"Adobe", 12)}
 # A marker that has a segment, or the end: no stuffed byte, restart or fill byte.
 _MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd8\xff])")
 _RESTART = re.compile(rb"\xff[\xd0-\xd7]")
-# What a scan might go on with: no byte of it begins a marker, and its first bits are not those that libjpeg fills in.
-_NOISE = b"\xfe" + bytes(random.Random(0).randrange(255) for _ in range(16_383))
 _MOST_SEGMENTS = 4096
 _INTERVALS, _INTERVAL = 64, 256  # restart intervals of noise, bytes of each
 
 
-class _Segment(NamedTuple):
+class Segment(NamedTuple):
     """What follows a marker, without its length; `start` is where the marker stands, `end` what comes next."""
 
     marker: int
@@ -50,8 +49,8 @@ def frame(data: bytes) -> Frame | None:
     Raises:
         UnreadableError: there are more parts than any encoder writes.
     """
-    for segment in _segments(data):
-        if segment.marker in _FRAMES and len(segment.body) >= 6:
+    for segment in segments(data):
+        if segment.marker in FRAMES and len(segment.body) >= 6:
             height, width, components = struct.unpack_from(">HHB", segment.body, 1)
             return Frame(width, height, components)
     return None
@@ -64,8 +63,8 @@ def without_metadata(data: bytes) -> tuple[bytes, bytes]:
         UnreadableError: it has no scan, or more parts than any encoder writes.
     """
     kept, exif = [_START], b""
-    for segment in _segments(data):
-        if segment.marker == _SOS:
+    for segment in segments(data):
+        if segment.marker == SOS:
             return b"".join(kept) + data[segment.start :], exif
         if segment.marker == _APP1 and segment.body.startswith(PREFIX):
             exif = exif or segment.body
@@ -74,7 +73,7 @@ def without_metadata(data: bytes) -> tuple[bytes, bytes]:
     raise UnreadableError("truncated")
 
 
-def _matters(segment: _Segment) -> bool:
+def _matters(segment: Segment) -> bool:
     if segment.marker in _HINTS:
         name, least = _HINTS[segment.marker]
         return segment.body.startswith(name) and len(segment.body) >= least
@@ -88,13 +87,13 @@ def lacks_only_its_end(data: bytes) -> bool:
     """
     precise: dict[int, dict[int, bool]] = defaultdict(dict)  # for each component its coefficients
     components: list[int] = []
-    for segment in _segments(data):
+    for segment in segments(data):
         body = segment.body
-        if segment.marker == _EOI:
+        if segment.marker == EOI:
             return False
-        if segment.marker in _FRAMES and len(body) >= 6:
+        if segment.marker in FRAMES and len(body) >= 6:
             components = list(body[6::3])
-        elif segment.marker == _SOS and len(body) == 4 + 2 * body[0]:
+        elif segment.marker == SOS and len(body) == 4 + 2 * body[0]:
             first, last, low_bit = body[-3], body[-2], body[-1] & 15
             for component in body[1:-3:2]:
                 precise[component] |= dict.fromkeys(range(first, last + 1), low_bit == 0)
@@ -104,17 +103,24 @@ def lacks_only_its_end(data: bytes) -> bool:
 
 def more_scan_data(data: bytes) -> bytes:
     """What a scan that is cut off might go on with: noise, and restart intervals of noise."""
-    last_scan = data.rfind(bytes([0xFF, _SOS]))
+    last_scan = data.rfind(bytes([0xFF, SOS]))
     restarts = len(_RESTART.findall(data, last_scan))
+    noise = _noise()
     intervals = [
-        bytes([0xFF, 0xD0 + (restarts + i) % 8]) + _NOISE[i * _INTERVAL : (i + 1) * _INTERVAL]
+        bytes([0xFF, 0xD0 + (restarts + i) % 8]) + noise[i * _INTERVAL : (i + 1) * _INTERVAL]
         for i in range(_INTERVALS)
     ]
     half_of_a_pair = data.endswith(b"\xff")  # either of the end marker or of a stuffed byte
-    return b"\0" * half_of_a_pair + _NOISE + b"".join(intervals)
+    return b"\0" * half_of_a_pair + noise + b"".join(intervals)
 
 
-def _segments(data: bytes) -> Iterator[_Segment]:
+@cache
+def _noise() -> bytes:
+    """What a scan might go on with: no byte of it begins a marker, and its first bits are not those that libjpeg fills in."""
+    return b"\xfe" + bytes(random.Random(0).randrange(255) for _ in range(16_383))
+
+
+def segments(data: bytes) -> Iterator[Segment]:
     """The segments, over the data of scans, to the end marker or the first one that is cut off.
 
     Raises:
@@ -126,11 +132,11 @@ def _segments(data: bytes) -> Iterator[_Segment]:
         if not found:
             return
         start, marker = found.start(), found[1][0]
-        if marker == _EOI:
-            yield _Segment(marker, start, found.end(), b"")
+        if marker == EOI:
+            yield Segment(marker, start, found.end(), b"")
             return
         at = found.end() + int.from_bytes(data[found.end() : found.end() + 2], "big")
         if at > len(data) or at < found.end() + 2:
             return
-        yield _Segment(marker, start, at, data[found.end() + 2 : at])
+        yield Segment(marker, start, at, data[found.end() + 2 : at])
     raise UnreadableError(f"it has more than {_MOST_SEGMENTS} parts")

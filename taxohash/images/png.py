@@ -12,8 +12,9 @@ from typing import NamedTuple
 
 from PIL import Image, ImageChops
 
-from taxohash.images.flat import on_white
+from taxohash.images.flat import flatten, on_white
 from taxohash.images.formats import UnreadableError
+from taxohash.images.strips import by_strips
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _GREY, _RGB, _PALETTE, _GREY_ALPHA, _RGB_ALPHA = 0, 2, 3, 4, 6  # colour types
@@ -147,12 +148,12 @@ def picture(png: Png) -> Image.Image:
     if header.colour == _PALETTE:
         return _coloured(image, png)
     if header.colour == _GREY_ALPHA:
-        return on_white(image.getchannel(0), image.getchannel("A"))
+        return by_strips("L", _grey_on_white, image)
     if header.colour == _RGB_ALPHA:
-        return on_white(image.convert("RGB"), image.getchannel("A"))
+        return flatten(image)
     if image.mode == "1":
         image = image.convert("L")
-    return on_white(image, _keyed(image, png)) if png.transparency else image
+    return _without_key(image, png) if png.transparency else image
 
 
 def shown_alike(data: bytes, side: int) -> bool:
@@ -196,6 +197,16 @@ def _checked(chunk: _Chunk) -> memoryview:
     if not chunk.sound:
         raise UnreadableError(f"damaged: the checksum of its part {chunk.kind.decode()} is wrong")
     return chunk.body
+
+
+def first_header(data: bytes) -> Header | None:
+    """IHDR, if it is where it must be and can be; nothing behind it is looked at."""
+    if data[8:16] != b"\0\0\0\x0dIHDR":
+        return None
+    try:
+        return _header(memoryview(data)[16:29])
+    except UnreadableError:
+        return None
 
 
 def _header(body: memoryview) -> Header:
@@ -259,24 +270,30 @@ def _coloured(indices: Image.Image, png: Png) -> Image.Image:
         table[channel::4] = colours[channel::3]
     table[3::4] = png.transparency.ljust(256, b"\xff")
     indices.putpalette(bytes(table), "RGBA")
-    rgba = indices.convert("RGBA")
-    return on_white(rgba.convert("RGB"), rgba.getchannel("A"))
+    return flatten(indices)
 
 
-def _keyed(image: Image.Image, png: Png) -> Image.Image:
-    """The opacity of a picture of which one colour is transparent, compared in all bits of its samples."""
+def _grey_on_white(image: Image.Image) -> Image.Image:
+    """Of LA, and of RGBA that Pillow makes of grey with opacity in 16 bits."""
+    return on_white(image.getchannel(0), image.getchannel("A"))
+
+
+def _without_key(image: Image.Image, png: Png) -> Image.Image:
+    """A picture of which one colour is transparent on white; that is compared in all bits of its samples."""
     header = png.header
     key = struct.unpack(f">{len(png.transparency) // 2}H", png.transparency)
     if header.depth == 16:
-        lower = _unfiltered(png, image.mode, _LOWER_BYTES[header.colour])
-        bands = [*image.split(), *lower.split()]
+        images = [image, _unfiltered(png, image.mode, _LOWER_BYTES[header.colour])]
         values = [*(value >> 8 for value in key), *(value & 255 for value in key)]
     else:
         most = (1 << header.depth) - 1  # what is above it in the key is not looked at
-        bands = list(image.split())
+        images = [image]
         values = [(value & most) * 255 // most for value in key]
-    differs = (
-        band.point([255 * (level != value) for level in range(256)])
-        for band, value in zip(bands, values, strict=True)
-    )
-    return reduce(ImageChops.lighter, differs)
+    tables = [[255 * (level != value) for level in range(256)] for value in values]
+
+    def keyed(upper: Image.Image, *lower: Image.Image) -> Image.Image:
+        bands = [band for part in (upper, *lower) for band in part.split()]
+        differs = (band.point(table) for band, table in zip(bands, tables, strict=True))
+        return on_white(upper, reduce(ImageChops.lighter, differs))
+
+    return by_strips(image.mode, keyed, *images)

@@ -113,12 +113,16 @@ def to_array(image: Image.Image, preprocessing: Preprocessing) -> Pixels:
     Raises:
         TaxohashError: see `flatten`; never of an image that `decode` gave.
     """
-    image = flatten(image).convert("L" if preprocessing.channels == 1 else "RGB")
+    image = _in_mode(flatten(image), "L" if preprocessing.channels == 1 else "RGB")
     size = (preprocessing.size, preprocessing.size)
     if image.size != size:
         image = _cropped(image, size) if preprocessing.fit == "crop" else _padded(image, size)
     array = np.asarray(image, dtype=np.uint8)
     return array[None] if preprocessing.channels == 1 else np.ascontiguousarray(array.transpose(2, 0, 1))
+
+
+def _in_mode(image: Image.Image, mode: str) -> Image.Image:
+    return image if image.mode == mode else image.convert(mode)  # which would copy it
 
 
 def _of_array(array: npt.NDArray[np.generic]) -> Image.Image:

@@ -10,8 +10,7 @@ from taxohash.images import jpeg, png, webp
 from taxohash.images.exif import upright
 from taxohash.images.flat import flatten
 from taxohash.images.formats import UnreadableError, cannot_decode, check_size, too_large
-
-_ROWS = 256  # of a picture that are looked at together
+from taxohash.images.strips import strips
 
 
 def decode(data: bytes, max_pixels: int) -> Image.Image:
@@ -24,7 +23,7 @@ def decode(data: bytes, max_pixels: int) -> Image.Image:
         if webp.is_webp(data):
             return _read_webp(data, max_pixels)
         return _read_other(data, max_pixels)
-    except TaxohashError:
+    except (TaxohashError, MemoryError):
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):  # Pillow's own, higher limits
         raise too_large(max_pixels) from None
@@ -40,6 +39,7 @@ def _open(data: bytes, formats: tuple[str, ...], max_pixels: int) -> Image.Image
     # A JPEG can be decoded at a fraction of its size: enough for any network here, and much cheaper.
     image.draft(None, (1024, 1024))
     image.load()
+    vars(image).pop("_decoder", None)  # libwebp's, with two pictures of its own
     return image
 
 
@@ -53,13 +53,7 @@ def _read_jpeg(data: bytes, max_pixels: int) -> Image.Image:
     plain, exif = jpeg.without_metadata(data)
     if header := jpeg.frame(plain):  # before Pillow, which warns of large ones
         check_size(header.width, header.height, max_pixels)
-    try:
-        image = _open(plain, ("JPEG",), max_pixels)
-    except OSError:
-        if not jpeg.lacks_only_its_end(plain):
-            raise
-        image = _unended(plain, max_pixels)
-    return upright(flatten(image), exif)
+    return upright(flatten(_ended(plain, max_pixels) or _unended(plain, max_pixels)), exif)
 
 
 def _read_webp(data: bytes, max_pixels: int) -> Image.Image:
@@ -82,6 +76,16 @@ def _read_other(data: bytes, max_pixels: int) -> Image.Image:
     return canvas
 
 
+def _ended(data: bytes, max_pixels: int) -> Image.Image | None:
+    """A JPEG; None where it cannot be read and lacks only its end, so that nothing of the attempt stays in memory."""
+    try:
+        return _open(data, ("JPEG",), max_pixels)
+    except OSError:
+        if not jpeg.lacks_only_its_end(data):
+            raise
+    return None
+
+
 def _unended(data: bytes, max_pixels: int) -> Image.Image:
     """A JPEG without an end marker: whole if nothing that could have followed would change the picture."""
     changed = _fingerprint(_open(data + jpeg.more_scan_data(data) + jpeg.END, ("JPEG",), max_pixels))
@@ -93,6 +97,6 @@ def _unended(data: bytes, max_pixels: int) -> Image.Image:
 
 def _fingerprint(image: Image.Image) -> bytes:
     digest = blake2b()
-    for top in range(0, image.height, _ROWS):
-        digest.update(image.crop((0, top, image.width, min(top + _ROWS, image.height))).tobytes())
+    for box in strips(*image.size):
+        digest.update(image.crop(box).tobytes())
     return digest.digest()

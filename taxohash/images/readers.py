@@ -39,6 +39,7 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS, version: int = READER) -> 
     Raises:
         TaxohashError: not one of the formats, truncated, damaged, or of more than `max_pixels` pixels,
             which is read from the header before anything is decoded.
+        MemoryError: there is too little of it.
     """
     image = READERS[version](data, max_pixels)
     image.info = {}  # a profile there would go into every picture that is made of this one

@@ -8,20 +8,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from pipelines.shared.items import items
-from services.codestore import GenerationRef, Item, ItemLabels, Snapshot
+from services.codestore import CodeStore, GenerationRef, Item, ItemLabels, Snapshot
 from services.codestore.checks import check_item
 from services.codestore.pictures import Pictures
-from services.retrieval.engine import Engine
-from services.retrieval.loaded import Loaded
-from services.retrieval.settings import Limits, Settings
-from services.retrieval.workers import Workers
 from taxohash.cli.encode import encode_files
 from taxohash.datasets import Dataset
 from taxohash.datasets.check import check
@@ -33,7 +28,7 @@ from taxohash.images import decode
 from taxohash.networks.hashing import encode_pixels
 from taxohash.release.export import export
 from taxohash.training.run import Run, train
-from tests.support.application import Client, NoStore
+from tests.support.application import Client, filled, settings_of
 from tests.support.miniature import HASHER
 from tests.support.pictures import encoded, every_picture
 
@@ -199,13 +194,10 @@ def serving(dataset: Dataset, folder: Path) -> Iterator[Client]:
         codes=np.load(folder / CODES)[: len(names)],
         position=(0,),
     )
-    settings, store = Settings(None, "redis://nowhere", limits=Limits()), NoStore()
-    workers = Workers(settings.limits)
-    unreachable: Any = store
-    engine = Engine(hasher, snapshot, settings.limits.pixels)
-    client = Client(Loaded(settings, engine, unreachable, None, workers))
+    store = CodeStore.connect("memory://")
+    filled(store, snapshot, taxonomy=hasher.taxonomy)
+    client = Client(settings_of(hasher), lambda seconds: store)
     try:
         yield client
     finally:
         client.close()
-        workers.close()

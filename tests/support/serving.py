@@ -90,7 +90,7 @@ def environment(redis_url: str, home: Path, **more: str) -> dict[str, str]:
 
 def start(target: str, variables: dict[str, str], log: Path) -> tuple["subprocess.Popen[bytes]", str]:
     """The starter of a service that is ready, and the service's address."""
-    command = [sys.executable, "-m", "services.retrieval.bento.serve", target, "--port", "0"]
+    command = [sys.executable, "-m", "services.retrieval.server.main", target, "--port", "0"]
     with log.open("wb") as out:
         process = subprocess.Popen(command, cwd=ROOT, env=variables, stdout=subprocess.PIPE, stderr=out)
     assert process.stdout is not None

@@ -17,17 +17,16 @@ from pipelines.retrain import steps
 from pipelines.retrain.steps import run_folder
 from services.codestore import CodeStore
 from services.codestore.pictures import Pictures
-from services.retrieval.engine import Engine
-from services.retrieval.settings import Settings
-from services.retrieval.uploads import Search
 from taxohash.datasets import Dataset
 from taxohash.generation.hasher import CODES
 from taxohash.generation.manifest import Generation
+from taxohash.images import read_pixels
 from taxohash.runtime.configuration import replaced
 from taxohash.taxonomy import Taxonomy
 from taxohash.training.checkpoint import CHECKPOINT
 from taxohash.training.config import HasherConfig, TrainingConfig
 from taxohash.training.run import Run
+from tests.support.application import engine_of
 from tests.support.miniature import make_dataset
 from tests.support.toy_objectives import registered
 
@@ -258,10 +257,11 @@ def test_images_with_sets_of_labels_are_published_and_found_by_any_of_them(
             item = store.item("sets", f"train/{row:04d}")
             assert item is not None
             assert item.labels == tuple(own.tolist())
-        engine = Engine.open(Path(generations) / generation, store, Settings(None, redis_url, "sets"))
+        engine = engine_of(store, Path(generations) / generation, "sets")
     dark = sum(any(own < 3) for own in sets.label_sets("train"))
     nodes = {tuple(node["path"]): node["items"] for node in engine.describe_taxonomy()["nodes"]}
     assert nodes[("dark",)] == dark
-    found = engine.search(Search(next(sets.images("test", [2])), 1000, "dark"))["results"]
+    pixels = read_pixels(next(sets.images("test", [2])), engine.generation.preprocessing)
+    found = engine.search(pixels, 1000, "dark")["results"]
     assert len(found) == dark
     assert all(any(path[0] == "dark" for path in result["label_paths"]) for result in found)

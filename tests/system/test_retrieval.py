@@ -381,7 +381,7 @@ def test_a_generation_that_is_not_published_is_refused_by_both_ids(
     store: EmbeddedServer, home: Path, generation: Path, tmp_path: Path, way: str
 ) -> None:
     other = make_generation(tmp_path / "other", seed=1)
-    command = [sys.executable, "-m", "services.retrieval.bento.serve", str(tmp_path / "other"), "--port", "0"]
+    command = [sys.executable, "-m", "services.retrieval.server.main", str(tmp_path / "other"), "--port", "0"]
     variables = environment(store.url, home)
     if way == "bento":  # as a container starts it
         command = [
@@ -415,7 +415,7 @@ def test_without_a_published_generation_or_its_stores_it_does_not_start(
         (environment(store.url, home, TAXOHASH_PICTURES=str(home / "no" / "where")), "there is no folder"),
     ]:
         done = subprocess.run(
-            [sys.executable, "-m", "services.retrieval.bento.serve", str(generation), "--port", "0"],
+            [sys.executable, "-m", "services.retrieval.server.main", str(generation), "--port", "0"],
             cwd=ROOT,
             env=variables,
             capture_output=True,

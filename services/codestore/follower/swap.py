@@ -165,6 +165,12 @@ class Swap(Generic[R, E]):
         return served.follower if served else None
 
     @property
+    def wanted(self) -> str | None:
+        """The generation that is to be served, as far as is known."""
+        ref = self._wanted.generation if self._wanted else None
+        return ref.id if ref else None
+
+    @property
     def loading(self) -> str | None:
         """The generation that is loaded beside the one that is served."""
         loaded = self._next

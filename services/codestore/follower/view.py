@@ -100,6 +100,13 @@ class View:
         members = self._state.tags.members(self._state.sets(self._known(rows))[1])
         return [tuple(names[number] for number in members[i]) for i in range(len(members))]
 
+    def label_sets(self) -> tuple[ItemLabels, Rows, Rows]:
+        """The sets of label numbers that items which can be found have, int64[n] how many have each, int64[n] a row of each."""
+        state = self._state
+        found, firsts, counts = np.unique(state.searchable_sets(), return_index=True, return_counts=True)
+        kept = found >= 0
+        return state.labels.members(found[kept]), counts[kept].astype(np.int64), firsts[kept].astype(np.int64)
+
     def unknown_labels(self) -> int:
         """Members with a label number that the taxonomy version does not know: no subtree has them for it."""
         state = self._state

@@ -1,21 +1,38 @@
-"""The BentoML service: one process, one generation."""
+"""The BentoML service around the application, for `bentoml serve`: one process, one application.
 
-import gc
+`taxohash serve` runs the same application behind guards that BentoML's server lacks, see docs/serving.md.
+"""
+
+from dataclasses import replace
 from pathlib import Path
 
 import bentoml
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from services.codestore import CodeStore
+from services.retrieval import logs
 from services.retrieval.app import application
-from services.retrieval.engine import refuse_mismatch
-from services.retrieval.loaded import Holder, Loaded, open_pictures
+from services.retrieval.service import Service
 from services.retrieval.settings import Settings
 from taxohash.errors import TaxohashError
-from taxohash.generation.manifest import Generation
 
-holder = Holder()
-app = application(holder)
+
+class Application:
+    """The ASGI application of this process, from its start on; importing this module, as building a Bento does, starts nothing."""
+
+    def __init__(self) -> None:
+        self.service: Service | None = None
+        self._app: ASGIApp | None = None
+
+    def begin(self, service: Service) -> None:
+        """Be the application over a service."""
+        self.service, self._app = service, application(service)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        assert self._app, "BentoML answers no request before the service is made"
+        await self._app(scope, receive, send)
+
+
+app = Application()
 
 
 class LineBreaks:
@@ -39,62 +56,53 @@ class LineBreaks:
     envs=[{"name": "OTEL_SDK_DISABLED", "value": "true"}, {"name": "BENTOML_DO_NOT_TRACK", "value": "true"}],
 )
 class Retrieval:
-    """Search by picture in the codes of one generation."""
+    """Search by picture in the codes of the published generation."""
 
     @bentoml.on_deployment  # type: ignore[untyped-decorator]
     @staticmethod
-    def refuse_what_cannot_serve() -> None:
-        """Before any worker starts: the published generation must be the model's, and pictures be where they are said to be.
+    def refuse_bad_settings() -> None:
+        """Before any worker starts.
 
         Raises:
             SystemExit: with one line that says what is wrong.
         """
         try:
-            settings = Settings.from_environment()
-            generation = Generation.load(generation_folder(settings))
-            open_pictures(settings)
-            with CodeStore.connect(settings.redis_url) as store:
-                where = f"collection {settings.collection!r}"
-                refuse_mismatch(generation, store.published(settings.collection), where)
+            Service(Settings.from_environment())
         except TaxohashError as error:
             raise SystemExit(f"taxohash: {error}") from None
 
     def __init__(self) -> None:
         settings = Settings.from_environment()
-        holder.loaded = Loaded.open(settings, generation_folder(settings))
-        # What is loaded stays: the collector need not walk it again and again while requests wait.
-        gc.collect()
-        gc.freeze()
+        logs.configure(settings.log)
+        app.begin(Service(replace(settings, generation=settings.generation or packed())))
 
     def __is_alive__(self) -> bool:
         return True
 
     def __is_ready__(self) -> bool:
-        return holder.loaded is not None
+        service = app.service
+        return service is not None and service.status(service.standing()) == "ready"
+
+    @bentoml.on_startup  # type: ignore[untyped-decorator]
+    async def start(self) -> None:
+        """Begin to load; until a generation is there, the process is alive and not ready."""
+        assert app.service
+        await app.service.start()
 
     @bentoml.on_shutdown  # type: ignore[untyped-decorator]
-    def close(self) -> None:
-        """Let go of threads and connections."""
-        if holder.loaded is not None:
-            holder.loaded.close()
-            holder.loaded = None
+    async def stop(self) -> None:
+        """End threads and processes."""
+        assert app.service
+        await app.service.stop()
 
 
 Retrieval.add_asgi_middleware(LineBreaks)  # type: ignore[attr-defined]  # the decorator made it a Service
 
 
-def generation_folder(settings: Settings) -> Path:
-    """The folder that the settings name, else the model packed in the Bento.
-
-    Raises:
-        TaxohashError: neither is there.
-    """
-    if settings.generation is not None:
-        return Path(settings.generation)
+def packed() -> str | None:
+    """The folder of the generation in the Bento that is served; None where it is served from the sources."""
     bento = Retrieval.bento  # type: ignore[attr-defined]  # the decorator made it a Service
     if bento is None:
-        raise TaxohashError(
-            "TAXOHASH_GENERATION is not set: set it to the folder of a generation, or serve a Bento"
-        )
+        return None
     (model,) = bento.info.all_models
-    return Path(model.to_model().resolve().path)
+    return str(Path(model.to_model().resolve().path))

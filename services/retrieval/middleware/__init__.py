@@ -1,26 +1,41 @@
-"""The front door of every route: token, response headers, counts and times."""
-
-from collections.abc import Callable
+"""The front door of every route: id, log and counts, response headers, failures, other origins, and who may enter."""
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from services.retrieval.middleware.auth import BearerAuth
+from services.retrieval.middleware.cors import Cors
+from services.retrieval.middleware.failures import Failures
+from services.retrieval.middleware.gated import Gated
 from services.retrieval.middleware.headers import SecurityHeaders
-from services.retrieval.middleware.measure import Measure
+from services.retrieval.middleware.identify import Identify
+from services.retrieval.middleware.observe import Observe
+from services.retrieval.middleware.websockets import refuse_websocket
+from services.retrieval.routes.table import Table
+from services.retrieval.service import Service
 
 
 class Guard:
-    """ASGI middleware around the routes; websockets are closed, what is neither they nor HTTP passes."""
+    """ASGI middleware around the routes; websockets are refused, what is neither they nor HTTP passes.
 
-    def __init__(self, app: ASGIApp, token: Callable[[], str | None], generation: Callable[[], str]) -> None:
+    Attributes:
+        service: what the routes work with.
+    """
+
+    def __init__(self, app: ASGIApp, service: Service, table: Table) -> None:
+        self.service = service
         self._app = app
-        self._http = Measure(SecurityHeaders(BearerAuth(app, token)), generation)
+        inner: ASGIApp = Gated(app, service.gate)
+        if origins := service.settings.cors_origins:
+            inner = Cors(inner, origins)
+        self._http = Identify(Observe(SecurityHeaders(Failures(inner)), self._generation), table)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
-            await receive()
-            await send({"type": "websocket.close", "code": 1000})
+            await refuse_websocket(scope, receive, send)
         elif scope["type"] == "http":
             await self._http(scope, receive, send)
         else:
             await self._app(scope, receive, send)
+
+    def _generation(self) -> str:
+        served = self.service.served
+        return served.generation if served else ""

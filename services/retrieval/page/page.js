@@ -11,7 +11,7 @@ const thumbnailUrls = []; // object URLs of what is shown now
 /** Fetch from the service; throws an Error whose message is fit to show. */
 async function ask(path, options = {}) {
   const headers = new Headers(options.headers);
-  if ($("token").value) headers.set("Authorization", `Bearer ${$("token").value}`);
+  if ($("key").value) headers.set("Authorization", `Bearer ${$("key").value}`);
   let answer;
   try {
     answer = await fetch(path, { ...options, headers });
@@ -21,11 +21,11 @@ async function ask(path, options = {}) {
   }
   if (answer.ok) return answer;
   if (answer.status === 401) {
-    $("token-field").hidden = false;
-    $("token").focus();
+    $("key-field").hidden = false;
+    $("key").focus();
   }
   const told = await answer.json().catch(() => ({}));
-  const sentence = told.error || `The service answered ${answer.status}`;
+  const sentence = told.detail || `The service answered ${answer.status}`;
   throw new Error(sentence.charAt(0).toUpperCase() + sentence.slice(1) + ".");
 }
 
@@ -87,8 +87,8 @@ function thumbnail(item, button = element("button", "again")) {
   image.alt = path;
   button.title = `${path}, ${item.id}: search with this picture`;
   button.setAttribute("aria-label", `Search with ${path}, item ${item.id}`);
-  if ($("token").value) {
-    // An <img> cannot send a token.
+  if ($("key").value) {
+    // An <img> cannot send a key.
     ask(item.thumbnail)
       .then((answer) => answer.blob())
       .then((blob) => {
@@ -207,7 +207,7 @@ $("preview").addEventListener("error", () => ($("preview").hidden = true));
 $("picture").addEventListener("change", (event) => take(event.target.files));
 $("within").addEventListener("change", () => picture && search());
 $("k").addEventListener("change", () => picture && search());
-$("token").addEventListener("change", () => {
+$("key").addEventListener("change", () => {
   calm();
   describe().catch(complain);
 });

@@ -1,31 +1,26 @@
-"""What is served: the taxonomy, the generation, the metrics."""
+"""What is served: the taxonomy and the generation."""
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
-from services import metrics
-from services.retrieval.loaded import loaded_of
+from services.retrieval.routes.endpoint import Endpoint
+from services.retrieval.service import service_of
 
 
 async def taxonomy(request: Request) -> Response:
-    return JSONResponse(loaded_of(request).engine.describe_taxonomy())
+    service = service_of(request)
+    served = service.taken()
+    return JSONResponse(await service.workers.run(served.engine.describe_taxonomy, "the taxonomy"))
 
 
 async def generation(request: Request) -> Response:
-    loaded = loaded_of(request)
-    return JSONResponse(loaded.engine.describe_generation() | {"collection": loaded.settings.collection})
+    service = service_of(request)
+    served = service.taken()
+    described = await service.workers.run(served.engine.describe_generation, "the generation")
+    return JSONResponse(described | {"collection": service.settings.collection})
 
 
-async def exposition(request: Request) -> Response:
-    return Response(
-        await run_in_threadpool(metrics.exposition), headers={"Content-Type": metrics.CONTENT_TYPE}
-    )
-
-
-ROUTES = [
-    Route("/v1/taxonomy", taxonomy, name="taxonomy"),
-    Route("/v1/generation", generation, name="generation"),
-    Route("/metrics", exposition, name="metrics"),
+ENDPOINTS = [
+    Endpoint("GET", "/v1/taxonomy", taxonomy, "taxonomy", "search"),
+    Endpoint("GET", "/v1/generation", generation, "generation", "search"),
 ]

@@ -1,15 +1,16 @@
 """Items of the catalogue: their thumbnails, and some to start from."""
 
-from starlette.concurrency import run_in_threadpool
+from functools import partial
+
 from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from services.codestore import StoreUnavailableError
 from services.codestore.pictures import DamagedPictureError, MissingPictureError
 from services.retrieval.errors import RefusedError
-from services.retrieval.loaded import Loaded, loaded_of
+from services.retrieval.routes.endpoint import Endpoint
+from services.retrieval.service import Service, service_of
 from taxohash.errors import TaxohashError
 from taxohash.identifiers import shown
 
@@ -24,11 +25,14 @@ register_url_convertor("item_id", _ItemId())
 
 
 async def thumbnail(request: Request) -> Response:
-    data = await run_in_threadpool(_thumbnail, loaded_of(request), request.path_params["item"])
+    service = service_of(request)
+    served = service.taken()
+    work = partial(_thumbnail, service, served.generation, request.path_params["item"])
+    data = await service.workers.run(work, "the thumbnail")
     return Response(data, media_type=_picture_type(data), headers={"Cache-Control": "private, max-age=3600"})
 
 
-def _thumbnail(loaded: Loaded, item_id: str) -> bytes:
+def _thumbnail(service: Service, generation: str, item_id: str) -> bytes:
     """The thumbnail of an item, as the generation that is served has it.
 
     Raises:
@@ -36,7 +40,7 @@ def _thumbnail(loaded: Loaded, item_id: str) -> bytes:
         StoreUnavailableError: one of both stores does not answer as it should.
     """
     try:
-        item = loaded.store.item(loaded.settings.collection, item_id, loaded.engine.generation.id)
+        item = service.store().item(service.settings.collection, item_id, generation)
     except StoreUnavailableError:
         raise
     except TaxohashError as error:  # an id that no item can have
@@ -44,12 +48,12 @@ def _thumbnail(loaded: Loaded, item_id: str) -> bytes:
     name = shown(item_id)
     if item is None or not item.thumbnail:
         raise RefusedError(404, "item", f"item {name} has no thumbnail: use an id from a search")
-    if loaded.pictures is None:
+    if service.pictures is None:
         raise RefusedError(
             503, "pictures", "thumbnails are not at hand: set TAXOHASH_PICTURES to the picture store"
         )
     try:
-        return loaded.pictures.get(item.thumbnail)
+        return service.pictures.get(item.thumbnail)
     except MissingPictureError:
         raise RefusedError(
             404, "item", f"thumbnail of item {name} is not in the picture store: index it again"
@@ -61,7 +65,8 @@ def _thumbnail(loaded: Loaded, item_id: str) -> bytes:
 
 
 async def examples(request: Request) -> Response:
-    return JSONResponse(loaded_of(request).engine.examples())
+    service = service_of(request)
+    return JSONResponse(await service.workers.run(service.taken().engine.examples, "the examples"))
 
 
 def _picture_type(data: bytes) -> str:
@@ -76,7 +81,7 @@ def _picture_type(data: bytes) -> str:
     )
 
 
-ROUTES = [
-    Route("/v1/items/{item:item_id}/thumbnail", thumbnail, name="thumbnail"),
-    Route("/v1/examples", examples, name="examples"),
+ENDPOINTS = [
+    Endpoint("GET", "/v1/items/{item:item_id}/thumbnail", thumbnail, "thumbnail", "search"),
+    Endpoint("GET", "/v1/examples", examples, "examples", "search"),
 ]

@@ -1,20 +1,26 @@
-"""The page for people."""
+"""The page for people. Its files are read once: nothing here waits for a disk."""
 
 from pathlib import Path
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
-from starlette.routing import Route
+from starlette.responses import Response
 
-_PAGE = Path(__file__).resolve().parents[1] / "page"
+from services.retrieval.routes.endpoint import Endpoint
+
+_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+_FILES = {file.name: file.read_bytes() for file in (Path(__file__).resolve().parents[1] / "page").iterdir()}
 
 
 async def page(request: Request) -> Response:
     name = request.path_params.get("name", "index.html")
-    if name not in ("index.html", "page.css", "page.js", "icon.svg"):
+    if name not in _FILES:
         raise HTTPException(404)
-    return FileResponse(_PAGE / name, headers={"Cache-Control": "no-cache"})
+    kind = _TYPES[Path(name).suffix]
+    return Response(_FILES[name], media_type=kind, headers={"Cache-Control": "no-cache"})
 
 
-ROUTES = [Route("/", page, name="page"), Route("/page/{name}", page, name="page")]
+ENDPOINTS = [
+    Endpoint("GET", "/", page, "page", "public"),
+    Endpoint("GET", "/page/{name}", page, "page", "public"),
+]

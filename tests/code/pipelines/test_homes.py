@@ -10,7 +10,7 @@ import pytest
 from pipelines.demo.main import main as demo
 from pipelines.runners.local import main as local
 from services.retrieval.bento.build import main as build
-from services.retrieval.bento.serve import main as serve
+from services.retrieval.server.main import main as serve
 from taxohash.cli.main import main as taxohash
 from taxohash.datasets.png import encode_png
 from taxohash.runtime.progress import MARK

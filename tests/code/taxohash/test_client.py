@@ -55,9 +55,14 @@ def test_another_server_is_told_apart(picture: Path, elsewhere: str) -> None:
         search(elsewhere, picture)
 
 
-def test_a_token_that_cannot_be_sent_is_one_line(picture: Path, elsewhere: str) -> None:
-    with pytest.raises(TaxohashError, match="token"):
-        search(elsewhere, picture, token="\N{SNOWMAN}")
+@pytest.mark.parametrize("key", ["\N{SNOWMAN}", "s3cret\r\nX-More: 1", "s3 cret", "s3cret\x7f"])
+def test_a_key_that_cannot_be_sent_is_one_line_that_does_not_show_it(
+    picture: Path, elsewhere: str, key: str
+) -> None:
+    with pytest.raises(TaxohashError, match="key") as refused:
+        search(elsewhere, picture, key=key)
+    assert key not in str(refused.value)
+    assert "s3" not in str(refused.value)
 
 
 def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The whole application in this process: a made generation, its codes, no server and no store."""
+"""The whole application in this process: a made generation, its items in a store in memory, no server."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -8,14 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from services.codestore import GenerationRef, ItemLabels, Snapshot
-from services.retrieval.engine import Engine
-from services.retrieval.loaded import Loaded
-from services.retrieval.settings import Limits, Settings
-from services.retrieval.workers import Workers
+from services.codestore import CodeStore, ItemLabels, Snapshot
 from taxohash.generation.hasher import Hasher
 from taxohash.images import decode
-from tests.support.application import Client, NoStore
+from tests.support.application import Client, filled, ref_of, settings_of
 from tests.support.generations import TAXONOMY, make_generation, pictures
 
 ITEMS = 300
@@ -31,9 +27,9 @@ def hasher(tmp_path_factory: pytest.TempPathFactory) -> Hasher:
 
 @pytest.fixture(scope="session")
 def snapshot(hasher: Hasher) -> Snapshot:
-    generation = hasher.generation
+    """What is in the store."""
     return Snapshot(
-        generation=GenerationRef(generation.id, generation.bits, generation.taxonomy_sha256),
+        generation=ref_of(hasher),
         ids=np.array([f"item {row}" for row in range(ITEMS)], object),
         labels=ItemLabels.of(LABELS, np.ones(ITEMS, np.int64)),
         codes=hasher.encode(decode(picture) for picture in pictures(ITEMS)),
@@ -45,29 +41,24 @@ def snapshot(hasher: Hasher) -> Snapshot:
 def sets(snapshot: Snapshot) -> Snapshot:
     """The same codes of items with no label to four."""
     random, counts = np.random.default_rng(3), np.arange(ITEMS) % 5
-    drawn = [random.permutation(len(TAXONOMY) - 1)[:count] for count in counts]
+    drawn = [np.sort(random.permutation(len(TAXONOMY) - 1)[:count]) for count in counts]
     return replace(snapshot, labels=ItemLabels.of(np.concatenate(drawn).astype(np.int32), counts))
 
 
 @pytest.fixture(scope="session")
 def make_client(hasher: Hasher, snapshot: Snapshot) -> Iterator[Callable[..., Client]]:
-    """Clients of applications with settings of their own."""
+    """Clients of applications with settings and items of their own."""
     made: list[Client] = []
-    pools: list[Workers] = []
 
-    def make(limits: Limits | None = None, token: str | None = None, codes: Snapshot = snapshot) -> Client:
-        settings = Settings(None, "redis://nowhere", limits=limits or Limits(), token=token)
-        pools.append(Workers(settings.limits))
-        store: Any = NoStore()
-        engine = Engine(hasher, codes, settings.limits.pixels)
-        made.append(Client(Loaded(settings, engine, store, None, pools[-1])))
+    def make(codes: Snapshot = snapshot, address: str = "127.0.0.1", **settings: Any) -> Client:
+        store = CodeStore.connect("memory://")
+        filled(store, codes)
+        made.append(Client(settings_of(hasher, **settings), lambda seconds: store, address))
         return made[-1]
 
     yield make
     for client in made:
         client.close()
-    for pool in pools:
-        pool.close()
 
 
 @pytest.fixture(scope="session")

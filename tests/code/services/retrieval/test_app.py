@@ -2,22 +2,22 @@
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from typing import Any, cast
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.codestore import ItemLabels, Snapshot
-from services.retrieval.engine import Engine
+from services.codestore import CodeStore, ItemLabels, Snapshot
+from services.retrieval.late_store import LateStore
+from services.retrieval.service import Service
 from services.retrieval.settings import Limits
-from services.retrieval.uploads import Search
 from taxohash.codes import unpack
-from taxohash.errors import TaxohashError
 from taxohash.generation.hasher import Hasher
 from taxohash.images import decode
 from taxohash.taxonomy.agreement import agreed_levels
-from tests.support.application import Client
+from tests.support.application import Client, NoStore, filled, settings_of
 from tests.support.generations import BITS, TAXONOMY, pictures
 
 PICTURE = pictures(1, seed=7)[0]
@@ -88,19 +88,16 @@ def test_parameters_may_stand_in_the_query(client: Client) -> None:
     assert told["within"] == "cold"
 
 
-def test_a_generation_that_is_not_the_codes_is_refused(hasher: Hasher, snapshot: Snapshot) -> None:
-    other = replace(snapshot, generation=replace(snapshot.generation, id="0123456789abcdef"))
-    with pytest.raises(TaxohashError) as refused:
-        Engine(hasher, other, 100)
-    assert hasher.generation.id in str(refused.value)
-    assert "0123456789abcdef" in str(refused.value)
-
-
-def test_before_loading_every_route_says_so() -> None:
-    empty = Client(None)
+def test_before_loading_every_route_says_so_and_the_process_lives(hasher: Hasher) -> None:
+    store: Any = NoStore()
+    empty = Client(settings_of(hasher), lambda seconds: store, loaded=False)
     for method, path in [("POST", "/v1/search"), ("GET", "/v1/taxonomy"), ("GET", "/v1/items/x/thumbnail")]:
         answer = empty(method, path)
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+        assert answer.json()["type"] == "urn:taxohash:loading"
+    assert empty("GET", "/livez").status_code == 200
+    ready = empty("GET", "/readyz")
+    assert (ready.status_code, ready.json()["status"]) == (503, "loading")
     empty.close()
 
 
@@ -131,37 +128,17 @@ def test_examples_of_sets_show_every_label(sets_client: Client) -> None:
     assert len({item["id"] for item in items}) == len(items) <= len(TAXONOMY)
 
 
-def test_where_nothing_is_labelled_examples_are_any_items(hasher: Hasher, snapshot: Snapshot) -> None:
-    unlabelled = ItemLabels.of(np.empty(0, np.int32), np.zeros(len(snapshot.ids), np.int64))
-    engine = Engine(hasher, replace(snapshot, labels=unlabelled), 10_000)
-    examples = engine.examples()["items"]
-    assert len(examples) == 24
-    assert all(item["label_path"] == [] == item["label_paths"] for item in examples)
-    answer = engine.search(Search(PICTURE, 10, None))
-    assert (len(answer["results"]), answer["majority"]) == (10, [])
-    assert engine.search(Search(PICTURE, 10, "warm"))["results"] == []
-
-
-@pytest.mark.parametrize("path", ["/v1/generation", "/v1/taxonomy", "/v1/examples", "/v1/items/x/thumbnail"])
-@pytest.mark.parametrize(
-    "given_token", ["", "Bearer", "Bearer wrong", "Basic s3cret", "s3cret", "Bearer s3cre", "Bearer \xe9"]
-)
-def test_without_the_token_nothing_is_told(
-    make_client: Callable[..., Client], path: str, given_token: str
+def test_where_nothing_is_labelled_examples_are_any_items(
+    make_client: Callable[..., Client], snapshot: Snapshot
 ) -> None:
-    guarded = make_client(token="s3cret")
-    headers = {"Authorization": given_token.encode("latin-1")} if given_token else {}
-    answer = guarded("GET", path, headers=headers)
-    assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
-    assert "Authorization" in answer.json()["error"]
-
-
-def test_with_the_token_or_where_none_is_needed_all_is_told(make_client: Callable[..., Client]) -> None:
-    guarded = make_client(token="s3cret")
-    assert guarded("GET", "/v1/generation", headers={"Authorization": "Bearer s3cret"}).status_code == 200
-    assert guarded("POST", "/v1/search").status_code == 401
-    for path in ["/", "/page/page.js", "/page/page.css", "/page/icon.svg", "/metrics"]:
-        assert guarded("GET", path).status_code == 200
+    unlabelled = ItemLabels.of(np.empty(0, np.int32), np.zeros(len(snapshot.ids), np.int64))
+    client = make_client(codes=replace(snapshot, labels=unlabelled))
+    examples = client("GET", "/v1/examples").json()["items"]
+    assert 1 <= len(examples) <= 24
+    assert all(item["label_path"] == [] == item["label_paths"] for item in examples)
+    answer = client.search(PICTURE).json()
+    assert (len(answer["results"]), answer["majority"]) == (10, [])
+    assert client.search(PICTURE, within="warm").json()["results"] == []
 
 
 def test_every_answer_carries_the_headers_that_protect_the_page(client: Client) -> None:
@@ -195,21 +172,30 @@ def test_the_page_needs_nothing_from_elsewhere(client: Client) -> None:
 def test_other_paths_are_not_found_in_one_sentence(client: Client, path: str) -> None:
     answer = client("GET", path)
     assert answer.status_code == 404
-    assert "nothing at" in answer.json()["error"]
+    assert "nothing at" in answer.json()["detail"]
 
 
 def test_other_methods_are_named(client: Client) -> None:
     answer = client("GET", "/v1/search")
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
-    assert "use POST" in answer.json()["error"]
+    assert "use POST" in answer.json()["detail"]
 
 
-def test_a_store_that_is_away_is_503_for_thumbnails_only(client: Client) -> None:
+def test_a_store_that_is_away_is_503_for_thumbnails_only(hasher: Hasher, snapshot: Snapshot) -> None:
+    store, away = CodeStore.connect("memory://"), cast(Any, NoStore())
+    filled(store, snapshot)
+
+    def ask_another(service: Service) -> None:
+        service.store = LateStore(lambda: away)
+
+    client = Client(settings_of(hasher), lambda seconds: store, prepare=ask_another)
     answer = client("GET", "/v1/items/x/thumbnail")
     assert answer.status_code == 503
-    assert "code store" in answer.json()["error"]
+    assert "code store" in answer.json()["detail"]
+    assert "nowhere" not in answer.text
     assert "retry-after" in answer.headers
     assert client.search(PICTURE).status_code == 200
+    client.close()
 
 
 CONTENT_TYPES = st.one_of(
@@ -256,7 +242,7 @@ def test_no_body_whatsoever_is_a_server_error(
     )
     assert answer.status_code in (200, 400, 413, 415, 422)
     if answer.status_code != 200:
-        sentence = answer.json()["error"]
+        sentence = answer.json()["detail"]
         assert ": " in sentence
         assert "\n" not in sentence
 
@@ -305,17 +291,17 @@ def test_a_body_is_bounded_even_when_it_does_not_say_how_long_it_is(
 
 def test_a_busy_server_says_when_to_come_back(make_client: Callable[..., Client]) -> None:
     crowded = make_client(limits=Limits(requests=1))
-    assert crowded.loaded is not None
-    with crowded.loaded.workers:
+    with crowded.service.workers:
         answer = crowded.search(PICTURE)
     assert (answer.status_code, answer.headers["retry-after"]) == (429, "1")
     assert crowded.search(PICTURE).status_code == 200
 
 
-def test_a_collection_without_codes_is_served_empty(hasher: Hasher, snapshot: Snapshot) -> None:
+def test_a_collection_without_codes_is_served_empty(
+    make_client: Callable[..., Client], snapshot: Snapshot
+) -> None:
     none = ItemLabels.of(np.empty(0, np.int32), np.empty(0, np.int64))
-    empty = replace(snapshot, ids=snapshot.ids[:0], labels=none, codes=snapshot.codes[:0])
-    engine = Engine(hasher, empty, 10_000)
-    assert engine.search(Search(PICTURE, 10, None))["results"] == []
-    assert engine.search(Search(PICTURE, 10, "warm"))["results"] == []
-    assert engine.examples() == {"items": []}
+    empty = make_client(codes=replace(snapshot, ids=snapshot.ids[:0], labels=none, codes=snapshot.codes[:0]))
+    assert empty.search(PICTURE).json()["results"] == []
+    assert empty.search(PICTURE, within="warm").json()["results"] == []
+    assert empty("GET", "/v1/examples").json() == {"items": []}

@@ -2,16 +2,15 @@
 
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 
 from services.codestore import CodeStore, Item, Snapshot
-from services.retrieval.engine import Engine
-from services.retrieval.settings import Settings
-from services.retrieval.uploads import Search
 from taxohash.errors import TaxohashError
 from taxohash.generation.hasher import Hasher
 from taxohash.taxonomy import Taxonomy
-from tests.support.generations import TAXONOMY, pictures
+from tests.support.application import engine_of
+from tests.support.generations import SIDE, TAXONOMY
 
 PATHS = TAXONOMY.paths
 # Two labels more, the first of them between the others, and one that has moved.
@@ -21,7 +20,7 @@ GROWN = Taxonomy(
     TAXONOMY.level_names,
 )
 MOVED = {PATHS[2]: ("warm", "golden")}
-SETTINGS = Settings(None, "memory://")
+PIXELS = np.zeros((1, SIDE, SIDE), np.uint8)
 
 
 @pytest.fixture
@@ -46,8 +45,8 @@ def test_an_older_generation_is_served_in_its_own_words_and_tells_what_it_cannot
     store: CodeStore, hasher: Hasher, snapshot: Snapshot
 ) -> None:
     assert store.taxonomy("default").sha256 == GROWN.sha256
-    engine = Engine.open(hasher.folder, store, SETTINGS)
-    results = engine.search(Search(pictures(1)[0], len(engine), None))["results"]
+    engine = engine_of(store, hasher.folder)
+    results = engine.search(PIXELS, len(engine), None)["results"]
     paths = {result["id"]: [tuple(path) for path in result["label_paths"]] for result in results}
     assert len(paths) == len(snapshot.ids) + 3
     for row, item_id in enumerate(snapshot.ids.tolist()):
@@ -60,6 +59,6 @@ def test_an_older_generation_is_served_in_its_own_words_and_tells_what_it_cannot
 
 
 def test_a_node_that_the_generation_does_not_know_is_refused(store: CodeStore, hasher: Hasher) -> None:
-    engine = Engine.open(hasher.folder, store, SETTINGS)
+    engine = engine_of(store, hasher.folder)
     with pytest.raises(TaxohashError, match="orange"):
-        engine.search(Search(pictures(1)[0], 5, "warm/orange"))
+        engine.search(PIXELS, 5, "warm/orange")

@@ -1,6 +1,6 @@
 """Thumbnails of items whatever their ids are, and whatever became of them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
@@ -10,8 +10,9 @@ import pytest
 
 from services.codestore import CodeStore, Item, Snapshot
 from services.codestore.pictures import Pictures, digest_of
-from tests.support.application import Client
-from tests.support.generations import TAXONOMY, pictures
+from taxohash.generation.hasher import Hasher
+from tests.support.application import Client, filled, settings_of
+from tests.support.generations import pictures
 from tests.support.hostile_ids import HOSTILE_IDS
 
 COLLECTION = "default"
@@ -24,33 +25,30 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def store(snapshot: Snapshot, folder: Path) -> Iterator[CodeStore]:
+def store(snapshot: Snapshot, folder: Path) -> CodeStore:
     """Items with the ids that are hardest to carry, whose pictures are their own ids."""
+    ids = [*HOSTILE_IDS, *snapshot.ids.tolist()[len(HOSTILE_IDS) :]]
     thumbnails = Pictures.open(folder).put_many(item_id.encode() for item_id in HOSTILE_IDS)
-    items = [Item(i, thumbnail=digest) for i, digest in zip(HOSTILE_IDS, thumbnails, strict=True)]
-    with CodeStore.connect("memory://") as made:
-        made.create(COLLECTION, TAXONOMY, segments=2)
-        made.begin(COLLECTION, snapshot.generation)
-        made.upsert(COLLECTION, items)
-        yield made
+    made = CodeStore.connect("memory://")
+    filled(
+        made,
+        replace(snapshot, ids=np.array(ids, object)),
+        [*thumbnails, *[""] * (len(ids) - len(thumbnails))],
+    )
+    return made
 
 
 @pytest.fixture
-def client(
-    make_client: Callable[..., Client], snapshot: Snapshot, store: CodeStore, folder: Path
-) -> Iterator[Client]:
-    ids = np.array([*HOSTILE_IDS, *snapshot.ids[len(HOSTILE_IDS) :]], object)
-    made = make_client(codes=replace(snapshot, ids=ids))
-    assert made.loaded is not None
-    own = Client(replace(made.loaded, store=store, pictures=Pictures.open(folder)))
-    yield own
-    own.close()
+def client(hasher: Hasher, store: CodeStore, folder: Path) -> Iterator[Client]:
+    made = Client(settings_of(hasher, pictures=str(folder)), lambda seconds: store)
+    yield made
+    made.close()
 
 
 def thumbnail(client: Client, item_id: str) -> tuple[int, str]:
     """Status and error of the request for it."""
     answer = client("GET", f"/v1/items/{quote(item_id, safe='')}/thumbnail")
-    return answer.status_code, answer.json()["error"]
+    return answer.status_code, answer.json()["detail"]
 
 
 def test_the_address_in_an_answer_leads_to_the_item(client: Client) -> None:
@@ -66,7 +64,7 @@ def test_the_address_in_an_answer_leads_to_the_item(client: Client) -> None:
 def test_what_can_be_no_id_is_not_found(client: Client, item: str) -> None:
     answer = client("GET", f"/v1/items/{item}/thumbnail")
     assert answer.status_code == 404
-    assert "item id" in answer.json()["error"]
+    assert "item id" in answer.json()["detail"]
 
 
 def test_items_that_are_not_there_or_have_no_thumbnail_are_not_found(
@@ -93,10 +91,8 @@ def test_a_picture_that_is_lost_is_not_found_and_a_damaged_one_is_the_servers_fa
 
 
 def test_a_process_without_pictures_says_so(client: Client) -> None:
-    assert client.loaded is not None
-    without = Client(replace(client.loaded, pictures=None))
-    status, error = thumbnail(without, "%")
-    without.close()
+    client.service.pictures = None
+    status, error = thumbnail(client, "%")
     assert status == 503
     assert "TAXOHASH_PICTURES" in error
 

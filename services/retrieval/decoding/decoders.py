@@ -1,0 +1,151 @@
+"""What a picture will cost decides who decodes it, or that nobody does.
+
+Small pictures find a decoder at once, whatever else is sent: large ones never hold all the ordinary decoders, and
+heavy ones, bombs among them, have one decoder for them all, which stands back for everybody and is ended in time.
+"""
+
+import asyncio
+import json
+import logging
+from functools import lru_cache
+
+import numpy as np
+
+from services import metrics
+from services.retrieval.decoding.decoder import DecoderEndedError
+from services.retrieval.decoding.lane import Job, Lane, closing
+from services.retrieval.decoding.spares import Spares
+from services.retrieval.decoding.wire import Bounds, Kind
+from services.retrieval.errors import RefusedError
+from services.retrieval.settings import Limits
+from services.settings import MIB
+from taxohash.images import MOST_SCANS, Cost, Pixels, Preprocessing, cost, most_memory
+
+_LOG = logging.getLogger(__name__)
+SMALL, LARGE, HEAVY = "small", "large", "heavy"
+SMALL_SECONDS, LARGE_SECONDS = 0.04, 0.2  # of CPU that a picture is expected to take at most
+ORDINARY_MEMORY = 96 * MIB
+_ORDINARY_SECONDS = 1.0  # of CPU that it does take at most
+_STANDS_BACK = 19  # niceness of the heavy lane
+
+
+def heavy_memory(limits: Limits) -> int:
+    """Bytes that decoding one picture takes at most, whatever its shape, mode and format."""
+    return max(ORDINARY_MEMORY, most_memory(limits.pixels, limits.body_bytes))
+
+
+class Decoders:
+    """Processes that decode pictures: `limits.decoders` for ordinary ones, one for heavy ones, one in reserve."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._most_memory = heavy_memory(limits)
+        seconds = limits.decode_seconds
+        self._spares = Spares()
+        ordinary = Lane(
+            Bounds(ORDINARY_MEMORY, min(_ORDINARY_SECONDS, seconds), 0, limits.pixels),
+            seconds,
+            at_once={SMALL: limits.decoders, LARGE: max(1, limits.decoders - 1)},
+            waiting={SMALL: 32 * limits.decoders, LARGE: 4 * limits.decoders},
+            spares=self._spares,
+        )
+        heavy = Lane(
+            Bounds(self._most_memory, seconds, _STANDS_BACK, limits.pixels),
+            seconds,
+            at_once={HEAVY: 1},
+            waiting={HEAVY: 2},
+            spares=self._spares,
+        )
+        self._lanes = {SMALL: ordinary, LARGE: ordinary, HEAVY: heavy}
+        self._open = False
+
+    async def start(self) -> None:
+        """Start the processes, and return when the first is ready.
+
+        Raises:
+            TaxohashError: it does not start.
+        """
+        await self._spares.start()
+        for lane in self._each_lane():
+            lane.start()
+        self._open = True
+
+    async def read(self, picture: bytes, preprocessing: Preprocessing) -> Pixels:
+        """The input of a network, uint8[channels, size, size], from the bytes of a picture.
+
+        Raises:
+            RefusedError: 422 `image`, it is none that we read; `time` or `memory`, it takes too much; 429, too many
+                are to be decoded; 503, these decoders are closed.
+        """
+        if not self._open:
+            raise closing()
+        expected = cost(picture)
+        self._refuse_beyond_limits(expected, len(picture))
+        weight = self._weight(expected)
+        job = Job(picture, _as_json(preprocessing), int(np.prod(preprocessing.shape)), weight)
+        try:
+            with metrics.DECODE_SECONDS.labels(weight).time():
+                kind, body = await self._lanes[weight].read(job)
+        except DecoderEndedError as ended:
+            raise self._refused_at(len(picture), ended.reason) from None
+        match kind:
+            case Kind.PIXELS:
+                return np.frombuffer(body, np.uint8).reshape(preprocessing.shape)
+            case Kind.REFUSED:
+                raise RefusedError(422, "image", body.decode(errors="replace"))
+            case Kind.MEMORY:
+                raise self._refused_at(len(picture), "memory")
+            case _:
+                _LOG.error("picture of %d bytes: %s", len(picture), body.decode(errors="replace"))
+                raise self._refused_at(len(picture), "crashed")
+
+    async def close(self) -> None:
+        """End all processes; none is left when this returns."""
+        self._open = False
+        await asyncio.gather(*(lane.close() for lane in self._each_lane()))
+        await self._spares.close()
+
+    def _each_lane(self) -> list[Lane]:
+        return list(dict.fromkeys(self._lanes.values()))
+
+    def _weight(self, expected: Cost) -> str:
+        if expected.seconds > LARGE_SECONDS or expected.memory > ORDINARY_MEMORY:
+            return HEAVY
+        return LARGE if expected.seconds > SMALL_SECONDS else SMALL
+
+    def _refuse_beyond_limits(self, expected: Cost, size: int) -> None:
+        limits, pixels = self._limits, f"{expected.width} x {expected.height} pixels"
+        if max(expected.width, expected.height) > limits.side:
+            sentence = f"image has {pixels}, a side of more than {limits.side} (TAXOHASH_MAX_SIDE): send a smaller one"
+            raise RefusedError(422, "image", sentence)
+        if expected.width * expected.height > limits.pixels:
+            sentence = (
+                f"image has {pixels}, more than {limits.pixels} (TAXOHASH_MAX_PIXELS): send a smaller one"
+            )
+            raise RefusedError(422, "image", sentence)
+        if expected.scans > MOST_SCANS:
+            sentence = (
+                f"image of {size} bytes has more than {MOST_SCANS} scans: save it with a common program"
+            )
+            raise RefusedError(422, "time", sentence)
+        if expected.memory > self._most_memory:
+            raise self._refused_at(size, "memory")
+
+    def _refused_at(self, size: int, reason: str) -> RefusedError:
+        """The refusal of a picture on which a decoder ended or gave up."""
+        match reason:
+            case "time":
+                took = f"took longer than {self._limits.decode_seconds:g} seconds to decode (TAXOHASH_DECODE_SECONDS)"
+                return RefusedError(422, "time", f"image of {size} bytes {took}: send a smaller one")
+            case "memory" | "killed":
+                needs = f"needs more than {self._most_memory // MIB} MiB to decode"
+                return RefusedError(422, "memory", f"image of {size} bytes {needs}: send a smaller one")
+            case _:
+                return RefusedError(
+                    422, "image", f"image of {size} bytes cannot be decoded (damaged): send another"
+                )
+
+
+@lru_cache(16)
+def _as_json(preprocessing: Preprocessing) -> bytes:
+    return json.dumps(preprocessing.as_dict()).encode()

@@ -1,0 +1,49 @@
+"""The table of endpoints: what is not in it is closed."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from starlette.routing import Match, Route
+from starlette.types import Scope
+
+from services.retrieval.routes.endpoint import Endpoint
+
+
+class Found(NamedTuple):
+    """What a request asks for.
+
+    Attributes:
+        endpoint: None where there is none for this path and method.
+        allowed: methods that the path has, where it does not have this one.
+    """
+
+    endpoint: Endpoint | None
+    allowed: tuple[str, ...] = ()
+
+
+class Table:
+    """Endpoints, as they are decided about and as they are answered.
+
+    Attributes:
+        endpoints: in order.
+        routes: theirs. What `find` finds is what a router over them answers: they are asked alike, so that no path is
+            read in two ways.
+    """
+
+    def __init__(self, endpoints: Sequence[Endpoint]) -> None:
+        self.endpoints = tuple(endpoints)
+        self.routes = [
+            Route(endpoint.path, endpoint.answer, methods=[endpoint.method], name=endpoint.name)
+            for endpoint in endpoints
+        ]
+
+    def find(self, scope: Scope) -> Found:
+        """The endpoint that a router over these routes answers with."""
+        allowed: set[str] = set()
+        for endpoint, route in zip(self.endpoints, self.routes, strict=True):
+            match, _ = route.matches(scope)
+            if match is Match.FULL:
+                return Found(endpoint)
+            if match is Match.PARTIAL:
+                allowed |= route.methods or set()
+        return Found(None, tuple(sorted(allowed)))

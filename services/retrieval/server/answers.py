@@ -1,0 +1,47 @@
+"""What is answered without the application: the one form of every error, with the headers that every answer has."""
+
+import secrets
+from http import HTTPStatus
+
+from services.retrieval.errors import RefusedError
+from services.retrieval.middleware.headers import HEADERS
+from services.retrieval.problems import problem
+
+Header = tuple[bytes, bytes]
+_LAST = {"Connection": "close", "Cache-Control": "no-store"}
+
+
+def draining() -> RefusedError:
+    """A request that comes when the server is about to end."""
+    return RefusedError(
+        503, "unavailable", "the server is about to end: send the request again", {"Retry-After": "1"}
+    )
+
+
+def full() -> RefusedError:
+    """A connection for which there is no place."""
+    return RefusedError(503, "busy", "all connections are taken: try again in a second", {"Retry-After": "1"})
+
+
+def failed() -> RefusedError:
+    """A request that the application failed to answer."""
+    return RefusedError(500, "server", "the server failed to answer: its log says why")
+
+
+def content(refused: RefusedError) -> tuple[list[Header], bytes]:
+    """Headers and body of an answer after which the connection is closed."""
+    headers = {**refused.headers, **HEADERS, **_LAST}
+    answer = problem(refused.status, refused.reason, str(refused), headers, secrets.token_hex(8))
+    return answer.raw_headers, bytes(answer.body)
+
+
+def written(refused: RefusedError, more: list[Header]) -> bytes:
+    """An answer as it goes over the wire.
+
+    Args:
+        more: headers that all answers have, such as the date.
+    """
+    headers, body = content(refused)
+    lines = [b"HTTP/1.1 %d %s" % (refused.status, HTTPStatus(refused.status).phrase.encode())]
+    lines += [b"%s: %s" % header for header in [*more, *headers]]
+    return b"\r\n".join([*lines, b"", body])

@@ -1,0 +1,218 @@
+"""What the routes work with, from the start of a process to its end."""
+
+import asyncio
+import logging
+import math
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from starlette.requests import Request
+
+from services import metrics
+from services.codestore import CodeStore
+from services.codestore.pictures import Pictures, users_folder
+from services.codestore.places import Place
+from services.retrieval.access import Gate
+from services.retrieval.decoding.decoders import Decoders
+from services.retrieval.errors import RefusedError
+from services.retrieval.late_store import LateStore
+from services.retrieval.readiness import Standing, Status, status
+from services.retrieval.settings import Settings
+from services.retrieval.workers import Workers
+from taxohash.errors import TaxohashError
+
+if TYPE_CHECKING:  # numba and ONNX Runtime take a second to import: the process lives before
+    from services.codestore.follower.replica import Replica
+    from services.codestore.follower.swap import Swap
+    from services.retrieval.engine import Engine
+    from services.retrieval.following import Followed, Served
+
+LOG = logging.getLogger("taxohash")
+_LOADING_SECONDS = 10.0  # a call of those who load and follow, of which no request waits
+_LOOK_SECONDS = 1.0  # between what is told of the generations
+
+
+class Service:
+    """What the routes work with.
+
+    Attributes:
+        gate: who is let in.
+        store: for requests: its calls end in time.
+        pictures: None where the settings name no store and there is none among the user's data.
+        draining: the process is about to end.
+    """
+
+    def __init__(self, settings: Settings, connect: Callable[[float], CodeStore] | None = None) -> None:
+        """Prepare to serve; nothing is connected or started.
+
+        Args:
+            connect: gives a code store whose calls take so many seconds at most.
+
+        Raises:
+            TaxohashError: the settings name what cannot be.
+        """
+        self.settings = settings
+        self.gate = Gate(settings)
+        limits = settings.limits
+        connect = connect or (lambda seconds: CodeStore.connect(_address(settings), timeout=seconds))
+        if settings.generations:
+            Place.open(settings.generations, "generations")
+        self.pictures = open_pictures(settings)
+        self.store = LateStore(lambda: connect(limits.store_seconds))
+        self.decoders = Decoders(limits)
+        self.workers = Workers(limits)
+        self.draining = False
+        self._followers_store = LateStore(lambda: connect(_LOADING_SECONDS))
+        self._followed: Followed | None = None
+        self._swap: Swap[Replica, Engine] | None = None
+        self._begun: asyncio.Future[None] | None = None
+        self._watching: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin to load what is to be served, and to decode."""
+        self._begun = asyncio.get_running_loop().run_in_executor(None, self._begin)
+        self.gate.start()
+        await self.decoders.start()
+        self._watching = asyncio.create_task(self._watch())
+
+    async def stop(self) -> None:
+        """End all threads and processes, and close connections."""
+        self.draining = True
+        self.gate.stop()
+        if self._watching:
+            self._watching.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._watching
+        await self.decoders.close()
+        self.workers.close()
+        if self._begun:
+            await self._begun
+        if self._swap:
+            await asyncio.to_thread(self._swap.stop)
+        self.store.close()
+        self._followers_store.close()
+
+    @property
+    def served(self) -> "Served | None":
+        """What is served now. A request takes it once, and holds it to its end."""
+        return self._swap.serving if self._swap else None
+
+    def taken(self) -> "Served":
+        """What is served now.
+
+        Raises:
+            RefusedError: 503, nothing yet.
+        """
+        if (served := self.served) is None:
+            raise RefusedError(
+                503, "loading", "no generation is loaded yet: try again in a moment", {"Retry-After": "2"}
+            )
+        return served
+
+    @property
+    def trouble(self) -> str:
+        """Why what is to be served is not, in one line for the log; nothing where it is."""
+        return self._swap.error if self._swap else ""
+
+    def standing(self) -> Standing:
+        """What is known of what is served. Waits for nothing."""
+        served, follower = self.served, self._swap.follower if self._swap else None
+        lag = follower.lag() if follower else None
+        return Standing(
+            serving=served.generation if served else None,
+            wanted=self._swap.wanted if self._swap else None,
+            published=self._followed.published if self._followed else None,
+            pinned=self.settings.pin is not None,
+            reachable=follower is not None and follower.state == "following",
+            lag_seconds=lag.seconds if lag else 0.0,
+            age_seconds=lag.age if lag else math.inf,
+            draining=self.draining,
+        )
+
+    def status(self, standing: Standing) -> Status:
+        """Ready, or why not."""
+        return status(standing, self.settings.lag_seconds, self.settings.stale_seconds)
+
+    def _begin(self) -> None:
+        from services.retrieval.following import Followed, follow
+        from services.retrieval.hashers import Hashers
+
+        settings = self.settings
+        at_hand = Path(settings.generation) if settings.generation else None
+        hashers = Hashers(at_hand, settings.generations, kept(settings))
+        self._followed = Followed(self._followers_store, settings.collection, settings.pin)
+        swap = follow(self._followed, hashers, _loaded)
+        swap.start()
+        self._swap = swap
+
+    async def _watch(self) -> None:
+        """Tell the metrics and the log what becomes of the generations."""
+        said, shown = "", None
+        if self._begun:
+            await asyncio.shield(self._begun)  # what goes wrong there is a bug: it is raised here, and logged
+        while True:
+            standing = self.standing()
+            if standing.serving != shown:
+                if shown:
+                    metrics.CODES_LOADED.remove(shown)
+                    metrics.GENERATION_SERVED.remove(shown)
+                shown = standing.serving
+                LOG.info("serving generation %s", shown)
+            if served := self.served:
+                metrics.GENERATION_SERVED.labels(served.generation).set(1)
+                metrics.CODES_LOADED.labels(served.generation).set(len(served.engine))
+            metrics.READY.set(self.status(standing) == "ready")
+            metrics.PINNED.set(standing.pinned)
+            metrics.PUBLISHED_NOT_SERVED.set(
+                not standing.pinned
+                and standing.published is not None
+                and standing.published != standing.serving
+            )
+            metrics.STORE_REACHABLE.set(standing.reachable)
+            metrics.LAG_SECONDS.set(standing.lag_seconds)
+            metrics.AGE_SECONDS.set(standing.age_seconds)
+            if (error := self.trouble) != said:
+                said = error
+                if error:
+                    LOG.warning("%s", error)
+            metrics.SWAP_FAILING.set(bool(error))
+            await asyncio.sleep(_LOOK_SECONDS)
+
+
+def service_of(request: Request) -> Service:
+    """What the application of this request works with."""
+    service: Service = request.app.state.service
+    return service
+
+
+def kept(settings: Settings) -> Path:
+    """Folder for generations that were fetched."""
+    cache = settings.cache or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "taxohash"
+    return Path(cache) / "generations"
+
+
+def open_pictures(settings: Settings) -> Pictures | None:
+    """The picture store that the settings name, or the one among the user's data, or None where neither is.
+
+    Raises:
+        TaxohashError: see Pictures.open.
+    """
+    if settings.pictures:
+        return Pictures.open(settings.pictures)
+    folder = users_folder()
+    return Pictures.open(folder) if folder.is_dir() else None
+
+
+def _address(settings: Settings) -> str:
+    if settings.redis_url is None:
+        raise TaxohashError(
+            "TAXOHASH_REDIS_URL is not set: set it to the code store, such as redis://127.0.0.1:6379/0, or use `taxohash serve`"
+        )
+    return settings.redis_url
+
+
+def _loaded(served: "Served") -> None:
+    LOG.info("generation %s is loaded: %s codes", served.generation, len(served.engine))

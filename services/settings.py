@@ -1,0 +1,276 @@
+"""Every TAXOHASH_* variable: its name, form, default and meaning. docs/api.md is made of this."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from taxohash.errors import TaxohashError
+
+MIB = 1024 * 1024
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Form(Generic[T]):
+    """How a value is written.
+
+    Attributes:
+        wanted: what to set a variable to, in words.
+        parse: from its text. ValueError: it is not of this form.
+    """
+
+    wanted: str
+    parse: Callable[[str], T]
+
+
+@dataclass(frozen=True)
+class Setting(Generic[T]):
+    """A variable of the environment.
+
+    Attributes:
+        default: what it is where it is not set, or blank.
+        meaning: what is told of it in the documentation.
+        shown: the default in words, where its value does not say it.
+        secret: its value is in no message.
+    """
+
+    name: str
+    form: Form[T]
+    default: T
+    meaning: str
+    shown: str = ""
+    secret: bool = False
+
+    def of(self, environment: Mapping[str, str] = os.environ) -> T:
+        """Its value.
+
+        Raises:
+            TaxohashError: it is set to what cannot be.
+        """
+        text = environment.get(self.name, "").strip()
+        if not text:
+            return self.default
+        try:
+            return self.form.parse(text)
+        except ValueError:
+            value = "set to something else" if self.secret else repr(text)
+            raise TaxohashError(f"{self.name} is {value}: set it to {self.form.wanted}") from None
+
+
+def _whole(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 16 and int(text) > 0):
+        raise ValueError(text)
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0.0 < value <= 3600.0:  # not a number compares false
+        raise ValueError(text)
+    return value
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.replace(",", " ").split())
+
+
+def _one_of(*words: str) -> Form[str]:
+    def parse(text: str) -> str:
+        if text not in words:
+            raise ValueError(text)
+        return text
+
+    return Form(" or ".join(words), parse)
+
+
+WHOLE = Form("a whole number of at least 1", _whole)
+SECONDS = Form("a number of seconds above 0, at most 3600", _seconds)
+MAYBE_SECONDS: Form[float | None] = Form(SECONDS.wanted, _seconds)
+TEXT = Form("a text", str)
+MAYBE_TEXT: Form[str | None] = Form(TEXT.wanted, str)
+WORDS = Form("words with spaces or commas between them", _words)
+
+# -- where things are -------------------------------------------------------------------------------------------------
+
+REDIS_URL = Setting(
+    "TAXOHASH_REDIS_URL", MAYBE_TEXT, None,
+    "address of the code store: redis://, rediss:// or unix://, with user and password in it, or memory://",
+    "`taxohash serve` keeps a store of its own among the user's data", secret=True,
+)  # fmt: skip
+COLLECTION = Setting(
+    "TAXOHASH_COLLECTION",
+    TEXT,
+    "default",
+    "the collection of the code store that is served, filled and shown",
+)
+GENERATION = Setting(
+    "TAXOHASH_GENERATION",
+    MAYBE_TEXT,
+    None,
+    "folder of a generation that is at hand",
+    "the one packed in the Bento",
+)
+GENERATIONS = Setting(
+    "TAXOHASH_GENERATIONS", MAYBE_TEXT, None,
+    "where generations lie, each under its id: a folder or s3://bucket/prefix; pipelines put them there, services load what is published",
+    "only the generation that is at hand can be served",
+)  # fmt: skip
+PIN = Setting(
+    "TAXOHASH_PIN",
+    MAYBE_TEXT,
+    None,
+    "id of a generation that is served whatever is published",
+    "what is published is followed",
+)
+PICTURES = Setting(
+    "TAXOHASH_PICTURES", MAYBE_TEXT, None, "where originals and thumbnails lie: a folder or s3://bucket/prefix",
+    "the folder taxohash/pictures among the user's data",
+)  # fmt: skip
+URI_PREFIXES = Setting(
+    "TAXOHASH_URI_PREFIXES",
+    WORDS,
+    (),
+    "beginnings of the URIs from which a backfill may fetch pictures",
+    "none",
+)
+CACHE = Setting(
+    "TAXOHASH_CACHE", MAYBE_TEXT, None, "folder for what was fetched: data sets, and generations from s3://",
+    "taxohash in $XDG_CACHE_HOME or ~/.cache",
+)  # fmt: skip
+
+# -- what a request may take ------------------------------------------------------------------------------------------
+
+MAX_BODY_BYTES = Setting("TAXOHASH_MAX_BODY_BYTES", WHOLE, 10 * MIB, "bytes of the body of a request")
+MAX_PIXELS = Setting(
+    "TAXOHASH_MAX_PIXELS", WHOLE, 16_000_000, "width times height of a picture, as its header says"
+)
+MAX_SIDE = Setting("TAXOHASH_MAX_SIDE", WHOLE, 20_000, "width and height of a picture")
+UPLOAD_SECONDS = Setting("TAXOHASH_UPLOAD_SECONDS", SECONDS, 15.0, "in which a body must have arrived")
+UPLOAD_RATE = Setting(
+    "TAXOHASH_UPLOAD_RATE",
+    WHOLE,
+    8192,
+    "bytes a second at which a body must arrive, after the first two seconds",
+)
+MAX_UPLOADS = Setting(
+    "TAXOHASH_MAX_UPLOADS", WHOLE, 64, "bodies that arrive at once; the slowest makes way for another"
+)
+UPLOADS_BYTES = Setting(
+    "TAXOHASH_UPLOADS_BYTES", WHOLE, 128 * MIB, "bytes of all bodies that are held at once"
+)
+MAX_REQUESTS = Setting(
+    "TAXOHASH_MAX_REQUESTS", WHOLE, 32, "searches under way, from the end of their body; others get 429"
+)
+DECODERS = Setting(
+    "TAXOHASH_DECODERS", WHOLE, 2, "processes that decode ordinary pictures; one more decodes large ones"
+)
+DECODE_SECONDS = Setting("TAXOHASH_DECODE_SECONDS", SECONDS, 5.0, "in which a large picture must be decoded")
+THREADS = Setting("TAXOHASH_THREADS", WHOLE, 2, "threads that encode and search")
+ANSWER_SECONDS = Setting("TAXOHASH_ANSWER_SECONDS", SECONDS, 10.0, "from the end of the body to the answer")
+STORE_SECONDS = Setting(
+    "TAXOHASH_STORE_SECONDS",
+    SECONDS,
+    5.0,
+    "in which the stores must have answered, for thumbnails among others",
+)
+MAX_K = Setting("TAXOHASH_MAX_K", WHOLE, 1000, "answers to one search")
+
+# -- who may ask ------------------------------------------------------------------------------------------------------
+
+API_KEYS_FILE = Setting(
+    "TAXOHASH_API_KEYS_FILE", MAYBE_TEXT, None, "file with the digests of API keys, see `taxohash keys`; read again when it changes",
+    "no keys: on loopback searches and writes are open, elsewhere the start is refused",
+)  # fmt: skip
+ALLOW_ANONYMOUS = Setting(
+    "TAXOHASH_ALLOW_ANONYMOUS", _one_of("search", "write"), "", "what is open to everybody: search, or write, which has search in it",
+    "nothing",
+)  # fmt: skip
+CORS_ORIGINS = Setting(
+    "TAXOHASH_CORS_ORIGINS",
+    WORDS,
+    (),
+    "web pages that may call the service from a browser, such as https://shop.example",
+    "none",
+)
+API_KEY = Setting(
+    "TAXOHASH_API_KEY", MAYBE_TEXT, None, "key that `taxohash search` sends to a service", "none", secret=True
+)
+
+# -- connections ------------------------------------------------------------------------------------------------------
+
+MAX_CONNECTIONS = Setting(
+    "TAXOHASH_MAX_CONNECTIONS",
+    WHOLE,
+    2000,
+    "connections at once; one that waits for its client makes way for another",
+)
+HEADER_SECONDS = Setting(
+    "TAXOHASH_HEADER_SECONDS", SECONDS, 10.0, "in which the headers of a request must have arrived"
+)
+KEEPALIVE_SECONDS = Setting(
+    "TAXOHASH_KEEPALIVE_SECONDS", SECONDS, 30.0, "for which a connection without a request is kept"
+)
+DRAIN_SECONDS = Setting(
+    "TAXOHASH_DRAIN_SECONDS", SECONDS, 20.0, "for requests under way when the service is told to end"
+)
+STALE_SECONDS = Setting(
+    "TAXOHASH_STALE_SECONDS", MAYBE_SECONDS, None,
+    "age of the codes from which a service that cannot reach its store is not ready", "searches go on, whatever their age",
+)  # fmt: skip
+LAG_SECONDS = Setting(
+    "TAXOHASH_LAG_SECONDS",
+    SECONDS,
+    30.0,
+    "for which a write may be unread while the store answers, before the service is not ready",
+)
+LOG = Setting("TAXOHASH_LOG", _one_of("json", "text"), "json", "form of the log")
+
+# -- elsewhere --------------------------------------------------------------------------------------------------------
+
+READER_PASSWORD = Setting(
+    "TAXOHASH_READER_PASSWORD", MAYBE_TEXT, None, "of the store's account `reader`, for `python -m services.codestore.accounts`",
+    "made by chance", secret=True,
+)  # fmt: skip
+WRITER_PASSWORD = Setting(
+    "TAXOHASH_WRITER_PASSWORD", MAYBE_TEXT, None, "of the account `writer`", "made by chance", secret=True
+)
+ADMIN_PASSWORD = Setting(
+    "TAXOHASH_ADMIN_PASSWORD", MAYBE_TEXT, None, "of the account `admin`", "made by chance", secret=True
+)
+TTY = Setting(
+    "TAXOHASH_TTY",
+    MAYBE_TEXT,
+    None,
+    "terminal to which steps of a local pipeline write their progress",
+    "standard error",
+)
+
+SECTIONS: dict[str, tuple[Setting, ...]] = {  # type: ignore[type-arg]  # of any type
+    "Where things are": (REDIS_URL, COLLECTION, GENERATION, GENERATIONS, PIN, PICTURES, URI_PREFIXES, CACHE),
+    "What a request may take": (
+        MAX_BODY_BYTES, MAX_PIXELS, MAX_SIDE, UPLOAD_SECONDS, UPLOAD_RATE, MAX_UPLOADS, UPLOADS_BYTES, MAX_REQUESTS,
+        DECODERS, DECODE_SECONDS, THREADS, ANSWER_SECONDS, STORE_SECONDS, MAX_K,
+    ),
+    "Who may ask": (API_KEYS_FILE, ALLOW_ANONYMOUS, CORS_ORIGINS, API_KEY),
+    "Connections and health": (
+        MAX_CONNECTIONS, HEADER_SECONDS, KEEPALIVE_SECONDS, DRAIN_SECONDS, LAG_SECONDS, STALE_SECONDS, LOG,
+    ),
+    "Elsewhere": (READER_PASSWORD, WRITER_PASSWORD, ADMIN_PASSWORD, TTY),
+}  # fmt: skip
+# What was read once: the start is refused, as a service that was closed must not be open.
+GONE = dict.fromkeys(
+    ("TAXOHASH_API_TOKEN", "TAXOHASH_API_TOKEN_FILE"),
+    "make a key with `taxohash keys add`, and name its file in TAXOHASH_API_KEYS_FILE",
+)
+
+
+def refuse_gone(environment: Mapping[str, str] = os.environ) -> None:
+    """Make sure that nothing is set which is not read any more, and would be missed.
+
+    Raises:
+        TaxohashError: it is.
+    """
+    for name, instead in GONE.items():
+        if name in environment:
+            raise TaxohashError(f"{name} is not read any more: {instead}")
