@@ -7,6 +7,7 @@ import asyncio
 import json
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -74,15 +75,16 @@ def searching(url: str, rate: float, how: How = "kept") -> Iterator[Samples]:
     By connections that are "kept", or each by a "fresh" one; or by kept ones, and the "whole" answer is wanted.
     """
     samples = Samples()
-    command = [sys.executable, "-m", "tests.attack.load", url, str(rate), how]
-    process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    assert process.stdout
-    process.stdout.readline()  # it has begun
-    try:
-        yield samples
-    finally:
-        told, _ = process.communicate()
-        samples.found = [Sample(*row) for row in json.loads(told)]
+    with tempfile.NamedTemporaryFile(prefix="attack-") as told:
+        command = [sys.executable, "-m", "tests.attack.load", url, str(rate), how, told.name]
+        process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert process.stdout
+        process.stdout.readline()  # it has begun
+        try:
+            yield samples
+        finally:
+            process.communicate()
+            samples.found = [Sample(*row) for row in json.load(told)]
 
 
 def searched() -> list[bytes]:
@@ -121,4 +123,4 @@ async def _main(url: str, rate: float, how: str) -> list[Sample]:
 
 if __name__ == "__main__":
     rows = run(lambda: _main(sys.argv[1], float(sys.argv[2]), sys.argv[3]))
-    print(json.dumps([astuple(row) for row in rows]))
+    Path(sys.argv[4]).write_text(json.dumps([astuple(row) for row in rows]))

@@ -12,7 +12,7 @@ from urllib.parse import quote, quote_from_bytes
 from tests.support.generations import pictures
 from tests.support.hostile_ids import HOSTILE_IDS
 
-_HOST = b"Host: attack\r\n"
+_HOST = b"Host: localhost\r\n"
 _FORM = b"Content-Type: multipart/form-data; boundary=b\r\n"
 
 
@@ -102,7 +102,7 @@ _LINES = (
     b"GET / HTTP/1.1\n\n", b"GET  /  HTTP/1.1\r\n\r\n", b"GET\t/\tHTTP/1.1\r\n\r\n", b"\r\n\r\nGET / HTTP/1.1\r\n\r\n", b"GET /\r\n\r\n",
     b"GET\r\n\r\n", b"\r\n", b"\r\n" * 4000, b" \r\n\r\n", b"GET / HTTP/1.1 x\r\n\r\n", b"GET / http/1.1\r\n\r\n", b"/ GET HTTP/1.1\r\n\r\n",
     b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"OPTIONS * HTTP/1.1\r\n\r\n",
-    b"CONNECT attack:80 HTTP/1.1\r\nHost: attack:80\r\n\r\n", b"GET http://attack/livez HTTP/1.1\r\n\r\n", b"GET //livez HTTP/1.1\r\n\r\n",
+    b"CONNECT localhost:80 HTTP/1.1\r\nHost: localhost:80\r\n\r\n", b"GET http://localhost/livez HTTP/1.1\r\n\r\n", b"GET //livez HTTP/1.1\r\n\r\n",
     b"GET http:// HTTP/1.1\r\n\r\n", b"GET http://[::1 HTTP/1.1\r\n\r\n", b"GET https://user:secret@x:99999/ HTTP/1.1\r\n\r\n",
     b"GET ftp://x/ HTTP/1.1\r\n\r\n", b"GET ? HTTP/1.1\r\n\r\n", b"GET # HTTP/1.1\r\n\r\n", b"GET * HTTP/1.1\r\n\r\n", b"GET \\ HTTP/1.1\r\n\r\n",
     b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03" + bytes(200), b"SSH-2.0-OpenSSH_9.6\r\n", b"*1\r\n$4\r\nPING\r\n", b"\0" * 500, b"EHLO x\r\n",

@@ -135,17 +135,18 @@ def roles(target: Target) -> dict[str, list[psutil.Process]]:
     """
     found: dict[str, list[psutil.Process]] = {"starter": [], "between": [], "worker": [], "decoder": []}
     for process in target.family():
-        if process.pid == target.pid:
-            found["starter"].append(process)
-        elif _decodes(process):
-            found["decoder"].append(process)
-        elif _has_hasher(process) and not any(
-            _has_hasher(child) for child in process.children() if not _decodes(child)
-        ):
-            found["worker"].append(process)
-        else:
-            found["between"].append(process)
+        with suppress(psutil.NoSuchProcess, FileNotFoundError, ProcessLookupError):  # it has just ended
+            found[_role(process, target)].append(process)
     return found
+
+
+def _role(process: psutil.Process, target: Target) -> str:
+    if process.pid == target.pid:
+        return "starter"
+    if _decodes(process):
+        return "decoder"
+    others = [child for child in process.children() if lives(child) and not _decodes(child)]
+    return "worker" if _has_hasher(process) and not any(map(_has_hasher, others)) else "between"
 
 
 def _decodes(process: psutil.Process) -> bool:

@@ -213,7 +213,7 @@ def address_of(url: str) -> Address:
 
 def get(path: str) -> bytes:
     """A request for a path."""
-    return f"GET {path} HTTP/1.1\r\nHost: attack\r\n\r\n".encode()
+    return f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
 
 
 def search(picture: bytes, k: int = 10) -> bytes:
@@ -223,7 +223,7 @@ def search(picture: bytes, k: int = 10) -> bytes:
         b'--b\r\nContent-Disposition: form-data; name="image"; filename="p"\r\n\r\n%s\r\n--b--\r\n'
     ) % (k, picture)
     return (
-        b"POST /v1/search HTTP/1.1\r\nHost: attack\r\nContent-Type: multipart/form-data; boundary=b\r\n"
+        b"POST /v1/search HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=b\r\n"
         b"Content-Length: %d\r\n\r\n%s"
     ) % (len(body), body)
 

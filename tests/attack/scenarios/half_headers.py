@@ -12,7 +12,7 @@ from tests.attack.target import DESCRIPTORS
 from tests.attack.watch import watching
 from tests.attack.wire import Address, Wire, run
 
-_HALF = b"GET /livez HTTP/1.1\r\nHost: attack\r\nX-Half: "
+_HALF = b"GET /livez HTTP/1.1\r\nHost: localhost\r\nX-Half: "
 _RATE = 10.0
 _HELD_SECONDS = 25.0
 _FEW = 1_200  # more than the descriptors of a process that has 1,024
