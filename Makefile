@@ -9,7 +9,11 @@ PYTEST = OMP_NUM_THREADS=1 $(PYTHON_IN) -m pytest -n $(JOBS) --dist loadfile --n
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
+<<<<<<< HEAD
 .PHONY: help install data demo test test-all chaos attack versions lint format lock clean
+=======
+.PHONY: help install data demo test test-all chaos versions lint format docs lock clean
+>>>>>>> core
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -53,6 +57,9 @@ lint: install ## ruff, its formatter, mypy --strict, and who may import whom
 format: install ## let ruff put the sources in order
 	@$(PYTHON_IN) -m ruff check --fix .
 	@$(PYTHON_IN) -m ruff format .
+
+docs: install ## write docs/api.md anew: settings, routes, problems and metrics, from the code
+	@$(PYTHON_IN) -m services.reference
 
 lock: install ## write the versions in .venv to constraints.txt
 	@{ head -n 1 constraints.txt; $(PYTHON_IN) -m pip freeze --exclude-editable | sed 's/+cpu$$//'; } >constraints.new

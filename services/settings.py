@@ -90,13 +90,14 @@ MAYBE_SECONDS: Form[float | None] = Form(SECONDS.wanted, _seconds)
 TEXT = Form("a text", str)
 MAYBE_TEXT: Form[str | None] = Form(TEXT.wanted, str)
 WORDS = Form("words with spaces or commas between them", _words)
+ADDRESSES = Form("addresses with spaces between them", lambda text: tuple(text.split()))
 
 # -- where things are -------------------------------------------------------------------------------------------------
 
 REDIS_URL = Setting(
     "TAXOHASH_REDIS_URL", MAYBE_TEXT, None,
     "address of the code store: redis://, rediss:// or unix://, with user and password in it, or memory://",
-    "`taxohash serve` keeps a store of its own among the user's data", secret=True,
+    "the user's own store, which all commands share; on a pod there is none", secret=True,
 )  # fmt: skip
 COLLECTION = Setting(
     "TAXOHASH_COLLECTION",
@@ -114,7 +115,7 @@ GENERATION = Setting(
 GENERATIONS = Setting(
     "TAXOHASH_GENERATIONS", MAYBE_TEXT, None,
     "where generations lie, each under its id: a folder or s3://bucket/prefix; pipelines put them there, services load what is published",
-    "only the generation that is at hand can be served",
+    "with the user's own store the folder taxohash/generations among the user's data, else only the generation at hand can be served",
 )  # fmt: skip
 PIN = Setting(
     "TAXOHASH_PIN",
@@ -129,7 +130,7 @@ PICTURES = Setting(
 )  # fmt: skip
 URI_PREFIXES = Setting(
     "TAXOHASH_URI_PREFIXES",
-    WORDS,
+    ADDRESSES,
     (),
     "beginnings of the URIs from which a backfill may fetch pictures",
     "none",

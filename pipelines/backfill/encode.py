@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from pipelines.shared.generations import bring
 from services.codestore import CodeStore
 from services.codestore.backfill import Backfilled, backfill
 from services.codestore.pictures.sources import PictureSources
@@ -16,7 +17,8 @@ def encode_lacking(
     """Encode once what the live generations of a collection lack, each by its own hasher; progress is shown.
 
     Args:
-        generations: folder in which each generation's lies under its id; one that is not there is told and passed over.
+        generations: folder in which each generation's lies under its id; one that is neither there nor where services find
+            theirs is told and passed over.
         only: a generation, instead of all.
 
     Raises:
@@ -28,6 +30,7 @@ def encode_lacking(
         lacking, name = state.members - state.codes, state.ref.id
         if not state.live or not lacking or only not in (None, name):
             continue
+        bring(name, generations)
         if not (generations / name / MANIFEST).is_file():
             announce(f"generation {name} lacks {lacking:,} codes and is not in {generations}: passed over")
             continue

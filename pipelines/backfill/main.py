@@ -1,7 +1,8 @@
 """Encode what the live generations of a collection lack: once, or again and again with --every.
 
-The code store is that of TAXOHASH_REDIS_URL. Pictures are read in the store that TAXOHASH_PICTURES names, in the data set of
---data, and at items' URIs below TAXOHASH_URI_PREFIXES. It can be stopped at any time and goes on where it was.
+The code store is that of TAXOHASH_REDIS_URL, or the one among the user's data. Pictures are read in the store that
+TAXOHASH_PICTURES names, in the data set of --data, and at items' URIs below TAXOHASH_URI_PREFIXES. It can be stopped at any time and
+goes on where it was.
 """
 
 import sys
@@ -10,8 +11,9 @@ from pathlib import Path
 
 from pipelines.backfill.encode import encode_lacking
 from pipelines.shared.data_pictures import DataPictures
-from pipelines.shared.step import code_store
+from services import settings
 from services.codestore import StoreUnavailableError
+from services.codestore.own import code_store
 from services.codestore.pictures.sources import PictureSources
 from taxohash.datasets import Dataset
 from taxohash.errors import TaxohashError
@@ -22,7 +24,7 @@ from taxohash.runtime.terminal import printable
 
 def main(arguments: list[str] | None = None) -> int:
     parser = Parser(prog="python -m pipelines.backfill", description=__doc__)
-    parser.add_argument("--collection", default="default")
+    parser.add_argument("--collection", default=settings.COLLECTION.of())
     parser.add_argument(
         "--generations", type=Path, required=True, help="folder in which generations lie under their ids"
     )

@@ -18,6 +18,7 @@ from typing import Any
 
 from pipelines.data import obtain
 from pipelines.demo.log import CACHED, ENDED, STARTED, last_of, lines_of
+from services import settings
 from services.codestore import CodeStore, EmbeddedServer
 from services.processes import running
 from taxohash import client
@@ -29,7 +30,7 @@ from taxohash.runtime.flags import Parser
 from taxohash.runtime.progress import MARK, console
 from taxohash.runtime.terminal import printable
 
-COLLECTION = "demo"
+COLLECTION = settings.COLLECTION.default
 ANSWERS = 10
 
 
@@ -103,11 +104,12 @@ class Demo:
         self._watch = watch
         self._environment = {
             **os.environ,
-            "TAXOHASH_REDIS_URL": store_url,
-            "TAXOHASH_COLLECTION": COLLECTION,
-            "TAXOHASH_PICTURES": str(writable(home / "pictures").resolve()),
+            settings.REDIS_URL.name: store_url,
+            settings.COLLECTION.name: COLLECTION,
+            settings.GENERATIONS.name: str(writable(home / "generations").resolve()),
+            settings.PICTURES.name: str(writable(home / "pictures").resolve()),
             # The steps' output is piped through us; their progress bars go straight to the terminal.
-            "TAXOHASH_TTY": os.ttyname(2) if sys.stderr.isatty() else "",
+            settings.TTY.name: os.ttyname(2) if sys.stderr.isatty() else "",
             "PYTHONWARNINGS": "ignore",
         }
 
@@ -152,7 +154,9 @@ class Demo:
         bentos = ("--bento-home", str(self.home / "bento"))
         with self._watch.step("bento"):
             folder = self.home / "generations" / self.generation.id
-            with self._running("services.retrieval.bento.build", str(folder), *bentos) as process:
+            # Here kernels are compiled for this machine, and kept: packing them for others takes longer than the demo.
+            options = (*bentos, "--kernels", "none")
+            with self._running("services.retrieval.bento.build", str(folder), *options) as process:
                 said = list(lines_of(process))
                 if process.wait():
                     raise TaxohashError(f"the Bento was not built: {last_of(said)}")

@@ -14,14 +14,17 @@ from taxohash.runtime.configuration import canonical
 from taxohash.training.config import HasherConfig
 
 COMPILED = Path(__file__).resolve().parents[1] / "compiled" / "retrain.yaml"
-# In a cluster: one claim for data, work and generations; the code store's address, of the account that may publish, and the picture
-# store's from a Secret each.
+# In a cluster: one claim for data, work and generations; the code store's address, of the account that may publish, from a Secret,
+# and from another where pictures lie, and generations for those who serve them.
 CLAIM, MOUNT = "taxohash-work", "/work"
 SECRETS = {
     "codestore-admin": {"url": "TAXOHASH_REDIS_URL"},
     "pictures": {
         name: name
-        for name in ("TAXOHASH_PICTURES", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL")
+        for name in (
+            *("TAXOHASH_PICTURES", "TAXOHASH_GENERATIONS"),
+            *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL"),
+        )
     },
 }
 

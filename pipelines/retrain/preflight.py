@@ -4,11 +4,13 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from pipelines.shared.collection import prepare
-from pipelines.shared.step import code_store
+from pipelines.shared.generations import bring
 from services.codestore import Item
 from services.codestore.checks import check_item
+from services.codestore.generation_files import GenerationFiles
+from services.codestore.own import code_store
 from services.codestore.pictures import Pictures
+from services.codestore.taxonomies import prepare
 from taxohash.datasets import Dataset
 from taxohash.datasets.ids import item_ids
 from taxohash.evaluation.run import graded
@@ -26,8 +28,8 @@ def preflight(
 
     Raises:
         TaxohashError: a split is missing or has no labels that can grade answers, an item that the store would not
-            take, a folder or a picture store that cannot be written, no code store, one that has the collection with
-            another tree or takes no writes, or a published generation that is not there to be compared with.
+            take, a folder, a picture store or a place for generations that cannot be written, no code store, one that has
+            the collection with another tree or takes no writes, or a published generation that is not there to be compared with.
     """
     graded(None, dataset, database, queries)
     _check_items(dataset, indexed)
@@ -38,7 +40,10 @@ def preflight(
         prepare(store, collection, dataset.taxonomy)
         store.create(collection, store.taxonomy(collection), store.segments(collection))  # which is a write
         published = store.published(collection)
+    if files := GenerationFiles.named():
+        files.require_writable()
     if published is not None:
+        bring(published.id, generations)
         Generation.load(generations / published.id)
 
 

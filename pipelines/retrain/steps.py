@@ -1,9 +1,9 @@
 """What each step of the retraining pipeline does: paths and parameters in, one call each, plain results out.
 
 Components call exactly one of these. The address of the code store, which may hold a password, comes from
-the environment (TAXOHASH_REDIS_URL), never from a parameter that a run would keep, and so does that of the picture
-store (TAXOHASH_PICTURES). Every step starts a process of its own, so what is slow to import is imported by those that
-need it.
+the environment (TAXOHASH_REDIS_URL), never from a parameter that a run would keep, and so do those of the picture
+store (TAXOHASH_PICTURES) and of the generations that services load (TAXOHASH_GENERATIONS). Every step starts a process of its own,
+so what is slow to import is imported by those that need it.
 """
 
 import hashlib
@@ -14,8 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipelines.shared.collection import prepare
-from pipelines.shared.step import code_store, step
+from pipelines.shared.generations import bring
+from pipelines.shared.step import step
+from services.codestore.generation_files import GenerationFiles
+from services.codestore.own import code_store
+from services.codestore.taxonomies import prepare
 from taxohash.datasets import Dataset
 from taxohash.datasets.check import check
 from taxohash.datasets.splits import indexed_splits, listed, refuse_canary
@@ -120,6 +123,7 @@ def gate_hasher(run: str, data: str, collection: str, generations: str) -> Verdi
         published = store.published(collection)
     champion = None
     if published is not None:
+        bring(published.id, Path(generations))
         champion = _champion(Path(generations) / published.id, data, report)
     sets = find_protocol(report["protocol"]).label_sets != "refused"
     verdict = judge(report["headline"], champion, SET_FLOORS if sets else FLOORS)
@@ -130,10 +134,17 @@ def gate_hasher(run: str, data: str, collection: str, generations: str) -> Verdi
 
 @step
 def export_hasher(run: str, data: str, generations: str, splits: str = "") -> str:
-    """Make a generation below `generations` with the codes of these splits, all but `canary` if none is named; its id."""
+    """Make a generation below `generations` with the codes of these splits, all but `canary` if none is named; its id.
+
+    It is put where services look for it (TAXOHASH_GENERATIONS), too.
+    """
     from taxohash.release.export import export
 
-    return export(run, generations, data, listed(splits)).name
+    folder = export(run, generations, data, listed(splits))
+    if files := GenerationFiles.named():
+        files.put(folder)
+        announce(f"generation {folder.name} is in {files.address}")
+    return folder.name
 
 
 @step
@@ -187,6 +198,8 @@ def publish_generation(
         run, reason: who and why, for the audit.
         wait: seconds for codes that a backfill brings, of items that the data set does not have.
     """
+    if files := GenerationFiles.named():
+        files.require(generation_id)  # what no service can load is never published
     with code_store() as store:
         current = store.published(collection)
         if current is not None and current.id == generation_id:

@@ -7,6 +7,8 @@ import sys
 import warnings
 from pathlib import Path
 
+from services import settings
+from services.codestore.own import address
 from services.processes import end_children
 from taxohash.errors import TaxohashError
 from taxohash.evaluation.report.read import PAGE
@@ -25,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--home", type=Path, default=Path(".demo"), help="where runs, generations and outputs go"
     )
-    parser.add_argument("--collection", default="default")
+    parser.add_argument("--collection", default=settings.COLLECTION.of())
     parser.add_argument(
         "--splits",
         default="",
@@ -67,16 +69,18 @@ def _run(given: argparse.Namespace) -> Path:
         cache_root=str(home / "cache"),
         enable_caching=True,
     )
-    task = retrain(
-        dataset_md5=directory_md5(given.data),
-        config=config,
-        image=f"local/python:{steps_digest()[:12]}",
-        data=str(given.data.resolve()),
-        work=str(home),
-        generations=str(home / "generations"),
-        collection=given.collection,
-        splits=given.splits,
-    )
+    dataset_md5 = directory_md5(given.data)
+    with address():  # where it is the user's own store, it stays from step to step
+        task = retrain(
+            dataset_md5=dataset_md5,
+            config=config,
+            image=f"local/python:{steps_digest()[:12]}",
+            data=str(given.data.resolve()),
+            work=str(home),
+            generations=str(home / "generations"),
+            collection=given.collection,
+            splits=given.splits,
+        )
     return Path(task.output.path)
 
 

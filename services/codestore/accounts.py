@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from services import settings
 from taxohash.errors import TaxohashError
 from taxohash.runtime.atomic import write_text
 from taxohash.runtime.flags import Parser
@@ -94,6 +95,11 @@ ADMIN = Account(
     ),
 )
 ACCOUNTS = (READER, WRITER, ADMIN)
+_PASSWORDS = {
+    READER.name: settings.READER_PASSWORD,
+    WRITER.name: settings.WRITER_PASSWORD,
+    ADMIN.name: settings.ADMIN_PASSWORD,
+}
 
 
 def acl(digests: Mapping[str, str]) -> str:
@@ -160,7 +166,7 @@ def write_accounts(folder: Path, address: str, environment: Mapping[str, str] = 
 
 
 def _password(account: str, folder: Path, environment: Mapping[str, str]) -> str:
-    variable, file = f"TAXOHASH_{account.upper()}_PASSWORD", folder / f"{account}.password"
+    variable, file = _PASSWORDS[account].name, folder / f"{account}.password"
     try:
         if variable in environment:
             place, password = variable, environment[variable]

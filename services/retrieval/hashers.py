@@ -1,25 +1,25 @@
 """Where the hasher of a generation is found: at hand, where generations lie, or kept on disk from there."""
 
 import json
-import re
 import shutil
+import time
 from contextlib import suppress
 from pathlib import Path
 
+from services import settings
 from services.codestore import GenerationRef
-from services.codestore.places import Place
+from services.codestore.generation_files import GenerationFiles
 from taxohash.errors import TaxohashError
 from taxohash.generation.hasher import Hasher
 from taxohash.generation.manifest import MANIFEST
 from taxohash.runtime.atomic import drafting, place, writable
 
 _KEPT = 4  # generations on disk
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
-_MANIFEST_BYTES = 64 << 20
+_DRAFT_SECONDS = 3600.0  # after which what a killed process had begun to fetch is removed
 
 
 class Hashers:
-    """The hashers that this process can have."""
+    """The hashers that this process can have. Processes may share a cache."""
 
     def __init__(self, at_hand: Path | None, generations: str | None, cache: Path) -> None:
         """Prepare to look.
@@ -33,82 +33,73 @@ class Hashers:
             TaxohashError: `generations` is no such address, or there is no such folder.
         """
         self._at_hand = at_hand
-        self._place = Place.open(generations, "generations") if generations else None
-        self._folder = Path(generations) if generations and self._place and self._place.is_folder else None
+        self._files = GenerationFiles.open(generations) if generations else None
         self._cache = cache
 
     def open(self, ref: GenerationRef) -> Hasher:
         """The hasher of a generation, checked against its manifest.
 
         Raises:
-            TaxohashError: it is nowhere, damaged, or not what the code store says it is.
+            TaxohashError: it is nowhere, damaged, or not what the code store says it is; or the cache cannot be written.
             StoreUnavailableError: the bucket does not answer.
         """
         if self._at_hand and claimed_id(self._at_hand) == ref.id:
             return _checked(self._at_hand, ref)
-        if self._folder:
-            if not (self._folder / ref.id / MANIFEST).is_file():
-                raise TaxohashError(
-                    f"generation {ref.id} is not in {self._folder}: put it there, or correct TAXOHASH_GENERATIONS"
-                )
-            return _checked(self._folder / ref.id, ref)
-        if self._place is None:
+        if self._files is None:
             had = f"only {claimed_id(self._at_hand)} is" if self._at_hand else "none is"
             raise TaxohashError(
-                f"generation {ref.id} is not at hand, {had}: set TAXOHASH_GENERATIONS to where generations lie"
+                f"generation {ref.id} is not at hand, {had}: set {settings.GENERATIONS.name} to where generations lie"
             )
-        return self._kept(self._place, ref)
+        if self._files.folder is None:
+            return self._kept(self._files, ref)
+        if not self._files.has(ref.id):
+            raise self._files.absent(ref.id)
+        return _checked(self._files.folder / ref.id, ref)
 
-    def _kept(self, generations: Place, ref: GenerationRef) -> Hasher:
+    def _kept(self, files: GenerationFiles, ref: GenerationRef) -> Hasher:
         folder = self._cache / ref.id
-        if folder.is_dir():
-            with suppress(TaxohashError):  # damaged: fetched again
-                hasher = _checked(folder, ref)
-                folder.touch()
-                return hasher
+        with suppress(TaxohashError):  # not there yet, or damaged: fetched again
+            return _used(folder, ref)
         with drafting(writable(self._cache)) as draft:
-            _fetch(generations, ref.id, draft)
+            files.fetch(ref.id, draft)
             _checked(draft, ref)
-            place(draft, folder)
-        self._forget_old(ref.id)
-        return _checked(folder, ref)
+            with suppress(TaxohashError):  # another process was first
+                place(draft, folder)
+        hasher = _used(folder, ref)
+        self._forget(ref.id)
+        return hasher
 
-    def _forget_old(self, newest: str) -> None:
-        others = [folder for folder in self._cache.iterdir() if folder.is_dir() and folder.name[0] != "."]
-        others.sort(key=lambda folder: (folder.name != newest, -folder.stat().st_mtime))
-        for folder in others[_KEPT:]:
+    def _forget(self, newest: str) -> None:
+        """Remove what was longest not used, and what a killed process left."""
+        folders = [folder for folder in self._cache.iterdir() if folder.is_dir()]
+        drafts = [folder for folder in folders if folder.name[0] == "."]
+        kept = [folder for folder in folders if folder.name[0] != "."]
+        kept.sort(key=lambda folder: (folder.name != newest, -_written(folder)))
+        old = [draft for draft in drafts if _written(draft) < time.time() - _DRAFT_SECONDS]
+        for folder in [*kept[_KEPT:], *old]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
 def claimed_id(folder: Path | None) -> str | None:
     """The id that a folder's manifest says, unchecked; None where there is none."""
-    with suppress(OSError, ValueError, KeyError, TypeError):
+    with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
         return str(json.loads(((folder or Path()) / MANIFEST).read_text(encoding="utf-8"))["id"])
     return None
 
 
-def _fetch(generations: Place, generation_id: str, draft: Path) -> None:
-    """Copy a generation, as its manifest lists it."""
-    address = f"{generations.address}/{generation_id}"
-    manifest = generations.read(f"{generation_id}/{MANIFEST}", _MANIFEST_BYTES)
-    if manifest is None:
-        raise TaxohashError(
-            f"generation {generation_id} is not in {generations.address}: put it there, or correct TAXOHASH_GENERATIONS"
-        )
-    try:
-        names = list(json.loads(manifest)["files"])
-    except (ValueError, KeyError, TypeError, RecursionError):
-        raise TaxohashError(
-            f"{address}/{MANIFEST} is no manifest of a generation: put it there again"
-        ) from None
-    for name in names:
-        if not isinstance(name, str) or not _NAME.fullmatch(name):
-            raise TaxohashError(f"{address}/{MANIFEST} names the file {str(name)[:60]!r}: put it there again")
-        if not generations.fetch(f"{generation_id}/{name}", draft / name):
-            raise TaxohashError(
-                f"generation {generation_id} lacks {name} in {generations.address}: put it there again"
-            )
-    (draft / MANIFEST).write_bytes(manifest)
+def _used(folder: Path, ref: GenerationRef) -> Hasher:
+    """The hasher of a kept generation, which is the one used last from now on."""
+    hasher = _checked(folder, ref)
+    with suppress(OSError):
+        folder.touch()
+    return hasher
+
+
+def _written(folder: Path) -> float:
+    """When, in Unix time; 0 where another process has removed it meanwhile."""
+    with suppress(OSError):
+        return folder.stat().st_mtime
+    return 0.0
 
 
 def _checked(folder: Path, ref: GenerationRef) -> Hasher:

@@ -196,6 +196,7 @@ def test_damage_is_told(name: str, said: Said, tmp_path: Path, redis_url: str) -
 
 def test_without_an_address_and_without_a_command(monkeypatch: pytest.MonkeyPatch, said: Said) -> None:
     monkeypatch.delenv("TAXOHASH_REDIS_URL", raising=False)
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
     with pytest.raises(TaxohashError, match="TAXOHASH_REDIS_URL is not set"):
         said("status")
     assert "publish" in said(code=2)

@@ -77,6 +77,8 @@ def bento(home: Path, generation: Path) -> str:
         str(generation),
         "--bento-home",
         str(home),
+        "--kernels",
+        "none",
     ]
     built, again = (
         subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout for _ in range(2)

@@ -4,38 +4,18 @@ import getpass
 import json
 import os
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from typing import Annotated, Any
 
 import typer
 
-from services.codestore import CodeStore
-from taxohash.errors import TaxohashError
+from services.settings import COLLECTION
 from taxohash.runtime.terminal import printable
 
-Collection = Annotated[
-    str, typer.Option("--collection", envvar="TAXOHASH_COLLECTION", help="which collection")
-]
+Collection = Annotated[str, typer.Option("--collection", envvar=COLLECTION.name, help="which collection")]
 Json = Annotated[bool, typer.Option("--json", help="JSON for scripts")]
 Yes = Annotated[bool, typer.Option("--yes", help="do it; without this, it is only said what would be done")]
 Why = Annotated[str, typer.Option(help="a reason, kept in the audit")]
-
-
-@contextmanager
-def store() -> Iterator[CodeStore]:
-    """Connected to what TAXOHASH_REDIS_URL names: an address may hold a password, so no argument has it.
-
-    Raises:
-        TaxohashError: it is not set, or nothing answers there.
-    """
-    if not (url := os.environ.get("TAXOHASH_REDIS_URL", "").strip()):
-        raise TaxohashError(
-            "TAXOHASH_REDIS_URL is not set: give the address of the code store in the environment"
-        )
-    with CodeStore.connect(url) as connected:
-        yield connected
 
 
 def help_alone(asked: typer.Context) -> None:

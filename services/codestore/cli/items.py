@@ -10,7 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from services.codestore import Item, LabelNumbers, WriteId
-from services.codestore.cli.context import Collection, Json, Yes, help_alone, only_told, print_json, store
+from services.codestore.cli.context import Collection, Json, Yes, help_alone, only_told, print_json
+from services.codestore.own import code_store
 from taxohash.errors import TaxohashError
 from taxohash.runtime import terminal
 from taxohash.runtime.configuration import Series, configuration, read
@@ -52,7 +53,7 @@ def list_items(
     as_json: Json = False,
 ) -> None:
     """Items of the catalogue, in no order that means anything."""
-    with store() as connected:
+    with code_store() as connected:
         labels = connected.labels(collection)
         found = connected.scan(collection)
         chosen = itertools.islice(found, most) if most else found
@@ -71,7 +72,7 @@ def get(
     as_json: Json = False,
 ) -> None:
     """Some items; exit code 1 where one is not there."""
-    with store() as connected:
+    with code_store() as connected:
         labels = connected.labels(collection)
         found = connected.items(collection, ids, generation)
     there = [item for item in found if item is not None]
@@ -97,7 +98,7 @@ def put(
     collection: Collection = "default",
 ) -> None:
     """Add items, or replace those whose id is known. Their codes follow by a backfill."""
-    with store() as connected:
+    with code_store() as connected:
         labels = connected.labels(collection)
         items = [_item(line, labels) for line in _lines(file)]
         added = 0
@@ -115,7 +116,7 @@ def delete(
     collection: Collection = "default",
 ) -> None:
     """Remove items. Of those that a data set has, later versions of it are left out too."""
-    with store() as connected:
+    with code_store() as connected:
         if not yes:
             there = sum(item is not None for item in connected.items(collection, ids))
             only_told(f"delete {there:,} items")

@@ -17,10 +17,10 @@ from services.codestore.cli.context import (
     help_alone,
     only_told,
     print_json,
-    store,
     who,
 )
 from services.codestore.generations import CollectionState
+from services.codestore.own import code_store
 from services.codestore.pictures import Pictures
 from services.codestore.upgrade import finish
 from services.codestore.upgrade import upgrade as copy_layout_3
@@ -41,8 +41,8 @@ app.add_typer(safety.app)
 
 
 @app.callback(invoke_without_command=True)
-def code_store(asked: typer.Context) -> None:
-    """The code store that TAXOHASH_REDIS_URL names."""
+def commands(asked: typer.Context) -> None:
+    """The code store that TAXOHASH_REDIS_URL names, or the one among the user's data."""
     help_alone(asked)
 
 
@@ -61,7 +61,7 @@ def create(
     collection: Collection = "default",
 ) -> None:
     """Make a collection for a taxonomy; nothing happens if it is there."""
-    with store() as connected:
+    with code_store() as connected:
         connected.create(collection, Taxonomy.load(taxonomy), segments)
         print(
             printable(
@@ -89,7 +89,7 @@ def grow(
         if not equals or not old or not new:
             raise TaxohashError(f"--renamed {pair!r}: write it as OLD=NEW, paths such as tops/shirt")
         pairs[tuple(old.split("/"))] = tuple(new.split("/"))
-    with store() as connected:
+    with code_store() as connected:
         grown = connected.grow(collection, Taxonomy.load(taxonomy), pairs, who=who(), why=why)
     print(
         printable(
@@ -102,7 +102,7 @@ def grow(
 @app.command("status")
 def status(collection: Collection = "default", as_json: Json = False) -> None:
     """Items, generations, who holds them, and what the server's settings cannot promise."""
-    with store() as connected:
+    with code_store() as connected:
         state, warnings = connected.state(collection), connected.promises()
     if as_json:
         print_json(_as_dict(state) | {"warnings": warnings})
@@ -119,7 +119,7 @@ def status(collection: Collection = "default", as_json: Json = False) -> None:
 @app.command("generations")
 def generations(collection: Collection = "default", as_json: Json = False) -> None:
     """All generations, the oldest first."""
-    with store() as connected:
+    with code_store() as connected:
         state = connected.state(collection)
     if as_json:
         print_json(_as_dict(state)["generations"])
@@ -135,7 +135,7 @@ def publish(
     collection: Collection = "default",
 ) -> None:
     """Serve this generation from now on."""
-    with store() as connected:
+    with code_store() as connected:
         previous = connected.publish(collection, generation, who=who(), why=why, wait=wait)
     print(printable(f"published {generation}" + (f", before {previous}" if previous else "")))
 
@@ -143,7 +143,7 @@ def publish(
 @app.command("rollback")
 def rollback(why: Why = "", collection: Collection = "default") -> None:
     """Serve the generation that was published before, at once."""
-    with store() as connected:
+    with code_store() as connected:
         print(printable(f"published {connected.rollback(collection, who=who(), why=why)} again"))
 
 
@@ -154,7 +154,7 @@ def audit(
     as_json: Json = False,
 ) -> None:
     """Who published, rolled back and removed what, when and why; the newest first."""
-    with store() as connected:
+    with code_store() as connected:
         entries = connected.audit(collection, most)
     if as_json:
         print_json(entries)
@@ -174,7 +174,7 @@ def discard(
     collection: Collection = "default",
 ) -> None:
     """Delete a generation's codes."""
-    with store() as connected:
+    with code_store() as connected:
         known = {state.ref.id: state for state in connected.generations(collection)}
         if not yes and generation in known and known[generation].state != "published":
             only_told(f"delete the {known[generation].codes:,} codes of generation {generation}")
@@ -186,7 +186,7 @@ def discard(
 @app.command("gc")
 def gc(yes: Yes = False, collection: Collection = "default", as_json: Json = False) -> None:
     """Remove generations that nobody can go back to, items that no generation has, and the room they leave."""
-    with store() as connected:
+    with code_store() as connected:
         if not yes:
             dead = [state.ref.id for state in connected.generations(collection) if not state.live]
             only_told(
@@ -220,7 +220,7 @@ def upgrade(
 
     Thumbnails go to the picture store that TAXOHASH_PICTURES names. Cut short, it goes on when it is called again.
     """
-    with store() as connected:
+    with code_store() as connected:
         if remove_old:
             if not yes:
                 only_told(f"remove the keys of layout 3 of collection {collection}")

@@ -8,13 +8,14 @@ from typing import Annotated
 import typer
 from rich.progress import TaskID
 
-from services.codestore.cli.context import Collection, Json, Why, Yes, only_told, print_json, store, who
+from services.codestore.cli.context import Collection, Json, Why, Yes, only_told, print_json, who
 from services.codestore.integrity.backup import backup as back_up
 from services.codestore.integrity.backup import copy_of
 from services.codestore.integrity.backup import restore as put_back
 from services.codestore.integrity.repair import apply, backup_side
 from services.codestore.integrity.repair import plan as planned
 from services.codestore.integrity.verify import verify as look_at
+from services.codestore.own import code_store
 from services.codestore.pictures import Pictures
 from taxohash.runtime.progress import bars
 from taxohash.runtime.terminal import printable
@@ -37,7 +38,7 @@ def backup(
     as_json: Json = False,
 ) -> None:
     """Copy one generation and the catalogue, with pictures and hasher, each segment as it is at one position."""
-    with store() as connected, _progress() as told:
+    with code_store() as connected, _progress() as told:
         made = back_up(
             connected,
             collection,
@@ -68,7 +69,7 @@ def restore(
     as_json: Json = False,
 ) -> None:
     """Make a collection from a backup, verified before it can be used."""
-    with store() as connected, _progress() as told:
+    with code_store() as connected, _progress() as told:
         made = put_back(
             connected,
             source,
@@ -96,7 +97,7 @@ def verify(
     as_json: Json = False,
 ) -> None:
     """Compare a collection's bytes with its checksums, counts and index, and with backups; exit code 1 where something differs."""
-    with store() as connected, bars() as progress:
+    with code_store() as connected, bars() as progress:
         task = progress.add_task(f"looking at {collection}", total=None, note="")
 
         def told(done: int, segments: int) -> None:
@@ -124,7 +125,7 @@ def repair(
     collection: Collection = "default",
 ) -> None:
     """Mend what `verify` finds, from the side whose bytes agree with the stored checksum; exit code 1 where something is left."""
-    with store() as connected:
+    with code_store() as connected:
         plan = planned(connected, collection, [backup_side(address) for address in backup or ()])
         for line in plan.lines():
             print(printable(line))

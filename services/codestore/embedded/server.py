@@ -27,7 +27,7 @@ from services.codestore.embedded.remains import Found, Kept, Log, LogCopy, kept_
 from services.codestore.store import CodeStore
 from taxohash.errors import TaxohashError
 
-_LONGEST_SOCKET_PATH = 100  # sun_path holds 108 bytes on Linux, 104 elsewhere
+LONGEST_SOCKET_PATH = 100  # sun_path holds 108 bytes on Linux, 104 elsewhere
 _STOP_SECONDS = 20.0
 _LOOK_SECONDS = 2.0  # for what is written down at the end; a server that hangs is ended without
 _REMEDY = 'restore a backup into an empty directory, or start with damaged="serve"'
@@ -88,6 +88,8 @@ class EmbeddedServer:
             server alone only what it acknowledged while a sync was under way, two seconds at most. "always" writes
             before each answer: nothing is lost.
         port: also listen on this TCP port of loopback, where every local user reaches it without a password.
+        socket: path of its socket, at most 100 bytes, in a folder that is the user's alone; left out, it lies in the directory,
+            or where that has too long a name in a temporary one.
         binary: server to run instead of the one `find_server` finds.
         options: further configuration of the server, such as {"maxmemory": "2gb"}.
         start_seconds: how long it may take to load its data.
@@ -114,6 +116,7 @@ class EmbeddedServer:
         *,
         fsync: Literal["everysec", "always"] = "everysec",
         port: int | None = None,
+        socket: Path | None = None,
         binary: str | Path | None = None,
         options: Mapping[str, str | int] | None = None,
         start_seconds: float = 60.0,
@@ -129,7 +132,8 @@ class EmbeddedServer:
         self.damage: list[str] = []
         self._process: subprocess.Popen[bytes] | None = None
         self._temporary: Path | None = None
-        self._socket = self.data / "run" / "redis.sock"
+        self._fixed_socket = socket
+        self._socket = socket or self.data / "run" / "redis.sock"
 
     @property
     def url(self) -> str:
@@ -229,9 +233,9 @@ class EmbeddedServer:
                 time.sleep(0.05)
 
     def _place_socket(self) -> None:
-        socket = self.data / "run" / "redis.sock"
+        socket = self._fixed_socket or self.data / "run" / "redis.sock"
         try:
-            if len(os.fsencode(socket)) > _LONGEST_SOCKET_PATH:
+            if not self._fixed_socket and len(os.fsencode(socket)) > LONGEST_SOCKET_PATH:
                 folder = tempfile.mkdtemp(
                     prefix="taxohash-", dir="/tmp" if len(tempfile.gettempdir()) > 60 else None
                 )

@@ -15,14 +15,15 @@ from itertools import islice
 from pathlib import Path
 from time import time
 
-from services.codestore.places import Entry, Place
+from services import settings
+from services.codestore.home import users_data
+from services.codestore.places import SECONDS, Entry, Place
 from taxohash.errors import TaxohashError
 from taxohash.runtime.atomic import writable
 
 MAX_PICTURE = 32 << 20
 DAY = 24 * 3600.0
 
-_SETTING = "TAXOHASH_PICTURES"
 _TOGETHER = 512  # pictures written at once
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _SHARD = re.compile(r"[0-9a-f]{2}")
@@ -56,13 +57,13 @@ class Pictures:
         self._limit = limit
 
     @classmethod
-    def open(cls, address: str | Path, *, limit: int = MAX_PICTURE) -> "Pictures":
-        """The store at an address (see `Place.open`), with a limit of bytes a picture.
+    def open(cls, address: str | Path, *, limit: int = MAX_PICTURE, seconds: float = SECONDS) -> "Pictures":
+        """The store at an address (see `Place.open`), with a limit of bytes a picture, and of seconds an operation on S3.
 
         Raises:
             TaxohashError: it is no address, or there is no such folder. S3 is asked only when it is used.
         """
-        return cls(Place.open(address, "pictures"), limit)
+        return cls(Place.open(address, "pictures", seconds), limit)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Pictures":
@@ -71,7 +72,7 @@ class Pictures:
         Raises:
             TaxohashError: as `open`, or the folder cannot be made.
         """
-        return cls.open(environment.get(_SETTING, "").strip() or writable(users_folder(environment)))
+        return cls.open(settings.PICTURES.of(environment) or writable(users_folder(environment)))
 
     @property
     def address(self) -> str:
@@ -184,8 +185,7 @@ class Pictures:
 
 def users_folder(environment: Mapping[str, str] = os.environ) -> Path:
     """Where pictures are kept when nothing else is named: `taxohash/pictures` in $XDG_DATA_HOME or ~/.local/share."""
-    data = Path(environment.get("XDG_DATA_HOME") or "~/.local/share").expanduser()
-    return data / "taxohash" / "pictures"
+    return users_data(environment) / "pictures"
 
 
 def _path(digest: str) -> str:

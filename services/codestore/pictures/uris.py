@@ -16,13 +16,13 @@ from urllib.parse import unquote, urlsplit
 
 from services.codestore.connection import StoreUnavailableError
 from services.codestore.places import Place
+from services.settings import URI_PREFIXES
 from taxohash.errors import TaxohashError
 from taxohash.identifiers import shown
 
 if TYPE_CHECKING:
     import httpx
 
-_SETTING = "TAXOHASH_URI_PREFIXES"
 _PORTS = {"http": 80, "https": 443}
 _FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\\\\]")
 _HOST = re.compile(r"[a-z0-9_.-]+|\[[0-9a-f:.]+\]")
@@ -115,9 +115,11 @@ def parse_prefixes(text: str) -> tuple[Uri, ...]:
         try:
             prefix = parse(part)
         except RefusedUriError as error:
-            raise TaxohashError(f"{_SETTING}: {error}") from None
+            raise TaxohashError(f"{URI_PREFIXES.name}: {error}") from None
         if prefix.query or (prefix.scheme == "file" and not prefix.path.strip("/")):
-            raise TaxohashError(f"{_SETTING}: {part!r} is no folder of pictures: name the folder they are in")
+            raise TaxohashError(
+                f"{URI_PREFIXES.name}: {part!r} is no folder of pictures: name the folder they are in"
+            )
         found.append(prefix)
     return tuple(found)
 
@@ -128,7 +130,7 @@ def prefixes_from(environment: Mapping[str, str] = os.environ) -> tuple[Uri, ...
     Raises:
         TaxohashError: as `parse_prefixes`.
     """
-    return parse_prefixes(environment.get(_SETTING, ""))
+    return parse_prefixes(" ".join(URI_PREFIXES.of(environment)))
 
 
 class UriReader:
@@ -154,7 +156,7 @@ class UriReader:
         within = next((prefix for prefix in self._prefixes if uri.below(prefix)), None)
         if within is None:
             raise RefusedUriError(
-                f"address {_masked(text)} is below no prefix of {_SETTING}: add the folder it is in"
+                f"address {_masked(text)} is below no prefix of {URI_PREFIXES.name}: add the folder it is in"
             )
         if uri.scheme == "file":
             data = _read_file(uri, within, self._limit)

@@ -10,10 +10,12 @@ from services.retrieval.service import service_of
 
 
 async def alive(request: Request) -> Response:
+    """Whether the process lives: 200 from its start on."""
     return JSONResponse({"status": "alive"})
 
 
 async def ready(request: Request) -> Response:
+    """Whether it should get requests: 200 once a generation is loaded, else 503; what is served, wanted and published, and how old it is."""
     service = service_of(request)
     standing = service.standing()
     status = service.status(standing)
@@ -23,6 +25,7 @@ async def ready(request: Request) -> Response:
 
 
 async def exposition(request: Request) -> Response:
+    """The metrics below."""
     return Response(metrics.exposition(), headers={"Content-Type": metrics.CONTENT_TYPE})
 
 

@@ -13,6 +13,7 @@ _FILES = {file.name: file.read_bytes() for file in (Path(__file__).resolve().par
 
 
 async def page(request: Request) -> Response:
+    """The page for people, and its files."""
     name = request.path_params.get("name", "index.html")
     if name not in _FILES:
         raise HTTPException(404)

@@ -12,7 +12,7 @@ from pathlib import Path
 from services.retrieval.access import refuse_open
 from services.retrieval.server import bentos
 from services.retrieval.server.listening import listen, url_of
-from services.retrieval.server.store import store_url
+from services.retrieval.server.store import publish_first, stores
 from services.retrieval.server.supervisor import Serving, supervise
 from services.retrieval.server.target import Target, target_of
 from services.retrieval.settings import Settings
@@ -50,21 +50,18 @@ def _serve(target: Target, host: str, port: int) -> int:
     with listener:
         refuse_open(listener.getsockname()[0], told)
         url = url_of(listener)
-        with store_url(environment) as store:
-            serving = Serving(
-                _WORKER, _told(environment, target, store), target.sources, told.door.drain_seconds
-            )
+        with stores(environment) as own:
+            variables = _told({**environment, **own}, target)
+            if own and told.generation:
+                publish_first(variables, target.sources)
+            serving = Serving(_WORKER, variables, target.sources, told.door.drain_seconds)
             return supervise(serving, listener, lambda: print(f"serving {url}", flush=True))
 
 
-def _told(environment: Mapping[str, str], target: Target, store: str) -> dict[str, str]:
+def _told(environment: Mapping[str, str], target: Target) -> dict[str, str]:
     """The environment of the worker: it imports from the sources that are served, whatever else is installed."""
     paths = [str(target.sources), environment.get("PYTHONPATH", "")]
-    return {
-        **environment,
-        "TAXOHASH_REDIS_URL": store,
-        "PYTHONPATH": os.pathsep.join(filter(None, paths)),
-    }
+    return {**environment, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
 
 
 if __name__ == "__main__":

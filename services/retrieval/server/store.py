@@ -1,29 +1,51 @@
-"""The code store that is served from: the one that is named, or one of our own, kept for as long as we run."""
+"""Code store and generations that are served from: those that are named, or the user's own, kept for as long as we run."""
 
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from services import settings
+from services.processes import end_with_parent
+from taxohash.errors import TaxohashError
 
 
 @contextmanager
-def store_url(environment: Mapping[str, str]) -> Iterator[str]:
-    """Address of the code store. One of our own outlives the workers, so that each finds what the one before it wrote.
+def stores(environment: Mapping[str, str]) -> Iterator[dict[str, str]]:
+    """Variables that name them where the environment names no code store; the user's own is there while the block lasts.
 
     Raises:
-        TaxohashError: our own does not start.
+        TaxohashError: see `own.address`.
     """
-    if url := settings.REDIS_URL.of(environment):
-        yield url
+    if settings.REDIS_URL.of(environment):
+        yield {}
         return
-    from services.codestore.embedded import EmbeddedServer  # with redis, which nobody else here needs
+    from services.codestore.generation_files import GenerationFiles
+    from services.codestore.own import address  # with redis, which nobody else here needs
 
-    with EmbeddedServer(users_store(environment)) as server:
-        yield server.url
+    with address(environment) as url:
+        own = {settings.REDIS_URL.name: url}
+        if files := GenerationFiles.named(environment):
+            own[settings.GENERATIONS.name] = files.address
+        yield own
 
 
-def users_store(environment: Mapping[str, str]) -> Path:
-    """Where our own store keeps its data: `taxohash/store` in $XDG_DATA_HOME or ~/.local/share."""
-    data = Path(environment.get("XDG_DATA_HOME") or "~/.local/share").expanduser()
-    return data / "taxohash" / "store"
+def publish_first(environment: Mapping[str, str], sources: Path) -> None:
+    """Have what is at hand published where nothing is, in a process of its own, since that loads a hasher.
+
+    Raises:
+        TaxohashError: it cannot be; why, that process has said.
+    """
+    command = [sys.executable, "-m", "services.retrieval.first_generation"]
+    done = subprocess.run(
+        command,
+        env=dict(environment),
+        cwd=sources,
+        stdin=subprocess.DEVNULL,
+        stdout=sys.stderr,
+        preexec_fn=end_with_parent,
+        check=False,
+    )
+    if done.returncode:
+        raise TaxohashError("nothing is served: put right what is said above")

@@ -14,13 +14,13 @@ from tests.attack.target import Target
 from tests.attack.wire import Answer, Client, Wire, get, run, search
 from tests.support.generations import pictures
 
-_WORKED_ON = "PNG of RGBA, 16 bits, 4,000 x 4,000"  # a sound picture, of most of a second of a CPU
-_SIGNAL_SECONDS = 1.0  # from the first halves of bodies until SIGTERM
-_LATER_SECONDS = 1.0  # from SIGTERM until the second halves come
+_WORKED_ON = "JPEG, progressive photograph"  # sound, and a fifth of a second of a CPU
+_BODY_SECONDS = 2.0  # in which a body comes, a little at a time
+_SIGNAL_SECONDS = 1.0  # until SIGTERM
 
 
 def attack(start: Start, plan: Plan) -> Figures:
-    """`plan.count` requests: every other one a picture that is worked on, or a body of which half is there."""
+    """`plan.count` requests: every other one a picture that is worked on, or a body that is coming."""
     with start({"TAXOHASH_UPLOAD_SECONDS": "15"}) as target:
         family = target.family()
         answers, news = run(lambda: _drain(target, plan.count))
@@ -41,20 +41,20 @@ async def _drain(target: Target, count: int) -> tuple[list[Answer], list[Answer]
     body = search(pictures(1)[0])
 
     async def worked_on() -> Answer:
-        await asyncio.sleep(0.8 * _SIGNAL_SECONDS)
+        await asyncio.sleep(0.9 * _SIGNAL_SECONDS)
         wire = await Wire.open(target.address)
         return await wire.ask(picture, 40.0)
 
-    async def half_there() -> Answer:
+    async def coming() -> Answer:
         wire = await Wire.open(target.address)
-        wire.send(body[:-300])
-        await asyncio.sleep(_SIGNAL_SECONDS + _LATER_SECONDS)
-        return await wire.ask(body[-300:], 40.0)
+        *pieces, last = (body[at : at + 60] for at in range(0, len(body), 60))
+        for piece in pieces:
+            wire.send(piece)
+            await asyncio.sleep(_BODY_SECONDS / len(pieces))
+        return await wire.ask(last, 40.0)
 
     async with asyncio.TaskGroup() as tasks:
-        under_way = [
-            tasks.create_task(worked_on() if number % 2 else half_there()) for number in range(count)
-        ]
+        under_way = [tasks.create_task(worked_on() if number % 2 else coming()) for number in range(count)]
         await asyncio.sleep(_SIGNAL_SECONDS)
         os.kill(target.pid, signal.SIGTERM)
         client, news = Client(target.address, 10.0, keep=False), []

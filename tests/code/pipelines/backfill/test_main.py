@@ -43,6 +43,9 @@ def hashers(tmp_path: Path) -> list[Hasher]:
 def store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, hashers: list[Hasher]) -> Iterator[CodeStore]:
     """Items of the API in two live generations: by content, by address, one that is no picture, one without."""
     monkeypatch.setenv("TAXOHASH_PICTURES", str(tmp_path / "pictures"))
+    monkeypatch.setenv(
+        "TAXOHASH_REDIS_URL", "redis://unused"
+    )  # not the user's own, with generations beside it
     monkeypatch.setenv("TAXOHASH_URI_PREFIXES", f"file://{tmp_path}")
     kept = Pictures.open(tmp_path / "pictures").put_many([*PICTURES[:2], b"no picture"])
     (tmp_path / "a.png").write_bytes(PICTURES[2])

@@ -88,4 +88,4 @@ def test_every_step_has_volume_and_addresses(documents: tuple[dict[str, Any], di
     for executor in executors.values():
         assert executor["pvcMount"][0]["mountPath"] == pipeline.MOUNT
         variables = {pair["envVar"] for secret in executor["secretAsEnv"] for pair in secret["keyToEnv"]}
-        assert variables >= {"TAXOHASH_REDIS_URL", "TAXOHASH_PICTURES"}
+        assert variables >= {"TAXOHASH_REDIS_URL", "TAXOHASH_PICTURES", "TAXOHASH_GENERATIONS"}

@@ -8,11 +8,14 @@ import pytest
 
 from pipelines.retrain import preflight, steps
 from services.codestore import CodeStore, GenerationRef, StoreUnavailableError
+from services.codestore.generation_files import GenerationFiles
 from services.codestore.pictures import Pictures, digest_of
 from taxohash.datasets import Dataset
 from taxohash.datasets.writer import Row, write_dataset
 from taxohash.errors import TaxohashError
+from taxohash.generation.manifest import Generation
 from taxohash.taxonomy import Taxonomy
+from tests.support.generations import make_generation
 from tests.support.miniature import TAXONOMY as MINIATURE
 from tests.support.miniature import make_dataset
 from tests.support.tiny import TAXONOMY, tiny_rows
@@ -22,6 +25,9 @@ from tests.support.tiny import TAXONOMY, tiny_rows
 def store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[CodeStore]:
     """The store, in memory, and a picture store that the steps find."""
     monkeypatch.setenv("TAXOHASH_PICTURES", str(tmp_path / "pictures"))
+    monkeypatch.setenv(
+        "TAXOHASH_REDIS_URL", "redis://unused"
+    )  # not the user's own, with generations beside it
     with CodeStore.connect("memory://") as made:
         monkeypatch.setattr(preflight, "code_store", lambda: nullcontext(made))
         yield made
@@ -121,10 +127,42 @@ def test_a_champion_that_is_not_there_is_refused(store: CodeStore, tmp_path: Pat
         ahead(dataset, tmp_path / "generations")
 
 
-def test_an_address_that_is_not_given_ends_the_step_with_one_line(
+def test_a_champion_is_brought_from_where_services_find_it(
+    store: CodeStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = make_dataset(tmp_path / "data", 12, 6)
+    generation = make_generation(tmp_path / "made")
+    store.create("catalog", dataset.taxonomy)
+    store.begin("catalog", GenerationRef(generation.id, 16, dataset.taxonomy.sha256))
+    store.seal("catalog", generation.id)
+    store.publish("catalog", generation.id)
+    monkeypatch.setenv("TAXOHASH_GENERATIONS", str(tmp_path / "served"))
+    with pytest.raises(TaxohashError, match=generation.id):
+        ahead(dataset, tmp_path / "generations")
+    GenerationFiles.open(tmp_path / "served").put(tmp_path / "made")
+    ahead(dataset, tmp_path / "generations")
+    assert Generation.load(tmp_path / "generations" / generation.id) == generation
+
+
+def test_a_place_for_generations_that_cannot_be_written_is_refused(
+    store: CodeStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = make_dataset(tmp_path / "data", 12, 6)
+    (tmp_path / "file").write_text("")
+    for address, told in [
+        (tmp_path / "file", "is a file"),
+        ("s3://nowhere/a?b", "is no address of generations"),
+    ]:
+        monkeypatch.setenv("TAXOHASH_GENERATIONS", str(address))
+        with pytest.raises(TaxohashError, match=told):
+            ahead(dataset, tmp_path)
+
+
+def test_an_address_that_is_not_given_on_a_pod_ends_the_step_with_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.delenv("TAXOHASH_REDIS_URL", raising=False)
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")  # elsewhere it would be the user's own
     dataset = make_dataset(tmp_path / "data", 12, 6)
     with pytest.raises(SystemExit) as ended:
         steps.check_ahead(str(dataset.folder), "", "catalog", str(tmp_path / "generations"))

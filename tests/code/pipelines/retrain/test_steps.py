@@ -139,6 +139,9 @@ def test_codes_of_other_images_are_not_indexed(tmp_path: Path, capsys: pytest.Ca
 def store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[CodeStore]:
     """The store in memory and the picture store that steps find."""
     monkeypatch.setenv("TAXOHASH_PICTURES", str(tmp_path / "pictures"))
+    monkeypatch.setenv(
+        "TAXOHASH_REDIS_URL", "redis://unused"
+    )  # not the user's own, with generations beside it
     with CodeStore.connect("memory://") as made:
         monkeypatch.setattr(steps, "code_store", lambda: nullcontext(made))
         yield made
@@ -182,6 +185,33 @@ def test_published_with_who_and_why_and_what_is_no_longer_served_is_removed(
     assert [(move.generation, move.who, move.why) for move in reversed(moves)] == [
         (name, f"pipeline run-{version}", "better") for version, name in enumerate(made)
     ]
+
+
+def test_what_services_cannot_find_is_not_published(
+    store: CodeStore,
+    tmp_path: Path,
+    told: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    served = tmp_path / "served"
+    monkeypatch.setenv("TAXOHASH_GENERATIONS", str(served))
+    generation = indexed(data_version(tmp_path / "data", TINY, {"a": 0, "b": 1}), tmp_path)
+    monkeypatch.setattr("taxohash.release.export.export", lambda *_: tmp_path / generation)
+
+    def publish() -> str:
+        return steps.publish_generation(generation, "catalog")
+
+    assert f"{generation} is not in {served}" in refusal(capsys, publish)
+    assert steps.export_hasher("run", "data", str(tmp_path)) == generation
+    assert told[-1] == f"generation {generation} is in {served}"
+    codes = (served / generation / CODES).read_bytes()
+    (served / generation / CODES).write_bytes(codes[:-1] + b"?")
+    assert f"{CODES} is damaged" in refusal(capsys, publish)
+    assert store.published("catalog") is None
+    assert steps.export_hasher("run", "data", str(tmp_path)) == generation
+    assert publish() == ""
+    assert (served / generation / CODES).read_bytes() == codes
 
 
 def test_a_publish_waits_for_codes_and_tells_what_it_waits_for(

@@ -16,8 +16,10 @@ from services.retrieval.access import keys
 from services.retrieval.access.keys import Key
 from taxohash.errors import TaxohashError
 
-SECRET = keys.new_secret()
-ENTRY = {
+SECRET = (
+    "txh_" + "wqJs8M-2MyInvk3o-yPe51UE6pXFLMfIEHrKbN-8VX0"
+)  # the same in every process: tests are named by it
+ENTRY: dict[str, Any] = {
     "name": "shop",
     "role": "search",
     "digest": keys.digest_of(SECRET),

@@ -249,7 +249,11 @@ def test_websockets_are_refused(app: ASGIApp, can_deny: bool) -> None:
 
     scope = scope_of("GET", "/v1/search", {}, LOOPBACK) | {"type": "websocket"}
     scope["extensions"] = {"websocket.http.response": {}} if can_deny else {}
-    asyncio.run(app(scope, receive, send))
+
+    async def connect() -> None:
+        await app(scope, receive, send)
+
+    asyncio.run(connect())
     if not can_deny:
         assert sent == [{"type": "websocket.close", "code": 1008}]
         return

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from pipelines.shared.collection import numbers_of, prepare
 from services.codestore import CodeStore
 from services.codestore.memory import MemoryConnection
+from services.codestore.taxonomies import numbers_of, prepare
 from taxohash.errors import TaxohashError
 from taxohash.taxonomy import Taxonomy
 from tests.support.tiny import TAXONOMY

@@ -3,7 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
-from services.codestore import CodeStore, LabelNumbers
+from services.codestore.labels import LabelNumbers
+from services.codestore.store import CodeStore
 from taxohash.taxonomy import Taxonomy
 
 

@@ -1,0 +1,105 @@
+"""The page of all that is exported: `python -m services.reference` writes docs/api.md from what the code says, as `make docs` does."""
+
+import re
+import sys
+from collections.abc import Iterable, Sequence
+
+from prometheus_client.metrics import MetricWrapperBase
+
+from services import metrics
+from services.retrieval.problems import MEDIA_TYPE, TITLES
+from services.retrieval.routes import ENDPOINTS
+from services.retrieval.routes.endpoint import Endpoint
+from services.settings import GONE, MIB, SECTIONS, Setting
+from taxohash.runtime.atomic import write_text
+from taxohash.runtime.sources import ROOT
+
+PAGE = ROOT / "docs" / "api.md"
+
+_TOP = """# Reference: settings, routes, problems, metrics
+
+This page is made of the code by `make docs`; a test fails where it says something else.
+"""
+_SETTINGS = """A setting is a variable of the environment, read once at the start. One that is blank counts as not set; one with a value that cannot
+be ends the start with one line. Sizes are bytes, times seconds.
+"""
+_ROUTES = """What is not listed is closed: 401 without a key, 404 with one. A key of a role may do what those before it may: `search`, `write`,
+`admin`; see `taxohash keys`, and TAXOHASH_ALLOW_ANONYMOUS for what is open without one.
+"""
+_PROBLEMS = f"""Every error is `{MEDIA_TYPE}` (RFC 9457): `type` is `urn:taxohash:` and one of these words, `title`, `status`, `detail` is one sentence that
+says what is wrong and what to do, and `request_id` finds the request in the log. 429 and 503 have a Retry-After.
+"""
+_METRICS = """`GET /metrics` has these in Prometheus' text format. No label's value comes from a path or from a client.
+"""
+
+
+def main() -> int:
+    write_text(PAGE, page())
+    print(PAGE)
+    return 0
+
+
+def page() -> str:
+    """The text of docs/api.md."""
+    parts = [_TOP, "## Settings\n", _SETTINGS]
+    for title, section in SECTIONS.items():
+        rows = [(f"`{own.name}`", own.form.wanted, default_of(own), own.meaning) for own in section]
+        parts += [f"### {title}\n", _table(("setting", "value", "default", "what it is"), rows)]
+    parts += [
+        "### Not read any more\n",
+        "The start is refused where one of these is set.\n",
+        _table(("setting", "instead"), [(f"`{name}`", instead) for name, instead in GONE.items()]),
+        "## Routes\n",
+        _ROUTES,
+        _table(
+            ("route", "who", "what it answers"),
+            [(f"`{own.method} {path_of(own)}`", own.access, _first_line(own.answer)) for own in ENDPOINTS],
+        ),
+        "## Problems\n",
+        _PROBLEMS,
+        _table(("reason", "title"), [(f"`{reason}`", title) for reason, title in sorted(TITLES.items())]),
+        "## Metrics\n",
+        _METRICS,
+        _table(("metric", "kind", "labels", "what it is"), map(_described, exported())),
+    ]
+    return "\n".join(parts)
+
+
+def path_of(endpoint: Endpoint) -> str:
+    """The path without what Starlette is told of its parts."""
+    return re.sub(r"\{(\w+):\w+\}", r"{\1}", endpoint.path)
+
+
+def exported() -> list[MetricWrapperBase]:
+    """Every metric of services/metrics.py, in its order."""
+    return [own for own in vars(metrics).values() if isinstance(own, MetricWrapperBase)]
+
+
+def default_of(setting: Setting) -> str:  # type: ignore[type-arg]  # of any type
+    """The default as one would set it, or in words."""
+    value = setting.default
+    if setting.shown or value in (None, "", ()):
+        return setting.shown or "none"
+    if isinstance(value, int) and value % MIB == 0:
+        return f"{value} ({value // MIB} MiB)"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _described(metric: MetricWrapperBase) -> tuple[str, ...]:
+    (family,) = metric.describe()
+    name = f"{family.name}_total" if family.type == "counter" else family.name
+    labels = ", ".join(f"`{label}`" for label in metric._labelnames)
+    return f"`{name}`", family.type, labels, family.documentation
+
+
+def _first_line(function: object) -> str:
+    return (function.__doc__ or "").strip().partition("\n")[0]
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "".join(f"| {' | '.join(cell.replace('|', '&#124;') for cell in line)} |\n" for line in lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
