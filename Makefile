@@ -9,11 +9,7 @@ PYTEST = OMP_NUM_THREADS=1 $(PYTHON_IN) -m pytest -n $(JOBS) --dist loadfile --n
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-<<<<<<< HEAD
-.PHONY: help install data demo test test-all chaos attack versions lint format lock clean
-=======
-.PHONY: help install data demo test test-all chaos versions lint format docs lock clean
->>>>>>> core
+.PHONY: help install data demo test test-all chaos attack versions lint format docs lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
