@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from services.retrieval.server.connections import Stage
 from services.retrieval.server.listening import listen
