@@ -16,7 +16,9 @@ from services.retrieval.access import keys
 from services.retrieval.access.keys import Key
 from taxohash.errors import TaxohashError
 
-SECRET = "txh_" + "wqJs8M-2MyInvk3o-yPe51UE6pXFLMfIEHrKbN-8VX0"  # the same in every process: tests are named by it
+SECRET = (
+    "txh_" + "wqJs8M-2MyInvk3o-yPe51UE6pXFLMfIEHrKbN-8VX0"
+)  # the same in every process: tests are named by it
 ENTRY = {
     "name": "shop",
     "role": "search",
