@@ -28,6 +28,15 @@ STAGE_SECONDS = Histogram(
     "taxohash_stage_seconds", "Time of one stage of a search.", ["stage"], buckets=_BUCKETS
 )
 REJECTED = Counter("taxohash_upload_rejected_total", "Searches refused.", ["reason"])
+UPLOADS = Gauge("taxohash_uploads", "Bodies that arrive.", multiprocess_mode="livesum")
+UPLOADS_BYTES = Gauge(
+    "taxohash_uploads_bytes",
+    "Of bodies that are held, until their searches are answered.",
+    multiprocess_mode="livesum",
+)
+SEARCHES = Gauge(
+    "taxohash_searches", "Searches under way, from the end of their body.", multiprocess_mode="livesum"
+)
 DECODE_SECONDS = Histogram(
     "taxohash_decode_seconds",
     "Time from a picture's bytes to its pixels, waiting included, by how much was expected of it.",

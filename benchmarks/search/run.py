@@ -30,6 +30,7 @@ from usearch.compiled import MetricKind, ScalarKind
 from usearch.index import search as usearch_search
 
 from benchmarks.common.command import choices, numbers
+from benchmarks.common.machine import cpu_model
 from benchmarks.common.places import FASHION_MNIST, RESULTS
 from benchmarks.common.rows import Row
 from benchmarks.common.timing import interleaved, milliseconds, shortest, timed
@@ -361,18 +362,9 @@ def cases(plan: Plan) -> Iterator[Row]:
 
 
 def machine() -> Row:
-    info = Path("/proc/cpuinfo")
-    model = next(
-        (
-            line.split(":")[1].strip()
-            for line in info.read_text().splitlines()
-            if line.startswith("model name")
-        ),
-        "",
-    )
     features = llvm.get_host_cpu_features()
     return {
-        "cpu": model or platform.processor(), "llvm_cpu": llvm.get_host_cpu_name(), "cores": os.cpu_count(),
+        "cpu": cpu_model(), "llvm_cpu": llvm.get_host_cpu_name(), "cores": os.cpu_count(),
         "avx512_vpopcntdq": bool(features.get("avx512vpopcntdq")), "load_before": os.getloadavg()[0],
         "python": platform.python_version(), "numpy": np.__version__, "numba": nb.__version__, "faiss": faiss.__version__,
     }  # fmt: skip

@@ -154,7 +154,9 @@ class Demo:
         bentos = ("--bento-home", str(self.home / "bento"))
         with self._watch.step("bento"):
             folder = self.home / "generations" / self.generation.id
-            with self._running("services.retrieval.bento.build", str(folder), *bentos) as process:
+            # Here kernels are compiled for this machine, and kept: packing them for others takes longer than the demo.
+            options = (*bentos, "--kernels", "none")
+            with self._running("services.retrieval.bento.build", str(folder), *options) as process:
                 said = list(lines_of(process))
                 if process.wait():
                     raise TaxohashError(f"the Bento was not built: {last_of(said)}")

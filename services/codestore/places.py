@@ -19,7 +19,7 @@ from taxohash.runtime.atomic import replacing, write_files
 _FORMS = "give a folder, s3://bucket/prefix or memory://name"
 _HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _TOGETHER = 8  # requests of a server at once
-_SECONDS = 60.0  # an operation of a server, its repetitions included
+SECONDS = 60.0  # an operation of a server, its repetitions included
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Place:
         StoreUnavailableError: no such bucket, no permission, no space, no answer.
     """
 
-    def __init__(self, what: str, scheme: str, root: str, seconds: float = _SECONDS) -> None:
+    def __init__(self, what: str, scheme: str, root: str, seconds: float = SECONDS) -> None:
         """Use `open`."""
         self.is_folder = scheme == "file"
         self.address = root if self.is_folder else f"{scheme}://{root}"
@@ -53,13 +53,14 @@ class Place:
         self._files, self._errors = _file_system(scheme)
 
     @classmethod
-    def open(cls, address: str | Path, what: str) -> "Place":
+    def open(cls, address: str | Path, what: str, seconds: float = SECONDS) -> "Place":
         """The place at an address.
 
         Args:
             address: a folder that exists, or whose parent does; s3://bucket/prefix, with keys and server as the AWS tools take
                 them (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT_URL, AWS_REGION, profiles); memory://name for tests.
             what: is kept there, in the plural, for messages.
+            seconds: an operation of a server may take, its repetitions included.
 
         Raises:
             TaxohashError: it is no such address, or there is no such folder. S3 is asked only when it is used.
@@ -67,7 +68,7 @@ class Place:
         scheme, root = _parsed(str(address), what)
         if scheme == "file":
             _check_folder(Path(root), what)
-        return cls(what, scheme, root)
+        return cls(what, scheme, root, seconds)
 
     def read(self, name: str, limit: int) -> bytes | None:
         """The first `limit` bytes of what is there; None where nothing is."""

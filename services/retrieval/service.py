@@ -16,11 +16,14 @@ from services.codestore import CodeStore
 from services.codestore.pictures import Pictures, users_folder
 from services.codestore.places import Place
 from services.retrieval.access import Gate
+from services.retrieval.admission import Admission
 from services.retrieval.decoding.decoders import Decoders
+from services.retrieval.descriptions import Descriptions
 from services.retrieval.errors import RefusedError
 from services.retrieval.late_store import LateStore
 from services.retrieval.readiness import Standing, Status, status
 from services.retrieval.settings import Settings
+from services.retrieval.uploads import Uploads
 from services.retrieval.workers import Workers
 from taxohash.errors import TaxohashError
 
@@ -33,6 +36,8 @@ if TYPE_CHECKING:  # numba and ONNX Runtime take a second to import: the process
 LOG = logging.getLogger("taxohash")
 _LOADING_SECONDS = 10.0  # a call of those who load and follow, of which no request waits
 _LOOK_SECONDS = 1.0  # between what is told of the generations
+_ASKING_THREADS = 4  # that call stores for requests
+_ASKING_WAITING = 128  # requests that wait for one of them
 
 
 class Service:
@@ -41,6 +46,10 @@ class Service:
     Attributes:
         gate: who is let in.
         store: for requests: its calls end in time.
+        uploads, admission: of searches.
+        workers: encode and search; they wait for nothing.
+        asking: call stores.
+        descriptions: of what is served.
         pictures: None where the settings name no store and there is none among the user's data.
         draining: the process is about to end.
     """
@@ -63,7 +72,11 @@ class Service:
         self.pictures = open_pictures(settings)
         self.store = LateStore(lambda: connect(limits.store_seconds))
         self.decoders = Decoders(limits)
-        self.workers = Workers(limits)
+        self.uploads = Uploads(limits)
+        self.admission = Admission(limits)
+        self.workers = Workers("search", limits.threads, limits.requests)
+        self.asking = Workers("store", _ASKING_THREADS, _ASKING_WAITING)
+        self.descriptions = Descriptions()
         self.draining = False
         self._followers_store = LateStore(lambda: connect(_LOADING_SECONDS))
         self._followed: Followed | None = None
@@ -74,6 +87,7 @@ class Service:
     async def start(self) -> None:
         """Begin to load what is to be served, and to decode."""
         self._begun = asyncio.get_running_loop().run_in_executor(None, self._begin)
+        self._begun.add_done_callback(_tell_failure)
         self.gate.start()
         await self.decoders.start()
         self._watching = asyncio.create_task(self._watch())
@@ -88,8 +102,10 @@ class Service:
                 await self._watching
         await self.decoders.close()
         self.workers.close()
+        self.asking.close()
+        self.descriptions.close()
         if self._begun:
-            await self._begun
+            await asyncio.wait([self._begun])
         if self._swap:
             await asyncio.to_thread(self._swap.stop)
         self.store.close()
@@ -152,7 +168,7 @@ class Service:
         """Tell the metrics and the log what becomes of the generations."""
         said, shown = "", None
         if self._begun:
-            await asyncio.shield(self._begun)  # what goes wrong there is a bug: it is raised here, and logged
+            await asyncio.wait([self._begun])
         while True:
             standing = self.standing()
             if standing.serving != shown:
@@ -201,7 +217,7 @@ def open_pictures(settings: Settings) -> Pictures | None:
         TaxohashError: see Pictures.open.
     """
     if settings.pictures:
-        return Pictures.open(settings.pictures)
+        return Pictures.open(settings.pictures, seconds=settings.limits.store_seconds)
     folder = users_folder()
     return Pictures.open(folder) if folder.is_dir() else None
 
@@ -212,6 +228,12 @@ def _address(settings: Settings) -> str:
             "TAXOHASH_REDIS_URL is not set: set it to the code store, such as redis://127.0.0.1:6379/0, or use `taxohash serve`"
         )
     return settings.redis_url
+
+
+def _tell_failure(begun: "asyncio.Future[None]") -> None:
+    """What goes wrong before anything is loaded is a bug, and nobody waits for it."""
+    if not begun.cancelled() and (error := begun.exception()):
+        LOG.critical("nothing will be loaded", exc_info=error)
 
 
 def _loaded(served: "Served") -> None:

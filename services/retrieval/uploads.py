@@ -1,146 +1,211 @@
-"""From an HTTP request to a checked search: a bounded body, one picture, k and a taxonomy node.
+"""Bodies that arrive: bounded each and together, in number, bytes, rate and time.
 
-The body is counted while it streams in and never held beyond its limit; nothing is parsed that has not
-passed that count, and nothing of the picture is looked at here.
+A body has credit: seconds in which more of it must come. It begins with a grace; each byte adds what it is worth at the least
+rate, up to the grace again. So one that stalls is given up when the grace is over, one that drips a little later. Where there
+is no room for another, one that has made us wait, or would not be whole in time, makes way; those that get on do not. A body
+that is there at once needs no place: however many are held back half, a search that comes whole is answered.
 """
 
 import asyncio
-import logging
-from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
-from starlette.datastructures import UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
-from starlette.requests import Request
+from starlette.datastructures import Headers
+from starlette.types import Receive
 
+from services import metrics
 from services.retrieval.errors import RefusedError
 from services.retrieval.settings import Limits
 
-IMAGE = "image"
-PARAMETERS = ("k", "within")
-DEFAULT_K = 10
-_FIELD_BYTES = 4096
-
-# It would write a line for every malformed body that anybody cares to send.
-logging.getLogger("python_multipart").setLevel(logging.ERROR)
+GRACE_SECONDS = 2.0
+PATIENCE_SECONDS = 0.25  # for which a body keeps its place, though nothing comes
+_CLOSE = {"Connection": "close"}  # the rest of the body is not read
 
 
-@dataclass(frozen=True)
-class Search:
-    """One search as the client asked for it.
+class _Upload:
+    """One body.
 
     Attributes:
-        image: bytes of the picture, not decoded.
-        k: number of answers wanted.
-        within: path of a taxonomy node, or None for all items.
+        held: bytes that count for it: those announced, or those that came where there are more.
+        refusal: why it is given up, where it was not too slow.
     """
 
-    image: bytes
-    k: int
-    within: str | None
+    def __init__(self, limits: Limits, announced: int | None) -> None:
+        self.held = 0
+        self.refusal: RefusedError | None = None
+        self._limits = limits
+        self._announced = announced
+        self._clock = asyncio.get_running_loop().time
+        self._begun = self._clock()
+        self._ends = self._begun + limits.upload_seconds
+        self._credit_ends = self._begun + GRACE_SECONDS
+        self._received = 0
+        self._timer: asyncio.Timeout | None = None
 
+    async def arrive(self, receive: Receive, uploads: "Uploads") -> bytearray:
+        """All of it.
 
-async def read_search(request: Request, limits: Limits) -> Search:
-    """Read and check a search; parameters may stand in the query or in the form.
+        Raises:
+            RefusedError: 400, its client left; 408, it was too slow; 413, it is too large; 429, it made way.
+        """
+        body = bytearray()
+        try:
+            async with asyncio.timeout_at(self._due) as self._timer:
+                while True:
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        raise RefusedError(400, "gone", "request ended before it was complete: send it again")
+                    body += message.get("body", b"")
+                    uploads.count(self, len(body))
+                    if not message.get("more_body", False):
+                        return body
+                    if self.refusal:
+                        raise self.refusal
+                    self._go_on(len(body))
+        except TimeoutError:
+            raise self.refusal or self._slow() from None
 
-    Raises:
-        RefusedError: 400, 408, 413 or 415, with what is wrong.
-    """
-    parser = _parser(request, limits)
-    try:
-        async with asyncio.timeout(limits.upload_seconds):
-            form = await parser.parse()
-        return await _check([*request.query_params.multi_items(), *form.multi_items()], limits.k)
-    except TimeoutError:
-        raise RefusedError(
+    def give_up(self, refusal: RefusedError) -> None:
+        """End it at once, unless all of it is there."""
+        self.refusal = refusal
+        if self._timer:
+            self._timer.reschedule(0.0)
+
+    @property
+    def ahead(self) -> float:
+        """Seconds by which it may fall behind before it has to make way; below 0, it has to."""
+        now = self._clock()
+        waited = self._credit_ends - now - (GRACE_SECONDS - PATIENCE_SECONDS)
+        if not self._announced:
+            return waited
+        whole = self._received / self._announced * self._limits.upload_seconds
+        return min(waited, self._begun + whole - now + PATIENCE_SECONDS)
+
+    @property
+    def _due(self) -> float:
+        return 0.0 if self.refusal else min(self._credit_ends, self._ends)
+
+    def _go_on(self, received: int) -> None:
+        worth = (received - self._received) / self._limits.upload_rate
+        self._received = received
+        self._credit_ends = min(self._credit_ends + worth, self._clock() + GRACE_SECONDS)
+        assert self._timer
+        self._timer.reschedule(self._due)
+
+    def _slow(self) -> RefusedError:
+        if self._ends <= self._credit_ends:
+            told = f"within {self._limits.upload_seconds:g} seconds (TAXOHASH_UPLOAD_SECONDS)"
+        else:
+            told = f"at {self._limits.upload_rate} bytes a second (TAXOHASH_UPLOAD_RATE)"
+        return RefusedError(
             408,
             "slow",
-            f"body did not arrive within {limits.upload_seconds:g} seconds: send a smaller picture or use a faster connection",
-            {"Connection": "close"},
-        ) from None
-    except MultiPartException as error:
-        reason = error.message.rstrip(".")
-        raise RefusedError(
-            400, "form", f"form cannot be read ({reason}): send multipart/form-data with one file in 'image'"
-        ) from None
-    finally:
-        for file in parser._files_to_close_on_error:  # of a part that never ended only the parser knows
-            file.close()
-
-
-async def _check(fields: list[tuple[str, str | UploadFile]], most: int) -> Search:
-    texts: dict[str, str] = {}
-    images: list[bytes] = []
-    for name, value in fields:
-        if name == IMAGE and isinstance(value, UploadFile):
-            images.append(await value.read())
-        elif name == IMAGE:
-            raise RefusedError(400, "form", "field 'image' holds text: send it as a file, with a filename")
-        elif name not in PARAMETERS or isinstance(value, UploadFile):
-            raise RefusedError(
-                400,
-                "form",
-                f"field {_short(name)} is not known: send the file 'image', and 'k' or 'within' as text",
-            )
-        elif name in texts:
-            raise RefusedError(400, "form", f"parameter {name!r} is given twice: give it once")
-        else:
-            texts[name] = value
-    if len(images) != 1:
-        raise RefusedError(
-            400, "form", f"form has {len(images)} files in the field 'image': send exactly one"
+            f"body did not arrive {told}: send a smaller picture or use a faster connection",
+            _CLOSE,
         )
-    if not images[0]:
-        raise RefusedError(400, "form", "file in the field 'image' is empty: send a picture")
-    return Search(images[0], parse_k(texts.get("k"), most), texts.get("within") or None)
 
 
-def parse_k(text: str | None, most: int) -> int:
-    """The number of answers wanted.
+class Uploads:
+    """All bodies of a process; for one event loop.
 
-    Raises:
-        RefusedError: not a whole number between 1 and `most`.
+    Attributes:
+        held: bytes of all bodies: while they arrive, and until their searches are answered.
     """
-    if text is None or text == "":
-        return min(DEFAULT_K, most)
-    if text.isascii() and text.isdigit() and len(text) <= 9 and 1 <= int(text) <= most:
+
+    def __init__(self, limits: Limits) -> None:
+        self.held = 0
+        self._limits = limits
+        self._arriving: set[_Upload] = set()
+
+    def __len__(self) -> int:
+        """Number of bodies that arrive."""
+        return len(self._arriving)
+
+    @asynccontextmanager
+    async def read(self, headers: Headers, receive: Receive) -> AsyncIterator[bytearray]:
+        """The body of a request, whole; its bytes count until the block is left.
+
+        Raises:
+            RefusedError: 400, the client left; 408, too slow; 413, too large; 429, there is no room for it.
+        """
+        announced = self._announced(headers)
+        upload = _Upload(self._limits, announced)
+        try:
+            if len(self._arriving) < self._limits.uploads or self._makes_way():
+                self.count(upload, announced or 0)
+                self._enter(upload)
+            else:
+                upload.give_up(_crowded())
+            try:
+                body = await upload.arrive(receive, self)
+            finally:
+                self._leave(upload)
+            yield body
+        finally:
+            self._hold(upload, 0)
+
+    def count(self, upload: _Upload, size: int) -> None:
+        """Let a body have so many bytes, or more that it has already.
+
+        Raises:
+            RefusedError: 413, it is too large; 429, all together are.
+        """
+        if size > self._limits.body_bytes:
+            raise self._too_large()
+        if size > upload.held:
+            while self.held + size - upload.held > self._limits.uploads_bytes:
+                if not self._makes_way(upload):
+                    raise _crowded()
+            self._hold(upload, size)
+
+    def _announced(self, headers: Headers) -> int | None:
+        text = headers.get("content-length", "")
+        if not (text.isascii() and text.isdigit()):
+            return None
+        if len(text) > 18 or int(text) > self._limits.body_bytes:
+            raise self._too_large()
         return int(text)
-    raise RefusedError(400, "parameter", f"k is {_short(text)}: give a whole number from 1 to {most}")
 
+    def _makes_way(self, spared: _Upload | None = None) -> bool:
+        """Give up the body that is furthest behind; whether there was one that has to make way."""
+        others = self._arriving - {spared} if spared else self._arriving
+        last = min(others, key=lambda upload: upload.ahead, default=None)
+        if last is None or last.ahead >= 0.0:
+            return False
+        last.give_up(_crowded())
+        self._leave(last)
+        self._hold(last, 0)
+        return True
 
-def _parser(request: Request, limits: Limits) -> MultiPartParser:
-    content_type = request.headers.get("content-type", "")
-    if content_type.split(";")[0].strip().lower() != "multipart/form-data":
-        raise RefusedError(
-            415,
-            "content-type",
-            f"content type is {_short(content_type)}: send multipart/form-data with the picture in 'image'",
+    def _enter(self, upload: _Upload) -> None:
+        self._arriving.add(upload)
+        metrics.UPLOADS.set(len(self._arriving))
+
+    def _leave(self, upload: _Upload) -> None:
+        self._arriving.discard(upload)
+        metrics.UPLOADS.set(len(self._arriving))
+
+    def _hold(self, upload: _Upload, size: int) -> None:
+        self.held += size - upload.held
+        upload.held = size
+        metrics.UPLOADS_BYTES.set(self.held)
+
+    def _too_large(self) -> RefusedError:
+        most = self._limits.body_bytes
+        return RefusedError(
+            413,
+            "body",
+            f"body has more than {most} bytes (TAXOHASH_MAX_BODY_BYTES): send a smaller picture",
+            _CLOSE,
         )
-    parser = MultiPartParser(
-        request.headers,
-        _bounded(request, limits.body_bytes),
-        max_files=2,  # so that a second one is counted and named, not just an error of the parser
-        max_fields=2 * len(PARAMETERS),
-        max_part_size=_FIELD_BYTES,
+
+
+def _crowded() -> RefusedError:
+    """There is no room for a body, or it was the slowest where another needed its place."""
+    return RefusedError(
+        429,
+        "busy",
+        "more bodies arrive than this server holds at once (TAXOHASH_MAX_UPLOADS, TAXOHASH_UPLOADS_BYTES):"
+        " try again in a second",
+        {"Retry-After": "1", **_CLOSE},
     )
-    parser.spool_max_size = limits.body_bytes  # never on disk
-    return parser
-
-
-async def _bounded(request: Request, most: int) -> AsyncGenerator[bytes, None]:
-    """The body's chunks, until there are more than `most` bytes of them; announced ones count at once."""
-    too_large = RefusedError(413, "body", f"body has more than {most} bytes: send a smaller picture")
-    announced = request.headers.get("content-length", "")
-    if announced.isascii() and announced.isdigit() and (len(announced) > 18 or int(announced) > most):
-        raise too_large
-    received = 0
-    async for chunk in request.stream():
-        received += len(chunk)
-        if received > most:
-            raise too_large
-        yield chunk
-
-
-def _short(text: str) -> str:
-    """What the client sent, fit to stand in a sentence."""
-    return repr(text if len(text) <= 60 else text[:60] + "...")

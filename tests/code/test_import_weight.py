@@ -19,6 +19,7 @@ NEEDED: dict[str, set[str]] = {
     "services.metrics": set(),
     "services.codestore": set(),
     "services.retrieval.settings": set(),
+    "services.retrieval.decoding.answers": set(),
     "services.retrieval.app": set(),
     "services.retrieval.bento.build": set(),
     "services.retrieval.server.main": set(),

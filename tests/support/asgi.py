@@ -77,6 +77,8 @@ async def asked(app: ASGIApp, scope: Scope, body: bytes = b"") -> Answer:
 
     async def receive() -> Message:
         answer.reads += 1
+        if answer.reads > 1:
+            await asyncio.Event().wait()  # the client stays, and says no more
         return {"type": "http.request", "body": body, "more_body": False}
 
     async def send(message: Message) -> None:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
-from services.retrieval.decoding import confinement, process
+from services.retrieval.decoding import answers, confinement
 from services.retrieval.decoding.decoder import environment
 from services.retrieval.decoding.wire import Bounds, Kind
 from taxohash.images import Preprocessing, cost
@@ -49,7 +49,7 @@ def confined(folder: Path) -> Iterator[Confined]:
 
 
 def main() -> None:
-    process.warm_up()
+    answers.warm_up()
     for line in sys.stdin:
         file, reader, fit = line.split()
         if child := os.fork():
@@ -61,7 +61,7 @@ def main() -> None:
         preprocessing = Preprocessing(224, 3, fit, (0.0,) * 3, (1.0,) * 3, int(reader))  # type: ignore[arg-type]
         # The picture's own bytes are in what was foretold, and here already.
         confinement.confine(Bounds(foretold.memory - len(picture), _SECONDS, 0, _PIXELS))
-        kind, body = process.answer(
+        kind, body = answers.answer(
             json.dumps(preprocessing.as_dict()).encode(), picture, Bounds(0, _SECONDS, 0, _PIXELS)
         )
         print(kind.name, body.decode() if kind == Kind.REFUSED else "", flush=True)

@@ -6,8 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-
-from uvicorn._types import ASGI3Application
+from typing import Any
 
 from services.retrieval.server.connections import Stage
 from services.retrieval.server.listening import listen
@@ -48,7 +47,7 @@ class Running:
 
 
 @contextmanager
-def running(app: ASGI3Application, door: Door) -> Iterator[Running]:
+def running(app: Any, door: Door) -> Iterator[Running]:
     """Serve an application until the block is left."""
     listener = listen("127.0.0.1", 0)
     address: tuple[str, int] = listener.getsockname()

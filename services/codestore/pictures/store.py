@@ -17,7 +17,7 @@ from time import time
 
 from services import settings
 from services.codestore.home import users_data
-from services.codestore.places import Entry, Place
+from services.codestore.places import SECONDS, Entry, Place
 from taxohash.errors import TaxohashError
 from taxohash.runtime.atomic import writable
 
@@ -57,13 +57,13 @@ class Pictures:
         self._limit = limit
 
     @classmethod
-    def open(cls, address: str | Path, *, limit: int = MAX_PICTURE) -> "Pictures":
-        """The store at an address (see `Place.open`), with a limit of bytes a picture.
+    def open(cls, address: str | Path, *, limit: int = MAX_PICTURE, seconds: float = SECONDS) -> "Pictures":
+        """The store at an address (see `Place.open`), with a limit of bytes a picture, and of seconds an operation on S3.
 
         Raises:
             TaxohashError: it is no address, or there is no such folder. S3 is asked only when it is used.
         """
-        return cls(Place.open(address, "pictures"), limit)
+        return cls(Place.open(address, "pictures", seconds), limit)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Pictures":

@@ -1,16 +1,20 @@
 """Pack a generation as a Bento: `python -m services.retrieval.bento.build GENERATION_DIR [--bento-home DIR]`.
 
-The Bento holds the generation as a model, the sources of `taxohash` and `services`, and what the serving extra
-requires, at the versions installed here. Its version names the generation and what was packed with it, so the same
-content is built once. The last line printed is its tag.
+The Bento holds the generation as a model, the sources of `taxohash` and `services`, the compiled kernels of search for
+several kinds of CPUs, and what the serving extra requires, at the versions installed here. Its version names the
+generation and what was packed with it, so the same content is built once. The last line printed is its tag.
 """
 
 import contextlib
 import os
 import shutil
 import sys
+from argparse import ArgumentTypeError
+from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from services.retrieval.bento import kernels
 from taxohash.errors import TaxohashError
 from taxohash.generation.manifest import Generation
 from taxohash.runtime import sources
@@ -23,47 +27,61 @@ SERVICE = "services.retrieval.bento.service:Retrieval"
 BENTO = "taxohash-retrieval"
 MODEL = "taxohash-generation"
 PACKAGES = ("taxohash", "services")
+LENGTHS = "64,128,256"
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = Parser(prog="python -m services.retrieval.bento.build", description=__doc__)
     parser.add_argument("generation", type=Path, help="folder of the generation")
     parser.add_argument("--bento-home", type=Path, help="where Bentos and models are kept (BENTOML_HOME)")
+    parser.add_argument(
+        "--kernels",
+        type=_lengths,
+        metavar="BITS,...|none",
+        default=LENGTHS,
+        help=f"lengths of codes that compiled kernels are packed for; others are compiled when they are served [{LENGTHS}]",
+    )
     chosen = parser.parse_args(arguments)
     os.environ["BENTOML_DO_NOT_TRACK"] = "true"
     try:
         if chosen.bento_home:
             os.environ["BENTOML_HOME"] = str(writable(chosen.bento_home.resolve()))
-        tag = build(chosen.generation)
+        tag = build(chosen.generation, chosen.kernels)
     except TaxohashError as error:
         print(f"build: {printable(error)}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("build: interrupted", file=sys.stderr)
+        return 130
     print(tag)
     return 0
 
 
-def build(folder: Path) -> str:
+def build(folder: Path, lengths: Sequence[int]) -> str:
     """The tag of the Bento of the generation in `folder`, built unless it is there already.
 
+    Args:
+        lengths: of codes, in bits, for which compiled kernels are packed; as many words share them.
+
     Raises:
-        TaxohashError: the folder is no sound generation.
+        TaxohashError: the folder is no sound generation, or kernels cannot be compiled.
     """
     import bentoml  # reads BENTOML_HOME when it is imported
     from bentoml.exceptions import NotFound
 
     generation = Generation.load(folder)
     required = installed(sources.PLATFORM, ["serve"])
-    packed = sources.files(*PACKAGES)
-    version = f"{generation.id}-{sources.digest(packed, required)[:8]}"
+    packed, parts = sources.files(*PACKAGES), kernels.parts(lengths)
+    version = f"{generation.id}-{sources.digest(packed, [*required, *parts])[:8]}"
     with contextlib.suppress(NotFound):
         return str(bentoml.bentos.get(f"{BENTO}:{version}").tag)
-    with contextlib.redirect_stdout(sys.stderr):  # stdout is the tag alone
+    with contextlib.redirect_stdout(sys.stderr), TemporaryDirectory() as context:  # stdout is the tag alone
         bento = bentoml.bentos.build(
             SERVICE,
             name=BENTO,
             version=version,
-            build_ctx=str(sources.ROOT),
-            include=packed,
+            build_ctx=context,
+            include=_context(packed, lengths, Path(context)),
             models=[_pack_model(folder, generation)],
             labels={"generation": generation.id},
             description=f"Image retrieval with the codes of generation {generation.id}.",
@@ -71,6 +89,28 @@ def build(folder: Path) -> str:
             docker={"python_version": f"{sys.version_info.major}.{sys.version_info.minor}"},
         )
     return str(bento.tag)
+
+
+def _context(packed: Sequence[str], lengths: Sequence[int], out: Path) -> list[str]:
+    """Put sources and compiled kernels together; the files, relative to `out`."""
+    compiled = kernels.compiled(lengths) if lengths else None
+    for name in packed:
+        (out / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(sources.ROOT / name, out / name)
+    return [*packed, *(kernels.copy(compiled, kernels.parts(lengths), out) if compiled else ())]
+
+
+def _lengths(text: str) -> list[int]:
+    """Lengths of codes, comma-separated."""
+    try:
+        lengths = [] if text == "none" else [int(part) for part in text.split(",")]
+    except ValueError:
+        lengths = [0]
+    if min(lengths, default=1) < 1:
+        raise ArgumentTypeError(
+            f"{text!r} is no list of code lengths in bits: write one such as {LENGTHS}, or none"
+        )
+    return lengths
 
 
 def _pack_model(folder: Path, generation: Generation) -> str:

@@ -13,7 +13,8 @@ import numpy as np
 
 from services import metrics
 from services.retrieval.decoding.decoder import DecoderEndedError
-from services.retrieval.decoding.lane import Job, Lane, closing
+from services.retrieval.decoding.lane import Lane, closing
+from services.retrieval.decoding.place import Job, Place
 from services.retrieval.decoding.spares import Spares
 from services.retrieval.decoding.wire import Bounds, Kind
 from services.retrieval.errors import RefusedError
@@ -42,21 +43,18 @@ class Decoders:
         self._most_memory = heavy_memory(limits)
         seconds = limits.decode_seconds
         self._spares = Spares()
-        ordinary = Lane(
-            Bounds(ORDINARY_MEMORY, min(_ORDINARY_SECONDS, seconds), 0, limits.pixels),
+        ordinary = Bounds(ORDINARY_MEMORY, min(_ORDINARY_SECONDS, seconds), 0, limits.pixels)
+        heavy = Bounds(self._most_memory, seconds, _STANDS_BACK, limits.pixels)
+        ordinary_lane = Lane(
+            lambda: Place(ordinary, seconds, self._spares),
             seconds,
             at_once={SMALL: limits.decoders, LARGE: max(1, limits.decoders - 1)},
             waiting={SMALL: 32 * limits.decoders, LARGE: 4 * limits.decoders},
-            spares=self._spares,
         )
-        heavy = Lane(
-            Bounds(self._most_memory, seconds, _STANDS_BACK, limits.pixels),
-            seconds,
-            at_once={HEAVY: 1},
-            waiting={HEAVY: 2},
-            spares=self._spares,
+        heavy_lane = Lane(
+            lambda: Place(heavy, seconds, self._spares), seconds, at_once={HEAVY: 1}, waiting={HEAVY: 2}
         )
-        self._lanes = {SMALL: ordinary, LARGE: ordinary, HEAVY: heavy}
+        self._lanes = {SMALL: ordinary_lane, LARGE: ordinary_lane, HEAVY: heavy_lane}
         self._open = False
 
     async def start(self) -> None:

@@ -3,67 +3,36 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 
-from services import metrics
-from services.retrieval.decoding.decoder import Decoder, DecoderEndedError
-from services.retrieval.decoding.spares import Spares
-from services.retrieval.decoding.wire import Bounds, Kind
+from services.retrieval.decoding.place import Job, Place
+from services.retrieval.decoding.wire import Kind
 from services.retrieval.errors import RefusedError, busy
 
 _LOG = logging.getLogger(__name__)
-_ATTEMPTS = 2  # where a decoder is killed by others
-
-
-@dataclass(eq=False)
-class Job:
-    """One picture to decode.
-
-    Attributes:
-        weight: small, large or heavy.
-        preprocessing: as JSON.
-        most: bytes of its pixels.
-        answer: what a decoder said; cancelled where nobody waits any more.
-    """
-
-    picture: bytes
-    preprocessing: bytes
-    most: int
-    weight: str
-    answer: "asyncio.Future[tuple[Kind, bytearray]]" = field(
-        default_factory=lambda: asyncio.get_running_loop().create_future()
-    )
-
-    def fail(self, error: Exception) -> None:
-        if not self.answer.done():
-            self.answer.set_exception(error)
 
 
 class Lane:
-    """A fixed number of decoders, and a bounded queue before them, first come first served.
+    """A fixed number of places with decoders, and a bounded queue before them, first come first served.
 
     Args:
-        bounds: of each decoder.
-        seconds: in which a picture is decoded, or its decoder is ended; in which one that waits gets its turn, or is
-            told to come back.
-        at_once: how many pictures of each weight are decoded at once; of all together, as many as of the first.
+        place: makes an empty place.
+        seconds: in which a picture that waits gets its turn, or is told to come back.
+        at_once: how many pictures of each weight are decoded at once; there are as many places as for the first.
         waiting: how many of each weight wait at most.
     """
 
     def __init__(
         self,
-        bounds: Bounds,
+        place: Callable[[], Place],
         seconds: float,
         at_once: Mapping[str, int],
         waiting: Mapping[str, int],
-        spares: Spares,
     ) -> None:
-        self._bounds = bounds
+        self._place = place
         self._seconds = seconds
         self._at_once = at_once
         self._most_waiting = waiting
-        self._spares = spares
         self._waiting: deque[Job] = deque()
         self._under_way = dict.fromkeys(at_once, 0)
         self._changed = asyncio.Condition()
@@ -71,8 +40,8 @@ class Lane:
 
     def start(self) -> None:
         """Have the decoders come, one by one."""
-        count = next(iter(self._at_once.values()))
-        self._workers = [asyncio.create_task(self._work()) for _ in range(count)]
+        places = next(iter(self._at_once.values()))
+        self._workers = [asyncio.create_task(self._work()) for _ in range(places)]
 
     async def close(self) -> None:
         """End the decoders; whoever waits is told to come back."""
@@ -89,16 +58,18 @@ class Lane:
             RefusedError: 429, none had time for it.
             DecoderEndedError: one ended on it.
         """
-        if sum(other.weight == job.weight for other in self._waiting) >= self._most_waiting[job.weight]:
+        there = self._under_way[job.weight] + sum(other.weight == job.weight for other in self._waiting)
+        if there >= self._at_once[job.weight] + self._most_waiting[job.weight]:
             raise busy(f"too many {job.weight} pictures wait to be decoded: try again in a second")
         patience = asyncio.get_running_loop().call_later(self._seconds, self._give_up, job)
-        async with self._changed:
-            self._waiting.append(job)
-            self._changed.notify_all()
         try:
+            async with self._changed:
+                self._waiting.append(job)
+                self._changed.notify_all()
             return await job.answer
         finally:
             patience.cancel()
+            job.answer.cancel()
             if job in self._waiting:
                 self._waiting.remove(job)
 
@@ -107,60 +78,41 @@ class Lane:
             self._waiting.remove(job)
             job.fail(busy("no decoder came free in time: try again in a few seconds", 5))
 
-    def _next(self) -> Job | None:
-        """The first that may have its turn now."""
-        return next(
-            (job for job in self._waiting if self._under_way[job.weight] < self._at_once[job.weight]), None
-        )
-
     async def _work(self) -> None:
-        """One decoder's place: it takes one picture after the other, and is taken by another decoder when one ends."""
-        decoder = await self._spares.take(self._bounds)
-        job = None
+        """What goes on in one place, until it is cancelled."""
+        place = self._place()
         try:
             while True:
-                async with self._changed:
-                    job = await self._changed.wait_for(self._next)
-                    assert job is not None
-                    self._waiting.remove(job)
-                    self._under_way[job.weight] += 1
+                await place.fill()
+                job = await self._begin()
                 try:
-                    decoder = await self._decode(job, decoder)
+                    await place.decode(job)
+                except Exception as error:  # of ours, and no reason to lose the place
+                    _LOG.exception("a picture was not decoded")
+                    job.fail(error)
                 finally:
-                    self._under_way[job.weight] -= 1
-                async with self._changed:
-                    self._changed.notify_all()
+                    job.fail(closing())
+                    await self._finish(job)
         finally:
-            if job is not None:
-                job.fail(closing())
-            await decoder.end()
+            await place.close()
 
-    async def _decode(self, job: Job, decoder: Decoder) -> Decoder:
-        """Do a job; the decoder that is in place afterwards."""
-        if not decoder.alive:
-            decoder = await self._replace("killed")
-        for attempt in range(_ATTEMPTS):
-            if job.answer.cancelled():
-                break
-            try:
-                answer = await decoder.ask(job.picture, job.preprocessing, self._seconds, job.most)
-            except DecoderEndedError as ended:
-                last = ended.reason != "killed" or attempt == _ATTEMPTS - 1
-                if last:
-                    job.fail(ended)
-                decoder = await self._replace(ended.reason)
-                if last:
-                    break
-            else:
-                if not job.answer.done():
-                    job.answer.set_result(answer)
-                break
-        return decoder
+    async def _begin(self) -> Job:
+        """The first that may have its turn, as soon as there is one."""
+        async with self._changed:
+            job = await self._changed.wait_for(self._first)
+            assert job is not None
+            self._waiting.remove(job)
+            self._under_way[job.weight] += 1
+            return job
 
-    async def _replace(self, reason: str) -> Decoder:
-        metrics.DECODERS_REPLACED.labels(reason).inc()
-        _LOG.warning("a decoder ended (%s) and is replaced", reason)
-        return await self._spares.take(self._bounds)
+    def _first(self) -> Job | None:
+        free = (job for job in self._waiting if self._under_way[job.weight] < self._at_once[job.weight])
+        return next(free, None)
+
+    async def _finish(self, job: Job) -> None:
+        self._under_way[job.weight] -= 1
+        async with self._changed:
+            self._changed.notify_all()
 
 
 def closing() -> RefusedError:

@@ -1,7 +1,7 @@
-"""What is served: the taxonomy and the generation."""
+"""What is served: the taxonomy, the generation, and some items to start from."""
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from services.retrieval.routes.endpoint import Endpoint
 from services.retrieval.service import service_of
@@ -11,18 +11,33 @@ async def taxonomy(request: Request) -> Response:
     """The label tree, with the number of items under each node."""
     service = service_of(request)
     served = service.taken()
-    return JSONResponse(await service.workers.run(served.engine.describe_taxonomy, "the taxonomy"))
+    return _json(await service.descriptions.told("taxonomy", served, served.engine.describe_taxonomy))
 
 
 async def generation(request: Request) -> Response:
     """What is served: hasher, data, codes, evaluation."""
     service = service_of(request)
     served = service.taken()
-    described = await service.workers.run(served.engine.describe_generation, "the generation")
-    return JSONResponse(described | {"collection": service.settings.collection})
+    collection = {"collection": service.settings.collection}
+    return _json(
+        await service.descriptions.told(
+            "generation", served, lambda: served.engine.describe_generation() | collection
+        )
+    )
+
+
+async def examples(request: Request) -> Response:
+    service = service_of(request)
+    served = service.taken()
+    return _json(await service.descriptions.told("examples", served, served.engine.examples))
+
+
+def _json(told: bytes) -> Response:
+    return Response(told, media_type="application/json")
 
 
 ENDPOINTS = [
     Endpoint("GET", "/v1/taxonomy", taxonomy, "taxonomy", "search"),
     Endpoint("GET", "/v1/generation", generation, "generation", "search"),
+    Endpoint("GET", "/v1/examples", examples, "examples", "search"),
 ]

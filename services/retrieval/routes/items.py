@@ -1,18 +1,25 @@
-"""Items of the catalogue: their thumbnails, and some to start from."""
+"""Items of the catalogue: their thumbnails."""
 
+import asyncio
 from functools import partial
 
 from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from services.codestore import StoreUnavailableError
 from services.codestore.pictures import DamagedPictureError, MissingPictureError
-from services.retrieval.errors import RefusedError
+from services.retrieval.errors import RefusedError, unavailable
 from services.retrieval.routes.endpoint import Endpoint
 from services.retrieval.service import Service, service_of
 from taxohash.errors import TaxohashError
-from taxohash.identifiers import shown
+from taxohash.identifiers import check_id, shown
+
+# What lies in the picture store is somebody's: a browser shows it as a picture, and runs nothing of it.
+_HEADERS = {
+    "Cache-Control": "private, max-age=3600",
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+}
 
 
 class _ItemId(PathConvertor):
@@ -29,8 +36,15 @@ async def thumbnail(request: Request) -> Response:
     service = service_of(request)
     served = service.taken()
     work = partial(_thumbnail, service, served.generation, request.path_params["item"])
-    data = await service.workers.run(work, "the thumbnail")
-    return Response(data, media_type=_picture_type(data), headers={"Cache-Control": "private, max-age=3600"})
+    seconds = service.settings.limits.store_seconds
+    try:
+        async with asyncio.timeout(seconds):  # waiting for a thread, connecting and repeating are in it
+            data = await service.asking.run(work)
+    except TimeoutError:
+        raise unavailable(
+            f"the stores did not answer within {seconds:g} seconds (TAXOHASH_STORE_SECONDS): try again in a few"
+        ) from None
+    return Response(data, media_type=_picture_type(data), headers=_HEADERS)
 
 
 def _thumbnail(service: Service, generation: str, item_id: str) -> bytes:
@@ -41,11 +55,15 @@ def _thumbnail(service: Service, generation: str, item_id: str) -> bytes:
         StoreUnavailableError: one of both stores does not answer as it should.
     """
     try:
+        check_id(item_id)
+    except TaxohashError as error:  # no item can have it
+        raise RefusedError(404, "item", str(error)) from None
+    try:
         item = service.store().item(service.settings.collection, item_id, generation)
     except StoreUnavailableError:
         raise
-    except TaxohashError as error:  # an id that no item can have
-        raise RefusedError(404, "item", str(error)) from None
+    except TaxohashError as error:  # what it says of the collection is for the log
+        raise StoreUnavailableError(str(error)) from None
     name = shown(item_id)
     if item is None or not item.thumbnail:
         raise RefusedError(404, "item", f"item {name} has no thumbnail: use an id from a search")
@@ -65,19 +83,11 @@ def _thumbnail(service: Service, generation: str, item_id: str) -> bytes:
         ) from None
 
 
-async def examples(request: Request) -> Response:
-    """At most 24 items to start from."""
-    service = service_of(request)
-    return JSONResponse(await service.workers.run(service.taken().engine.examples, "the examples"))
-
-
 def _picture_type(data: bytes) -> str:
-    starts = {
-        b"\x89PNG": "image/png",
-        b"\xff\xd8\xff": "image/jpeg",
-        b"RIFF": "image/webp",
-        b"GIF8": "image/gif",
-    }
+    """By content alone; never a type that a browser would run."""
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "image/webp"
+    starts = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg", b"GIF8": "image/gif"}
     return next(
         (kind for start, kind in starts.items() if data.startswith(start)), "application/octet-stream"
     )
@@ -85,5 +95,4 @@ def _picture_type(data: bytes) -> str:
 
 ENDPOINTS = [
     Endpoint("GET", "/v1/items/{item:item_id}/thumbnail", thumbnail, "thumbnail", "search"),
-    Endpoint("GET", "/v1/examples", examples, "examples", "search"),
 ]

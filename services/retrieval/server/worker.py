@@ -80,6 +80,7 @@ async def _serve(app: ASGI3Application, door: Door, listener: socket.socket, pip
 
 def _end(status: int) -> NoReturn:
     """End now: a thread that waits for a store is not waited for."""
+    logging.shutdown()  # its last lines are still with the thread that writes them
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)

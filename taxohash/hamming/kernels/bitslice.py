@@ -16,7 +16,7 @@ import numba as nb
 import numpy as np
 
 from taxohash.hamming.kernels.blocks import slice_block, unslice_block
-from taxohash.hamming.kernels.conventions import OPTIONS, SHIFT
+from taxohash.hamming.kernels.conventions import OPTIONS, SHIFT, ZERO
 from taxohash.hamming.kernels.flat import is_allowed, offer, row_at, scan, with_room
 from taxohash.hamming.kernels.intrinsics import (
     CODES,
@@ -105,9 +105,9 @@ def scan_sliced(width, bits, blocks, words, rows, mask, start, stop, queries, be
         if (
             first == start
         ):  # code by code, so that the heaps fill and the limits fall before whole blocks are taken
-            unslice_block(width, bits, block, tile, 0, end - first)
+            unslice_block(width, bits, block, tile, ZERO, end - first)
             for q in range(many):
-                scan(width, tile, first, rows, mask, 0, end - first, queries[q], best[q], ordered)
+                scan(width, tile, first, rows, mask, ZERO, end - first, queries[q], best[q], ordered)
             continue
         for q in range(many):
             limit = min(np.int64(best[q, 0] >> SHIFT) + (0 if ordered else 1), planes + 1)

@@ -8,7 +8,7 @@ The 64 x 64 transposition: Warren, Hacker's Delight, 2nd ed., 7-3.
 import numba as nb
 import numpy as np
 
-from taxohash.hamming.kernels.conventions import OPTIONS
+from taxohash.hamming.kernels.conventions import OPTIONS, ZERO
 from taxohash.hamming.kernels.intrinsics import (
     CODES,
     LANES,
@@ -123,7 +123,7 @@ def pick(width, bits, blocks, wanted):  # type: ignore[no-untyped-def]
         block = blocks[b * size : (b + 1) * size]
         whole = stop - first >= WHOLE
         if whole:
-            unslice_block(width, bits, block, tile, 0, CODES)
+            unslice_block(width, bits, block, tile, ZERO, np.int64(CODES))
         for at in range(first, stop):
             code = wanted[at] - b * CODES
             for w in range(len(width)):

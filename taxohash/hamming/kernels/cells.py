@@ -15,7 +15,7 @@ import numba as nb
 import numpy as np
 
 from taxohash.hamming.kernels.blocks import transpose
-from taxohash.hamming.kernels.conventions import EMPTY, KERNEL, OPTIONS, SHIFT
+from taxohash.hamming.kernels.conventions import EMPTY, KERNEL, OPTIONS, SHIFT, UNORDERED, ZERO
 from taxohash.hamming.kernels.flat import (
     collect,
     distance,
@@ -184,13 +184,13 @@ def scan_cell(width, words, rows, mask, edges, body, start, stop, query, slots, 
                 offer(rows, mask, position, near, best)
         return
     if start < body[0]:
-        scan(width, words, 0, rows, mask, start, min(stop, body[0]), query, best, False)
+        scan(width, words, ZERO, rows, mask, start, min(stop, body[0]), query, best, UNORDERED)
     low, high = max(start, body[0]), min(stop, body[1])
     if low < high:
         scan_body(width, words, rows, mask, edges, body, low, high, slots, used, out, best)
     low = max(start, body[1])
     if low < stop:
-        scan(width, words, 0, rows, mask, low, stop, query, best, False)
+        scan(width, words, ZERO, rows, mask, low, stop, query, best, UNORDERED)
 
 
 # For the one place where the call itself, of so many arguments, would be felt; elsewhere it only takes long to compile.
@@ -302,7 +302,8 @@ def unslice_bodies(width, words, centres, bodies):  # type: ignore[no-untyped-de
         for first in range(np.int64(bodies[c, 0]), stop, CODES):
             unslice(width, words, centre, first, stop, tile)
             count = min(np.int64(CODES), stop - first)
-            plain[first * size : (first + count) * size] = tile[: count * size]
+            for i in range(count * size):
+                plain[first * size + i] = tile[i]
     return plain
 
 

@@ -5,6 +5,9 @@ its length, so that the compiler knows W. `rows` is uint32[N], the row number at
 position. `mask` is a bitmap uint8[M], least significant bit first, of the rows that may be answered (those beyond it
 may not), or empty for all. `best` is uint64[k], a max-heap of keys distance << 32 | row: comparing keys is comparing
 (distance, row), so ties fall by row without another word.
+
+A kernel is compiled for every combination of types that it is called with, and a number that is written out is a type of its
+own: what is passed on is made an int64 or a bool first (ZERO, UNORDERED), which saves seconds of compiling.
 """
 
 from typing import Any
@@ -18,5 +21,7 @@ OPTIONS: dict[str, Any] = {**kernel_cache.OPTIONS, "boundscheck": False, "error_
 KERNEL: dict[str, Any] = {**OPTIONS, "_nrt": False}
 EMPTY = np.uint64(0xFFFF_FFFF_FFFF_FFFF)  # a heap slot not yet filled: farther than any code
 NOWHERE = np.uint64(0xFFFF_FFFF)  # the row of a code that was removed
+ZERO = np.int64(0)
+UNORDERED = np.bool_(False)
 SHIFT = np.uint64(32)
 LOW = np.uint64(0xFFFF_FFFF)

@@ -8,7 +8,7 @@ can still win by row and hits are many, a second such pass over whole keys comes
 import numba as nb
 import numpy as np
 
-from taxohash.hamming.kernels.conventions import KERNEL, LOW, NOWHERE, OPTIONS, SHIFT
+from taxohash.hamming.kernels.conventions import KERNEL, LOW, NOWHERE, OPTIONS, SHIFT, ZERO
 from taxohash.hamming.kernels.intrinsics import popcount
 
 BLOCK = 256
@@ -131,7 +131,7 @@ def scan(width, words, origin, rows, mask, start, stop, query, best, ordered):  
 def scan_each(width, words, rows, mask, start, stop, queries, best, ordered):  # type: ignore[no-untyped-def]
     """`scan` for queries uint64[Q, W] and heaps best uint64[Q, k]."""
     for q in range(queries.shape[0]):
-        scan(width, words, 0, rows, mask, start, stop, queries[q], best[q], ordered)
+        scan(width, words, ZERO, rows, mask, start, stop, queries[q], best[q], ordered)
 
 
 @nb.njit(**OPTIONS)

@@ -10,6 +10,7 @@ import numba as nb
 import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
+from numba.core.registry import cpu_target
 from numba.extending import intrinsic, register_jitable
 
 from taxohash.hamming.kernels.conventions import KERNEL
@@ -23,7 +24,17 @@ LINE = 8  # uint64 words of a cache line
 CODES = 64 * LANES  # codes of a block
 ONE = np.uint64(1)
 GROUP = 16  # planes added by one tree of adders
-VECTOR = 8 if llvm.get_host_cpu_features().get("avx512f") else 4  # uint64 lanes of the widest register
+
+
+def _widest() -> int:
+    """uint64 lanes of the widest register of the CPU that numba compiles for: asked of LLVM, as it may be any."""
+    triple, cpu, features = cpu_target.target_context.codegen().magic_tuple()
+    target = llvm.Target.from_triple(triple).create_target_machine(cpu, features)
+    add = "define <8 x i64> @f(<8 x i64> %x) { %y = add <8 x i64> %x, %x ret <8 x i64> %y }"
+    return 8 if "zmm" in target.emit_assembly(llvm.parse_assembly(add)) else 4
+
+
+VECTOR = _widest()
 
 I64 = ir.IntType(64)
 VECTOR_TYPE = ir.VectorType(I64, VECTOR)

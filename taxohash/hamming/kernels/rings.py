@@ -13,7 +13,7 @@ import numba as nb
 import numpy as np
 
 from taxohash.hamming.kernels.cells import collect_cell, differing, fetch_body, scan_cell, scan_cell_inline
-from taxohash.hamming.kernels.conventions import EMPTY, KERNEL, LOW, OPTIONS, SHIFT
+from taxohash.hamming.kernels.conventions import EMPTY, KERNEL, LOW, OPTIONS, SHIFT, ZERO
 from taxohash.hamming.kernels.flat import distance
 from taxohash.hamming.kernels.intrinsics import LINE, count_planes, prefetch
 
@@ -193,7 +193,7 @@ def _search(width, bits, words, rows, mask, centres, cells, query, scratch, best
         limit = min(np.int64(best[0] >> SHIFT), bits)
         if seen >= limit:
             break
-        reach, count = min(reach, limit), 0
+        reach, count = min(reach, limit), ZERO
         for radii in ((home - reach, home - seen - 1), (home + seen + 1, home + reach)):
             count = _add_rings(
                 width, words, rows, centres, cells, query, first, home, limit, radii, best, windows, slots, count
@@ -206,11 +206,11 @@ def _search(width, bits, words, rows, mask, centres, cells, query, scratch, best
     candidates = _candidates(
         near, extents, np.int32(min(np.int64(best[0] >> SHIFT), bits)), first, starts, order
     )
-    done, added, scanned, ahead = 0, 0, 0, 2
+    done, added, scanned, ahead = 0, ZERO, 0, 2
     while touched <= budget:
         while done < candidates and added < scanned + ahead:  # so that their cache misses overlap
             limit = min(np.int64(best[0] >> SHIFT), bits)
-            c, further = order[1, done], order[1, min(done + AHEAD, candidates - 1)]
+            c, further = np.int64(order[1, done]), order[1, min(done + AHEAD, candidates - 1)]
             prefetch(offsets, further * offsets.shape[1] + max(np.int64(near[further]) - limit, 0))
             done += 1
             away = np.int64(near[c])

@@ -19,8 +19,8 @@ from torch.distributed.run import get_args_parser
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from services.retrieval.routes import describe, items, page, search
-from services.retrieval.uploads import IMAGE, PARAMETERS
+from services.retrieval.query import IMAGE, PARAMETERS
+from services.retrieval.routes import ENDPOINTS
 from taxohash.cli.main import app
 from taxohash.cli.plugins import Brought
 from taxohash.datasets import Dataset
@@ -150,9 +150,7 @@ def is_dvc(words: list[str]) -> None:
 
 def is_asked_of_the_service(words: list[str]) -> None:
     url = next(word for word in words if word.startswith("http"))
-    assert urlsplit(url).path in {
-        route.path for room in (describe, items, page, search) for route in room.ROUTES
-    }
+    assert urlsplit(url).path in {endpoint.path for endpoint in ENDPOINTS}
     fields = [after.partition("=")[0] for word, after in pairwise(words) if word == "-F"]
     assert set(fields) <= {IMAGE, *PARAMETERS}
 

@@ -291,8 +291,9 @@ def test_a_body_is_bounded_even_when_it_does_not_say_how_long_it_is(
 
 def test_a_busy_server_says_when_to_come_back(make_client: Callable[..., Client]) -> None:
     crowded = make_client(limits=Limits(requests=1))
-    with crowded.service.workers:
-        answer = crowded.search(PICTURE)
+    crowded.service.admission._under_way = 1
+    answer = crowded.search(PICTURE)
+    crowded.service.admission._under_way = 0
     assert (answer.status_code, answer.headers["retry-after"]) == (429, "1")
     assert crowded.search(PICTURE).status_code == 200
 

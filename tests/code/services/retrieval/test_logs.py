@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
+from services import metrics
 from services.retrieval import logs
 from services.retrieval.access import Caller
 from services.retrieval.access.keys import new_secret
@@ -255,7 +256,7 @@ def test_a_flood_of_refusals_is_counted_and_what_cost_something_is_told(
     log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [100.0]
-    monkeypatch.setattr(logs.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("services.retrieval.logs.time.monotonic", lambda: now[0])
     monkeypatch.setattr(logs, "_cheap", logs.Sparing("that cost nothing", 5))
     for _ in range(100):
         answered(429)
@@ -288,7 +289,7 @@ def test_a_reader_that_stands_still_holds_up_nobody(monkeypatch: pytest.MonkeyPa
     reading, writing = os.pipe()
     monkeypatch.setattr(logs, "_QUEUED_LINES", 100)
     monkeypatch.setattr(logs, "_FLUSH_SECONDS", 0.1)
-    before = logs.metrics.LOG_LINES_LEFT_OUT.labels("that nobody read")._value.get()
+    before = metrics.LOG_LINES_LEFT_OUT.labels("that nobody read")._value.get()
     root, handlers, level = logging.getLogger(), logging.getLogger().handlers[:], logging.getLogger().level
     hook = threading.excepthook
     logs.configure("json", writing)
@@ -296,7 +297,7 @@ def test_a_reader_that_stands_still_holds_up_nobody(monkeypatch: pytest.MonkeyPa
         for _ in range(5_000):
             logging.getLogger("any").warning("x" * 100)
         root.handlers[0].flush()
-        assert logs.metrics.LOG_LINES_LEFT_OUT.labels("that nobody read")._value.get() > before
+        assert metrics.LOG_LINES_LEFT_OUT.labels("that nobody read")._value.get() > before
     finally:
         root.handlers[:] = handlers
         root.setLevel(level)

@@ -19,7 +19,7 @@ from taxohash.errors import TaxohashError
 SECRET = (
     "txh_" + "wqJs8M-2MyInvk3o-yPe51UE6pXFLMfIEHrKbN-8VX0"
 )  # the same in every process: tests are named by it
-ENTRY = {
+ENTRY: dict[str, Any] = {
     "name": "shop",
     "role": "search",
     "digest": keys.digest_of(SECRET),

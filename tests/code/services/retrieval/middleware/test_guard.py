@@ -14,6 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import ASGIApp, Message
 
+from services import metrics
 from services.codestore import StoreUnavailableError
 from services.retrieval.app import application
 from services.retrieval.middleware.headers import HEADERS
@@ -194,6 +195,16 @@ def test_requests_that_share_a_state_have_ids_of_their_own(app: ASGIApp) -> None
     assert state == {"shared": 1}
 
 
+def test_no_request_makes_a_metric_of_its_own(app: ASGIApp) -> None:
+    for number in range(20):
+        ask(app, "GET", f"/nothing/{number}", {}, LOOPBACK)
+        ask(app, f"M{number}", f"/v1/items/{number}/thumbnail", {}, LOOPBACK)
+    told = {sample.labels.get("route") for metric in metrics.REQUESTS.collect() for sample in metric.samples}
+    names = {endpoint.name for endpoint in FAILING.endpoints} | {"none"}
+    assert not {route for route in told if route and any(letter.isdigit() for letter in route)}
+    assert "none" in told & names
+
+
 SHOP = "https://shop.example"
 PREFLIGHT = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
 
@@ -249,7 +260,11 @@ def test_websockets_are_refused(app: ASGIApp, can_deny: bool) -> None:
 
     scope = scope_of("GET", "/v1/search", {}, LOOPBACK) | {"type": "websocket"}
     scope["extensions"] = {"websocket.http.response": {}} if can_deny else {}
-    asyncio.run(app(scope, receive, send))
+
+    async def connect() -> None:
+        await app(scope, receive, send)
+
+    asyncio.run(connect())
     if not can_deny:
         assert sent == [{"type": "websocket.close", "code": 1008}]
         return

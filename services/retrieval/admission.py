@@ -1,0 +1,116 @@
+"""Which searches are begun: as many as there is room for, and none that could not be answered in time."""
+
+import asyncio
+import math
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import NoReturn
+
+from starlette.types import Receive
+
+from services import metrics
+from services.retrieval.errors import RefusedError, busy
+from services.retrieval.settings import Limits
+
+_OF_THE_LAST = 0.1  # weight of one search in the mean of what they take
+_REFUSALS = 500.0  # a second
+_LONGEST_WAIT = 2.0  # seconds, of one who is refused
+
+
+class Admission:
+    """Searches under way, from the end of their body to their answer; for one event loop."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._under_way = 0
+        self._seconds_each = 0.0  # between the ends of two searches, while others wait
+        self._next_refusal = 0.0
+
+    def __len__(self) -> int:
+        """Number of searches under way."""
+        return self._under_way
+
+    async def turn_away(self, refusal: RefusedError) -> NoReturn:
+        """Refuse a search in its turn. One refusal costs little, but who asks again at once, and often, would with all of them
+        take the time of those who are searching.
+
+        Raises:
+            RefusedError: `refusal`.
+        """
+        now = asyncio.get_running_loop().time()
+        turn = min(max(self._next_refusal, now), now + _LONGEST_WAIT)
+        self._next_refusal = turn + 1 / _REFUSALS
+        if turn > now:
+            await asyncio.sleep(turn - now)
+        raise refusal
+
+    def refusal(self) -> RefusedError | None:
+        """Why no search can be begun now, if so."""
+        if not self._under_way:
+            return None
+        limits, wait = self._limits, self._seconds_each * (self._under_way + 1)
+        if self._under_way >= limits.requests:
+            return busy(
+                f"{limits.requests} searches are under way, as many as this server takes (TAXOHASH_MAX_REQUESTS):"
+                f" try again in a moment",
+                max(1, math.ceil(wait)),
+            )
+        if wait > limits.answer_seconds:
+            return busy(
+                f"a search would not be answered within {limits.answer_seconds:g} seconds (TAXOHASH_ANSWER_SECONDS):"
+                f" try again in a moment",
+                math.ceil(wait),
+            )
+        return None
+
+    @asynccontextmanager
+    async def search(self, receive: Receive) -> AsyncIterator[None]:
+        """A search; it is cancelled when its time is over, and when its client leaves.
+
+        Args:
+            receive: of the request, whose body is read.
+
+        Raises:
+            RefusedError: 429, it cannot be begun; 503, its time is over; 400, its client left.
+        """
+        if refusal := self.refusal():
+            raise refusal
+        clock = asyncio.get_running_loop().time
+        ahead, started = self._under_way, clock()
+        self._enter(1)
+        is_there = True
+
+        async def leave() -> None:
+            nonlocal is_there
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            is_there = False
+            timer.reschedule(0.0)
+
+        try:
+            async with asyncio.timeout(self._limits.answer_seconds) as timer:
+                watch = asyncio.create_task(leave())
+                try:
+                    yield
+                finally:
+                    watch.cancel()
+        except TimeoutError:
+            if not is_there:
+                raise RefusedError(
+                    400, "gone", "request ended before it was answered: send it again"
+                ) from None
+            raise RefusedError(
+                503,
+                "time",
+                f"search was not answered within {self._limits.answer_seconds:g} seconds (TAXOHASH_ANSWER_SECONDS):"
+                " try again in a moment",
+                {"Retry-After": str(math.ceil(self._limits.answer_seconds / 2))},
+            ) from None
+        finally:
+            self._enter(-1)
+            each = (clock() - started) / (ahead + 1)
+            self._seconds_each += _OF_THE_LAST * (each - self._seconds_each)
+
+    def _enter(self, count: int) -> None:
+        self._under_way += count
+        metrics.SEARCHES.set(self._under_way)

@@ -1,0 +1,123 @@
+"""How many searches are begun, and what becomes of those whose time is over or whose clients leave."""
+
+import asyncio
+
+import pytest
+
+from services.retrieval.admission import Admission
+from services.retrieval.errors import RefusedError, busy
+from services.retrieval.settings import Limits
+from tests.support.dripping import Dripping
+from tests.support.virtual_time import now, run
+
+LIMITS = Limits(requests=2, answer_seconds=10.0)
+STAYS = Dripping([])
+
+
+def test_more_than_are_allowed_are_refused_until_one_ends() -> None:
+    async def scenario() -> None:
+        admission = Admission(LIMITS)
+        async with admission.search(STAYS):
+            assert admission.refusal() is None
+            async with admission.search(STAYS):
+                assert len(admission) == 2
+                with pytest.raises(RefusedError, match="TAXOHASH_MAX_REQUESTS") as refused:
+                    async with admission.search(STAYS):
+                        raise AssertionError("it was begun")
+                assert (refused.value.status, refused.value.reason) == (429, "busy")
+                assert refused.value.headers == {"Retry-After": "1"}
+            async with admission.search(STAYS):
+                pass
+        assert len(admission) == 0
+
+    run(scenario)
+
+
+def test_a_search_that_fails_frees_its_place() -> None:
+    async def scenario() -> None:
+        admission = Admission(LIMITS)
+        for _ in range(5):
+            with pytest.raises(ZeroDivisionError):
+                async with admission.search(STAYS):
+                    raise ZeroDivisionError
+        assert len(admission) == 0
+
+    run(scenario)
+
+
+def test_a_search_whose_time_is_over_is_cancelled_and_says_so() -> None:
+    async def scenario() -> None:
+        admission, ended = Admission(LIMITS), list[float]()
+
+        async def work() -> None:
+            try:
+                await asyncio.sleep(3600)
+            finally:
+                ended.append(now())
+
+        with pytest.raises(RefusedError, match="TAXOHASH_ANSWER_SECONDS") as refused:
+            async with admission.search(STAYS):
+                await work()
+        assert (refused.value.status, refused.value.reason) == (503, "time")
+        assert "Retry-After" in refused.value.headers
+        assert ended == [pytest.approx(10.0)]
+        assert len(admission) == 0
+
+    run(scenario)
+
+
+def test_a_search_whose_client_leaves_is_cancelled() -> None:
+    async def scenario() -> None:
+        admission = Admission(LIMITS)
+        with pytest.raises(RefusedError) as refused:
+            async with admission.search(Dripping([], leaves=3.0)):
+                await asyncio.sleep(3600)
+        assert (refused.value.reason, len(admission)) == ("gone", 0)
+        assert now() == pytest.approx(3.0)
+
+    run(scenario)
+
+
+def test_what_could_not_be_answered_in_time_is_refused_at_once_and_the_estimate_recovers() -> None:
+    async def scenario() -> None:
+        admission = Admission(Limits(requests=1000, answer_seconds=10.0))
+
+        async def searching(seconds: float) -> None:
+            async with admission.search(STAYS):
+                await asyncio.sleep(seconds)
+
+        for _ in range(40):
+            await searching(4.0)
+        slow = [asyncio.create_task(searching(4.0)) for _ in range(2)]
+        await asyncio.sleep(0)
+        refused = admission.refusal()
+        assert refused is not None
+        assert (refused.status, int(refused.headers["Retry-After"]) > 10) == (429, True)
+        await asyncio.gather(*slow)
+        for _ in range(40):
+            await searching(0.01)
+        quick = [asyncio.create_task(searching(0.01)) for _ in range(50)]
+        await asyncio.gather(*quick)
+
+    run(scenario)
+
+
+def test_refusals_take_turns_and_none_waits_longer_than_it_is_told() -> None:
+    async def scenario() -> None:
+        admission, ended = Admission(LIMITS), list[tuple[int, float]]()
+
+        async def ask(number: int) -> None:
+            with pytest.raises(RefusedError, match="busy"):
+                await admission.turn_away(busy("busy"))
+            ended.append((number, now()))
+
+        await ask(0)
+        assert now() == 0.0  # one alone does not wait
+        await asyncio.gather(*(ask(number) for number in range(1, 3000)))
+        assert [number for number, time in ended if time < 1.9] == list(range(950))
+        times = [time for _, time in ended]
+        assert len(times) == 3000
+        assert sum(time < 1.0 for time in times) == pytest.approx(500, abs=2)
+        assert max(times) == pytest.approx(2.0)
+
+    run(scenario)
