@@ -4,6 +4,7 @@ import asyncio
 import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import NoReturn
 
 from starlette.types import Receive
 
@@ -12,6 +13,8 @@ from services.retrieval.errors import RefusedError, busy
 from services.retrieval.settings import Limits
 
 _OF_THE_LAST = 0.1  # weight of one search in the mean of what they take
+_REFUSALS = 500.0  # a second
+_LONGEST_WAIT = 2.0  # seconds, of one who is refused
 
 
 class Admission:
@@ -21,10 +24,25 @@ class Admission:
         self._limits = limits
         self._under_way = 0
         self._seconds_each = 0.0  # between the ends of two searches, while others wait
+        self._next_refusal = 0.0
 
     def __len__(self) -> int:
         """Number of searches under way."""
         return self._under_way
+
+    async def turn_away(self, refusal: RefusedError) -> NoReturn:
+        """Refuse a search in its turn. One refusal costs little, but who asks again at once, and often, would with all of them
+        take the time of those who are searching.
+
+        Raises:
+            RefusedError: `refusal`.
+        """
+        now = asyncio.get_running_loop().time()
+        turn = min(max(self._next_refusal, now), now + _LONGEST_WAIT)
+        self._next_refusal = turn + 1 / _REFUSALS
+        if turn > now:
+            await asyncio.sleep(turn - now)
+        raise refusal
 
     def refusal(self) -> RefusedError | None:
         """Why no search can be begun now, if so."""

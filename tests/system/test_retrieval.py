@@ -290,7 +290,7 @@ def test_bad_input_is_refused_in_one_sentence(service: Service, case: str) -> No
     statuses, request = BAD[case]
     answer = httpx.post(f"{service.url}/v1/search", timeout=60, **request())
     assert answer.status_code in statuses, answer.text
-    sentence = answer.json()["error"]
+    sentence = answer.json()["detail"]
     assert ": " in sentence
     assert "\n" not in sentence
     assert len(sentence) < 400
@@ -450,5 +450,5 @@ def test_search_goes_on_without_the_store(service: Service, store: EmbeddedServe
     assert service.post().status_code == 200
     answer = httpx.get(f"{service.url}/v1/items/item 1/thumbnail", timeout=60)
     assert answer.status_code == 503
-    assert "does not answer" in answer.json()["error"]
+    assert "does not answer" in answer.json()["detail"]
     assert httpx.get(f"{service.url}/readyz").status_code == 200

@@ -20,6 +20,7 @@ import numpy as np
 from benchmarks.common.rows import Row
 from benchmarks.common.timing import interleaved
 from benchmarks.speed.codestore.data import BITS, COLLECTION, TAXONOMY, Data, running
+from benchmarks.speed.cold_start.data import clustered
 from taxohash.codes import Codes
 from taxohash.runtime.sources import ROOT
 
@@ -75,15 +76,11 @@ print(json.dumps({
 
 @dataclass(frozen=True, eq=False)
 class Clustered(Data):
-    """Items with codes as they are learned: 3 % of bits from those of their label."""
+    """Items with codes as they are learned."""
 
     @cached_property
     def codes(self) -> Codes:
-        draw = np.random.default_rng(self.seed)
-        centres = draw.integers(0, 256, (len(TAXONOMY), BITS // 8), np.uint8)
-        noise = np.packbits(draw.random((self.count, BITS), np.float32) < 0.03, axis=1)
-        codes: Codes = centres[np.arange(self.count) % len(TAXONOMY)] ^ noise
-        return codes
+        return clustered(self.count, BITS, len(TAXONOMY))
 
 
 def process(url: str, packages: Path, cache: Path | None) -> Row:

@@ -10,6 +10,7 @@ from benchmarks.common.rows import Row, matching, read_rows
 from benchmarks.methods import barz, fashion_mnist, finetuned, posterior_ranking, unseen_classes
 from benchmarks.methods import report as methods
 from benchmarks.search import report as search
+from benchmarks.speed import decoding
 from benchmarks.speed.codestore import report as codestore
 from benchmarks.speed.cold_start import report as cold_start
 from tests.attack import report as door
@@ -29,6 +30,7 @@ PAGES: dict[str, Callable[[list[Row]], list[str]]] = {
     "codestore": codestore.as_markdown,
     "cold-start": cold_start.as_markdown,
     "door": door.as_markdown,
+    "decoding": decoding.as_markdown,
     "fashion-mnist": fashion_mnist.as_markdown,
     "finetuned": finetuned.as_markdown,
     "methods": methods.as_markdown,

@@ -29,11 +29,12 @@ def test_searches_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     """With the same kernels: packed ones for other CPUs take too long to compile here."""
     same = SimpleNamespace(name="same", environment={}, flags=frozenset())
     monkeypatch.setattr(cpu, "TARGETS", (same,))
-    rows: list[Row] = searches.measure(300, 64, False, 2, ROOT)
-    assert [(row["target"], row["queries"], row["layout"]) for row in rows] == [
+    monkeypatch.setattr(searches, "TURNS", 2)
+    rows: list[Row] = searches.measure(300, 64, False, 1, ROOT)
+    assert [(row["target"], row["queries"], row["layout"]) for row in rows if row["target"] == "same"] == [
         ("same", 1, "flat"),
         ("same", 100, "flat"),
     ]
-    assert all(row["native_us"] > 0 and row["median_ratio"] > 0 for row in rows)
+    assert all(row["native_us"] > 0 and row["ratio_of_medians"] > 0 for row in rows)
     page = as_markdown([row | {"made_by": MADE_BY} for row in rows])
     assert "| 300 x 64 | flat | 100 | same |" in "\n".join(page)

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from services.retrieval.admission import Admission
-from services.retrieval.errors import RefusedError
+from services.retrieval.errors import RefusedError, busy
 from services.retrieval.settings import Limits
 from tests.support.dripping import Dripping
 from tests.support.virtual_time import now, run
@@ -98,5 +98,26 @@ def test_what_could_not_be_answered_in_time_is_refused_at_once_and_the_estimate_
             await searching(0.01)
         quick = [asyncio.create_task(searching(0.01)) for _ in range(50)]
         await asyncio.gather(*quick)
+
+    run(scenario)
+
+
+def test_refusals_take_turns_and_none_waits_longer_than_it_is_told() -> None:
+    async def scenario() -> None:
+        admission, ended = Admission(LIMITS), list[tuple[int, float]]()
+
+        async def ask(number: int) -> None:
+            with pytest.raises(RefusedError, match="busy"):
+                await admission.turn_away(busy("busy"))
+            ended.append((number, now()))
+
+        await ask(0)
+        assert now() == 0.0  # one alone does not wait
+        await asyncio.gather(*(ask(number) for number in range(1, 3000)))
+        assert [number for number, time in ended if time < 1.9] == list(range(950))
+        times = [time for _, time in ended]
+        assert len(times) == 3000
+        assert sum(time < 1.0 for time in times) == pytest.approx(500, abs=2)
+        assert max(times) == pytest.approx(2.0)
 
     run(scenario)

@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from benchmarks.common.bombs import ARITHMETIC, BASELINE, PROGRESSIVE, jpeg, segment
 from taxohash.errors import TaxohashError
 from taxohash.images import MOST_SCANS, cost, decode
-from tests.support.extremes import ARITHMETIC, BASELINE, PROGRESSIVE, jpeg, makers, png, segment
+from tests.support.extremes import makers, png
 from tests.support.naive_png import SIGNATURE, chunk, header
 from tests.support.pictures import encoded, every_picture, noise
 

@@ -14,6 +14,7 @@ import numpy as np
 import psutil  # type: ignore[import-untyped]
 import pytest
 
+from benchmarks.common.bombs import PROGRESSIVE, jpeg, segment
 from services import metrics
 from services.retrieval.decoding import decoders
 from services.retrieval.decoding.decoders import Decoders
@@ -21,7 +22,7 @@ from services.retrieval.errors import RefusedError
 from services.retrieval.settings import Limits
 from taxohash.errors import TaxohashError
 from taxohash.images import Preprocessing, cost, read_pixels
-from tests.support.extremes import PROGRESSIVE, jpeg, png, rle_bitmap, segment
+from tests.support.extremes import png, rle_bitmap
 from tests.support.naive_png import chunk
 from tests.support.pictures import encoded, every_picture, noise
 
