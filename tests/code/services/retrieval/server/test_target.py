@@ -50,9 +50,14 @@ def test_a_model_in_the_bento_is_taken_first(bentos: Path) -> None:
     }
 
 
-def test_a_generation_runs_the_sources_at_hand(tmp_path: Path) -> None:
-    (tmp_path / "generation.json").touch()
-    assert target_of(str(tmp_path), {}, tmp_path) == Target(ROOT, {"TAXOHASH_GENERATION": str(tmp_path)})
+def test_a_generation_runs_the_sources_at_hand_and_others_lie_beside_it(tmp_path: Path) -> None:
+    folder = tmp_path / "a1"
+    folder.mkdir()
+    (folder / "generation.json").touch()
+    variables = {"TAXOHASH_GENERATION": str(folder), "TAXOHASH_GENERATIONS": str(tmp_path)}
+    assert target_of(str(folder), {}, tmp_path) == Target(ROOT, variables)
+    named = {"TAXOHASH_GENERATIONS": "s3://bucket"}
+    assert target_of(str(folder), named, tmp_path).variables == variables | named
 
 
 def test_a_name_is_a_collection_and_nothing_the_usual_one(tmp_path: Path) -> None:
