@@ -9,7 +9,7 @@ PYTEST = OMP_NUM_THREADS=1 $(PYTHON_IN) -m pytest -n $(JOBS) --dist loadfile --n
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help install data demo test test-all chaos versions lint format docs lock clean
+.PHONY: help install data demo test test-all chaos attack versions lint format docs lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -37,6 +37,9 @@ test-all: install ## every test, and what they cover against its floor
 chaos: install ## break all around the code store for 15 minutes and look for what is lost (SEED=, MINUTES=, SCENARIO=)
 	@sh scripts/servers
 	@$(PYTHON_IN) -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SCENARIO),--scenario $(SCENARIO))
+
+attack: install ## attack the service in every way for half an hour, told in benchmarks/results/door.md (SCENARIO=, COUNT=, SEED=)
+	@$(PYTHON_IN) -m tests.attack $(or $(SCENARIO),table) $(if $(COUNT),--count $(COUNT)) $(if $(SEED),--seed $(SEED))
 
 versions: ## the core's tests on the other Pythons that the library allows, where they are found
 	@sh scripts/versions

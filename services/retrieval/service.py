@@ -87,6 +87,7 @@ class Service:
     async def start(self) -> None:
         """Begin to load what is to be served, and to decode."""
         self._begun = asyncio.get_running_loop().run_in_executor(None, self._begin)
+        self._begun.add_done_callback(_tell_failure)
         self.gate.start()
         await self.decoders.start()
         self._watching = asyncio.create_task(self._watch())
@@ -104,7 +105,7 @@ class Service:
         self.asking.close()
         self.descriptions.close()
         if self._begun:
-            await self._begun
+            await asyncio.wait([self._begun])
         if self._swap:
             await asyncio.to_thread(self._swap.stop)
         self.store.close()
@@ -167,7 +168,7 @@ class Service:
         """Tell the metrics and the log what becomes of the generations."""
         said, shown = "", None
         if self._begun:
-            await asyncio.shield(self._begun)  # what goes wrong there is a bug: it is raised here, and logged
+            await asyncio.wait([self._begun])
         while True:
             standing = self.standing()
             if standing.serving != shown:
@@ -227,6 +228,12 @@ def _address(settings: Settings) -> str:
             "TAXOHASH_REDIS_URL is not set: set it to the code store, such as redis://127.0.0.1:6379/0, or use `taxohash serve`"
         )
     return settings.redis_url
+
+
+def _tell_failure(begun: "asyncio.Future[None]") -> None:
+    """What goes wrong before anything is loaded is a bug, and nobody waits for it."""
+    if not begun.cancelled() and (error := begun.exception()):
+        LOG.critical("nothing will be loaded", exc_info=error)
 
 
 def _loaded(served: "Served") -> None:

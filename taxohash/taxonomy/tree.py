@@ -22,6 +22,7 @@ from taxohash.taxonomy.file import parse
 
 Labels = npt.NDArray[np.int32]
 Integers = npt.NDArray[np.integer]
+_SHOWN = 60  # characters of an unknown node that its error tells
 
 
 @dataclass(frozen=True)
@@ -175,8 +176,9 @@ class Taxonomy:
         found = [label for label, path in enumerate(self.paths) if prefix and path[: len(prefix)] == prefix]
         if not found:
             known = ", ".join("/".join(path) for path in self.class_paths(0)[:8])
+            told = repr(node[:_SHOWN]) + ("..." if len(node) > _SHOWN else "")
             raise TaxohashError(
-                f"taxonomy {self.name!r} has no node {node!r}: give a path such as one below {known}"
+                f"taxonomy {self.name!r} has no node {told}: give a path such as one below {known}"
             )
         return np.array(found, np.int32)
 

@@ -1,7 +1,6 @@
 """Any bytes as a picture, read by both readers; PNG against a decoder by the definition."""
 
 import random
-import struct
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,13 +8,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from taxohash.datasets.png import decode_png, encode_png
+from taxohash.datasets.png import decode_png
 from taxohash.images import Preprocessing, decode, png, to_array
 from tests.fuzz.mutations import changed_bytes
 from tests.support import naive_png
-from tests.support.naive_png import FORMS, SAMPLES, SIGNATURE, chunk, header
+from tests.support.naive_png import SIGNATURE, chunk, chunks_of, header
 from tests.support.outcome import answer
-from tests.support.pictures import encoded, every_picture, noise
+from tests.support.pictures import every_form
 
 MEMORY = 512  # of which the libraries take a third
 MAX_PIXELS = 1_000_000
@@ -35,36 +34,14 @@ WORDS = (
 
 
 def seeds() -> Iterator[bytes]:
-    """Every format and mode, every form of PNG with transparency and interlaced, and what encoders differ in."""
-    yield from (data for _, data in every_picture(7, 5))
-    draw = np.random.default_rng(0)
-    for number, (colour, depth) in enumerate(FORMS):
-        samples = draw.integers(0, 1 << depth, (5, 7, SAMPLES[colour])).astype(np.int64)
-        before = chunk(b"PLTE", draw.bytes(3 * 6)) if colour == 3 else b""
-        if colour == 3:
-            samples %= 6
-        before += {
-            0: chunk(b"tRNS", b"\0\1"),
-            2: chunk(b"tRNS", b"\0\1" * 3),
-            3: chunk(b"tRNS", b"\0\x80"),
-        }.get(colour, b"")
-        yield naive_png.encode(
-            samples, colour, depth, before=before, interlaced=number % 2 == 0, filters=range(5), pieces=2
-        )
-    yield encode_png(draw.integers(0, 256, (5, 7), np.uint8))
-    yield encode_png(draw.integers(0, 256, (5, 7, 3), np.uint8))
-    picture = noise(20, 16)
-    yield encoded(picture, "JPEG", progressive=True)
-    yield encoded(picture, "JPEG", restart_marker_blocks=1, subsampling=0)
-    yield encoded(picture, "JPEG", optimize=True)[:-2]
-    yield encoded(picture, "WEBP", lossless=True)
-    yield encoded(picture, "PNG", icc_profile=b"none", dpi=(1, 1))
+    """One of each form, small."""
+    return every_form(7, 5)
 
 
 def mutate(data: bytes, most: int, seed: int) -> bytes:
     """Another picture; of a PNG most often one chunk, under the checksum that it should have."""
     draw = random.Random(seed)
-    chunks = _chunks(data)
+    chunks = chunks_of(data)
     if not chunks or draw.random() < 0.2:
         return changed_bytes(data, most)
     place = draw.randrange(len(chunks))
@@ -126,16 +103,6 @@ def _check_png(parts: png.Png) -> None:
     assert np.array_equal(naive_png.decode(plain), np.asarray(png.picture(parts))), (
         "other pixels than by the definition"
     )
-
-
-def _chunks(data: bytes) -> list[tuple[bytes, bytes]]:
-    """Kinds and bodies of a PNG's chunks; none of anything else."""
-    found, at = [], len(SIGNATURE)
-    while data.startswith(SIGNATURE) and at + 12 <= len(data):
-        length, kind = struct.unpack_from(">I4s", data, at)
-        found.append((kind, data[at + 8 : at + 8 + length]))
-        at += 12 + length
-    return found
 
 
 def _recompressed(body: bytes, most: int) -> bytes:

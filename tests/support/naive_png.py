@@ -24,6 +24,16 @@ def chunk(kind: bytes, body: bytes = b"", damage: int = 0) -> bytes:
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body) ^ damage)
 
 
+def chunks_of(data: bytes) -> list[tuple[bytes, bytes]]:
+    """Kinds and bodies of a PNG's chunks; none of anything else."""
+    found, at = [], len(SIGNATURE)
+    while data.startswith(SIGNATURE) and at + 12 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, at)
+        found.append((kind, data[at + 8 : at + 8 + length]))
+        at += 12 + length
+    return found
+
+
 def header(width: int, height: int, colour: int, depth: int, interlaced: bool = False) -> bytes:
     return chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, interlaced))
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from uvicorn._types import ASGI3Application
+from starlette.types import ASGIApp
 
 from services.retrieval.server.connections import Stage
 from services.retrieval.server.listening import listen
@@ -48,7 +48,7 @@ class Running:
 
 
 @contextmanager
-def running(app: ASGI3Application, door: Door) -> Iterator[Running]:
+def running(app: ASGIApp, door: Door) -> Iterator[Running]:
     """Serve an application until the block is left."""
     listener = listen("127.0.0.1", 0)
     address: tuple[str, int] = listener.getsockname()

@@ -7,6 +7,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from taxohash.datasets.png import encode_png
+from tests.support import naive_png
+from tests.support.naive_png import FORMS, SAMPLES, chunk
+
 MODES = {
     "PNG": ("1", "L", "LA", "P", "P with tRNS", "RGB", "RGBA", "I;16"),
     "JPEG": ("L", "RGB", "CMYK", "YCCK"),
@@ -68,3 +72,30 @@ def every_picture(width: int = 20, height: int = 16) -> Iterator[tuple[str, byte
         )
     for form in ("PNG", "JPEG", "WEBP"):
         yield f"{form} turned", encoded(frames[0], form, exif=turned(6))
+
+
+def every_form(width: int, height: int) -> Iterator[bytes]:
+    """Every format and mode, every form of PNG with transparency and interlaced, and what encoders differ in."""
+    yield from (data for _, data in every_picture(width, height))
+    draw = np.random.default_rng(0)
+    for number, (colour, depth) in enumerate(FORMS):
+        samples = draw.integers(0, 1 << depth, (height, width, SAMPLES[colour])).astype(np.int64)
+        before = chunk(b"PLTE", draw.bytes(3 * 6)) if colour == 3 else b""
+        if colour == 3:
+            samples %= 6
+        before += {
+            0: chunk(b"tRNS", b"\0\1"),
+            2: chunk(b"tRNS", b"\0\1" * 3),
+            3: chunk(b"tRNS", b"\0\x80"),
+        }.get(colour, b"")
+        yield naive_png.encode(
+            samples, colour, depth, before=before, interlaced=number % 2 == 0, filters=range(5), pieces=2
+        )
+    yield encode_png(draw.integers(0, 256, (height, width), np.uint8))
+    yield encode_png(draw.integers(0, 256, (height, width, 3), np.uint8))
+    picture = noise(3 * width, 3 * height)
+    yield encoded(picture, "JPEG", progressive=True)
+    yield encoded(picture, "JPEG", restart_marker_blocks=1, subsampling=0)
+    yield encoded(picture, "JPEG", optimize=True)[:-2]
+    yield encoded(picture, "WEBP", lossless=True)
+    yield encoded(picture, "PNG", icc_profile=b"none", dpi=(1, 1))

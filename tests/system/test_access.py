@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil  # type: ignore[import-untyped]
@@ -150,7 +151,7 @@ def test_its_log_is_lines_of_json_without_anything_of_a_client(service: Service,
             f"/page/{CANARY}",
         ):
             asked(service, "GET", target, headers)
-        broken = {"image": (CANARY, CANARY.encode()), CANARY: CANARY.encode()}
+        broken: dict[str, Any] = {"image": (CANARY, CANARY.encode()), CANARY: CANARY.encode()}
         httpx.post(f"{service.url}/v1/search", files=broken, headers=headers)
     asked(service, CANARY.upper(), "/livez", {})
     text = service.log.read_text()

@@ -11,7 +11,7 @@ from typing import Any
 import psutil  # type: ignore[import-untyped]
 import pytest
 
-from tests.support.extremes import PROGRESSIVE, jpeg
+from benchmarks.common.bombs import PROGRESSIVE, jpeg
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.system

@@ -13,6 +13,7 @@ from services.codestore import EmbeddedServer
 from taxohash.generation.manifest import Generation
 from tests.support.browser import NEEDED, browsing
 from tests.support.generations import TAXONOMY, make_generation
+from tests.support.keyring import Keyring
 from tests.support.serving import ITEMS, PICTURES, Service, environment, pictures_of, publish, serving
 
 pytestmark = [pytest.mark.system, NEEDED]
@@ -212,18 +213,18 @@ def test_the_page_fits_a_telephone(page: Page, picture: Path, chromium: webdrive
         chromium.set_window_size(1280, 1000)
 
 
-def test_a_token_is_asked_for_and_used(
+def test_a_key_is_asked_for_and_used(
     redis_url: str, generation: Path, tmp_path: Path, chromium: webdriver.Chrome, picture: Path
 ) -> None:
-    pictures = str(pictures_of(generation))
+    keyring, pictures = Keyring(tmp_path / "keys.json"), str(pictures_of(generation))
     variables = environment(
-        redis_url, tmp_path / "home", TAXOHASH_API_TOKEN="s3cret", TAXOHASH_PICTURES=pictures
+        redis_url, tmp_path / "home", TAXOHASH_API_KEYS_FILE=str(keyring.path), TAXOHASH_PICTURES=pictures
     )
     with serving(str(generation), variables, tmp_path) as guarded:
         page = Page(chromium, guarded.url)
-        assert "token" in page.told()
-        page.find("token").send_keys("s3cret")
-        page.find("token").submit()
+        assert "key" in page.told()
+        page.find("key").send_keys(keyring.secrets["search"])
+        page.find("key").submit()
         page.loaded()
         page.choose(picture)
         page.answered(12)

@@ -27,6 +27,7 @@ async def generation(request: Request) -> Response:
 
 
 async def examples(request: Request) -> Response:
+    """At most 24 items to start from."""
     service = service_of(request)
     served = service.taken()
     return _json(await service.descriptions.told("examples", served, served.engine.examples))

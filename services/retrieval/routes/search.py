@@ -1,6 +1,7 @@
 """Search by picture."""
 
 import json
+import math
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -36,7 +37,7 @@ async def _answered(request: Request, service: Service, served: "Served") -> byt
     What is refused is refused as early as it can be: before the body is read, before it is decoded, before it is searched.
     """
     if refusal := service.admission.refusal():
-        raise refusal
+        await service.admission.turn_away(request, refusal)
     form = form_of(request.headers.getlist("content-type"))
     async with service.uploads.read(request.headers, request.receive) as body:
         query = query_of(body, form, request.query_params.multi_items(), service.settings.limits.k)
@@ -50,11 +51,9 @@ async def _answered(request: Request, service: Service, served: "Served") -> byt
 def _found(service: Service, served: "Served", pixels: Pixels, query: Query) -> bytes:
     """The nearest items, as they go to the client: a thousand of them take milliseconds to write."""
     answer = served.engine.search(pixels, query.k, query.within)
-    return json.dumps(
-        answer | {"age_seconds": round(service.standing().age_seconds, 3)},
-        ensure_ascii=False,
-        allow_nan=False,
-    ).encode("utf-8", "replace")
+    age = service.standing().age_seconds
+    answer["age_seconds"] = round(age, 3) if math.isfinite(age) else None
+    return json.dumps(answer, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
 
 
 ENDPOINTS = [Endpoint("POST", "/v1/search", search, "search", "search")]

@@ -10,8 +10,10 @@ from benchmarks.common.rows import Row, matching, read_rows
 from benchmarks.methods import barz, fashion_mnist, finetuned, posterior_ranking, unseen_classes
 from benchmarks.methods import report as methods
 from benchmarks.search import report as search
+from benchmarks.speed import decoding
 from benchmarks.speed.codestore import report as codestore
 from benchmarks.speed.cold_start import report as cold_start
+from tests.attack import report as door
 
 
 def searched(rows: list[Row]) -> list[str]:
@@ -27,6 +29,8 @@ PAGES: dict[str, Callable[[list[Row]], list[str]]] = {
     "barz": barz.as_markdown,
     "codestore": codestore.as_markdown,
     "cold-start": cold_start.as_markdown,
+    "decoding": decoding.as_markdown,
+    "door": door.as_markdown,
     "fashion-mnist": fashion_mnist.as_markdown,
     "finetuned": finetuned.as_markdown,
     "methods": methods.as_markdown,

@@ -56,6 +56,8 @@ NOT_RUN = {
     "taxohash data prepare cifar100": "downloads: tests/data",
     "taxohash data prepare fashion-mnist": "downloads: tests/data; here the miniature set takes its place",
     "taxohash data prepare folder data": "its source is anybody's; what is prepared elsewhere is run",
+    "taxohash keys": "an entry point that an older environment lacks: tests/code/services/retrieval/access",
+    "taxohash serve": "serves until it is told to end: tests/system/test_serve_at_home.py",
     "taxohash search picture.png --within": "needs a service: tests/system/test_retrieval.py",
     "torchrun": "needs several processes: tests/code/taxohash/training/test_distributed.py",
 }

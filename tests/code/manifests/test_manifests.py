@@ -13,9 +13,12 @@ import kubernetes_validate
 import pytest
 import redis
 import yaml
+from bentoml._internal.container.generate import BENTO_PATH
 
 from pipelines.retrain.pipeline import SECRETS
-from services.retrieval.settings import Settings
+from services import settings
+from services.retrieval.decoding.decoders import ORDINARY_MEMORY, heavy_memory
+from services.retrieval.settings import Limits, Settings
 from tests.support import command, servers
 from tests.support.accounts import ACL, PASSWORDS, SEGMENT
 
@@ -102,6 +105,64 @@ def test_the_service_is_probed_where_it_answers(manifests: list[Manifest]) -> No
     assert container["args"][-1] == str(container["ports"][0]["containerPort"])
 
 
+def test_the_service_is_started_as_it_can_be(manifests: list[Manifest]) -> None:
+    (container,) = pods(manifests)["retrieval"]["spec"]["containers"]
+    python, flag, module, *words = container["args"]
+    assert (python, flag) == ("python", "-m")
+    told = command.run(module, ROOT, "--help").stdout
+    bento = words[0]
+    assert [word for word in words[1:] if word.startswith("--")] == ["--host", "--port"]
+    assert all(word in told for word in ("--host", "--port"))
+    assert bento == BENTO_PATH  # where BentoML's image has it
+    assert container["workingDir"] == environment(manifests)["PYTHONPATH"] == f"{bento}/src"
+
+
+def test_a_pod_is_given_the_time_that_it_takes_to_drain(manifests: list[Manifest]) -> None:
+    pod = pods(manifests)["retrieval"]["spec"]
+    (container,) = pod["containers"]
+    program, seconds = container["lifecycle"]["preStop"]["exec"]["command"]
+    assert program == "sleep"
+    drain = settings.DRAIN_SECONDS.of(environment(manifests))
+    assert int(seconds) + drain + 10 < pod["terminationGracePeriodSeconds"]
+
+
+def test_memory_is_enough_for_a_swap_and_every_bound_at_once(manifests: list[Manifest]) -> None:
+    """As the comment beside the limit says; measured: the libraries, a hasher, an idle decoder."""
+    (container,) = pods(manifests)["retrieval"]["spec"]["containers"]
+    limits = Limits.from_environment(Recorded(environment(manifests)))
+    items, bytes_each = 1_000_000, 73
+    decoders = (limits.decoders + 2) * 37 * MIB + limits.decoders * ORDINARY_MEMORY + heavy_memory(limits)
+    needed = (220 + 120 + 64) * MIB + 3 * items * bytes_each + limits.uploads_bytes + decoders
+    assert needed <= quantity(container["resources"]["limits"]["memory"])
+    assert container["resources"]["requests"]["memory"] != "0"
+    assert environment(manifests)["MALLOC_ARENA_MAX"] == "2"
+
+
+def test_what_may_lie_in_the_cache_fits(manifests: list[Manifest]) -> None:
+    pod = pods(manifests)["retrieval"]["spec"]
+    (container,) = pod["containers"]
+    cache = environment(manifests)["TAXOHASH_CACHE"]
+    (mount,) = (mount for mount in container["volumeMounts"] if mount["mountPath"] == cache)
+    (volume,) = (volume for volume in pod["volumes"] if volume["name"] == mount["name"])
+    assert quantity(volume["emptyDir"]["sizeLimit"]) >= GIB
+
+
+def test_keys_reach_a_pod_when_they_change(manifests: list[Manifest]) -> None:
+    """A file that is mounted by itself, by subPath, stays as it was at the start."""
+    pod = pods(manifests)["retrieval"]["spec"]
+    (container,) = pod["containers"]
+    file = Path(environment(manifests)["TAXOHASH_API_KEYS_FILE"])
+    (mount,) = (mount for mount in container["volumeMounts"] if mount["mountPath"] == str(file.parent))
+    assert "subPath" not in mount
+    (volume,) = (volume for volume in pod["volumes"] if volume["name"] == mount["name"])
+    made = re.findall(
+        r"create secret generic (\S+) --from-file=(\S+)$",
+        (ROOT / "manifests" / "README.md").read_text(),
+        re.M,
+    )
+    assert (volume["secret"]["secretName"], file.name) in made
+
+
 def test_names_that_refer_to_each_other_exist(manifests: list[Manifest]) -> None:
     templates = pods(manifests)
     for service in of_kind(manifests, "Service").values():
@@ -141,7 +202,7 @@ def test_no_secret_is_kept_here(manifests: list[Manifest]) -> None:
     assert not of_kind(manifests, "Secret")
     for _, container in containers(manifests):
         for variable in container.get("env", []):
-            assert "valueFrom" in variable or not re.search("TOKEN|PASSWORD|URL", variable["name"])
+            assert "valueFrom" in variable or not re.search("KEY|PASSWORD|URL", variable["name"])
 
 
 def environment(manifests: list[Manifest]) -> dict[str, str]:
@@ -158,30 +219,27 @@ def environment(manifests: list[Manifest]) -> dict[str, str]:
     }
 
 
-def test_the_settings_are_those_the_service_reads(manifests: list[Manifest], tmp_path: Path) -> None:
-    read: set[str] = set()
+class Recorded(dict[str, str]):
+    """An environment that remembers what was asked for."""
 
-    class Recorded(dict[str, str]):
-        def get(self, key: str, default: Any = None) -> Any:
-            read.add(key)
-            return super().get(key, default)
+    def __init__(self, given: dict[str, str]) -> None:
+        super().__init__(given)
+        self.read: set[str] = set()
 
-        def __contains__(self, key: object) -> bool:
-            read.add(str(key))
-            return super().__contains__(key)
+    def get(self, key: str, default: Any = None) -> Any:
+        self.read.add(key)
+        return super().get(key, default)
 
-    given = environment(manifests)
+
+def test_the_settings_are_those_the_service_reads(manifests: list[Manifest]) -> None:
+    given = Recorded(environment(manifests))
+    told = Settings.from_environment(given)
+    assert told.redis_url == "redis://secret"
+    assert told.generations == told.pictures == "s3://secret"
+    assert {name for name in given if name.startswith("TAXOHASH_")} <= given.read
     (container,) = pods(manifests)["retrieval"]["spec"]["containers"]
-    mounts = [mount["mountPath"] for mount in container["volumeMounts"]]
-    assert any(given["TAXOHASH_API_TOKEN_FILE"].startswith(f"{mount}/") for mount in mounts)
-    (tmp_path / "token").write_text("secret\n")
-    given["TAXOHASH_API_TOKEN_FILE"] = str(tmp_path / "token")
-    settings = Settings.from_environment(Recorded(given))
-    assert settings.token == "secret"
-    assert settings.redis_url == "redis://secret"
-    assert {name for name in given if name.startswith("TAXOHASH_")} <= read
     writable = [mount["mountPath"] for mount in container["volumeMounts"] if not mount.get("readOnly")]
-    for place in (given["NUMBA_CACHE_DIR"], given["BENTOML_HOME"]):
+    for place in (given["NUMBA_CACHE_DIR"], given["TAXOHASH_CACHE"]):
         assert any(f"{place}/".startswith(f"{mount}/") for mount in writable)
 
 

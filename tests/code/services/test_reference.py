@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from services import reference, settings
 from services.retrieval.problems import TITLES
 from services.retrieval.routes import ENDPOINTS
+from services.retrieval.settings import Door, Limits
 from services.settings import GONE, SECTIONS, Setting
 
 ROOT = Path(__file__).parents[3]
@@ -17,7 +19,7 @@ PLACES = (
     *(".ci", "Makefile", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"),
 )  # fmt: skip
 # How long and how much the tests try.
-OF_TESTS = {"TAXOHASH_DAMAGES", "TAXOHASH_FUZZ_SECONDS"}
+OF_TESTS = {"TAXOHASH_ATTACK_SEED", "TAXOHASH_DAMAGES", "TAXOHASH_FUZZ_SECONDS"}
 CATALOGUED = {own.name for section in SECTIONS.values() for own in section}
 LITERAL = re.compile(r"TAXOHASH_[A-Z0-9_]*[A-Z0-9]\b")
 
@@ -97,3 +99,16 @@ def test_no_setting_is_told_twice() -> None:
     told = [own.name for section in SECTIONS.values() for own in section]
     assert len(told) == len(set(told))
     assert not CATALOGUED & GONE.keys()
+
+
+def test_security_states_every_limit_as_it_is() -> None:
+    rows = re.findall(
+        r"^\| [^|]+ \| `(TAXOHASH_\w+)` \| ([^|]+) \|$", (ROOT / "SECURITY.md").read_text(), re.MULTILINE
+    )
+    told = dict(rows)
+    limits = [own.metadata["setting"] for own in (*fields(Limits), *fields(Door))]
+    assert told.keys() == {own.name for own in limits} - {settings.DRAIN_SECONDS.name}
+    for own in limits:
+        if own.name in told:
+            shown = reference.default_of(own)
+            assert told[own.name] in (shown, shown.partition("(")[2].rstrip(")"))

@@ -1,12 +1,9 @@
 """A generation's own codes become what an empty collection serves."""
 
-import json
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from services.codestore import CodeStore, Item, Written
@@ -14,24 +11,10 @@ from services.codestore.generation_files import GenerationFiles
 from services.retrieval import first_generation
 from services.retrieval.first_generation import publish_first
 from taxohash.errors import TaxohashError
-from taxohash.generation.hasher import CODES, ITEMS, Hasher
+from taxohash.generation.hasher import Hasher
 from taxohash.taxonomy import Taxonomy
-from tests.support.generations import BITS, make_generation
-
-COUNT = 25
-LABELS = [[row % 5, *([5] if row % 3 == 0 else [])] if row % 7 else [] for row in range(COUNT)]
-
-
-def with_codes(folder: Path, seed: int = 0) -> Path:
-    """A generation with codes and items, in `folder`."""
-    generation = make_generation(folder, seed)
-    random = np.random.default_rng(seed)
-    np.save(folder / CODES, np.packbits(random.random((COUNT, BITS)) < 0.5, axis=1))
-    (folder / ITEMS).write_text(
-        json.dumps({"ids": [f"item ü {row}" for row in range(COUNT)], "labels": LABELS})
-    )
-    replace(generation, database=[{"split": "train", "rows": COUNT}]).write(folder)
-    return folder
+from tests.support.generations import make_generation
+from tests.support.own_generation import with_codes
 
 
 @pytest.fixture

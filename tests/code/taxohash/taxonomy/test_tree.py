@@ -115,6 +115,12 @@ def test_subtree_and_label() -> None:
         RAGGED.label(["bird"])
 
 
+def test_of_a_long_node_the_error_tells_the_beginning() -> None:
+    with pytest.raises(TaxohashError, match=r"has no node 'owl/owl.*/'\.\.\.: give a path") as told:
+        RAGGED.subtree("owl/" * 2000)
+    assert len(str(told.value)) < 200
+
+
 @pytest.mark.parametrize(
     ("found", "said"),
     [

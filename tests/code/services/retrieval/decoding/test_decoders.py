@@ -14,6 +14,7 @@ import numpy as np
 import psutil  # type: ignore[import-untyped]
 import pytest
 
+from benchmarks.common.bombs import PROGRESSIVE, jpeg, segment
 from services import metrics
 from services.retrieval.decoding import decoders
 from services.retrieval.decoding.decoders import Decoders
@@ -21,7 +22,7 @@ from services.retrieval.errors import RefusedError
 from services.retrieval.settings import Limits
 from taxohash.errors import TaxohashError
 from taxohash.images import Preprocessing, cost, read_pixels
-from tests.support.extremes import PROGRESSIVE, jpeg, png, rle_bitmap, segment
+from tests.support.extremes import png, rle_bitmap
 from tests.support.naive_png import chunk
 from tests.support.pictures import encoded, every_picture, noise
 
@@ -34,7 +35,14 @@ SLOW = jpeg(4000, 4000, PROGRESSIVE, scans=500)
 LYING = rle_bitmap(16, 16)[: 14 + 40 + 1024] + b"\x01\x00" * 60_000
 
 
+_EARLIER: set[psutil.Process] = set()
+
+
 def run(work: Callable[[], Awaitable[None]]) -> None:
+    """Run a test in a loop of its own."""
+    _EARLIER.clear()
+    _EARLIER.update(psutil.Process().children())
+
     async def bounded() -> None:
         async with asyncio.timeout(120):
             await work()
@@ -54,8 +62,9 @@ async def started(**limits: Any) -> AsyncIterator[Decoders]:
 
 
 def processes() -> list[psutil.Process]:
-    """The decoders there are, oldest first; zombies count."""
-    return sorted(psutil.Process().children(), key=lambda process: process.create_time())
+    """The decoders there are, oldest first; zombies count, and children of earlier tests do not."""
+    ours = set(psutil.Process().children()) - _EARLIER
+    return sorted(ours, key=lambda process: process.create_time())
 
 
 async def until(holds: Callable[[], object]) -> None:

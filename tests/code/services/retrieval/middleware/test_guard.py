@@ -14,6 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import ASGIApp, Message
 
+from services import metrics
 from services.codestore import StoreUnavailableError
 from services.retrieval.app import application
 from services.retrieval.middleware.headers import HEADERS
@@ -192,6 +193,16 @@ def test_requests_that_share_a_state_have_ids_of_their_own(app: ASGIApp) -> None
     assert first.reason() == second.reason() == "path"
     assert first.headers["x-request-id"] != second.headers["x-request-id"]
     assert state == {"shared": 1}
+
+
+def test_no_request_makes_a_metric_of_its_own(app: ASGIApp) -> None:
+    for number in range(20):
+        ask(app, "GET", f"/nothing/{number}", {}, LOOPBACK)
+        ask(app, f"M{number}", f"/v1/items/{number}/thumbnail", {}, LOOPBACK)
+    told = {sample.labels.get("route") for metric in metrics.REQUESTS.collect() for sample in metric.samples}
+    names = {endpoint.name for endpoint in FAILING.endpoints} | {"none"}
+    assert not {route for route in told if route and any(letter.isdigit() for letter in route)}
+    assert "none" in told & names
 
 
 SHOP = "https://shop.example"
