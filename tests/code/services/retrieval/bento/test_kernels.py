@@ -10,13 +10,17 @@ import time
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
+from services.codestore import EmbeddedServer
 from services.retrieval.bento import kernels
 from taxohash.errors import TaxohashError
 from taxohash.runtime import cpu, kernel_places, sources
 from taxohash.runtime.atomic import writable
 from tests.support.generations import make_generation
+from tests.support.serving import environment, publish, serving
+from tests.support.waiting import until
 
 BITS = 64  # kernels for other lengths are made the same way, and take as long again
 
@@ -114,6 +118,23 @@ def test_the_set_for_this_cpu_is_found_where_nothing_can_be_written(packages: Pa
     told = serve(packages, nowhere / "cache")
     assert told["compiled"] == 0
     assert told["cpu"] == [target.cpu, target.features]
+
+
+@pytest.mark.system
+def test_a_served_bento_compiles_nothing(packages: Path, tmp_path: Path) -> None:
+    if cpu.best(cpu.flags()) is None:
+        pytest.skip("this CPU is older than x86-64-v3")
+    bento = packages.parent
+    home, cache = bento.parents[2], tmp_path / "cache"
+    with EmbeddedServer(tmp_path / "store") as store:
+        publish(store.url, home.with_name("generation"))
+        variables = environment(store.url, home, NUMBA_CACHE_DIR=str(cache))
+        for name in cpu.TARGETS[0].environment:
+            variables.pop(name, None)
+        with serving(str(bento), variables, tmp_path) as service:
+            until(lambda: httpx.get(f"{service.url}/readyz").status_code == 200, 60)
+            assert service.post(within="warm").status_code == 200
+    assert not cache.exists()
 
 
 def test_what_is_damaged_is_compiled_anew_and_stays_as_it_is(copied: Path, tmp_path: Path) -> None:
