@@ -19,16 +19,19 @@ from tests.attack.wire import Address, Client, Wire, get, run, search
 _RATE = 10.0
 _UPLOADS, _REQUESTS, _THUMBNAILS, _SLOW = 20.0, 10.0, 5.0, 1.0  # a second
 _DEADLINE = 30.0
+_QUIET_SECONDS = 4.0  # at the end, in which what was open is closed
 _WARM_UP = 0.2  # of the time, in which memory may grow
 
 
 def attack(start: Start, plan: Plan) -> Figures:
     """`plan.count` minutes of valid searches, hostile uploads, malformed requests, thumbnails, and what is left half sent."""
     with start({"TAXOHASH_UPLOAD_SECONDS": "5", "TAXOHASH_HEADER_SECONDS": "5"}) as target:
-        with searching(target.url, _RATE) as samples, watching(target, every=1.0) as watch:
-            begun = time.monotonic()
-            outcomes = run(lambda: _mix(target, plan, 60.0 * plan.count * plan.pace))
-            over = time.monotonic()
+        with watching(target, every=1.0) as watch:
+            with searching(target.url, _RATE) as samples:
+                begun = time.monotonic()
+                outcomes = run(lambda: _mix(target, plan, 60.0 * plan.count * plan.pace))
+                over = time.monotonic()
+            time.sleep(_QUIET_SECONDS)
         return {
             "minutes": round((over - begun) / 60, 1),
             "hostile": dict(outcomes),
