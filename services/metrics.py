@@ -28,7 +28,7 @@ STAGE_SECONDS = Histogram(
     "taxohash_stage_seconds", "Time of one stage of a search.", ["stage"], buckets=_BUCKETS
 )
 REJECTED = Counter("taxohash_upload_rejected_total", "Searches refused.", ["reason"])
-UPLOADS = Gauge("taxohash_uploads", "Bodies that arrive.", multiprocess_mode="livesum")
+UPLOADS = Gauge("taxohash_uploads", "Bodies that take longer to arrive.", multiprocess_mode="livesum")
 UPLOADS_BYTES = Gauge(
     "taxohash_uploads_bytes",
     "Of bodies that are held, until their searches are answered.",

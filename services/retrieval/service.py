@@ -4,6 +4,7 @@ import asyncio
 import logging
 import math
 import os
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +18,7 @@ from services.codestore.pictures import Pictures, users_folder
 from services.codestore.places import Place
 from services.retrieval.access import Gate
 from services.retrieval.admission import Admission
+from services.retrieval.aside import Aside
 from services.retrieval.decoding.decoders import Decoders
 from services.retrieval.descriptions import Descriptions
 from services.retrieval.errors import RefusedError
@@ -36,6 +38,8 @@ if TYPE_CHECKING:  # numba and ONNX Runtime take a second to import: the process
 LOG = logging.getLogger("taxohash")
 _LOADING_SECONDS = 10.0  # a call of those who load and follow, of which no request waits
 _LOOK_SECONDS = 1.0  # between what is told of the generations
+# A thread that has something to do waits so long for Python while requests come without end; 5 ms would be a search's own.
+_SWITCH_SECONDS = 0.0005
 _ASKING_THREADS = 4  # that call stores for requests
 _ASKING_WAITING = 128  # requests that wait for one of them
 
@@ -47,6 +51,7 @@ class Service:
         gate: who is let in.
         store: for requests: its calls end in time.
         uploads, admission: of searches.
+        aside: where decoders and workers are asked, so that those who are refused do not hold up those who search.
         workers: encode and search; they wait for nothing.
         asking: call stores.
         descriptions: of what is served.
@@ -71,6 +76,7 @@ class Service:
             Place.open(settings.generations, "generations")
         self.pictures = open_pictures(settings)
         self.store = LateStore(lambda: connect(limits.store_seconds))
+        self.aside = Aside("searches")
         self.decoders = Decoders(limits)
         self.uploads = Uploads(limits)
         self.admission = Admission(limits)
@@ -89,7 +95,9 @@ class Service:
         self._begun = asyncio.get_running_loop().run_in_executor(None, self._begin)
         self._begun.add_done_callback(_tell_failure)
         self.gate.start()
-        await self.decoders.start()
+        sys.setswitchinterval(_SWITCH_SECONDS)
+        self.aside.start()
+        await self.aside.run(self.decoders.start())
         self._watching = asyncio.create_task(self._watch())
 
     async def stop(self) -> None:
@@ -100,8 +108,9 @@ class Service:
             self._watching.cancel()
             with suppress(asyncio.CancelledError):
                 await self._watching
-        await self.decoders.close()
+        await self.aside.run(self.decoders.close())
         self.workers.close()
+        self.aside.stop()
         self.asking.close()
         self.descriptions.close()
         if self._begun:

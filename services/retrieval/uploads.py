@@ -1,9 +1,11 @@
 """Bodies that arrive: bounded each and together, in number, bytes, rate and time.
 
-A body has credit: seconds in which more of it must come. It begins with a grace; each byte adds what it is worth at the least
-rate, up to the grace again. So one that stalls is given up when the grace is over, one that drips a little later. Where there
-is no room for another, one that has made us wait, or would not be whole in time, makes way; those that get on do not. A body
-that is there at once needs no place: however many are held back half, a search that comes whole is answered.
+A body that is there within a quarter of a second needs no place: however many are held back half, a search that comes as
+searches do is answered. One that takes longer needs one. Where all are taken, one that has made us wait as long, or would not
+be whole in time, makes way; those that get on do not.
+
+Each has credit: seconds in which more of it must come. It begins with a grace; each byte adds what it is worth at the least
+rate, up to the grace again. So one that stalls is given up when the grace is over, one that drips a little later.
 """
 
 import asyncio
@@ -18,7 +20,7 @@ from services.retrieval.errors import RefusedError
 from services.retrieval.settings import Limits
 
 GRACE_SECONDS = 2.0
-PATIENCE_SECONDS = 0.25  # for which a body keeps its place, though nothing comes
+PATIENCE_SECONDS = 0.25  # for which a body needs no place, and keeps it though nothing comes
 _CLOSE = {"Connection": "close"}  # the rest of the body is not read
 
 
@@ -26,7 +28,8 @@ class _Upload:
     """One body.
 
     Attributes:
-        held: bytes that count for it: those announced, or those that came where there are more.
+        announced: bytes, where its client said so.
+        held: bytes that count for it: those that came, and once it has a place those announced.
         refusal: why it is given up, where it was not too slow.
     """
 
@@ -34,7 +37,7 @@ class _Upload:
         self.held = 0
         self.refusal: RefusedError | None = None
         self._limits = limits
-        self._announced = announced
+        self.announced = announced
         self._clock = asyncio.get_running_loop().time
         self._begun = self._clock()
         self._ends = self._begun + limits.upload_seconds
@@ -59,8 +62,6 @@ class _Upload:
                     uploads.count(self, len(body))
                     if not message.get("more_body", False):
                         return body
-                    if self.refusal:
-                        raise self.refusal
                     self._go_on(len(body))
         except TimeoutError:
             raise self.refusal or self._slow() from None
@@ -76,9 +77,9 @@ class _Upload:
         """Seconds by which it may fall behind before it has to make way; below 0, it has to."""
         now = self._clock()
         waited = self._credit_ends - now - (GRACE_SECONDS - PATIENCE_SECONDS)
-        if not self._announced:
+        if not self.announced:
             return waited
-        whole = self._received / self._announced * self._limits.upload_seconds
+        whole = self._received / self.announced * self._limits.upload_seconds
         return min(waited, self._begun + whole - now + PATIENCE_SECONDS)
 
     @property
@@ -118,7 +119,7 @@ class Uploads:
         self._arriving: set[_Upload] = set()
 
     def __len__(self) -> int:
-        """Number of bodies that arrive."""
+        """Number of bodies that have a place."""
         return len(self._arriving)
 
     @asynccontextmanager
@@ -128,17 +129,13 @@ class Uploads:
         Raises:
             RefusedError: 400, the client left; 408, too slow; 413, too large; 429, there is no room for it.
         """
-        announced = self._announced(headers)
-        upload = _Upload(self._limits, announced)
+        upload = _Upload(self._limits, self._announced(headers))
+        lasting = asyncio.get_running_loop().call_later(PATIENCE_SECONDS, self._place, upload)
         try:
-            if len(self._arriving) < self._limits.uploads or self._makes_way():
-                self.count(upload, announced or 0)
-                self._enter(upload)
-            else:
-                upload.give_up(_crowded())
             try:
                 body = await upload.arrive(receive, self)
             finally:
+                lasting.cancel()
                 self._leave(upload)
             yield body
         finally:
@@ -166,6 +163,18 @@ class Uploads:
             raise self._too_large()
         return int(text)
 
+    def _place(self, upload: _Upload) -> None:
+        """Give a body that takes longer its place, or give it up."""
+        try:
+            if len(self._arriving) >= self._limits.uploads and not self._makes_way():
+                raise _crowded()
+            self.count(upload, upload.announced or 0)
+        except RefusedError as refusal:
+            upload.give_up(refusal)
+        else:
+            self._arriving.add(upload)
+            metrics.UPLOADS.set(len(self._arriving))
+
     def _makes_way(self, spared: _Upload | None = None) -> bool:
         """Give up the body that is furthest behind; whether there was one that has to make way."""
         others = self._arriving - {spared} if spared else self._arriving
@@ -176,10 +185,6 @@ class Uploads:
         self._leave(last)
         self._hold(last, 0)
         return True
-
-    def _enter(self, upload: _Upload) -> None:
-        self._arriving.add(upload)
-        metrics.UPLOADS.set(len(self._arriving))
 
     def _leave(self, upload: _Upload) -> None:
         self._arriving.discard(upload)

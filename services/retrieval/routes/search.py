@@ -43,9 +43,14 @@ async def _answered(request: Request, service: Service, served: "Served") -> byt
         query = query_of(body, form, request.query_params.multi_items(), service.settings.limits.k)
         body.clear()  # the picture is a copy
         async with service.admission.search(request.receive):
-            with metrics.STAGE_SECONDS.labels("decode").time():
-                pixels = await service.decoders.read(query.image, served.engine.generation.preprocessing)
-            return await service.workers.run(partial(_found, service, served, pixels, query))
+            return await service.aside.run(_worked_out(service, served, query))
+
+
+async def _worked_out(service: Service, served: "Served", query: Query) -> bytes:
+    """The answer, from a picture that is there. On the loop aside: it waits for decoders and threads, not for other requests."""
+    with metrics.STAGE_SECONDS.labels("decode").time():
+        pixels = await service.decoders.read(query.image, served.engine.generation.preprocessing)
+    return await service.workers.run(partial(_found, service, served, pixels, query))
 
 
 def _found(service: Service, served: "Served", pixels: Pixels, query: Query) -> bytes:

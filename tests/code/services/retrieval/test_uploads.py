@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -114,16 +115,19 @@ def test_the_largest_body_is_taken() -> None:
 
 
 @pytest.mark.parametrize("held_back", [3, 33, 200, 2000])
-def test_however_many_are_held_back_half_one_that_comes_whole_is_taken_at_once(held_back: int) -> None:
+@pytest.mark.parametrize("later", [0.0, 0.1, 1.0])
+def test_however_many_are_held_back_half_one_that_comes_as_searches_do_is_taken(
+    held_back: int, later: float
+) -> None:
     async def scenario() -> None:
-        uploads = Uploads(LIMITS)
+        uploads = Uploads(replace(LIMITS, uploads_bytes=1_000_000))
         others = [asyncio.create_task(refusal_of(uploads, half(), 20)) for _ in range(held_back)]
-        await asyncio.sleep(0)
-        assert len(uploads) == 3
-        assert await body_of(uploads, Dripping([(0.0, b"whole")]), 5) == b"whole"
-        assert now() == 0.0
+        await asyncio.sleep(later)
+        head_first = Dripping([(0.0, b""), (0.2, b"whole")])
+        assert await body_of(uploads, head_first, 5) == b"whole"
+        assert now() == pytest.approx(later + 0.2)
         statuses = Counter(refused.status for refused in await asyncio.gather(*others))
-        assert statuses == {408: 3, 429: held_back - 3} if held_back > 3 else {408: 3}
+        assert statuses == Counter([408] * 3 + [429] * (held_back - 3))
         assert (len(uploads), uploads.held) == (0, 0)
 
     run(scenario)
@@ -134,15 +138,16 @@ def test_one_that_stalls_makes_way_and_one_that_gets_on_does_not() -> None:
         uploads = Uploads(LIMITS)
         quick = [asyncio.create_task(body_of(uploads, Dripping(drip(50, 0.1, 50)))) for _ in range(2)]
         stalled = asyncio.create_task(refusal_of(uploads, half()))
-        await asyncio.sleep(PATIENCE_SECONDS + 0.05)
-        newcomer = asyncio.create_task(body_of(uploads, Dripping(drip(50, 0.1, 2))))
+        await asyncio.sleep(0.1)
+        newcomer = asyncio.create_task(body_of(uploads, Dripping(drip(50, 0.1, 20))))
         refused = await stalled
+        assert now() == pytest.approx(0.1 + PATIENCE_SECONDS)
         assert (refused.status, refused.reason) == (429, "busy")
         assert refused.headers == {"Retry-After": "1", "Connection": "close"}
-        too_many = await refusal_of(uploads, Dripping(drip(50, 0.1, 2)))
+        too_many = await refusal_of(uploads, Dripping(drip(50, 0.1, 20)))
         assert too_many.status == 429
-        assert now() == pytest.approx(PATIENCE_SECONDS + 0.05)
-        assert len(await newcomer) == 100
+        assert now() == pytest.approx(0.1 + 2 * PATIENCE_SECONDS)
+        assert len(await newcomer) == 1000
         assert [len(body) for body in await asyncio.gather(*quick)] == [2500, 2500]
 
     run(scenario)
@@ -155,10 +160,10 @@ def test_announced_bytes_count_and_who_announces_more_than_comes_makes_way() -> 
         liars = [
             asyncio.create_task(refusal_of(uploads, Dripping(drip(60, 0.2, 999)), 10_000)) for _ in range(2)
         ]
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.3)
         assert uploads.held == 20_000
-        assert (await refusal_of(uploads, half(), 500)).status == 429
-        await asyncio.sleep(1.0)
+        assert (await refusal_of(uploads, Dripping([(0.0, b"x" * 500)]), 500)).status == 429
+        await asyncio.sleep(0.7)
         assert len(await body_of(uploads, Dripping([(0.0, b"x" * 500)]), 500)) == 500
         assert uploads.held == 10_000
         assert sorted(refused.status for refused in await asyncio.gather(*liars)) == [408, 429]
@@ -188,6 +193,8 @@ def test_what_is_held_is_let_go_whatever_becomes_of_it() -> None:
         assert (refused.status, refused.reason, uploads.held) == (400, "gone", 0)
         task = asyncio.create_task(body_of(uploads, half(), 500))
         await asyncio.sleep(0)
+        assert (len(uploads), uploads.held) == (0, 10)
+        await asyncio.sleep(PATIENCE_SECONDS)
         assert (len(uploads), uploads.held) == (1, 500)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
