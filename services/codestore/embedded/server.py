@@ -23,11 +23,11 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from services.codestore.connection import StoreUnavailableError
+from services.codestore.connection.address import LONGEST_SOCKET_PATH
 from services.codestore.embedded.remains import Found, Kept, Log, LogCopy, kept_by, log_as_found, look_at
 from services.codestore.store import CodeStore
 from taxohash.errors import TaxohashError
 
-LONGEST_SOCKET_PATH = 100  # sun_path holds 108 bytes on Linux, 104 elsewhere
 _STOP_SECONDS = 20.0
 _LOOK_SECONDS = 2.0  # for what is written down at the end; a server that hangs is ended without
 _REMEDY = 'restore a backup into an empty directory, or start with damaged="serve"'
