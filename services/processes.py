@@ -82,6 +82,18 @@ def end_with_parent(number: signal.Signals = signal.SIGTERM) -> None:
         ctypes.CDLL(None).prctl(pr_set_pdeathsig, number)
 
 
+def adopt_orphans() -> None:
+    """Have Linux give us, not the first process, what our children leave behind."""
+    if sys.platform == "linux":
+        pr_set_child_subreaper = 36
+        ctypes.CDLL(None).prctl(pr_set_child_subreaper, 1)
+
+
+def children() -> set[int]:
+    """Ids of the processes that this one started or has adopted, those included that have ended and nobody waited for."""
+    return {child.pid for child in psutil.Process().children()}
+
+
 def _descendants(pid: int) -> list[psutil.Process]:
     """All that a process started, and what that started, whatever session they are in."""
     try:

@@ -3,9 +3,10 @@
 import asyncio
 import math
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import NoReturn
 
+from starlette.requests import Request
 from starlette.types import Receive
 
 from services import metrics
@@ -14,7 +15,8 @@ from services.retrieval.settings import Limits
 
 _OF_THE_LAST = 0.1  # weight of one search in the mean of what they take
 _REFUSALS = 500.0  # a second
-_LONGEST_WAIT = 2.0  # seconds, of one who is refused
+_LONGEST_WAIT = 0.25  # seconds, of one who is refused: waiting takes connections
+_SMALL_BODY = 65_536  # bytes
 
 
 class Admission:
@@ -30,9 +32,11 @@ class Admission:
         """Number of searches under way."""
         return self._under_way
 
-    async def turn_away(self, refusal: RefusedError) -> NoReturn:
-        """Refuse a search in its turn. One refusal costs little, but who asks again at once, and often, would with all of them
-        take the time of those who are searching.
+    async def turn_away(self, request: Request, refusal: RefusedError) -> NoReturn:
+        """Refuse a search in its turn, before its body is read. A small one is dropped, so that its connection can be kept.
+
+        One refusal costs little, but who asks again at once, and often, would with all of them take the time of those who are
+        searching.
 
         Raises:
             RefusedError: `refusal`.
@@ -42,6 +46,12 @@ class Admission:
         self._next_refusal = turn + 1 / _REFUSALS
         if turn > now:
             await asyncio.sleep(turn - now)
+        announced = request.headers.get("content-length", "")
+        if announced.isdigit() and len(announced) < 6 and int(announced) <= _SMALL_BODY:
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(turn + _LONGEST_WAIT):
+                    while (await request.receive()).get("more_body", False):
+                        pass
         raise refusal
 
     def refusal(self) -> RefusedError | None:

@@ -71,6 +71,12 @@ class Engine:
         with metrics.STAGE_SECONDS.labels("encode").time():
             code = self._hasher.encode_pixels(pixels[None])
         node = "/".join(part for part in within.split("/") if part) if within else ""
+        if within and not node:
+            raise RefusedError(
+                400,
+                "parameter",
+                f"taxonomy {self.taxonomy.name!r} has no node {within[:60]!r}: leave it out to search all",
+            )
         with metrics.STAGE_SECONDS.labels("search").time():
             try:
                 found = self.replica.search(code, k=k, within=node or ())

@@ -6,7 +6,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+
+from starlette.types import ASGIApp
 
 from services.retrieval.server.connections import Stage
 from services.retrieval.server.listening import listen
@@ -47,7 +48,7 @@ class Running:
 
 
 @contextmanager
-def running(app: Any, door: Door) -> Iterator[Running]:
+def running(app: ASGIApp, door: Door) -> Iterator[Running]:
     """Serve an application until the block is left."""
     listener = listen("127.0.0.1", 0)
     address: tuple[str, int] = listener.getsockname()

@@ -2,9 +2,10 @@
 
 import asyncio
 import os
+import sys
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -52,6 +53,21 @@ async def die(request: Request) -> Response:
     os._exit(3)
 
 
+async def hoard(request: Request) -> Response:
+    """Take all descriptors that there are."""
+    with suppress(OSError):
+        while True:
+            request.app.state.hoard.append(open(os.devnull, "rb"))  # noqa: SIM115
+    return PlainTextResponse("none is left")
+
+
+async def orphan(request: Request) -> Response:
+    """Start a process that leaves our session, and has nobody who waits for it."""
+    script = "import subprocess, sys; print(subprocess.Popen(['sleep', '600'], start_new_session=True, stdout=2).pid)"
+    made = await asyncio.create_subprocess_exec(sys.executable, "-c", script, stdout=asyncio.subprocess.PIPE)
+    return Response((await made.communicate())[0])
+
+
 async def pid(request: Request) -> Response:
     return PlainTextResponse(str(os.getpid()))
 
@@ -76,6 +92,7 @@ def create() -> Starlette:
     async def living(app: Starlette) -> AsyncIterator[None]:
         if spoilt == "startup":
             raise RuntimeError("it does not start")
+        app.state.hoard = []
         app.state.ready_at = time.monotonic() + float(os.environ.get("TOY_SECONDS", "0"))
         yield
 
@@ -83,7 +100,7 @@ def create() -> Starlette:
         return PlainTextResponse("", 200 if time.monotonic() >= request.app.state.ready_at else 503)
 
     handlers = {"slow": slow, "block": block, "echo": echo, "unread": unread, "large": large, "pid": pid}
-    handlers |= {"fail": fail, "die": die, "broken": broken}
+    handlers |= {"hoard": hoard, "orphan": orphan, "fail": fail, "die": die, "broken": broken}
     methods = ["GET", "POST"]
     return Starlette(
         routes=[

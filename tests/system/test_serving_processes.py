@@ -69,6 +69,18 @@ def test_another_worker_takes_the_place_of_one_that_ends(tmp_path: Path, how: st
         assert toy.process.poll() is None
 
 
+def test_what_a_worker_started_ends_with_it(tmp_path: Path) -> None:
+    """Even what left its session, and whoever started it."""
+    with toy_service(tmp_path) as toy:
+        worker = toy.worker
+        orphan = psutil.Process(int(toy.get("/orphan").text))
+        worker.kill()
+        until(lambda: toy.get("/x").status_code == 200)
+        assert not psutil.wait_procs([worker, orphan], timeout=SECONDS)[1]
+        zombies = [child for child in toy.family if child.status() == psutil.STATUS_ZOMBIE]
+        assert not zombies
+
+
 def test_a_worker_that_dies_again_and_again_is_replaced_again_and_again(tmp_path: Path) -> None:
     with toy_service(tmp_path) as toy:
         pids = set()
@@ -257,6 +269,18 @@ for i in range(count):
 print("there", flush=True)
 sys.stdin.read()
 """
+
+
+def test_without_a_descriptor_somebody_makes_way(tmp_path: Path) -> None:
+    with toy_service(tmp_path, ("prlimit", "--nofile=200:200")) as toy:
+        idle = [socket.create_connection(toy.address) for _ in range(20)]
+        until(lambda: len(_connections(toy)) >= 20)
+        with httpx.Client(trust_env=False, timeout=SECONDS) as client:
+            assert client.get(f"{toy.url}/hoard").text == "none is left"
+            for _ in range(10):
+                assert toy.get("/x").status_code == 200
+        for connection in idle:
+            connection.close()
 
 
 @pytest.mark.parametrize("kind", ["half", "idle"])

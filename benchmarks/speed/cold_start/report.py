@@ -18,12 +18,12 @@ def as_markdown(rows: list[Row]) -> list[str]:
         "",
         "## From the start of `taxohash serve` until it is ready",
         "",
-        "Seconds, the least and the median.",
+        "Seconds, the least and the median; of the CPU, those of all its processes.",
         "",
         *table(
-            ["items", "from", "least", "median"],
+            ["items", "from", "least", "median", "CPU", "median"],
             (
-                [f"{row['items']:,}", row["way"], *(f"{seconds:.2f}" for seconds in row["seconds"])]
+                [f"{row['items']:,}", row["way"], *(f"{s:.2f}" for s in (*row["seconds"], *row["cpu_seconds"]))]
                 for row in matching(rows, measure="ready")
             ),
         ),

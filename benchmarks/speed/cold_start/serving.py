@@ -14,6 +14,7 @@ from pathlib import Path
 
 import httpx
 import numpy as np
+import psutil  # type: ignore[import-untyped]
 
 from benchmarks.common.rows import Row
 from benchmarks.common.timing import interleaved
@@ -32,7 +33,7 @@ _COLLECTION = "default"
 
 
 def measure(bento: Path, items: int, rounds: int) -> list[Row]:
-    """Rows of the ways to start, with a collection of so many items: seconds, the least and the median."""
+    """Rows of the ways to start, with a collection of so many items: seconds, on the wall's clock and of the CPU, the least and the median."""
     home = bento.parents[2]
     model = bentos.packed(bento, home)
     with running() as bench, tempfile.TemporaryDirectory() as empty:
@@ -42,10 +43,16 @@ def measure(bento: Path, items: int, rounds: int) -> list[Row]:
             "Bento": _starting(bench.url, bento, home, Path(empty)),
         }
         times = interleaved(ways, rounds)
-    return [
-        {"measure": "ready", "way": way, "items": items, "seconds": [min(spent), float(np.median(spent))]}
-        for way, spent in times.items()
-    ]
+    rows: list[Row] = []
+    for way, spent in times.items():
+        walls, cpus = zip(*spent, strict=True)
+        rows.append(
+            {
+                "measure": "ready", "way": way, "items": items, "seconds": [min(walls), float(np.median(walls))],
+                "cpu_seconds": [min(cpus), float(np.median(cpus))],
+            }
+        )  # fmt: skip
+    return rows
 
 
 def _publish(bench: Bench, model: Path, items: int) -> None:
@@ -60,14 +67,16 @@ def _publish(bench: Bench, model: Path, items: int) -> None:
     bench.store.publish(_COLLECTION, generation.id)
 
 
-def _starting(url: str, target: Path, home: Path, cache: Path | None) -> Callable[[int], list[float]]:
-    """Starts what serves the target; its seconds to the first 200 of /readyz."""
+def _starting(
+    url: str, target: Path, home: Path, cache: Path | None
+) -> Callable[[int], list[tuple[float, float]]]:
+    """Starts what serves the target; seconds to the first 200 of /readyz, and of the CPU in all its processes."""
     environment = os.environ | {"PYTHONPATH": str(ROOT), "TAXOHASH_REDIS_URL": url}
     environment |= {"NUMBA_CACHE_DIR": str(cache)} if cache else {}
     command = [sys.executable, "-m", "services.retrieval.server.main", str(target), "--port", "0"]
     command += ["--bento-home", str(home)]
 
-    def start(_turn: int) -> list[float]:
+    def start(_turn: int) -> list[tuple[float, float]]:
         begun = time.monotonic()
         with tempfile.TemporaryFile("w+") as log:
             process = subprocess.Popen(
@@ -83,7 +92,7 @@ def _starting(url: str, target: Path, home: Path, cache: Path | None) -> Callabl
                 line = process.stdout.readline()
                 served = re.match(r"serving (http\S+)", line)
                 if served and _is_ready(served[1], begun + LONGEST):
-                    return [time.monotonic() - begun]
+                    return [(time.monotonic() - begun, _cpu(process.pid))]
                 log.seek(0)
                 raise TaxohashError(f"{target} is not served: {line}{log.read()}")
             finally:
@@ -99,3 +108,10 @@ def _is_ready(url: str, deadline: float) -> bool:
                 return True
         time.sleep(0.01)
     return False
+
+
+def _cpu(pid: int) -> float:
+    """Seconds that a process and those that it started have had of the CPU."""
+    leader = psutil.Process(pid)
+    times = [process.cpu_times() for process in (leader, *leader.children(recursive=True))]
+    return float(sum(one.user + one.system for one in times))

@@ -8,7 +8,6 @@ from urllib.parse import unquote, unquote_to_bytes
 from taxohash.errors import TaxohashError
 
 _PORT = 6379
-LONGEST_SOCKET_PATH = 100  # sun_path holds 108 bytes on Linux, 104 elsewhere
 _TLS_OPTIONS = ("ssl_ca_certs", "ssl_cert_reqs", "ssl_certfile", "ssl_check_hostname", "ssl_keyfile")
 _OPTIONS = ("client_name", "db", "password", "username", *_TLS_OPTIONS)
 _FORMS = "redis://[user:password@]host[:port][/database], rediss:// for TLS, or unix://[user:password@]/path[?db=0]"

@@ -23,8 +23,8 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from services.codestore.connection import StoreUnavailableError
-from services.codestore.connection.address import LONGEST_SOCKET_PATH
 from services.codestore.embedded.remains import Found, Kept, Log, LogCopy, kept_by, log_as_found, look_at
+from services.codestore.home import LONGEST_SOCKET_PATH
 from services.codestore.store import CodeStore
 from taxohash.errors import TaxohashError
 

@@ -7,7 +7,7 @@ import os
 import stat
 from pathlib import Path
 
-from services.codestore.connection.address import LONGEST_SOCKET_PATH
+from services.codestore.home import LONGEST_SOCKET_PATH
 from taxohash.errors import TaxohashError
 
 _REMEDY = "set XDG_DATA_HOME to a folder that can be written, or TAXOHASH_REDIS_URL to a code store"

@@ -3,12 +3,14 @@
 `taxohash serve` runs the same application behind guards that BentoML's server lacks, see docs/serving.md.
 """
 
+import signal
 from dataclasses import replace
 from pathlib import Path
 
 import bentoml
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from services.processes import end_with_parent
 from services.retrieval import logs
 from services.retrieval.app import application
 from services.retrieval.service import Service
@@ -72,6 +74,7 @@ class Retrieval:
             raise SystemExit(f"taxohash: {error}") from None
 
     def __init__(self) -> None:
+        end_with_parent(signal.SIGKILL)  # BentoML leaves its workers behind when it is killed
         settings = Settings.from_environment()
         logs.configure(settings.log)
         app.begin(Service(replace(settings, generation=settings.generation or packed())))

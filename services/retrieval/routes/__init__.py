@@ -4,10 +4,10 @@ from services.retrieval.routes import describe, health, items, page, search
 from services.retrieval.routes.endpoint import Endpoint
 from services.retrieval.routes.table import Table
 
-ENDPOINTS: list[Endpoint] = [
+ENDPOINTS: list[Endpoint] = [  # the busiest first: they are tried in this order
+    *search.ENDPOINTS,
     *health.ENDPOINTS,
     *page.ENDPOINTS,
-    *search.ENDPOINTS,
     *items.ENDPOINTS,
     *describe.ENDPOINTS,
 ]

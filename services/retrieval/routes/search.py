@@ -37,7 +37,7 @@ async def _answered(request: Request, service: Service, served: "Served") -> byt
     What is refused is refused as early as it can be: before the body is read, before it is decoded, before it is searched.
     """
     if refusal := service.admission.refusal():
-        await service.admission.turn_away(refusal)
+        await service.admission.turn_away(request, refusal)
     form = form_of(request.headers.getlist("content-type"))
     async with service.uploads.read(request.headers, request.receive) as body:
         query = query_of(body, form, request.query_params.multi_items(), service.settings.limits.k)

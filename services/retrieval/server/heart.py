@@ -7,11 +7,11 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 
-from uvicorn._types import ASGI3Application, ASGIReceiveEvent, ASGISendEvent, HTTPScope
+from starlette.types import ASGIApp, Message, Scope
 
 BEAT, READY = b".", b"+"
 _SECONDS = 1.0
-_PROBE_SECONDS = 0.1
+_PROBE_SECONDS = 0.2
 LOG = logging.getLogger("taxohash.server")
 
 
@@ -29,7 +29,7 @@ async def beat(pipe: int, alone: Callable[[], None]) -> None:
         await asyncio.sleep(_SECONDS)
 
 
-async def tell_when_ready(pipe: int, app: ASGI3Application) -> None:
+async def tell_when_ready(pipe: int, app: ASGIApp) -> None:
     """Ask the application's /readyz as a probe would, until it is ready, and tell that."""
     while await _status(app, "/readyz") != 200:
         await asyncio.sleep(_PROBE_SECONDS)
@@ -45,10 +45,10 @@ def _write(pipe: int, byte: bytes) -> bool:
     return True
 
 
-async def _status(app: ASGI3Application, path: str) -> int:
+async def _status(app: ASGIApp, path: str) -> int:
     """Status with which an application answers GET, without a connection."""
     statuses = [0]
-    scope: HTTPScope = {
+    scope: Scope = {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.3"},
         "http_version": "1.1",
@@ -64,10 +64,10 @@ async def _status(app: ASGI3Application, path: str) -> int:
         "state": {},
     }
 
-    async def receive() -> ASGIReceiveEvent:
+    async def receive() -> Message:
         return {"type": "http.request", "body": b"", "more_body": False}
 
-    async def send(message: ASGISendEvent) -> None:
+    async def send(message: Message) -> None:
         if message["type"] == "http.response.start":
             statuses.append(message["status"])
 

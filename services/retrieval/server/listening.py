@@ -1,6 +1,5 @@
 """The address at which is served."""
 
-import ipaddress
 import socket
 
 from taxohash.errors import TaxohashError
@@ -44,11 +43,6 @@ def url_of(listener: socket.socket) -> str:
     """Where a socket is reached."""
     host, port = listener.getsockname()[:2]
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
-
-
-def is_loopback(listener: socket.socket) -> bool:
-    """Whether only this machine reaches a socket."""
-    return ipaddress.ip_address(listener.getsockname()[0].partition("%")[0]).is_loopback
 
 
 def _reason(error: Exception) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from email.utils import formatdate
 
-from uvicorn._types import ASGI3Application
+from starlette.types import ASGIApp
 from uvicorn.config import Config
 from uvicorn.lifespan.on import LifespanOn
 from uvicorn.server import ServerState
@@ -33,7 +33,7 @@ class Server:
         connections: all that there are.
     """
 
-    def __init__(self, app: ASGI3Application, door: Door) -> None:
+    def __init__(self, app: ASGIApp, door: Door) -> None:
         self._config = Config(
             app, http=GuardedProtocol, ws="none", lifespan="on", interface="asgi3", log_config=None,
             access_log=False, server_header=False, proxy_headers=False,

@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from types import FrameType
 
-from services.processes import end_with_parent
+from services.processes import adopt_orphans, children, end_with_parent
 
 BAD_SETTINGS = 2  # exit code of a worker that another start would not help
 # Of a beat a second. One that starts imports for seconds, and on a loaded machine for longer.
@@ -26,6 +26,7 @@ _SOON_SECONDS = 10.0  # a worker that dies earlier is not replaced at once: afte
 _MOST_WAITING_SECONDS = 4.0
 _MOST_STARTS = 5  # of workers that die before they serve
 _AFTER_DRAIN_SECONDS = 10.0  # for its last answers to be read, and its application to end
+_PATIENCE_SECONDS = 10.0  # of a person who waits for the service to be ready
 _READY = ord("+")
 
 
@@ -97,6 +98,11 @@ class _Worker:
         return heard
 
     @property
+    def age(self) -> float:
+        """Seconds since it was started."""
+        return time.monotonic() - self.began
+
+    @property
     def hangs(self) -> bool:
         return self.silent > (_SILENT_SECONDS if self.serves else _START_SECONDS)
 
@@ -105,10 +111,18 @@ class _Worker:
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
 
-    def bury(self) -> None:
-        """Leave nothing of one that has ended."""
+    def bury(self, others: set[int]) -> None:
+        """Leave nothing of one that has ended, and that was waited for.
+
+        Args:
+            others: our children that are none of its.
+        """
         self.kill()
         os.close(self.pipe)
+        for orphan in children() - others:
+            with suppress(ProcessLookupError, ChildProcessError):
+                os.kill(orphan, signal.SIGKILL)
+                os.waitpid(orphan, 0)
 
 
 class _Supervisor:
@@ -123,6 +137,9 @@ class _Supervisor:
         self._start_at: float | None = time.monotonic()  # None: no other is to be started
         self._end_at: float | None = None  # when one that drains has had its time
         self._died = self._unborn = 0
+        self._patient = False  # it was told that it takes its time
+        self._others = children()
+        adopt_orphans()
 
     def run(self) -> int:
         status = None
@@ -158,6 +175,7 @@ class _Supervisor:
             if self._worker is not None:
                 self._worker.kill()
                 self._worker.process.wait()
+                self._worker.bury(self._others)
                 _say("told to end twice: requests under way were cut off")
             return 0 if self._worker is None else 1
         self._start_at = None
@@ -170,6 +188,9 @@ class _Supervisor:
         if _READY in worker.hear() and self._ready:
             self._ready()
             self._ready = None
+        elif self._ready and worker.serves and not self._patient and worker.age > _PATIENCE_SECONDS:
+            self._patient = True
+            _say("alive, and not ready yet: /readyz says why")
         status = worker.process.poll()
         if status is not None:
             return self._ended(worker, status)
@@ -183,7 +204,7 @@ class _Supervisor:
         return None
 
     def _ended(self, worker: _Worker, status: int) -> int | None:
-        worker.bury()
+        worker.bury(self._others)
         self._worker = None
         if self._end_at is not None:
             return 0 if status == 0 else 1
@@ -194,11 +215,10 @@ class _Supervisor:
         if self._unborn == _MOST_STARTS:
             _say(f"{_MOST_STARTS} workers ended before they served, the last {how}: see the lines above")
             return 1
-        now = time.monotonic()
-        self._died = self._died + 1 if now - worker.began < _SOON_SECONDS else 0
+        self._died = self._died + 1 if worker.age < _SOON_SECONDS else 0
         wait = min(2.0 ** (self._died - 2), _MOST_WAITING_SECONDS) if self._died > 1 else 0.0
         _say(f"the worker ended {how}: another is started" + (f" in {wait:g} seconds" if wait else ""))
-        self._start_at = now + wait
+        self._start_at = time.monotonic() + wait
         return None
 
 

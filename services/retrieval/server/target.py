@@ -48,7 +48,8 @@ def target_of(text: str | None, environment: Mapping[str, str], bento_home: Path
 
 def _folder(folder: Path, environment: Mapping[str, str], bento_home: Path) -> Target:
     if (folder / "generation.json").is_file():
-        return Target(ROOT, {"TAXOHASH_GENERATION": str(folder)})
+        others = environment.get("TAXOHASH_GENERATIONS", "").strip() or str(folder.parent)
+        return Target(ROOT, {"TAXOHASH_GENERATION": str(folder), "TAXOHASH_GENERATIONS": others})
     if (folder / bentos.FILE).is_file():
         return _bento(folder, environment, bento_home)
     raise TaxohashError(

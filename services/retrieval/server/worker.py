@@ -14,7 +14,7 @@ import socket
 import sys
 from typing import Any, NoReturn
 
-from uvicorn._types import ASGI3Application
+from starlette.types import ASGIApp
 
 from services.retrieval.server.heart import beat, tell_when_ready
 from services.retrieval.server.serving import Server
@@ -47,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
 
 
-def made(name: str) -> ASGI3Application:
+def made(name: str) -> ASGIApp:
     """The application that a function of this name makes.
 
     Raises:
@@ -58,11 +58,11 @@ def made(name: str) -> ASGI3Application:
         make: Any = getattr(importlib.import_module(module), function)
     except (ImportError, AttributeError, ValueError) as error:
         raise TaxohashError(f"application {name!r} is not there ({error}): build the Bento anew") from None
-    app: ASGI3Application = make()
+    app: ASGIApp = make()
     return app
 
 
-async def _serve(app: ASGI3Application, door: Door, listener: socket.socket, pipe: int) -> None:
+async def _serve(app: ASGIApp, door: Door, listener: socket.socket, pipe: int) -> None:
     server = Server(app, door)
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, server.end)

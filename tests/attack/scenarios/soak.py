@@ -61,13 +61,14 @@ async def _mix(target: Target, plan: Plan, seconds: float) -> Counter[str]:
         outcomes[(await client.ask(search(next(pictures)[1], k=1))).outcome] += 1
 
     async def request() -> None:
-        await _half(target.address, next(malformed).raw, outcomes)
+        odd = next(malformed)
+        await _raw(target.address, odd.raw, outcomes, bodiless=odd.bodiless)
 
     async def thumbnail() -> None:
         outcomes[(await client.ask(get("/v1/items/item%201/thumbnail"))).outcome] += 1
 
     async def slow() -> None:
-        await _half(target.address, search(bytes(5000))[:3000], outcomes)
+        await _raw(target.address, search(bytes(5000))[:3000], outcomes)
 
     async with asyncio.TaskGroup() as tasks:
         for work, rate in ((upload, _UPLOADS), (request, _REQUESTS), (thumbnail, _THUMBNAILS), (slow, _SLOW)):
@@ -92,13 +93,13 @@ async def _steadily(
         await asyncio.sleep(1.0 / rate)
 
 
-async def _half(address: Address, raw: bytes, outcomes: Counter[str]) -> None:
+async def _raw(address: Address, raw: bytes, outcomes: Counter[str], bodiless: bool = False) -> None:
     try:
         wire = await Wire.open(address, _DEADLINE)
     except (OSError, TimeoutError):
         outcomes["refused"] += 1
         return
-    outcomes[(await wire.ask(raw, _DEADLINE)).outcome] += 1
+    outcomes[(await wire.ask(raw, _DEADLINE, bodiless=bodiless)).outcome] += 1
     wire.close()
 
 

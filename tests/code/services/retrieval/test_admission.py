@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from starlette.requests import Request
 
 from services.retrieval.admission import Admission
 from services.retrieval.errors import RefusedError, busy
@@ -102,22 +103,51 @@ def test_what_could_not_be_answered_in_time_is_refused_at_once_and_the_estimate_
     run(scenario)
 
 
-def test_refusals_take_turns_and_none_waits_longer_than_it_is_told() -> None:
+def asking(client: Dripping, announced: int | None = None) -> Request:
+    headers = [] if announced is None else [(b"content-length", str(announced).encode())]
+    return Request({"type": "http", "headers": headers}, client)
+
+
+def test_refusals_take_turns_and_none_waits_long() -> None:
     async def scenario() -> None:
         admission, ended = Admission(LIMITS), list[tuple[int, float]]()
 
         async def ask(number: int) -> None:
             with pytest.raises(RefusedError, match="busy"):
-                await admission.turn_away(busy("busy"))
+                await admission.turn_away(asking(STAYS), busy("busy"))
             ended.append((number, now()))
 
         await ask(0)
         assert now() == 0.0  # one alone does not wait
         await asyncio.gather(*(ask(number) for number in range(1, 3000)))
-        assert [number for number, time in ended if time < 1.9] == list(range(950))
         times = [time for _, time in ended]
         assert len(times) == 3000
-        assert sum(time < 1.0 for time in times) == pytest.approx(500, abs=2)
-        assert max(times) == pytest.approx(2.0)
+        assert sum(time < 0.2 for time in times) == pytest.approx(100, abs=2)
+        assert [number for number, time in ended if time < 0.2] == list(
+            range(len([t for t in times if t < 0.2]))
+        )
+        assert max(times) == pytest.approx(0.25)
+
+    run(scenario)
+
+
+@pytest.mark.parametrize(
+    ("announced", "dropped"), [(2000, True), (65_536, True), (65_537, False), (None, False), (10**9, False)]
+)
+def test_a_small_body_is_dropped_before_its_search_is_refused(announced: int | None, dropped: bool) -> None:
+    async def scenario() -> None:
+        client = Dripping([(0.0, b"x" * 1000), (0.1, b"x" * 1000)])
+        with pytest.raises(RefusedError):
+            await Admission(LIMITS).turn_away(asking(client, announced), busy("busy"))
+        assert len(client.left) == (0 if dropped else 2)
+
+    run(scenario)
+
+
+def test_a_small_body_that_does_not_come_is_not_waited_for() -> None:
+    async def scenario() -> None:
+        with pytest.raises(RefusedError):
+            await Admission(LIMITS).turn_away(asking(Dripping([], whole=False), 10), busy("busy"))
+        assert now() == pytest.approx(0.25)
 
     run(scenario)

@@ -1,5 +1,6 @@
 """Costs are told from headers: every size rightly, whatever surrounds it, and bombs by what they would take."""
 
+import importlib
 import struct
 import zlib
 
@@ -15,6 +16,7 @@ from tests.support.extremes import makers, png
 from tests.support.naive_png import SIGNATURE, chunk, header
 from tests.support.pictures import encoded, every_picture, noise
 
+costs = importlib.import_module("taxohash.images.cost")  # the room has a function of that name
 MAKERS = dict(makers())
 PICTURES = dict(every_picture(20, 16))
 
@@ -52,6 +54,14 @@ def test_a_jpeg_of_many_scans_costs_them_all() -> None:
     assert (
         cost(jpeg(64, 64, BASELINE, scans=20_000)).scans == 1
     )  # libjpeg stops after the first, which has all
+
+
+@given(st.integers(0, 200), st.integers(1, 40))
+def test_scans_are_counted_wherever_they_lie(shift: int, piece: int) -> None:
+    data = jpeg(8, 8, PROGRESSIVE, scans=30, between=segment(0xFE, bytes(shift)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(costs, "_PIECE", piece)
+        assert cost(data).scans == 30
 
 
 def test_arithmetic_coding_and_a_missing_end_cost_more() -> None:

@@ -35,7 +35,14 @@ SLOW = jpeg(4000, 4000, PROGRESSIVE, scans=500)
 LYING = rle_bitmap(16, 16)[: 14 + 40 + 1024] + b"\x01\x00" * 60_000
 
 
+_EARLIER: set[psutil.Process] = set()
+
+
 def run(work: Callable[[], Awaitable[None]]) -> None:
+    """Run a test in a loop of its own."""
+    _EARLIER.clear()
+    _EARLIER.update(psutil.Process().children())
+
     async def bounded() -> None:
         async with asyncio.timeout(120):
             await work()
@@ -55,8 +62,9 @@ async def started(**limits: Any) -> AsyncIterator[Decoders]:
 
 
 def processes() -> list[psutil.Process]:
-    """The decoders there are, oldest first; zombies count."""
-    return sorted(psutil.Process().children(), key=lambda process: process.create_time())
+    """The decoders there are, oldest first; zombies count, and children of earlier tests do not."""
+    ours = set(psutil.Process().children()) - _EARLIER
+    return sorted(ours, key=lambda process: process.create_time())
 
 
 async def until(holds: Callable[[], object]) -> None:

@@ -356,12 +356,6 @@ def test_an_answer_may_take_longer(hasty: Running) -> None:
     assert hasty.ask(b"GET /slow?seconds=2 HTTP/1.1\r\n" + HOST + CLOSE + b"\r\n").endswith(b"slow")
 
 
-def drained(connection: socket.socket) -> None:
-    """Read to the end, of which there is none but a reset."""
-    while connection.recv(1 << 20):
-        pass
-
-
 def test_who_does_not_read_is_dropped(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -371,7 +365,7 @@ def test_who_does_not_read_is_dropped(
         until(lambda: server.stages() == {"STALLED": 1})
         until(lambda: server.stages() == {})
         with pytest.raises(ConnectionResetError):
-            drained(connection)
+            rest(connection)
 
 
 @pytest.mark.parametrize(("seconds", "close"), [("_STALLED_SECONDS", b""), ("_ENDING_SECONDS", CLOSE)])
