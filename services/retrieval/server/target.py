@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from services import settings
 from services.retrieval.server import bentos
 from taxohash.errors import TaxohashError
 from taxohash.runtime.sources import ROOT
@@ -48,8 +49,11 @@ def target_of(text: str | None, environment: Mapping[str, str], bento_home: Path
 
 def _folder(folder: Path, environment: Mapping[str, str], bento_home: Path) -> Target:
     if (folder / "generation.json").is_file():
-        others = environment.get("TAXOHASH_GENERATIONS", "").strip() or str(folder.parent)
-        return Target(ROOT, {"TAXOHASH_GENERATION": str(folder), "TAXOHASH_GENERATIONS": others})
+        variables = {settings.GENERATION.name: str(folder)}
+        # The user's own store has generations beside it, in which what is first published is put.
+        if settings.REDIS_URL.of(environment) and not settings.GENERATIONS.of(environment):
+            variables[settings.GENERATIONS.name] = str(folder.parent)
+        return Target(ROOT, variables)
     if (folder / bentos.FILE).is_file():
         return _bento(folder, environment, bento_home)
     raise TaxohashError(

@@ -54,10 +54,14 @@ def test_a_generation_runs_the_sources_at_hand_and_others_lie_beside_it(tmp_path
     folder = tmp_path / "a1"
     folder.mkdir()
     (folder / "generation.json").touch()
-    variables = {"TAXOHASH_GENERATION": str(folder), "TAXOHASH_GENERATIONS": str(tmp_path)}
-    assert target_of(str(folder), {}, tmp_path) == Target(ROOT, variables)
-    named = {"TAXOHASH_GENERATIONS": "s3://bucket"}
-    assert target_of(str(folder), named, tmp_path).variables == variables | named
+    at_hand = {"TAXOHASH_GENERATION": str(folder)}
+    store, named = {"TAXOHASH_REDIS_URL": "redis://here"}, {"TAXOHASH_GENERATIONS": "s3://bucket"}
+    beside = {"TAXOHASH_GENERATIONS": str(tmp_path)}
+    assert target_of(str(folder), store, tmp_path) == Target(ROOT, at_hand | beside)
+    assert target_of(str(folder), store | named, tmp_path) == Target(ROOT, at_hand)
+    assert target_of(str(folder), {}, tmp_path) == Target(
+        ROOT, at_hand
+    )  # the user's own has a place for them
 
 
 def test_a_name_is_a_collection_and_nothing_the_usual_one(tmp_path: Path) -> None:
