@@ -224,7 +224,7 @@ def main(
         "load": round(os.getloadavg()[0], 2),
         "picture_bytes": len(request),
     }
-    made_by |= {key: revision()[key] for key in ("command", "commit")}
+    made_by["commit"] = revision()["commit"]
     rows: list[Row] = []
     for connections in [1, *(base * factor for factor in numbers(factors))]:
         found = measure(lambda tally, n=connections: closed_loop(address, request, n, tally), seconds)  # type: ignore[misc]
