@@ -61,7 +61,7 @@ async def _status(app: ASGIApp, path: str) -> int:
         "headers": [(b"host", b"localhost")],
         "client": None,
         "server": None,
-        "state": {},
+        "state": {"probe": True},
     }
 
     async def receive() -> Message:
