@@ -36,9 +36,14 @@ MOST = 4000  # connections of the open loop
 
 @dataclass
 class Tally:
-    """What came back while it counted: answers by status, and seconds of each, from when it was due."""
+    """What came back while it counted: answers by status, and seconds of each, from when it was due.
+
+    Attributes:
+        connections: all that were made.
+    """
 
     until: float
+    connections: "list[Connection]" = field(default_factory=list)
     statuses: Counter[int] = field(default_factory=Counter)
     seconds: dict[int, list[float]] = field(default_factory=dict)
 
@@ -51,7 +56,8 @@ class Tally:
 class Connection(asyncio.Protocol):
     """One request at a time, its answer looked at no more than is needed: this client shares the cores with the service."""
 
-    def __init__(self, request: bytes, ended: Callable[["Connection", int], None]) -> None:
+    def __init__(self, request: bytes, tally: Tally, ended: Callable[["Connection", int], None]) -> None:
+        tally.connections.append(self)
         self.due = 0.0
         self.closed = False
         self._request = request
@@ -85,6 +91,11 @@ class Connection(asyncio.Protocol):
         if self.due:
             self._done(0, self.due)
 
+    def leave(self) -> None:
+        """Close it at once."""
+        if self._transport:
+            self._transport.abort()
+
     def _done(self, status: int, due: float) -> None:
         self.due = due
         self._ended(self, status)
@@ -98,7 +109,7 @@ async def closed_loop(address: tuple[str, int], request: bytes, connections: int
 
     async def connect() -> None:
         try:
-            _, made = await loop.create_connection(lambda: Connection(request, ended), *address)
+            _, made = await loop.create_connection(lambda: Connection(request, tally, ended), *address)
         except OSError:
             tally.count(0, time.monotonic())
             await asyncio.sleep(0.05)
@@ -145,7 +156,7 @@ async def open_loop(address: tuple[str, int], request: bytes, rate: float, tally
     async def connect(due: float) -> None:
         nonlocal count
         try:
-            _, made = await loop.create_connection(lambda: Connection(request, ended), *address)
+            _, made = await loop.create_connection(lambda: Connection(request, tally, ended), *address)
         except OSError:
             count -= 1
             tally.count(0, due)
@@ -177,6 +188,9 @@ def measure(work: Callable[[Tally], Coroutine[Any, Any, None]], seconds: float) 
     async def run() -> Tally:
         tally = Tally(time.monotonic() + seconds)
         await work(tally)
+        for connection in tally.connections:
+            connection.leave()
+        await asyncio.sleep(0.05)  # what is closed is told
         return tally
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

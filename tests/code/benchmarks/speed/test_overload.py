@@ -40,9 +40,10 @@ async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
 )
 def test_answers_are_counted_by_what_they_say(loop: Loop) -> None:
     async def work(tally: Tally) -> None:
-        async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
-            address = server.sockets[0].getsockname()[:2]
-            await loop(address, head(PICTURE, 10, address), tally)
+        server = await asyncio.start_server(answer, "127.0.0.1", 0)
+        address = server.sockets[0].getsockname()[:2]
+        await loop(address, head(PICTURE, 10, address), tally)
+        server.close()
 
     found = measure(work, 0.5)
     assert set(found["answers"]) == {"200", "429"}
