@@ -139,5 +139,5 @@ def test_a_taken_port_is_one_line(home: Path) -> None:
         with start(home, "--port", str(port)) as process:
             _, err = process.communicate(timeout=400)
     assert process.returncode == 2
-    assert f"port {port} cannot be used" in err.splitlines()[-1]
+    assert f"port {port} of 127.0.0.1 cannot be used" in err.splitlines()[-1]
     assert not left_running(home)
