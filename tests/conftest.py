@@ -1,10 +1,17 @@
 """Settings of every test."""
 
+import itertools
 import os
 import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
+
+if TYPE_CHECKING:
+    from tests.support.s3 import S3
 
 # No wall-clock limits: the machine may be busy. In CI the same examples every time.
 hypothesis.settings.register_profile("taxohash", deadline=None, derandomize=os.environ.get("CI") == "true")
@@ -18,3 +25,38 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Real processes first, as their files are the longest: what is left at the end should be short."""
     items.sort(key=lambda item: "system" not in item.path.parts)
+
+
+# -- places where bytes are kept -------------------------------------------------------------------------
+
+_PREFIXES = (f"place{number}" for number in itertools.count())
+
+
+@pytest.fixture(scope="session")
+def s3() -> "Iterator[S3]":
+    """A server of our own with a bucket."""
+    from tests.support.s3 import s3_server  # boto3 takes a second to import
+
+    with s3_server() as server:
+        yield server
+
+
+@pytest.fixture
+def at_s3(s3: "S3", monkeypatch: pytest.MonkeyPatch) -> "S3":
+    """The server that this process talks to."""
+    for name, value in s3.environment().items():
+        monkeypatch.setenv(name, value)
+    return s3
+
+
+@pytest.fixture(params=["folder", "memory", "s3"])
+def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A place of each kind where nothing is."""
+    if request.param == "folder":
+        return str(tmp_path / "kept")
+    if request.param == "memory":
+        return f"memory://{next(_PREFIXES)}"
+    request.getfixturevalue("at_s3")
+    from tests.support.s3 import BUCKET
+
+    return f"s3://{BUCKET}/{next(_PREFIXES)}/below"

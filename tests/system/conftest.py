@@ -8,6 +8,8 @@ import pytest
 from services.codestore import EmbeddedServer
 from tests.support import servers
 from tests.support.cluster import free_port, running_cluster
+from tests.support.generations import make_generation
+from tests.support.serving import publish
 
 
 @pytest.fixture(name="free_port")
@@ -26,6 +28,25 @@ def server_binary(request: pytest.FixtureRequest) -> Path:
 def redis8_binary() -> Path:
     """The program of Redis 8."""
     return servers.binary(servers.REDIS_8)
+
+
+# A generation that is published in a store of its own, for those who serve it.
+
+
+@pytest.fixture(scope="module")
+def generation(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Its folder."""
+    folder = tmp_path_factory.mktemp("generations") / "generation"
+    make_generation(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def published_store(tmp_path_factory: pytest.TempPathFactory, generation: Path) -> Iterator[EmbeddedServer]:
+    """A store that holds its items; a test may take it away."""
+    with EmbeddedServer(tmp_path_factory.mktemp("valkey")) as server:
+        publish(server.url, generation)
+        yield server
 
 
 # One of each kind for the whole session, started by the first test that asks: use collection names of your own.

@@ -19,27 +19,12 @@ from services.codestore import EmbeddedServer
 from services.processes import stop
 from services.retrieval.access.cli import main as keys_command
 from services.retrieval.routes import ENDPOINTS
-from tests.support.generations import make_generation
 from tests.support.keyring import Keyring
-from tests.support.serving import PICTURES, ROOT, START_SECONDS, Service, environment, publish, serving
+from tests.support.serving import PICTURES, ROOT, START_SECONDS, Service, environment, serving
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.system
 CANARY = "c4n4ry"
-
-
-@pytest.fixture(scope="module")
-def generation(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("access") / "generation"
-    make_generation(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def redis_url(tmp_path_factory: pytest.TempPathFactory, generation: Path) -> Iterator[str]:
-    with EmbeddedServer(tmp_path_factory.mktemp("valkey")) as server:
-        publish(server.url, generation)
-        yield server.url
 
 
 @pytest.fixture(scope="module")
@@ -49,10 +34,13 @@ def keyring(tmp_path_factory: pytest.TempPathFactory) -> Keyring:
 
 @pytest.fixture(scope="module")
 def service(
-    redis_url: str, generation: Path, keyring: Keyring, tmp_path_factory: pytest.TempPathFactory
+    published_store: EmbeddedServer,
+    generation: Path,
+    keyring: Keyring,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Service]:
     folder = tmp_path_factory.mktemp("service")
-    variables = environment(redis_url, folder / "home", TAXOHASH_API_KEYS_FILE=str(keyring.path))
+    variables = environment(published_store.url, folder / "home", TAXOHASH_API_KEYS_FILE=str(keyring.path))
     with serving(str(generation), variables, folder) as started:
         yield started
     last = [json.loads(line) for line in started.log.read_text().splitlines() if line.startswith("{")][-1]
@@ -171,30 +159,32 @@ def outcome(command: list[str], variables: dict[str, str]) -> tuple[int, str]:
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])
 def test_without_keys_it_starts_on_loopback_only(
-    redis_url: str, generation: Path, tmp_path: Path, host: str
+    published_store: EmbeddedServer, generation: Path, tmp_path: Path, host: str
 ) -> None:
     command = ["services.retrieval.server.main", str(generation), "--port", "0", "--host", host]
-    code, said = outcome(command, environment(redis_url, tmp_path))
+    code, said = outcome(command, environment(published_store.url, tmp_path))
     assert (code, said.count("\n")) == (2, 1)
     assert "TAXOHASH_ALLOW_ANONYMOUS" in said
 
 
 @pytest.mark.parametrize("content", [None, "", '{"keys": [{}]}'])
 def test_with_keys_that_cannot_be_read_it_does_not_start(
-    redis_url: str, generation: Path, tmp_path: Path, content: str | None
+    published_store: EmbeddedServer, generation: Path, tmp_path: Path, content: str | None
 ) -> None:
     file = tmp_path / "keys.json"
     if content is not None:
         file.write_text(content)
-    variables = environment(redis_url, tmp_path, TAXOHASH_API_KEYS_FILE=str(file))
+    variables = environment(published_store.url, tmp_path, TAXOHASH_API_KEYS_FILE=str(file))
     code, said = outcome(["services.retrieval.server.main", str(generation), "--port", "0"], variables)
     assert code == 2
     assert "Traceback" not in said
     assert "keys.json" in said
 
 
-def test_the_token_of_before_is_refused(redis_url: str, generation: Path, tmp_path: Path) -> None:
-    variables = environment(redis_url, tmp_path, TAXOHASH_API_TOKEN="s3cret")
+def test_the_token_of_before_is_refused(
+    published_store: EmbeddedServer, generation: Path, tmp_path: Path
+) -> None:
+    variables = environment(published_store.url, tmp_path, TAXOHASH_API_TOKEN="s3cret")
     code, said = outcome(["services.retrieval.server.main", str(generation), "--port", "0"], variables)
     assert (code, said.count("\n")) == (2, 1)
     assert "taxohash keys add" in said
@@ -242,9 +232,9 @@ def bentoml_serving(variables: dict[str, str], log: Path) -> Iterator[int]:
 
 @pytest.mark.skipif(other_address() is None, reason="this machine has no other address")
 def test_bentoml_at_all_addresses_is_open_on_loopback_only(
-    redis_url: str, generation: Path, tmp_path: Path
+    published_store: EmbeddedServer, generation: Path, tmp_path: Path
 ) -> None:
-    variables = environment(redis_url, tmp_path / "home", TAXOHASH_GENERATION=str(generation))
+    variables = environment(published_store.url, tmp_path / "home", TAXOHASH_GENERATION=str(generation))
     with bentoml_serving(variables, tmp_path / "log") as port:
         for address, open_ in (("127.0.0.1", True), (str(other_address()), False)):
             url = f"http://{address}:{port}"

@@ -2,7 +2,6 @@
 
 import itertools
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,35 +12,11 @@ from services.codestore.pictures.uris import UriReader, parse_prefixes
 from services.codestore.places import Place
 from taxohash.errors import TaxohashError
 from tests.support.cut_connections import cut_connections
-from tests.support.s3 import BUCKET, S3, s3_server
+from tests.support.s3 import BUCKET, S3
 
 pytestmark = pytest.mark.system
 PREFIXES = (f"prefix{number}" for number in itertools.count())
 MANY = [bytes([value % 256, value // 256]) for value in range(0, 3000, 100)]
-
-
-@pytest.fixture(scope="module")
-def s3() -> Iterator[S3]:
-    with s3_server() as server:
-        yield server
-
-
-@pytest.fixture
-def at_s3(s3: S3, monkeypatch: pytest.MonkeyPatch) -> S3:
-    for name, value in s3.environment().items():
-        monkeypatch.setenv(name, value)
-    return s3
-
-
-@pytest.fixture(params=["folder", "memory", "s3"])
-def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A place where nothing is."""
-    if request.param == "folder":
-        return str(tmp_path / "pictures")
-    if request.param == "memory":
-        return f"memory://{next(PREFIXES)}"
-    request.getfixturevalue("at_s3")
-    return f"s3://{BUCKET}/{next(PREFIXES)}/below"
 
 
 @pytest.fixture

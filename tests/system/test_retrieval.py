@@ -53,23 +53,8 @@ pytestmark = pytest.mark.system
 
 
 @pytest.fixture(scope="module")
-def generation(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("retrieval") / "generation"
-    make_generation(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("bento-home")
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory, generation: Path) -> Iterator[EmbeddedServer]:
-    """A store of our own: one test takes it away."""
-    with EmbeddedServer(tmp_path_factory.mktemp("valkey")) as server:
-        publish(server.url, generation)
-        yield server
 
 
 @pytest.fixture(scope="module")
@@ -94,14 +79,14 @@ def bento(home: Path, generation: Path) -> str:
 
 @pytest.fixture(scope="module")
 def service(
-    store: EmbeddedServer,
+    published_store: EmbeddedServer,
     generation: Path,
     bento: str,
     home: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Service]:
     folder = tmp_path_factory.mktemp("service")
-    variables = environment(store.url, home, TAXOHASH_PICTURES=str(pictures_of(generation)))
+    variables = environment(published_store.url, home, TAXOHASH_PICTURES=str(pictures_of(generation)))
     with serving(bento, variables, folder) as started:
         yield started
 
@@ -417,11 +402,11 @@ def standing(service: Service) -> dict[str, Any]:
 
 
 def test_what_is_published_is_served_not_what_is_at_hand(
-    store: EmbeddedServer, home: Path, generation: Path, tmp_path: Path
+    published_store: EmbeddedServer, home: Path, generation: Path, tmp_path: Path
 ) -> None:
     make_generation(tmp_path / "other", seed=1)
     published = Generation.load(generation).id
-    with starting(tmp_path / "other", environment(store.url, home), tmp_path) as service:
+    with starting(tmp_path / "other", environment(published_store.url, home), tmp_path) as service:
         wait_until(lambda: published in service.log.read_text(), START_SECONDS)
         assert standing(service)["status"] == "loading"
         assert service.post().status_code == 503
@@ -433,10 +418,10 @@ def test_what_is_published_is_served_not_what_is_at_hand(
 
 @pytest.mark.parametrize("away", ["collection", "store"])
 def test_it_waits_for_its_store_and_a_generation(
-    store: EmbeddedServer, home: Path, generation: Path, tmp_path: Path, away: str
+    published_store: EmbeddedServer, home: Path, generation: Path, tmp_path: Path, away: str
 ) -> None:
     variables = {
-        "collection": environment(store.url, home, TAXOHASH_COLLECTION="none-yet"),
+        "collection": environment(published_store.url, home, TAXOHASH_COLLECTION="none-yet"),
         "store": environment(f"redis://127.0.0.1:{free_port()}", home),
     }[away]
     with starting(generation, variables, tmp_path) as service:
@@ -446,13 +431,15 @@ def test_it_waits_for_its_store_and_a_generation(
         assert standing(service)["status"] == "loading"
         assert httpx.get(f"{service.url}/metrics").status_code == 200
         if away == "collection":
-            publish(store.url, generation, "none-yet")
+            publish(published_store.url, generation, "none-yet")
             wait_until(lambda: standing(service)["status"] == "ready", START_SECONDS)
             assert service.post().status_code == 200
     assert "Traceback" not in service.log.read_text()
 
 
-def test_settings_that_cannot_be_are_one_line(store: EmbeddedServer, home: Path, generation: Path) -> None:
+def test_settings_that_cannot_be_are_one_line(
+    published_store: EmbeddedServer, home: Path, generation: Path
+) -> None:
     nowhere = str(home / "no" / "where")
     for variables, sentence in [
         ({"TAXOHASH_PICTURES": nowhere}, "there is no folder"),
@@ -464,7 +451,7 @@ def test_settings_that_cannot_be_are_one_line(store: EmbeddedServer, home: Path,
         done = subprocess.run(
             [sys.executable, "-m", "services.retrieval.server.main", str(generation), "--port", "0"],
             cwd=ROOT,
-            env=environment(store.url, home, **variables),
+            env=environment(published_store.url, home, **variables),
             capture_output=True,
             text=True,
             timeout=START_SECONDS,
@@ -476,9 +463,9 @@ def test_settings_that_cannot_be_are_one_line(store: EmbeddedServer, home: Path,
 
 
 def test_a_killed_starter_leaves_no_server(
-    store: EmbeddedServer, home: Path, generation: Path, tmp_path: Path
+    published_store: EmbeddedServer, home: Path, generation: Path, tmp_path: Path
 ) -> None:
-    process, _url = start(str(generation), environment(store.url, home), tmp_path / "log")
+    process, _url = start(str(generation), environment(published_store.url, home), tmp_path / "log")
     family = psutil.Process(process.pid).children(recursive=True)
     process.kill()
     process.wait()
@@ -489,8 +476,8 @@ def test_a_killed_starter_leaves_no_server(
 # -- last: the store goes away ---------------------------------------------------------------------
 
 
-def test_search_goes_on_without_the_store(service: Service, store: EmbeddedServer) -> None:
-    store.stop()
+def test_search_goes_on_without_the_store(service: Service, published_store: EmbeddedServer) -> None:
+    published_store.stop()
     assert service.post().status_code == 200
     answer = httpx.get(f"{service.url}/v1/items/item 1/thumbnail", timeout=60)
     assert answer.status_code == 503

@@ -12,33 +12,21 @@ from selenium.webdriver.support.ui import Select, WebDriverWait
 from services.codestore import EmbeddedServer
 from taxohash.generation.manifest import Generation
 from tests.support.browser import NEEDED, browsing
-from tests.support.generations import TAXONOMY, make_generation
+from tests.support.generations import TAXONOMY
 from tests.support.keyring import Keyring
-from tests.support.serving import ITEMS, PICTURES, Service, environment, pictures_of, publish, serving
+from tests.support.serving import ITEMS, PICTURES, Service, environment, pictures_of, serving
 
 pytestmark = [pytest.mark.system, NEEDED]
 SECONDS = 30
 
 
 @pytest.fixture(scope="module")
-def generation(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("page") / "generation"
-    make_generation(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def redis_url(tmp_path_factory: pytest.TempPathFactory, generation: Path) -> Iterator[str]:
-    with EmbeddedServer(tmp_path_factory.mktemp("valkey")) as server:
-        publish(server.url, generation)
-        yield server.url
-
-
-@pytest.fixture(scope="module")
-def service(redis_url: str, generation: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def service(
+    published_store: EmbeddedServer, generation: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Service]:
     folder = tmp_path_factory.mktemp("service")
     pictures = str(pictures_of(generation))
-    variables = environment(redis_url, folder / "home", TAXOHASH_PICTURES=pictures)
+    variables = environment(published_store.url, folder / "home", TAXOHASH_PICTURES=pictures)
     with serving(str(generation), variables, folder) as started:
         yield started
 
@@ -214,11 +202,18 @@ def test_the_page_fits_a_telephone(page: Page, picture: Path, chromium: webdrive
 
 
 def test_a_key_is_asked_for_and_used(
-    redis_url: str, generation: Path, tmp_path: Path, chromium: webdriver.Chrome, picture: Path
+    published_store: EmbeddedServer,
+    generation: Path,
+    tmp_path: Path,
+    chromium: webdriver.Chrome,
+    picture: Path,
 ) -> None:
     keyring, pictures = Keyring(tmp_path / "keys.json"), str(pictures_of(generation))
     variables = environment(
-        redis_url, tmp_path / "home", TAXOHASH_API_KEYS_FILE=str(keyring.path), TAXOHASH_PICTURES=pictures
+        published_store.url,
+        tmp_path / "home",
+        TAXOHASH_API_KEYS_FILE=str(keyring.path),
+        TAXOHASH_PICTURES=pictures,
     )
     with serving(str(generation), variables, tmp_path) as guarded:
         page = Page(chromium, guarded.url)

@@ -16,6 +16,7 @@ from taxohash.datasets import Dataset
 from taxohash.errors import TaxohashError
 from taxohash.taxonomy import Taxonomy
 from tests.support.data_versions import codes_of, data_version, generation_of
+from tests.support.interrupted import Interrupted
 from tests.support.tiny import TAXONOMY
 
 COLLECTION = "catalog"
@@ -236,26 +237,6 @@ def test_another_tree_is_refused(store: CodeStore, pictures: Pictures, tmp_path:
     with pytest.raises(TaxohashError, match="seems to be another one"):
         put(store, pictures, data_version(tmp_path / "data", TAXONOMY, LABELS))
     assert not store.generations(COLLECTION)
-
-
-class Interrupted:
-    """A store whose writer is interrupted after so many batches, the last of which was applied."""
-
-    def __init__(self, store: CodeStore, batches: int) -> None:
-        self._store = store
-        self._left = batches
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._store, name)
-
-    def fill(self, *arguments: Any) -> Written:
-        self._left -= 1
-        if self._left < -1:
-            raise KeyboardInterrupt
-        written = self._store.fill(*arguments)
-        if self._left == -1:
-            raise KeyboardInterrupt
-        return written
 
 
 class Busy:

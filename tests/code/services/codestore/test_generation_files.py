@@ -17,18 +17,7 @@ from taxohash.generation.manifest import MANIFEST, Generation
 from tests.support.generations import make_generation
 from tests.support.s3 import BUCKET, S3
 
-PREFIXES = (f"prefix{number}" for number in itertools.count())
-
-
-@pytest.fixture(params=["folder", "memory", "s3"])
-def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A place where nothing is."""
-    if request.param == "folder":
-        return str(tmp_path / "served")
-    if request.param == "memory":
-        return f"memory://{next(PREFIXES)}"
-    request.getfixturevalue("at_s3")
-    return f"s3://{BUCKET}/{next(PREFIXES)}/generations"
+PREFIXES = (f"generations{number}" for number in itertools.count())
 
 
 @pytest.fixture

@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from services.codestore import CodeStore, Item, Written
+from services.codestore import CodeStore
 from services.codestore.generation_files import GenerationFiles
 from services.retrieval import first_generation
 from services.retrieval.first_generation import publish_first
@@ -14,6 +13,7 @@ from taxohash.errors import TaxohashError
 from taxohash.generation.hasher import Hasher
 from taxohash.taxonomy import Taxonomy
 from tests.support.generations import make_generation
+from tests.support.interrupted import Interrupted
 from tests.support.own_generation import with_codes
 
 
@@ -98,24 +98,3 @@ def test_a_collection_of_another_tree_is_one_line(store: CodeStore, folder: Path
     with pytest.raises(TaxohashError, match="make another one"):
         publish_first(store, "default", folder)
     assert not store.generations("default")
-
-
-class Interrupted:
-    """A store whose writer is interrupted after so many batches, the last of which was applied; then before it publishes."""
-
-    def __init__(self, store: CodeStore, batches: int) -> None:
-        self._store = store
-        self._left = batches
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._store, name)
-
-    def fill(self, collection: str, generation_id: str, items: list[Item], codes: Any) -> Written:
-        written = self._store.fill(collection, generation_id, items, codes)
-        self._left -= 1
-        if self._left < 0:
-            raise KeyboardInterrupt
-        return written
-
-    def publish(self, *_: Any, **__: Any) -> str:
-        raise KeyboardInterrupt
