@@ -7,6 +7,7 @@ Writes cold-start.{json,md} into the folder of the results.
 """
 
 import os
+import shlex
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -22,7 +23,7 @@ from benchmarks.common.tables import publish
 from benchmarks.speed.cold_start import searches, serving, starts
 from benchmarks.speed.cold_start.report import as_markdown
 from taxohash.runtime.progress import announce
-from taxohash.runtime.provenance import revision
+from taxohash.runtime.provenance import command, revision
 
 
 def main(
@@ -35,6 +36,9 @@ def main(
 ) -> None:
     rows = list[Row]()
     origin = {**revision(), "cpu": cpu_model(), "cores": os.cpu_count()}
+    origin["command"] = command().replace(
+        shlex.quote(str(bento)), "BENTO"
+    )  # where it lies is this machine's matter
     bento = bento.resolve()
     packed = bento / "src"
     measures: list[Callable[[], list[Row]]] = [
