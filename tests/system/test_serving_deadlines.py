@@ -14,7 +14,6 @@ import psutil  # type: ignore[import-untyped]
 import pytest
 
 from services.codestore import EmbeddedServer
-from tests.support.generations import make_generation
 from tests.support.serving import Service, environment, pictures_of, publish, serving
 from tests.support.waiting import until
 
@@ -24,13 +23,6 @@ THUMBNAIL = "/v1/items/item 1/thumbnail"
 STORE_SECONDS = 4.0
 TOGETHER = 41
 PROMPT = ("/livez", "/readyz", "/metrics", "/")
-
-
-@pytest.fixture(scope="module")
-def generation(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("deadlines") / "generation"
-    make_generation(folder)
-    return folder
 
 
 @pytest.fixture
