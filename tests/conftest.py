@@ -23,8 +23,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Real processes first, as their files are the longest: what is left at the end should be short."""
-    items.sort(key=lambda item: "system" not in item.path.parts)
+    """Fuzzing and real processes first, as their files are the longest: what is left at the end should be short."""
+    items.sort(key=lambda item: ("fuzz" not in item.path.parts, "system" not in item.path.parts))
 
 
 # -- places where bytes are kept -------------------------------------------------------------------------
