@@ -1,0 +1,101 @@
+"""What a run of a pipeline comes to: as `taxohash pipeline run --json` prints it, and as whoever started it reads it."""
+
+from dataclasses import field
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Strict
+
+from taxohash.runtime.configuration import NonNegative, Series, canonical, configuration, parse
+
+
+class Verdict(StrEnum):
+    """How a run ended."""
+
+    PUBLISHED = "published"
+    AWAITING = "awaiting approval"
+    REFUSED = "refused"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+
+# Of the command that runs it. 2 is every command's for what it was given and cannot take.
+EXIT_CODES = {
+    Verdict.PUBLISHED: 0,
+    Verdict.FAILED: 1,
+    Verdict.AWAITING: 3,
+    Verdict.REFUSED: 4,
+    Verdict.INTERRUPTED: 130,
+}
+
+
+@configuration
+class Compared:
+    """One metric of the challenger.
+
+    Attributes:
+        metric: its name, such as mAP.
+        value: of the challenger.
+        bound: what it must reach: the champion's value, or the floor.
+        difference: value - bound, as the queries give it.
+        low, high: the interval in which the difference lies with the gate's confidence.
+    """
+
+    metric: str
+    value: float
+    bound: float
+    difference: float
+    low: float
+    high: float
+
+
+@configuration
+class Outcome:
+    """What came of a run.
+
+    Attributes:
+        run: its name.
+        pipeline: `retrain` or `reindex`.
+        collection: of the code store.
+        verdict: how it ended.
+        reason: why, in one sentence.
+        started: Unix time in seconds.
+        data_md5: the data version; empty where it was not known yet.
+        changes: images `added`, `removed`, `relabelled`, `replaced` since the champion's data version, where that is known.
+        champion: id of the generation that was published when it began, or empty.
+        against: what the challenger was compared with: `champion` or `floor`.
+        compared: metrics, by which it was judged.
+        generation: id of the one that it made, or empty.
+        place: address of that generation, or empty.
+        report: address of the report, or empty.
+        seconds: of each step that ran, in their order; of those answered from the cache 0.
+    """
+
+    run: str
+    pipeline: str
+    collection: str
+    verdict: Annotated[Verdict, Strict(False)]
+    reason: str
+    started: NonNegative
+    data_md5: str = ""
+    changes: dict[str, int] = field(default_factory=dict)
+    champion: str = ""
+    against: str = ""
+    compared: Series[Compared] = ()
+    generation: str = ""
+    place: str = ""
+    report: str = ""
+    seconds: dict[str, NonNegative] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        """One line of JSON."""
+        return canonical(self)
+
+    @classmethod
+    def of_json(cls, text: str) -> "Outcome":
+        """What `to_json` wrote.
+
+        Raises:
+            TaxohashError: the text is no such thing.
+        """
+        return parse(cls, text)
