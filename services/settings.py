@@ -247,6 +247,19 @@ TTY = Setting(
     "standard error",
 )
 
+EVENTS = Setting(
+    "TAXOHASH_EVENTS",
+    MAYBE_TEXT,
+    None,
+    "folder in which steps of a pipeline tell when they start and end",
+    "none",
+)
+RUN_ID = Setting("TAXOHASH_RUN_ID", TEXT, "events", "name of the file there")
+NOTIFY_URL = Setting(
+    "TAXOHASH_NOTIFY_URL", MAYBE_TEXT, None, "webhook that is told what came of each run of a pipeline, in Slack's form",
+    "nobody is told", secret=True,
+)  # fmt: skip
+
 SECTIONS: dict[str, tuple[Setting, ...]] = {  # type: ignore[type-arg]  # of any type
     "Where things are": (REDIS_URL, COLLECTION, GENERATION, GENERATIONS, PIN, PICTURES, URI_PREFIXES, CACHE),
     "What a request may take": (
@@ -257,7 +270,8 @@ SECTIONS: dict[str, tuple[Setting, ...]] = {  # type: ignore[type-arg]  # of any
     "Connections and health": (
         MAX_CONNECTIONS, HEADER_SECONDS, KEEPALIVE_SECONDS, DRAIN_SECONDS, LAG_SECONDS, STALE_SECONDS, LOG,
     ),
-    "Elsewhere": (READER_PASSWORD, WRITER_PASSWORD, ADMIN_PASSWORD, TTY),
+    "Pipelines": (NOTIFY_URL, EVENTS, RUN_ID, TTY),
+    "Elsewhere": (READER_PASSWORD, WRITER_PASSWORD, ADMIN_PASSWORD),
 }  # fmt: skip
 # What was read once: the start is refused, as a service that was closed must not be open.
 GONE = dict.fromkeys(

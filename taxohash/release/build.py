@@ -36,7 +36,7 @@ def build(draft: Draft, dataset: Dataset, splits: Sequence[str], codes: Codes, o
     """
     evaluation = read_report(draft.folder)
     queries = queries_of(evaluation)
-    database = [{"split": split, "rows": dataset.count(split)} for split in splits]
+    database: list[dict[str, Any]] = [{"split": split, "rows": dataset.count(split)} for split in splits]
     check(codes, draft.bits, "codes of the data set", sum(part["rows"] for part in database))
     model, root = draft.model(), Path(out)
     learned = _of_split(draft, model, dataset, splits, codes)
