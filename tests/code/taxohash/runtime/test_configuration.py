@@ -146,6 +146,23 @@ def test_what_json_cannot_tell_apart_is_taken() -> None:
     assert Bakery(name="b", notes={"a": (1, 2)}).notes == {"a": [1, 2]}
 
 
+def test_what_a_configuration_refuses_itself_is_said_in_its_own_words() -> None:
+    @configuration
+    class Clock:
+        """Opening hours."""
+
+        opens: Count = 8
+        closes: Count = 18
+
+        def __post_init__(self) -> None:
+            if self.opens > self.closes:
+                raise TaxohashError(f"opens = {self.opens} is after closes = {self.closes}: exchange them")
+
+    with pytest.raises(TaxohashError, match=r"^opens = 9 is after closes = 1: exchange them$"):
+        read(Clock, {"opens": 9, "closes": 1})
+    assert Clock(opens=9).closes == 18
+
+
 def test_it_is_a_frozen_dataclass() -> None:
     oven = Oven(heat=200.0)
     assert dataclasses.replace(oven, trays=3) == Oven(heat=200.0, trays=3)
