@@ -89,6 +89,8 @@ def _wanted(node: Schema, definitions: Schema) -> str:
     if node["type"] == "object":
         fields = ", ".join(node.get("properties", ()))
         return f"an object with {fields}" if fields else "an object of JSON values"
+    if "examples" in node:
+        return f"{PLAIN[node['type']]} such as {' or '.join(map(str, node['examples']))}"
     if "minimum" in node and "maximum" in node:
         return f"{PLAIN[node['type']]} from {node['minimum']} to {node['maximum']}"
     if node.get("minLength") == 1:
