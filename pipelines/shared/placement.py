@@ -30,7 +30,7 @@ LABELS = {
     "taxohash/codestore": "client",
     "taxohash/bucket": "client",
 }
-RUN_LABEL = "workflows.argoproj.io/workflow"
+RUN_LABEL = "workflows.argoproj.io/workflow"  # its value is another for each run
 
 Cpu = Annotated[str, Field(pattern=r"^[0-9]+m?$", examples=["2", "500m"])]
 Memory = Annotated[str, Field(pattern=r"^[0-9]+(Ki|Mi|Gi|Ti)$", examples=["512Mi", "4Gi"])]
@@ -128,7 +128,9 @@ PICTURES = FromObject(
     ),
 )
 NOTIFY = FromObject(name="notify", keys={"url": "TAXOHASH_NOTIFY_URL"}, optional=True)
-SETTINGS = FromObject(name="pipelines", keys=_same(settings.COLLECTION.name, settings.CACHE.name))
+SETTINGS = FromObject(
+    name="pipelines", keys=_same(settings.COLLECTION.name, settings.CACHE.name, "TAXOHASH_EVENTS")
+)
 Kind = Literal["light", "training", "encoding"]
 
 
@@ -188,6 +190,7 @@ def apply(
         kubernetes.use_secret_as_env(task, secret.name, dict(secret.keys), optional=secret.optional)
     for config in placement.settings:
         kubernetes.use_config_map_as_env(task, config.name, dict(config.keys), optional=config.optional)
+    kubernetes.use_field_path_as_env(task, "TAXOHASH_RUN_ID", f"metadata.labels['{RUN_LABEL}']")
     queue = {QUEUE_LABEL: placement.queue} if placement.queue else {}
     for name, value in {**placement.labels, **queue}.items():
         kubernetes.add_pod_label(task, name, value)
