@@ -129,7 +129,8 @@ def test_fields_of_parts_are_named_by_their_paths(value: dict[str, Any], said: s
 def test_only_an_object_is_read(data: object) -> None:
     said = message(lambda: read(Bakery, data))
     assert (
-        said == f"{json.dumps(data)} is no configuration: give an object with name, oven, seed, bakers, door, notes"
+        said
+        == f"{json.dumps(data)} is no configuration: give an object with name, oven, seed, bakers, door, notes"
     )
 
 
