@@ -43,9 +43,8 @@ def evaluate(champion: str, data: str, generations: str, out: str) -> dict[str, 
     Path(out).mkdir(parents=True, exist_ok=True)
     if not champion:
         return {}
-    from taxohash.evaluation.scores import save_scores
-
     from taxohash.evaluation.run import evaluate_generation
+    from taxohash.evaluation.scores import save_scores
 
     report = evaluate_generation(Path(generations) / champion, data, None, DATABASE, QUERIES)
     write_json(

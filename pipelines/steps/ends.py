@@ -2,6 +2,7 @@
 
 import time
 
+from pipelines.shared import outcomes
 from pipelines.shared.events import events, events_file
 from pipelines.shared.notify import notify
 from pipelines.shared.outcome import outcome
@@ -31,5 +32,7 @@ def end(work: str, run: str, job: str, error: str) -> str:
     told = [event for event in events(events_file()) if event.step != "record"]
     found = outcome(record, told, error)
     write_text(record.folder / f"{OUTCOME}.json", found.to_json())
+    outcomes.keep(found)
     notify(found)
+    print(found.to_json(), flush=True)  # whoever may not read there finds it in the log
     return found.to_json()
