@@ -2,13 +2,12 @@
 
 config.json             everything that decides the result
 checkpoint.safetensors  after each epoch; gone once training is complete
-features                of a frozen backbone, likewise
+features                of a frozen backbone, which the baseline of the evaluation takes as well
 log.jsonl, curves.png   losses by epoch
 weights.safetensors     `network.*` and `objective.*`
 report.json, report.html  written by the evaluation
 """
 
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -184,7 +183,6 @@ def train(data: str | Path, out: str | Path, hasher: HasherConfig | None = None,
                 _plot(log, folder / "curves.png")
                 save_weights(folder / WEIGHTS, made, loss)
                 (folder / CHECKPOINT).unlink(missing_ok=True)
-                shutil.rmtree(folder / FEATURES, ignore_errors=True)
             distributed.barrier()
     return Run.open(folder)
 

@@ -10,9 +10,12 @@ import torch
 from taxohash.datasets import Dataset
 from taxohash.datasets.shape import PictureShape
 from taxohash.errors import TaxohashError
+from taxohash.evaluation.baseline import measure_yardsticks
 from taxohash.evaluation.run import evaluate_generation, evaluate_run
+from taxohash.images import Pixels
 from taxohash.networks import automatic
 from taxohash.networks.backbones import find_backbone
+from taxohash.networks.features import Extractor, Features
 from taxohash.release.export import export
 from taxohash.runtime.configuration import replaced
 from taxohash.training.checkpoint import save_checkpoint
@@ -110,7 +113,23 @@ def test_a_frozen_backbone_keeps_its_weights_and_what_follows_learns(frozen: Run
     assert evaluate_generation(generation, frozen.config.dataset).headline == pytest.approx(
         report.headline, abs=0.02
     )
-    assert not (frozen.folder / FEATURES).exists()
+
+
+def test_the_baseline_takes_the_features_that_training_left(
+    frozen: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evaluate_run(frozen.folder)
+    seen: list[int] = []
+    compute = Extractor.__call__
+
+    def count(self: Extractor, images: Pixels) -> Features:
+        seen.append(len(images))
+        return compute(self, images)
+
+    monkeypatch.setattr(Extractor, "__call__", count)
+    found = measure_yardsticks(frozen.folder)
+    assert sum(seen) == 24, "the queries alone"
+    assert found.features == "frozen efficientnet_lite0 features at 64 px"
 
 
 def test_interrupted_it_goes_on_with_the_features_it_has(
