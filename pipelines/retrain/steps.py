@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from taxohash.training.config import HasherConfig
 
 DATABASE, QUERIES = "train", "test"
-BACKFILL_PASSES = 5  # what comes faster is left to a backfill that goes on while the publish waits
 
 
 @step
@@ -171,21 +170,20 @@ def backfill_codes(generation_id: str, data: str, collection: str, generations: 
 
     What comes while it runs is looked for again, until a pass brings nothing.
     """
-    from pipelines.backfill.encode import encode_lacking
+    from pipelines.backfill.encode import encode_generation
     from pipelines.shared.data_pictures import DataPictures
     from services.codestore.pictures.sources import PictureSources
 
-    put = 0
     with code_store() as store:
         if not _lacking(store, collection, generation_id):
-            return put
+            return 0
         sources = PictureSources.from_environment(data_set=DataPictures(Dataset.open(data)))
-        for _ in range(BACKFILL_PASSES):
-            done = encode_lacking(store, collection, Path(generations), sources, only=generation_id)
-            put += done.coded
-            if not done.coded and not done.overtaken:
-                break
-    return put
+        done = encode_generation(store, collection, generation_id, Path(generations), sources)
+    if done.quarantined:
+        announce(
+            f"{done.quarantined:,} pictures could not be encoded: they are in quarantine, and not waited for"
+        )
+    return done.coded
 
 
 @step

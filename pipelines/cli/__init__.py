@@ -1,0 +1,1 @@
+"""The commands `taxohash pipeline ...`: a sub-command a file."""
