@@ -1,1 +1,1 @@
-"""The commands `taxohash pipeline ...`: a sub-command a file."""
+"""`taxohash pipeline`: a file a sub-command."""

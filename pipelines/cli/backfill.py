@@ -5,7 +5,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from services import settings
 from taxohash.errors import TaxohashError
@@ -25,9 +25,8 @@ quarantine with its reason until the item is given another, and nothing waits fo
 """
 
 
-def add(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Let the command line take it."""
-    parser = subparsers.add_parser(
+def add(commands: Any) -> None:
+    parser = commands.add_parser(
         "backfill", help="encode what live generations lack", description=_DESCRIPTION
     )
     parser.add_argument("--collection", default=settings.COLLECTION.of())
