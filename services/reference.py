@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from prometheus_client.metrics import MetricWrapperBase
 
 from services import metrics
-from services.retrieval.problems import MEDIA_TYPE, TITLES
 from services.retrieval.routes import ENDPOINTS
 from services.retrieval.routes.endpoint import Endpoint
 from services.settings import GONE, MIB, SECTIONS, Setting
+from services.web.problems import MEDIA_TYPE, TITLES
 from taxohash.runtime.atomic import write_text
 from taxohash.runtime.sources import ROOT
 

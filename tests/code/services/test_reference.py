@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from services import reference, settings
-from services.retrieval.problems import TITLES
 from services.retrieval.routes import ENDPOINTS
 from services.retrieval.settings import Door, Limits
 from services.settings import GONE, SECTIONS, Setting
+from services.web.problems import TITLES
 
 ROOT = Path(__file__).parents[3]
 PLACES = (
