@@ -15,6 +15,8 @@ from services.web.refused import RefusedError
 MEDIA_TYPE = "application/problem+json"
 # Every reason, the last part of a problem's type.
 TITLES = {
+    "alert": "Not a notification",
+    "approval": "Not published",
     "body": "Body too large",
     "busy": "Too busy",
     "content-type": "Wrong content type",
@@ -33,6 +35,7 @@ TITLES = {
     "rate": "Too many requests of this key",
     "request": "Request cannot be read",
     "role": "Not allowed for this key",
+    "run": "No such run",
     "server": "Server error",
     "slow": "Too slow",
     "time": "Took too long",
