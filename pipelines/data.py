@@ -3,7 +3,6 @@
 What lies in data/ and is no version that DVC keeps is somebody's own: it is never touched, nor are they told to move it.
 """
 
-import re
 import subprocess
 import sys
 from contextlib import suppress
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from taxohash.datasets import Dataset
 from taxohash.datasets.identity import directory_md5
 from taxohash.datasets.named import prepare
+from taxohash.datasets.tracked import named_md5
 from taxohash.errors import TaxohashError
 from taxohash.runtime.flags import Parser
 
@@ -42,17 +42,12 @@ def tracked_md5(file: Path) -> str:
         TaxohashError: no such file, or it does not track a folder.
     """
     try:
-        found = re.findall(r"^- md5: ([0-9a-f]{32}\.dir)$", file.read_text(encoding="utf-8"), re.MULTILINE)
+        text = file.read_text(encoding="utf-8")
     except OSError as error:
         raise TaxohashError(f"{file} cannot be read ({error.strerror}): restore it from git") from None
     except UnicodeDecodeError:
         raise TaxohashError(f"{file} is not UTF-8 text: restore it from git") from None
-    if not found:
-        raise TaxohashError(f"{file} names no folder's md5: make it with `dvc add`")
-    if len(found) > 1:  # as where a merge left both
-        raise TaxohashError(f"{file} names {' and '.join(found)}: keep the one that is meant")
-    md5: str = found[0]
-    return md5
+    return named_md5(text, str(file))
 
 
 def obtain(root: Path = Path(), source: str | None = None) -> Dataset:

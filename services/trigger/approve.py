@@ -24,24 +24,20 @@ class Approver:
         self._collection = collection
         self._command = (*command[:-1], "approve")
 
-    def approve(self, generation: str, who: str, why: str) -> None:
+    def approve(self, generation: str, who: str, why: str, instead_of: str | None) -> None:
         """Publish a generation. It may be done twice, and is published once.
+
+        Args:
+            instead_of: generation that it was compared with, which must still be the published one; None: whatever is.
 
         Raises:
             RefusedError: 409, it cannot be published, in the command's words; 504, it takes too long.
         """
-        words = [
-            *self._command,
-            "--collection",
-            self._collection,
-            f"--who={who}",
-            f"--why={why}",
-            "--",
-            generation,
-        ]
+        words = [*self._command, "--collection", self._collection, f"--who={who}", f"--why={why}"]
+        words += [] if instead_of is None else [f"--instead-of={instead_of}"]
         try:
             done = subprocess.run(
-                words, env=os.environ, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
+                [*words, "--", generation], env=os.environ, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
                 timeout=_SECONDS, check=False, preexec_fn=end_with_parent,
             )  # fmt: skip
         except subprocess.TimeoutExpired:

@@ -146,11 +146,13 @@ class Keeper:
         return decide.struck(state, now, due)
 
     def _begun(self, now: float) -> State:
-        name = run_name(now)
+        suffix = f"{datetime.fromtimestamp(now, UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
 
         def step(state: State) -> State:
             pending = decide.next_run(state, self.policy, now)
-            return decide.begun(state, pending, name, now) if pending and self._is_mine(state) else state
+            if pending is None or not self._is_mine(state):
+                return state
+            return decide.begun(state, pending, f"{pending.pipeline}-{suffix}", now)
 
         state = self._memory.change(step)
         if state.running is None:
@@ -173,11 +175,6 @@ class Keeper:
             "a run ended", extra={**_told(run), "verdict": outcome.verdict.value, "reason": outcome.reason}
         )
         return state
-
-
-def run_name(now: float) -> str:
-    """A name for a run that begins now, that nobody else gives."""
-    return f"run-{datetime.fromtimestamp(now, UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
 
 
 def _told(run: Run) -> dict[str, object]:

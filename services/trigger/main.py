@@ -8,6 +8,7 @@ import logging
 import signal
 import socket
 import sys
+from functools import partial
 
 import uvicorn
 
@@ -17,6 +18,7 @@ from services.trigger.access import refuse_open
 from services.trigger.app import application
 from services.trigger.approve import Approver
 from services.trigger.keeper import Keeper
+from services.trigger.records import Run
 from services.trigger.runs import Runs
 from services.trigger.service import Service
 from services.trigger.settings import Settings
@@ -60,7 +62,7 @@ def service(settings: Settings, store: CodeStore) -> Service:
     """
     memory = Memory(store.server, settings.collection)
     memory.read()
-    runs = Runs(settings.folder / "runs", settings.collection, settings.command, settings.options)
+    runs = Runs(settings.folder / "runs", settings.collection, partial(words_of, settings))
 
     def published() -> bool:
         return store.exists(settings.collection) and store.published(settings.collection) is not None
@@ -71,6 +73,16 @@ def service(settings: Settings, store: CodeStore) -> Service:
     if settings.source:
         watch = Watch(settings.source, settings.folder / "data.git", settings.collection, keeper.data_arrived)
     return Service(settings, keeper, watch, Approver(settings.collection, settings.command))
+
+
+def words_of(settings: Settings, run: Run) -> list[str]:
+    """The command that makes a run."""
+    words = [*settings.command, run.pipeline, *settings.options]
+    if run.pipeline == "retrain":
+        words += settings.retrain_options
+    if run.data and settings.source:
+        words += ["--repository", settings.source.repository, "--revision", run.data.revision]
+    return [*words, "--collection", settings.collection, "--run", run.name, "--json"]
 
 
 def _serve(service: Service, listener: socket.socket) -> None:

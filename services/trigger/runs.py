@@ -9,7 +9,7 @@ import fcntl
 import os
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -28,20 +28,16 @@ _MOST_REASON = 300  # characters
 class Runs:
     """The runs of one collection on this machine."""
 
-    def __init__(
-        self, folder: Path, collection: str, command: Sequence[str], options: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, folder: Path, collection: str, words: Callable[[Run], Sequence[str]]) -> None:
         """Make the folder.
 
         Args:
-            command: to which a run's words are added, such as `taxohash pipeline run`.
-            options: further words for every run.
+            words: the command that makes a run.
 
         Raises:
             TaxohashError: the folder cannot be made.
         """
-        self._folder, self._collection = folder, collection
-        self._command, self._options = tuple(command), tuple(options)
+        self._folder, self._collection, self._words = folder, collection, words
         self._lock = folder / "running"
         self._process: subprocess.Popen[bytes] | None = None
         try:
@@ -107,12 +103,11 @@ class Runs:
     def _begin(self, run: Run, lock: int) -> Outcome | None:
         folder = self._of(run)
         folder.mkdir(exist_ok=True)
-        data = ["--revision", run.data.revision] if run.data else []
-        words = [*self._command, run.pipeline, *self._options]
-        words += ["--collection", self._collection, *data, "--run", run.name, "--json"]
         try:
             self._process = subprocess.Popen(
-                ["/bin/sh", "-c", _LAUNCH, str(folder), *words], pass_fds=(lock,), start_new_session=True
+                ["/bin/sh", "-c", _LAUNCH, str(folder), *self._words(run)],
+                pass_fds=(lock,),
+                start_new_session=True,
             )
         except OSError as error:
             return self._without(run, Verdict.FAILED, f"it could not be started ({error.strerror})")

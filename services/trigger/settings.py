@@ -39,6 +39,7 @@ class Settings:
     folder: Path
     command: tuple[str, ...]
     options: tuple[str, ...] = ()
+    retrain_options: tuple[str, ...] = ()
     policy: Policy = field(default_factory=Policy)
     source: Source | None = None
     token_file: Path | None = None
@@ -65,6 +66,7 @@ class Settings:
             folder=Path(folder).absolute() / collection,
             command=settings.TRIGGER_COMMAND.of(environment),
             options=settings.TRIGGER_OPTIONS.of(environment),
+            retrain_options=settings.TRIGGER_RETRAIN_OPTIONS.of(environment),
             policy=Policy(
                 watched=repository is not None,
                 cool_down=settings.TRIGGER_COOL_DOWN.of(environment),

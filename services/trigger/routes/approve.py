@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from services import approval
+from services.runs import Outcome
 from services.trigger import decide
 from services.trigger.endpoint import Endpoint, body_of
 from services.trigger.page import page
@@ -22,7 +23,7 @@ async def look(request: Request) -> Response:
     """A page that says what is to be approved, by a signed link. It approves nothing."""
     service, generation = service_of(request), _checked(request)
     state = await asyncio.to_thread(lambda: service.keeper.state)
-    return HTMLResponse(page(service.settings.collection, generation, _why(state, generation)))
+    return HTMLResponse(page(service.settings.collection, generation, _why(_outcome(state, generation))))
 
 
 async def approve(request: Request) -> Response:
@@ -37,7 +38,10 @@ async def approve(request: Request) -> Response:
 
 
 def _publish(service: Service, generation: str, who: str, why: str) -> None:
-    service.approver.approve(generation, who, why or "approved by a link")
+    outcome = _outcome(service.keeper.state, generation)
+    service.approver.approve(
+        generation, who, why or "approved by a link", outcome.champion if outcome else None
+    )
     service.keeper.change(lambda state: decide.approved(state, generation, who))
 
 
@@ -61,10 +65,13 @@ def _checked(request: Request) -> str:
     return generation
 
 
-def _why(state: State, generation: str) -> str:
-    """What the run that made it says of it."""
-    runs = (run.outcome for run in state.history if run.outcome and run.outcome.generation == generation)
-    outcome = next(runs, None)
+def _outcome(state: State, generation: str) -> Outcome | None:
+    """Of the run that made a generation, where that is remembered."""
+    outcomes = (run.outcome for run in state.history if run.outcome and run.outcome.generation == generation)
+    return next(outcomes, None)
+
+
+def _why(outcome: Outcome | None) -> str:
     return f"{outcome.verdict.value}: {outcome.reason}" if outcome else "No run is known that made it."
 
 

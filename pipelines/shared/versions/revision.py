@@ -1,0 +1,85 @@
+"""Which data version a git revision names, of a repository here or at a URL."""
+
+import os
+import re
+import subprocess
+import tempfile
+from pathlib import Path
+
+from taxohash.datasets.tracked import named_md5
+from taxohash.errors import TaxohashError
+
+TRACKED = "data"  # the folder whose .dvc file is meant if a revision names none
+SECONDS = 120.0  # for a server to answer
+# Nobody is there to be asked for a password.
+_UNATTENDED = {"GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": "true", "GIT_SSH_COMMAND": "ssh -o BatchMode=yes"}
+
+
+class _GitError(Exception):
+    """What git says, in one line."""
+
+
+def resolve(repository: str, revision: str = "HEAD") -> str:
+    """The directory md5 in data.dvc at a git revision, e.g. '7c9c….dir'.
+
+    Args:
+        repository: a folder in a git repository, or the URL of one. Passwords are git's own affair: its credential helpers,
+            or an SSH key.
+        revision: a branch, a tag or a commit, here also such as HEAD~1; of another .dvc file than data.dvc, REVISION:FOLDER.
+
+    Raises:
+        TaxohashError: no such repository, revision or file, no permission, no answer, or the file tracks no folder.
+    """
+    commit, _, tracked = revision.partition(":")
+    commit, tracked = commit or "HEAD", (tracked or TRACKED).removesuffix(".dvc") + ".dvc"
+    shown = re.sub("//[^/@]*@", "//***@", repository)
+    try:
+        text = (
+            _read_here(repository, commit, tracked)
+            if Path(repository).is_dir()
+            else _read_there(repository, commit, tracked)
+        )
+    except _GitError as error:
+        reason = str(error).replace(repository, shown)
+        raise TaxohashError(
+            f"{tracked} at {commit!r} of {shown} cannot be read ({reason}): "
+            "name a branch, a tag or a commit that has it"
+        ) from None
+    return named_md5(text, f"{tracked} at {commit!r} of {shown}")
+
+
+def _read_here(repository: str, commit: str, tracked: str) -> str:
+    found = _git(repository, "rev-parse", "--verify", "--end-of-options", f"{commit}^{{commit}}").strip()
+    above = _git(repository, "rev-parse", "--show-prefix").strip()
+    return _git(repository, "show", f"{found}:{os.path.normpath(above + tracked)}")
+
+
+def _read_there(repository: str, commit: str, tracked: str) -> str:
+    """Only the one commit is fetched."""
+    with tempfile.TemporaryDirectory() as scratch:
+        _git(scratch, "init", "--quiet", "--bare")
+        _git(scratch, "fetch", "--quiet", "--depth=1", "--no-tags", "--end-of-options", repository, commit)
+        return _git(scratch, "show", f"FETCH_HEAD:{os.path.normpath(tracked)}")
+
+
+def _git(folder: str, *arguments: str) -> str:
+    try:
+        done = subprocess.run(
+            ["git", "-C", folder, *arguments],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            env=os.environ | _UNATTENDED | {"LC_ALL": "C"},
+            timeout=SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise _GitError(f"no answer in {SECONDS:g} s") from None
+    except OSError:
+        raise _GitError("git is not installed") from None
+    except ValueError:
+        raise _GitError("there is a null byte in it") from None
+    if done.returncode != 0:
+        lines = done.stderr.decode(errors="replace").split("\n")
+        said = next((line for line in lines if line.startswith(("fatal: ", "error: "))), lines[0])
+        raise _GitError(said.partition(": ")[2].strip() or said.strip() or "git failed")
+    return done.stdout.decode(errors="replace")

@@ -1,0 +1,25 @@
+"""What a .dvc file says: the directory md5 of the folder that it tracks."""
+
+import re
+
+from taxohash.errors import TaxohashError
+
+_MD5 = re.compile(r"^- md5: ([0-9a-f]{32}\.dir)[ \t\r]*$", re.MULTILINE)
+
+
+def named_md5(text: str, file: str) -> str:
+    """The directory md5 in the text of a .dvc file, e.g. '7c9c….dir'.
+
+    Args:
+        file: what to call it in an error.
+
+    Raises:
+        TaxohashError: it tracks no folder, or two, as where a merge left both.
+    """
+    found = _MD5.findall(text)
+    if not found:
+        raise TaxohashError(f"{file} names no folder's md5: make it with `dvc add`")
+    if len(found) > 1:
+        raise TaxohashError(f"{file} names {' and '.join(found)}: keep the one that is meant")
+    md5: str = found[0]
+    return md5

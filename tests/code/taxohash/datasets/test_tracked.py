@@ -1,0 +1,27 @@
+import pytest
+
+from taxohash.datasets.tracked import named_md5
+from taxohash.errors import TaxohashError
+
+OURS, THEIRS = (f"{letter * 32}.dir" for letter in "ab")
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_the_md5_of_a_folder(end: str) -> None:
+    assert (
+        named_md5(end.join(["outs:", f"- md5: {OURS}", "  hash: md5", "  path: data", ""]), "data.dvc")
+        == OURS
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "data.dvc names no folder's md5: make it with `dvc add`"),
+        (f"outs:\n- md5: {'a' * 32}\n", "names no folder's md5"),
+        (f"outs:\n- md5: {OURS}\n=======\n- md5: {THEIRS}\n", f"names {OURS} and {THEIRS}: keep the one"),
+    ],
+)
+def test_what_names_none_or_two(text: str, said: str) -> None:
+    with pytest.raises(TaxohashError, match=said):
+        named_md5(text, "data.dvc")
