@@ -9,10 +9,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services import metrics
-from services.retrieval.errors import RefusedError
 from services.retrieval.query import Query, form_of, query_of
 from services.retrieval.routes.endpoint import Endpoint
 from services.retrieval.service import Service, service_of
+from services.web.refused import RefusedError
 from taxohash.images import Pixels
 
 if TYPE_CHECKING:
