@@ -68,7 +68,7 @@ class Outcome:
         generation: id of the one that it made, or empty.
         place: address of that generation, or empty.
         report: address of the report, or empty.
-        seconds: of each step that ran, in their order; of those answered from the cache 0.
+        seconds: of each step that ran, in their order; those that the cache answered for did not.
     """
 
     run: str

@@ -227,6 +227,32 @@ LAG_SECONDS = Setting(
 )
 LOG = Setting("TAXOHASH_LOG", _one_of("json", "text"), "json", "form of the log")
 
+# -- Kubeflow, by the names that its own client reads, where it reads any ----------------------------------------------
+
+KUBEFLOW_ENDPOINT = Setting(
+    "KF_PIPELINES_ENDPOINT", MAYBE_TEXT, None, "address of Kubeflow Pipelines, such as https://kubeflow.example/pipeline",
+    "none: `taxohash pipeline submit` is refused",
+)  # fmt: skip
+KUBEFLOW_UI_ENDPOINT = Setting(
+    "KF_PIPELINES_UI_ENDPOINT", MAYBE_TEXT, None, "address of its pages, in links to runs", "KF_PIPELINES_ENDPOINT"
+)  # fmt: skip
+KUBEFLOW_NAMESPACE = Setting(
+    "KF_PIPELINES_NAMESPACE", MAYBE_TEXT, None, "in which runs run, where Kubeflow has several users", "taxohash"
+)  # fmt: skip
+KUBEFLOW_TOKEN = Setting(
+    "KF_PIPELINES_TOKEN", MAYBE_TEXT, None, "bearer token", "none", secret=True,
+)  # fmt: skip
+KUBEFLOW_TOKEN_FILE = Setting(
+    "KF_PIPELINES_SA_TOKEN_PATH", MAYBE_TEXT, None, "file with the bearer token, read again before each request",
+    "/var/run/secrets/kubeflow/pipelines/token, where that is",
+)  # fmt: skip
+KUBEFLOW_COOKIES = Setting(
+    "KF_PIPELINES_COOKIES", MAYBE_TEXT, None, "cookies of a session, such as authservice_session=...", "none", secret=True,
+)  # fmt: skip
+KUBEFLOW_CA_CERT = Setting(
+    "KF_PIPELINES_CA_CERT", MAYBE_TEXT, None, "file with the certificates that vouch for Kubeflow's", "those of the certifi package"
+)  # fmt: skip
+
 # -- elsewhere --------------------------------------------------------------------------------------------------------
 
 READER_PASSWORD = Setting(
@@ -247,6 +273,19 @@ TTY = Setting(
     "standard error",
 )
 
+EVENTS = Setting(
+    "TAXOHASH_EVENTS",
+    MAYBE_TEXT,
+    None,
+    "folder in which steps of a pipeline tell when they start and end",
+    "none",
+)
+RUN_ID = Setting("TAXOHASH_RUN_ID", TEXT, "events", "name of the file there")
+NOTIFY_URL = Setting(
+    "TAXOHASH_NOTIFY_URL", MAYBE_TEXT, None, "webhook that is told what came of each run of a pipeline, in Slack's form",
+    "nobody is told", secret=True,
+)  # fmt: skip
+
 SECTIONS: dict[str, tuple[Setting, ...]] = {  # type: ignore[type-arg]  # of any type
     "Where things are": (REDIS_URL, COLLECTION, GENERATION, GENERATIONS, PIN, PICTURES, URI_PREFIXES, CACHE),
     "What a request may take": (
@@ -257,7 +296,12 @@ SECTIONS: dict[str, tuple[Setting, ...]] = {  # type: ignore[type-arg]  # of any
     "Connections and health": (
         MAX_CONNECTIONS, HEADER_SECONDS, KEEPALIVE_SECONDS, DRAIN_SECONDS, LAG_SECONDS, STALE_SECONDS, LOG,
     ),
-    "Elsewhere": (READER_PASSWORD, WRITER_PASSWORD, ADMIN_PASSWORD, TTY),
+    "Pipelines": (NOTIFY_URL, EVENTS, RUN_ID, TTY),
+    "Kubeflow": (
+        KUBEFLOW_ENDPOINT, KUBEFLOW_UI_ENDPOINT, KUBEFLOW_NAMESPACE, KUBEFLOW_TOKEN, KUBEFLOW_TOKEN_FILE, KUBEFLOW_COOKIES,
+        KUBEFLOW_CA_CERT,
+    ),
+    "Elsewhere": (READER_PASSWORD, WRITER_PASSWORD, ADMIN_PASSWORD),
 }  # fmt: skip
 # What was read once: the start is refused, as a service that was closed must not be open.
 GONE = dict.fromkeys(

@@ -1,32 +1,23 @@
-"""The retraining pipeline: check configuration, data and what lies ahead, train, evaluate, gate, export, index, backfill, publish,
-collect.
+"""The retraining pipeline: a hasher is learned from a data version, and published with its codes where it is not worse.
 
-python -m pipelines.retrain        renews pipelines/compiled/retrain.yaml
+    begin -> resolve -> pull -> check-data, check-config -> check-ahead -> champion -> train -> evaluate
+    champion -> compare;  evaluate, compare -> gate -> decide
+    passed: export -> plan -> encode, in shards -> build -> seal -> backfill -> publish -> collect, or wait-for-approval
+    refused: refuse;  however it ends: record
+
+python -m pipelines.compiled        renews pipelines/compiled/retrain.yaml
 """
 
-from pathlib import Path
-
-from kfp import compiler, dsl, kubernetes
-from kfp.dsl import Model
+from kfp import dsl
 
 from pipelines.retrain import components
+from pipelines.shared.placement import COLLECTION, GENERATIONS, IMAGE, WORK
+from pipelines.steps import components as shared
+from pipelines.steps import graphs
+from taxohash.evaluation.report.read import PAGE
+from taxohash.release.gate import Policy
 from taxohash.runtime.configuration import canonical
 from taxohash.training.config import HasherConfig
-
-COMPILED = Path(__file__).resolve().parents[1] / "compiled" / "retrain.yaml"
-# In a cluster: one claim for data, work and generations; the code store's address, of the account that may publish, from a Secret,
-# and from another where pictures lie, and generations for those who serve them.
-CLAIM, MOUNT = "taxohash-work", "/work"
-SECRETS = {
-    "codestore-admin": {"url": "TAXOHASH_REDIS_URL"},
-    "pictures": {
-        name: name
-        for name in (
-            *("TAXOHASH_PICTURES", "TAXOHASH_GENERATIONS"),
-            *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL"),
-        )
-    },
-}
 
 
 @dsl.pipeline(
@@ -34,87 +25,116 @@ SECRETS = {
     description="Train a hasher; publish it with its codes if it is not worse than the one being served.",
 )
 def retrain(
-    dataset_md5: str,
+    dataset_md5: str = "",
+    repository: str = "",
+    revision: str = "main",
+    data: str = "",
+    remote: str = "",
+    run: str = "",
     config: str = canonical(HasherConfig()),
-    image: str = components.IMAGE,
-    data: str = f"{MOUNT}/data",
-    work: str = f"{MOUNT}/runs",
-    generations: str = f"{MOUNT}/generations",
-    collection: str = "default",
+    policy: str = canonical(Policy()),
+    image: str = IMAGE,
+    work: str = WORK,
+    generations: str = GENERATIONS,
+    collection: str = COLLECTION,
     splits: str = "",
+    shards: int = 1,
     publish_seconds: float = 600.0,
-) -> Model:
-    """Train, evaluate, and publish what the gate lets pass; the evaluated run, in which report.html lies.
+) -> str:
+    """Train, evaluate, and publish what the gate lets pass; the outcome of the run as JSON.
 
     Kubeflow's cache key sees parameters, not volumes: the data's md5 and the image are parameters.
 
-    `config` is the whole configuration of the hasher, as JSON; what it leaves out has its default. `splits` are those
-    whose images can be found, such as "train,test"; all but `canary` if it is empty. `publish_seconds` is for how long
-    codes are waited for, of items that came by the API.
+    Args:
+        dataset_md5: the data version; or the one that data.dvc names at `revision` of `repository`, a git address.
+        data: folder that holds this version; if empty it is pulled from `remote`, where DVC pushed it: a folder or s3://bucket/prefix.
+        run: its name; Kubeflow's own if empty.
+        config: the whole configuration of the hasher, as JSON; what it leaves out has its default.
+        policy: the gate's, as JSON.
+        splits: those whose images can be found, such as "train,test"; all but `canary` if it is empty.
+        shards: parts in which the data are encoded, side by side.
+        publish_seconds: for how long codes are waited for, of items that came by the API.
     """
-
-    def placed(task: dsl.PipelineTask, cached: bool = False) -> dsl.PipelineTask:
-        task.set_container_image(image)
-        # A step that changes or reads what no parameter names must never be answered from the cache.
-        task.set_caching_options(cached)
-        kubernetes.mount_pvc(task, pvc_name=CLAIM, mount_path=MOUNT)
-        for secret, keys in SECRETS.items():
-            kubernetes.use_secret_as_env(task, secret_name=secret, secret_key_to_env=keys)
-        return task
-
-    configured = placed(components.check_config(config=config), cached=True)
-    checked = placed(components.check_data(data=data, dataset_md5=dataset_md5, splits=splits), cached=True)
-    ahead = placed(
-        components.check_ahead(data=data, splits=splits, collection=collection, generations=generations)
-    )
-    ahead.after(configured, checked)
-    trained = placed(
-        components.train(data=data, dataset_md5=dataset_md5, work=work, config=configured.output),
-        cached=True,
-    )
-    trained.after(ahead)
-    trained.set_cpu_request("2").set_memory_request("4G").set_memory_limit("8G")
-    evaluated = placed(
-        components.evaluate(run=trained.outputs["run"], data=data, dataset_md5=dataset_md5), cached=True
-    )
-    run = evaluated.outputs["evaluated"]
-    verdict = placed(components.gate(run=run, data=data, collection=collection, generations=generations))
-    with dsl.If(verdict.outputs["Output"] == True, name="passed"):  # noqa: E712 (builds a condition)
-        exported = placed(components.export(run=run, data=data, generations=generations, splits=splits))
-        indexed = placed(
-            components.index(
-                generation_id=exported.output, data=data, collection=collection, generations=generations
+    placed = graphs.placing(image)
+    recorded = placed(shared.record(work=work, run=run, job=dsl.PIPELINE_JOB_NAME_PLACEHOLDER))
+    with dsl.ExitHandler(recorded, name="run"):
+        version = graphs.begin(
+            placed,
+            "retrain",
+            run=run,
+            work=work,
+            collection=collection,
+            dataset_md5=dataset_md5,
+            repository=repository,
+            revision=revision,
+            data=data,
+            remote=remote,
+            splits=splits,
+        )
+        configured = placed(components.check_config(config=config, policy=policy), cached=True)
+        where = {"data": version.data, "collection": collection, "generations": generations}
+        ahead = placed(components.check_ahead(splits=splits, **where))
+        ahead.after(configured, version.checked)
+        champion = placed(shared.champion(work=work, run=version.run, dataset_md5=version.md5, **where))
+        champion.after(ahead)
+        of_data = {"data": version.data, "dataset_md5": version.md5}
+        trained = placed(
+            components.train(work=work, config=configured.output, **of_data), kind="training", cached=True
+        )
+        trained.after(ahead)
+        evaluated = placed(
+            components.evaluate(run=trained.outputs["run"], **of_data), kind="training", cached=True
+        )
+        compared = placed(
+            shared.compare(champion=champion.output, generations=generations, **of_data),
+            kind="training",
+            cached=True,
+        )
+        judged = placed(
+            components.gate(
+                challenger=evaluated.outputs["evaluated"],
+                champion=compared.outputs["evaluated"],
+                champion_id=champion.output,
+                policy=policy,
+            ),
+            cached=True,
+        )
+        decided = placed(
+            shared.decide(
+                judgement=judged.outputs["judgement"],
+                evaluated=evaluated.outputs["evaluated"],
+                page=PAGE,
+                work=work,
+                run=version.run,
             )
         )
-        filled = placed(
-            components.backfill(
-                generation_id=exported.output,
-                data=data,
+        verdict, reason = decided.outputs["verdict"], decided.outputs["reason"]
+        with dsl.If(verdict != "refused", name="passes"):
+            exported = placed(
+                components.export(run=evaluated.outputs["evaluated"], **of_data), kind="training", cached=True
+            )
+            built = graphs.generation(
+                placed,
+                version,
+                exported.outputs["draft"],
+                splits=splits,
+                shards=shards,
+                generations=generations,
+                work=work,
+            )
+            graphs.publish(
+                placed,
+                version,
+                built,
+                verdict=verdict,
+                reason=reason,
+                champion=champion.output,
                 collection=collection,
                 generations=generations,
-                codes=indexed.output,
-            )
-        )
-        published = placed(
-            components.publish(
-                generation_id=exported.output,
-                collection=collection,
-                codes=filled.output,
-                pipeline_run=dsl.PIPELINE_JOB_NAME_PLACEHOLDER,
-                reason=verdict.outputs["reason"],
+                work=work,
                 wait=publish_seconds,
             )
-        )
-        placed(
-            components.collect(collection=collection, pipeline_run=dsl.PIPELINE_JOB_NAME_PLACEHOLDER)
-        ).after(published)
-    with dsl.Else(name="refused"):
-        placed(components.refuse(reason=verdict.outputs["reason"]))
-    return run
-
-
-def compile_to(file: Path = COMPILED) -> Path:
-    """Write the pipeline's intermediate representation."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    compiler.Compiler().compile(retrain, str(file))
-    return file
+        with dsl.Else(name="refused"):
+            placed(shared.refuse(work=work, run=version.run, reason=reason))
+    outcome: str = recorded.output
+    return outcome

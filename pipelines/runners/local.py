@@ -1,93 +1,152 @@
-"""Run the retraining pipeline on this machine with kfp.local: `python -m pipelines.runners.local --help`."""
+"""Runs a pipeline on this machine, in a process of its own, and follows what its steps tell."""
 
-import argparse
-import logging
-import re
+import os
+import signal
+import subprocess
 import sys
-import warnings
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
+from pipelines.shared.events import Event, events
+from pipelines.shared.notify import notify
+from pipelines.shared.outcome import outcome
+from pipelines.shared.record import OUTCOME, Record
 from services import settings
 from services.codestore.own import address
-from services.processes import end_children
+from services.processes import running
+from services.runs import Outcome
+from taxohash.datasets.identity import directory_md5
 from taxohash.errors import TaxohashError
-from taxohash.evaluation.report.read import PAGE
-from taxohash.runtime import flags
-from taxohash.runtime.atomic import writable
-from taxohash.runtime.configuration import canonical
-from taxohash.runtime.progress import announce
+from taxohash.runtime.atomic import writable, write_json, write_text
+from taxohash.runtime.progress import MARK
 from taxohash.runtime.sources import steps_digest
-from taxohash.runtime.terminal import printable
-from taxohash.training.config import HasherConfig
+
+LOG, PARAMETERS, EVENTS = "log.txt", "parameters.json", "events"
+_LOOK_SECONDS = 0.2
+Told = Callable[[Event], None]
 
 
-def main(arguments: list[str] | None = None) -> int:
-    parser = flags.Parser(prog="python -m pipelines.runners.local", description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="data set folder")
-    parser.add_argument(
-        "--home", type=Path, default=Path(".demo"), help="where runs, generations and outputs go"
-    )
-    parser.add_argument("--collection", default=settings.COLLECTION.of())
-    parser.add_argument(
-        "--splits",
-        default="",
-        help="splits that can be found, such as train,test; all but canary if left out",
-    )
-    flags.add_flags(parser, HasherConfig)
-    given = parser.parse_args(arguments)
+def place(home: Path, data: Path | None) -> dict[str, str]:
+    """The pipeline's parameters that name places of this machine.
+
+    Raises:
+        TaxohashError: a folder that cannot be written, or no data set.
+    """
+    home = writable(home.resolve())
+    found = {
+        "work": str(home),
+        "generations": str(home / "generations"),
+        "image": f"local/python:{steps_digest()[:12]}",
+    }
+    if data is not None:
+        found |= {"data": str(data.resolve()), "dataset_md5": directory_md5(data)}
+    return found
+
+
+def run(pipeline: str, parameters: Mapping[str, Any], told: Told, said: Callable[[str], None]) -> Outcome:
+    """Run a pipeline to its end.
+
+    Interrupted, or told to terminate, it stops all that it started, and the outcome says so; the same call goes on from there.
+
+    Args:
+        parameters: of the pipeline, with its name as `run` and its folder as `work`.
+        told: called with what steps tell.
+        said: called with what steps announce.
+
+    Raises:
+        TaxohashError: no code store can be had, or the run of this name has ended.
+    """
+    record = Record(parameters["work"], parameters["run"])
+    if record.noted(OUTCOME):
+        raise TaxohashError(f"run {parameters['run']!r} has ended: see {record.folder}, or leave --run out")
+    write_json(record.folder / PARAMETERS, {"pipeline": pipeline, "parameters": dict(parameters)})
+    error, interrupted = "", False
     try:
-        run = _run(given)
-    except TaxohashError as error:
-        print(f"error: {printable(error)}")
-        return 2
-    except RuntimeError as error:  # the step that failed has said why
-        print(f"pipeline stopped: {_uncoloured(str(error))}", file=sys.stderr)
-        return 1
+        with _terminable(), address():  # the user's own store stays from step to step
+            error = _follow(record, told, said)
     except KeyboardInterrupt:
-        end_children()
-        print("pipeline interrupted: the same command goes on from here", file=sys.stderr)
-        return 130
-    announce(f"report: {run / PAGE}")
-    return 0
+        interrupted = True
+    return _outcome(record, error, interrupted)
 
 
-def _run(given: argparse.Namespace) -> Path:
-    """Where the run lies that the pipeline trained and evaluated."""
-    home = writable(given.home.resolve())
-    config = canonical(flags.chosen(HasherConfig, vars(given)))
-    # Slow, and so here: what is refused above is refused at once, and Ctrl-C is one line from the beginning.
-    from kfp import local
-
-    from pipelines.retrain.pipeline import retrain
-    from taxohash.datasets.identity import directory_md5
-
-    logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s")  # answers from the cache
-    warnings.filterwarnings("ignore", module="kfp")  # settings that only a cluster heeds
-    local.init(
-        runner=local.SubprocessRunner(use_venv=False),
-        pipeline_root=str(home / "pipeline"),
-        cache_root=str(home / "cache"),
-        enable_caching=True,
-    )
-    dataset_md5 = directory_md5(given.data)
-    with address():  # where it is the user's own store, it stays from step to step
-        task = retrain(
-            dataset_md5=dataset_md5,
-            config=config,
-            image=f"local/python:{steps_digest()[:12]}",
-            data=str(given.data.resolve()),
-            work=str(home),
-            generations=str(home / "generations"),
-            collection=given.collection,
-            splits=given.splits,
-        )
-    return Path(task.output.path)
+def _follow(record: Record, told: Told, said: Callable[[str], None]) -> str:
+    """Start the process and wait for its end; what it says of it, or nothing if it ended well."""
+    environment = {
+        **os.environ,
+        settings.EVENTS.name: str(record.folder),
+        settings.RUN_ID.name: EVENTS,
+        settings.TTY.name: os.ttyname(2) if sys.stderr.isatty() else "",
+        "PYTHONWARNINGS": "ignore",
+    }
+    command = [sys.executable, "-m", "pipelines.runners.kfp_local", str(record.folder / PARAMETERS)]
+    seen = len(events(_events(record)))
+    with running(command, environment) as process, (record.folder / LOG).open("a") as log:
+        reader = threading.Thread(target=_keep, args=(process, log, said), daemon=True)
+        reader.start()
+        while True:
+            ended = not _alive(process)
+            found = events(_events(record))
+            for event in found[seen:]:
+                told(event)
+            seen = len(found)
+            if ended:
+                break
+        reader.join()
+        return "" if process.returncode == 0 else f"see {record.folder / LOG}"
 
 
-def _uncoloured(text: str) -> str:
-    """What kfp says, which it colours whether or not somebody looks."""
-    return printable(re.sub(r"\x1b\[[\d;]*m", "", text))
+def _alive(process: "subprocess.Popen[str]") -> bool:
+    """Whether it goes on after a moment."""
+    try:
+        process.wait(_LOOK_SECONDS)
+    except subprocess.TimeoutExpired:
+        return True
+    return False
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def _keep(process: "subprocess.Popen[str]", log: Any, said: Callable[[str], None]) -> None:
+    """Write all lines to the log, and pass on those by which steps announce something."""
+    assert process.stdout
+    for line in process.stdout:
+        log.write(line)
+        log.flush()
+        if line.lstrip().startswith(MARK):
+            said(line.strip())
+
+
+def _outcome(record: Record, error: str, interrupted: bool) -> Outcome:
+    """The one that the exit handler wrote; else, where it was not reached, one of what is known."""
+    if found := record.noted(OUTCOME):
+        from taxohash.runtime.configuration import read
+
+        return read(Outcome, found)
+    made = outcome(record, events(_events(record)), error, interrupted)
+    if not interrupted:  # it is taken up again under its name
+        write_text(record.folder / f"{OUTCOME}.json", made.to_json())
+        notify(made)
+    return made
+
+
+def _events(record: Record) -> Path:
+    return record.folder / f"{EVENTS}.jsonl"
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """A SIGTERM, as of a supervisor that cancels, is an interruption."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

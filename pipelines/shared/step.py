@@ -1,10 +1,11 @@
-"""What every step does alike: end with one line where the user can put something right."""
+"""What every step does alike: tell when it starts and ends, and end with one line where the user can put something right."""
 
 import functools
 import sys
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
+from pipelines.shared.events import tell
 from taxohash.errors import TaxohashError
 from taxohash.runtime.terminal import printable
 
@@ -12,15 +13,25 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def step(function: Callable[P, R]) -> Callable[P, R]:
-    """End the step's process with one line where the user can put something right."""
+def step(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Make a function the body of the pipeline's step of this name, which is a process of its own."""
 
-    @functools.wraps(function)
-    def run(*args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            return function(*args, **kwargs)
-        except TaxohashError as error:
-            print(f"error: {printable(error)}", flush=True)
-            sys.exit(2)
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        @functools.wraps(function)
+        def run(*args: P.args, **kwargs: P.kwargs) -> R:
+            tell(name, "started")
+            try:
+                result = function(*args, **kwargs)
+            except TaxohashError as error:
+                tell(name, "failed", printable(error))
+                print(f"error: {printable(error)}", flush=True)
+                sys.exit(2)
+            except BaseException as error:
+                tell(name, "failed", printable(f"{type(error).__name__}: {error}"))
+                raise
+            tell(name, "ended")
+            return result
 
-    return run
+        return run
+
+    return decorate

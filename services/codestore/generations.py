@@ -140,7 +140,14 @@ class Generations(CollectionReader):
         self._use(collection, work)
 
     def publish(
-        self, collection: str, generation_id: str, *, who: str = "", why: str = "", wait: float = 0.0
+        self,
+        collection: str,
+        generation_id: str,
+        *,
+        who: str = "",
+        why: str = "",
+        wait: float = 0.0,
+        instead_of: str | None = None,
     ) -> str | None:
         """Serve this generation from now on; the one that was served before it, or None.
 
@@ -150,6 +157,7 @@ class Generations(CollectionReader):
         Args:
             who, why: kept in the audit.
             wait: seconds.
+            instead_of: the generation that must be published until then, "" for none; whichever is if left out.
 
         Raises:
             TaxohashError: codes still lack after that time; it is not sealed; or another one was published meanwhile.
@@ -164,10 +172,15 @@ class Generations(CollectionReader):
             current = status.history[0] if status.history else ""
             if current == generation_id:
                 return status.history[1] if len(status.history) > 1 else None
+            replaced = current if instead_of is None else instead_of
+            if replaced != current:
+                raise TaxohashError(
+                    f"generation {current or 'none'} is published in {collection!r}, not {replaced or 'none'}: look, then do it again"
+                )
             self._revive(opened, generation_id)
             self._await_codes(opened, generation_id, time.monotonic() + wait)
-            self._point(opened, request, "publish", current, generation_id, who, why)
-            return current or None
+            self._point(opened, request, "publish", replaced, generation_id, who, why)
+            return replaced or None
 
         return self._use(collection, work)
 

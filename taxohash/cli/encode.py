@@ -1,5 +1,6 @@
-"""Codes of image files, by a run's network or by a generation's hasher."""
+"""Codes of image files or of a data set's splits, by a run's network or by a generation's hasher."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from taxohash.codes import Codes
 from taxohash.generation.hasher import Hasher
 from taxohash.generation.manifest import MANIFEST
 from taxohash.images import load_pixels, read_bytes
+from taxohash.release.shards import WHOLE, Shard
 
 
 def encode_files(source: str | Path, files: Sequence[Path]) -> Codes:
@@ -30,3 +32,32 @@ def encode_files(source: str | Path, files: Sequence[Path]) -> Codes:
 
     network = Run.open(folder).network()
     return encode_pixels(network, np.stack([load_pixels(file, network.preprocessing) for file in files]))
+
+
+def encode_data(source: Path, data: Path, splits: Sequence[str], out: Path, shard: Shard = WHOLE) -> int:
+    """Write the codes of a shard of some splits, uint8[rows, ceil(bits/8)], to a .npy file; how many there are.
+
+    Args:
+        source: folder of a generation, or of a hasher without codes that a pipeline exported.
+        splits: all but `canary` if none is named.
+
+    Raises:
+        TaxohashError: neither of the two, a split that cannot be indexed, an image that cannot be decoded, or a file that cannot
+            be written.
+    """
+    from taxohash.datasets import Dataset
+    from taxohash.datasets.splits import indexed_splits
+    from taxohash.release.draft import Draft
+    from taxohash.release.shards import encode, save
+
+    dataset = Dataset.open(data)
+    indexed = indexed_splits(dataset, splits)
+    if (source / MANIFEST).is_file():
+        hasher = Hasher(source, threads=os.cpu_count() or 1)
+        model, preprocessing = hasher.model, hasher.generation.preprocessing
+    else:
+        draft = Draft.open(source)
+        model, preprocessing = draft.model(), draft.preprocessing
+    codes = encode(model, preprocessing, dataset, indexed, shard)
+    save(codes, out)
+    return len(codes)

@@ -167,13 +167,27 @@ def evaluate(
 @app.command()
 def encode(
     source: Annotated[Path, typer.Argument(help="directory of a run or of a generation")],
-    images: Annotated[list[Path], typer.Argument(help="pictures")],
+    images: Annotated[list[Path] | None, typer.Argument(help="pictures")] = None,
+    data: Annotated[Path | None, typer.Option(help="data set folder, instead of pictures")] = None,
+    splits: Annotated[
+        str, typer.Option(help="splits of --data, such as train,test; all but canary if left out")
+    ] = "",
+    shard: Annotated[str, typer.Option(help="part of the rows of --data, such as 3/16")] = "1/1",
+    out: Annotated[Path | None, typer.Option(help="file for the codes of --data, .npy")] = None,
 ) -> None:
-    """Print the code of each picture, in hex."""
-    from taxohash.cli.encode import encode_files
+    """Print the code of each picture, in hex; or write those of a data set's splits to a file, whole or in shards."""
+    from taxohash.cli.encode import encode_data, encode_files
+    from taxohash.datasets.splits import listed
+    from taxohash.release.shards import Shard
 
-    for file, code in zip(images, encode_files(source, images), strict=True):
-        print(f"{code.tobytes().hex()}  {printable(file)}")
+    if data is not None and out is not None and not images:
+        rows = encode_data(source, data, listed(splits), out, Shard.parse(shard))
+        print(f"{printable(out)}: {rows:,} codes")
+    elif data is None and out is None and images:
+        for file, code in zip(images, encode_files(source, images), strict=True):
+            print(f"{code.tobytes().hex()}  {printable(file)}")
+    else:
+        raise TaxohashError("encode takes pictures, or --data with --out: give one of the two")
 
 
 @app.command()

@@ -186,17 +186,20 @@ class Dataset:
             return (data for group in groups for data in group.images())
         return iter(self._some_images(split, groups, np.asarray(rows, np.int64)))
 
-    def pixels(self, split: str, preprocessing: Preprocessing, *, progress: bool = True) -> Pixels:
-        """uint8[N, C, H, W]: every image of a split, decoded and preprocessed.
+    def pixels(
+        self, split: str, preprocessing: Preprocessing, *, rows: range | None = None, progress: bool = True
+    ) -> Pixels:
+        """uint8[N, C, H, W]: every image of a split, or of some rows of it, decoded and preprocessed.
 
         Raises:
-            TaxohashError: no such split, or an image that cannot be decoded; names its row.
+            TaxohashError: no such split or row, or an image that cannot be decoded; names its row.
         """
-        array = np.empty((self.count(split), *preprocessing.shape), np.uint8)
-        images = track(self.images(split), len(array), f"decoding {split}", shown=progress)
-        for row, data in enumerate(images):
+        wanted = range(self.count(split)) if rows is None else rows
+        array = np.empty((len(wanted), *preprocessing.shape), np.uint8)
+        images = track(self.images(split, rows), len(array), f"decoding {split}", shown=progress)
+        for place, (row, data) in enumerate(zip(wanted, images, strict=True)):
             try:
-                array[row] = _pixels(data, preprocessing)
+                array[place] = _pixels(data, preprocessing)
             except TaxohashError as error:
                 raise TaxohashError(f"row {row} of {split} in {self.folder}: {error}") from None
         return array

@@ -14,6 +14,7 @@ from taxohash.datasets import Dataset
 from taxohash.errors import TaxohashError
 from taxohash.evaluation.report.evidence import Evidence
 from taxohash.evaluation.report.write import write_report
+from taxohash.evaluation.scores import save_scores
 from taxohash.generation.hasher import Hasher
 from taxohash.protocols import Protocol, Report, evaluate, find_protocol
 from taxohash.runtime.provenance import revision
@@ -42,7 +43,7 @@ def evaluate_run(
     queries: str = "test",
     graded_by: str | Path | None = None,
 ) -> Report:
-    """Rank the training split for every query of another split, and write report.json and report.html.
+    """Rank the training split for every query of another split, and write report.json, report.html and scores.npz.
 
     The protocol is `hierarchical` if none is named, or `multilabel` where the queries have sets of labels. Under one
     that ranks the queries among themselves, the training split is not looked at. `graded_by` is a taxonomy.json that
@@ -78,6 +79,7 @@ def evaluate_run(
         taxonomy,
         bits=run.config.bits,
     )
+    save_scores(run.folder, report.scores)
     write_report(
         run.folder,
         report,
@@ -98,21 +100,15 @@ def evaluate_generation(
 ) -> Report:
     """Rank one split of any data set for another's images with a generation's exported hasher.
 
-    Without a protocol named, that of `evaluate_run`.
+    Codes and the data's own labels and tree decide; which tree the hasher learned is not looked at, so that one of
+    before a label came can be compared with one of after. Without a protocol named, that of `evaluate_run`.
 
     Raises:
-        TaxohashError: a damaged generation, data with another taxonomy, or a split without labels or with such as
-            the protocol does not grade.
+        TaxohashError: a damaged generation, or a split without labels or with such as the protocol does not grade.
     """
     named = find_protocol(protocol) if protocol else None
     hasher = Hasher(folder, threads=os.cpu_count() or 1)
     dataset = Dataset.open(data)
-    if dataset.taxonomy.sha256 != hasher.taxonomy.sha256:
-        raise TaxohashError(
-            f"data set {data} has taxonomy {dataset.taxonomy.sha256}, generation {hasher.generation.id} "
-            f"{hasher.taxonomy.sha256}: they cannot be compared"
-        )
-
     chosen, labels = graded(named, dataset, database, queries)
 
     def encoded(split: str) -> Split:

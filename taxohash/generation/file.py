@@ -55,3 +55,15 @@ class ItemsFile:
 
     ids: Series[str]
     labels: Series[Series[Number]]
+
+
+@configuration
+class DraftFile:
+    """The content of a draft.json; see `release.draft.Draft`."""
+
+    bits: Count
+    objective: Json
+    network: str
+    preprocessing: PreprocessingFile
+    code_revision: dict[str, str]
+    learned_from: str

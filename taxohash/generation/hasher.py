@@ -81,6 +81,7 @@ class Hasher:
         generation: the manifest, checked against every byte of the folder.
         taxonomy: the label tree.
         centres: uint8[C, B], codes of the finest classes' centres, or None.
+        model: the network.
     """
 
     def __init__(self, folder: str | Path, threads: int = 1) -> None:
@@ -99,11 +100,11 @@ class Hasher:
         self.centres: Codes | None = None
         if CENTRES in self.generation.files:
             self.centres = self._packed(CENTRES, len(self.taxonomy))
-        self._model = Model(folder / MODEL, threads)
+        self.model = Model(folder / MODEL, threads)
         preprocessing = self.generation.preprocessing
-        if self._model.shape != preprocessing.shape or self._model.bits != self.generation.bits:
+        if self.model.shape != preprocessing.shape or self.model.bits != self.generation.bits:
             raise TaxohashError(
-                f"{folder / MODEL} maps {self._model.shape} to {self._model.bits} bits, generation "
+                f"{folder / MODEL} maps {self.model.shape} to {self.model.bits} bits, generation "
                 f"{self.generation.id} says {preprocessing.shape} to {self.generation.bits}: export it again"
             )
 
@@ -189,7 +190,7 @@ class Hasher:
                 f"pixels are {pixels.dtype}{[*pixels.shape]}: give uint8[N, {', '.join(map(str, shape))}], "
                 "or images to encode()"
             )
-        return self._model.encode_pixels(pixels)
+        return self.model.encode_pixels(pixels)
 
     def _packed(self, name: str, rows: int | None) -> Codes:
         """The codes in a file of the generation."""

@@ -2,6 +2,6 @@
 
 from taxohash.protocols.definitions import PROTOCOLS, Protocol, find_protocol
 from taxohash.protocols.evaluate import evaluate
-from taxohash.protocols.result import Report
+from taxohash.protocols.result import Report, Scores
 
-__all__ = ["PROTOCOLS", "Protocol", "Report", "evaluate", "find_protocol"]
+__all__ = ["PROTOCOLS", "Protocol", "Report", "Scores", "evaluate", "find_protocol"]

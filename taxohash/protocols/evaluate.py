@@ -13,7 +13,7 @@ from taxohash.metrics.ranking import Floats
 from taxohash.protocols.definitions import Protocol, find_protocol
 from taxohash.protocols.inputs import check_items, check_labels
 from taxohash.protocols.measures import Labels, Measures, View
-from taxohash.protocols.result import Report
+from taxohash.protocols.result import Report, headline_names
 from taxohash.runtime.progress import bars
 from taxohash.taxonomy import Taxonomy
 
@@ -99,6 +99,10 @@ def evaluate(
             for name, points in curves.items()
         },
         classes=_by_class(values["mAP"], query_labels, taxonomy),
+        scores={
+            name: values[full][np.argsort(order)].astype(np.float32)
+            for name, full in headline_names(values).items()
+        },
     )
 
 

@@ -1,7 +1,14 @@
 """What an evaluation found."""
 
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Scores = Mapping[str, npt.NDArray[np.float32]]
+HEADLINE = ("mAP", "mAHP", "nDCG")
 
 
 @dataclass(frozen=True)
@@ -17,6 +24,7 @@ class Report:
         notes: where the data differ from what the protocol names, and queries that nothing answers.
         curves: by level, `recall` and `precision` (means over queries) of the precision-recall curve.
         classes: mean fine average precision by the path of the query's class.
+        scores: float32[Q] of each headline metric, a value a query in the order given, of which the metric is the mean.
     """
 
     protocol: str
@@ -26,6 +34,7 @@ class Report:
     notes: tuple[str, ...] = ()
     curves: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     classes: dict[str, float] = field(default_factory=dict)
+    scores: Scores = field(default_factory=dict, repr=False, compare=False)
 
     def value(self, metric: str) -> float | None:
         """The value of a metric at whatever cut-off the protocol sets, such as `mAP`, `mAHP` or `nDCG`."""
@@ -34,9 +43,17 @@ class Report:
     @property
     def headline(self) -> dict[str, float]:
         """Fine mAP, mAHP and nDCG as the protocol defines them: what gates and tables compare."""
-        values = {name: self.value(name) for name in ("mAP", "mAHP", "nDCG")}
-        return {name: value for name, value in values.items() if value is not None}
+        return {name: self.metrics[full] for name, full in headline_names(self.metrics).items()}
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain data, ready for JSON."""
-        return {"headline": self.headline, **asdict(self), "notes": list(self.notes)}
+        """Plain data, ready for JSON; the scores of each query, which are an array, are left out."""
+        data = asdict(replace(self, scores={}))
+        del data["scores"]
+        return {"headline": self.headline, **data, "notes": list(self.notes)}
+
+
+def headline_names(metrics: Iterable[str]) -> dict[str, str]:
+    """Which of a protocol's metrics each headline metric is: the first of that name, at whatever cut-off."""
+    names = list(metrics)
+    found = {short: [name for name in names if name.split("@")[0] == short] for short in HEADLINE}
+    return {short: matching[0] for short, matching in found.items() if matching}

@@ -46,3 +46,16 @@ def judge(
     if worse:
         return Verdict(False, f"challenger is below {name}: {told}")
     return Verdict(True, f"challenger is not below {name}: {told}")
+
+
+from typing import Literal
+
+from taxohash.runtime.configuration import configuration
+
+
+@configuration
+class Policy:
+    """p"""
+
+    confidence: float = 0.95
+    approve: Literal["never", "always"] = "never"

@@ -6,6 +6,8 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from taxohash.errors import TaxohashError
+
 LONGEST = 80  # characters of a value that is shown
 BOUNDS = {
     "minimum": "of at least",
@@ -24,8 +26,13 @@ Schema = dict[str, Any]
 
 
 def refusal(kind: type[Any], error: ValidationError) -> str:
-    """The first of a configuration's errors as one line: field, value and remedy."""
-    first = error.errors(include_url=False, include_context=False)[0]
+    """The first of a configuration's errors as one line: field, value and remedy.
+
+    What a configuration refuses itself, in its `__post_init__`, is said in its own words.
+    """
+    first = error.errors(include_url=False)[0]
+    if isinstance(own := first.get("ctx", {}).get("error"), TaxohashError):
+        return str(own)
     node, definitions = _schema(kind)
     path: list[str] = []
     for step in first["loc"]:
@@ -89,6 +96,8 @@ def _wanted(node: Schema, definitions: Schema) -> str:
     if node["type"] == "object":
         fields = ", ".join(node.get("properties", ()))
         return f"an object with {fields}" if fields else "an object of JSON values"
+    if "examples" in node:
+        return f"{PLAIN[node['type']]} such as {' or '.join(map(str, node['examples']))}"
     if "minimum" in node and "maximum" in node:
         return f"{PLAIN[node['type']]} from {node['minimum']} to {node['maximum']}"
     if node.get("minLength") == 1:

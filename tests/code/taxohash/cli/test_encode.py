@@ -10,6 +10,7 @@ from taxohash.cli.encode import encode_files
 from taxohash.cli.main import app
 from taxohash.datasets import Dataset
 from taxohash.errors import TaxohashError
+from taxohash.generation.hasher import Hasher
 from taxohash.release.export import export
 from taxohash.training.run import Run
 
@@ -34,3 +35,26 @@ def test_the_name_of_a_file_stays_on_its_line(run: Run, data: Dataset, tmp_path:
     done = CliRunner().invoke(app, ["encode", str(run.folder), str(file)], catch_exceptions=False)
     assert len(done.stdout.splitlines()) == 1
     assert done.stdout.endswith("line\\nbreak [red].png\n")
+
+
+def test_a_data_set_is_encoded_whole_or_in_shards(run: Run, data: Dataset, tmp_path: Path) -> None:
+    folder, runner = export(run.folder, tmp_path / "generations"), CliRunner()
+
+    def encoded(name: str, *options: str) -> list[list[int]]:
+        words = ["encode", str(folder), "--data", str(data.folder), "--out", str(tmp_path / name), *options]
+        done = runner.invoke(app, words, catch_exceptions=False)
+        found: list[list[int]] = np.load(tmp_path / name).tolist()
+        assert done.stdout == f"{tmp_path / name}: {len(found)} codes\n"
+        return found
+
+    whole = encoded("whole.npy")
+    assert np.array_equal(whole, Hasher(folder).codes)
+    assert encoded("1.npy", "--shard", "1/2") + encoded("2.npy", "--shard", "2/2") == whole
+    assert encoded("test.npy", "--splits", "test") == whole[240:]
+
+
+def test_pictures_or_a_data_set_are_encoded_not_both_and_not_neither(tmp_path: Path) -> None:
+    for words in ([], ["picture.png", "--data", "."], ["--data", "."], ["--out", "codes.npy"]):
+        done = CliRunner().invoke(app, ["encode", str(tmp_path), *words])
+        assert isinstance(done.exception, TaxohashError)
+        assert "encode takes pictures, or --data with --out" in str(done.exception)

@@ -8,9 +8,11 @@ import pytest
 
 from taxohash.errors import TaxohashError
 from taxohash.evaluation.report.read import read_report
-from taxohash.evaluation.run import evaluate_run
+from taxohash.evaluation.run import evaluate_generation, evaluate_run
+from taxohash.generation.hasher import Hasher
 from taxohash.networks.hashing import encode_pixels
 from taxohash.protocols import evaluate
+from taxohash.release.export import export
 from taxohash.runtime.configuration import replaced
 from taxohash.taxonomy import Taxonomy
 from taxohash.training.run import Run, train
@@ -49,6 +51,23 @@ def test_queries_ranked_among_themselves_and_graded_by_another_tree(tmp_path: Pa
     assert report.metrics == by_hand.metrics
     flat = evaluate_run(run.folder, protocol="barz").metrics["mAHP@250"]
     assert flat != report.metrics["mAHP@250"]
+
+
+def test_a_generation_is_graded_by_the_tree_of_the_data_whatever_it_learned(run: Run, tmp_path: Path) -> None:
+    generation = export(run.folder, tmp_path)
+    grown = Taxonomy("grown", (*(("all", f"leaf {i}") for i in range(6)), ("all", "new")))
+    data = make_dataset(tmp_path / "data", taxonomy=grown, train=60)
+    hasher = Hasher(generation)
+    codes = [
+        hasher.encode_pixels(data.pixels(split, hasher.generation.preprocessing))
+        for split in ("test", "train")
+    ]
+    by_hand = evaluate(
+        "hierarchical", codes[0], data.labels("test"), codes[1], data.labels("train"), grown, bits=hasher.bits
+    )
+    assert evaluate_generation(generation, data.folder).as_dict() == by_hand.as_dict()
+    sets = make_dataset(tmp_path / "sets", 64, 32, known="labels", asked="labels")
+    assert evaluate_generation(generation, sets.folder).protocol == "multilabel"
 
 
 def test_an_unknown_protocol_is_refused_before_anything_is_encoded(run: Run) -> None:

@@ -66,6 +66,27 @@ def test_closed_form_scores_on_the_counts_of_cifar100(
     assert report.notes == ("100 queries where the protocol has 10,000",)
 
 
+@pytest.mark.parametrize("protocol", sorted(PROTOCOLS))
+def test_each_query_has_its_score_in_the_order_given(protocol: str) -> None:
+    given = sample()
+    if PROTOCOLS[protocol].leave_one_out:
+        given |= {"database_codes": given["query_codes"], "database_labels": given["query_labels"]}
+    if PROTOCOLS[protocol].label_sets == "demanded":
+        given |= {name: np.eye(8, dtype=bool)[given[name]] for name in ("query_labels", "database_labels")}
+    report = evaluate(protocol, **given)
+    assert set(report.scores) == set(report.headline)
+    for name, scores in report.scores.items():
+        assert (scores.shape, scores.dtype) == ((30,), np.float32)
+        assert scores.mean() == pytest.approx(report.headline[name])
+    assert "scores" not in report.as_dict()
+    if PROTOCOLS[protocol].leave_one_out:
+        return
+    for row in range(3):
+        alone = given | {name: given[name][row : row + 1] for name in ("query_codes", "query_labels")}
+        expected = evaluate(protocol, **alone).headline
+        assert {name: scores[row] for name, scores in report.scores.items()} == pytest.approx(expected)
+
+
 def test_a_perfect_hierarchy_scores_one() -> None:
     def codes(labels: npt.NDArray[np.integer]) -> Codes:
         return np.packbits(

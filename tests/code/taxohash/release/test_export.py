@@ -145,13 +145,12 @@ def test_a_report_that_does_not_say_who_asked_is_one_line(
 def test_what_was_exported_before_is_used_again_unless_damaged(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from taxohash.release import export as exporting
-
     committed = {"version": "1", "commit": "0" * 40, "command": "taxohash"}
-    monkeypatch.setattr(exporting, "revision", lambda: committed)
+    for module in ("export", "draft"):
+        monkeypatch.setattr(f"taxohash.release.{module}.revision", lambda: committed)
     folder = export(run.folder, tmp_path)
     with monkeypatch.context() as patched:
-        patched.setattr(exporting, "write_onnx", lambda *_: pytest.fail("exported again"))
+        patched.setattr("taxohash.release.onnx.write_onnx", lambda *_: pytest.fail("exported again"))
         assert export(run.folder, tmp_path) == folder
     (folder / CODES).write_bytes(b"damaged")
     assert export(run.folder, tmp_path) == folder

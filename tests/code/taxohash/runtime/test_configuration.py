@@ -51,6 +51,7 @@ class Bakery:
     oven: Oven = Oven()
     seed: Seed = 0
     bakers: Annotated[int, Field(gt=0, lt=9)] | None = None
+    door: Annotated[str, Field(pattern=r"^[0-9]+cm$", examples=["60cm", "90cm"])] = "60cm"
     notes: JsonObject = field(default_factory=dict)
 
 
@@ -109,6 +110,7 @@ def test_what_is_refused_is_named_with_its_remedy(value: dict[str, Any], said: s
         ({"name": "b", "oven": [1]}, "oven = [1]: give an object with heat, kind, trays, door, lit, shelves"),
         ({"name": "b", "oven": None}, "oven = null: give an object with heat"),
         ({"name": "b", "bakers": 0}, "bakers = 0: give a whole number above 0 and below 9 or null"),
+        ({"name": "b", "door": "2in"}, 'door = "2in": give text such as 60cm or 90cm'),
         ({"name": "b", "seed": -1}, "seed = -1: give a whole number from 0 to 4294967295"),
         (
             {"name": "b", "notes": {"a": [float("nan")]}},
@@ -127,7 +129,8 @@ def test_fields_of_parts_are_named_by_their_paths(value: dict[str, Any], said: s
 def test_only_an_object_is_read(data: object) -> None:
     said = message(lambda: read(Bakery, data))
     assert (
-        said == f"{json.dumps(data)} is no configuration: give an object with name, oven, seed, bakers, notes"
+        said
+        == f"{json.dumps(data)} is no configuration: give an object with name, oven, seed, bakers, door, notes"
     )
 
 
@@ -142,6 +145,23 @@ def test_what_json_cannot_tell_apart_is_taken() -> None:
     assert (type(oven.heat), type(oven.shelves), type(oven.shelves[0])) == (float, tuple, float)
     assert read(Bakery, {"name": "b", "oven": {"heat": 200}}).oven == Oven(heat=200.0)
     assert Bakery(name="b", notes={"a": (1, 2)}).notes == {"a": [1, 2]}
+
+
+def test_what_a_configuration_refuses_itself_is_said_in_its_own_words() -> None:
+    @configuration
+    class Clock:
+        """Opening hours."""
+
+        opens: Count = 8
+        closes: Count = 18
+
+        def __post_init__(self) -> None:
+            if self.opens > self.closes:
+                raise TaxohashError(f"opens = {self.opens} is after closes = {self.closes}: exchange them")
+
+    with pytest.raises(TaxohashError, match=r"^opens = 9 is after closes = 1: exchange them$"):
+        read(Clock, {"opens": 9, "closes": 1})
+    assert Clock(opens=9).closes == 18
 
 
 def test_it_is_a_frozen_dataclass() -> None:

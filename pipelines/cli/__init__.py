@@ -1,0 +1,1 @@
+"""`taxohash pipeline`: a file a sub-command."""

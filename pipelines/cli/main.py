@@ -1,0 +1,42 @@
+"""Pipelines on this machine and in Kubeflow: run, submit, watch, approve and schedule them.
+
+Exit codes of run and submit: 0 published, 1 failed, 2 refused before it began, 3 awaiting approval, 4 refused, 130 interrupted.
+"""
+
+import sys
+from collections.abc import Sequence
+
+from pipelines.cli import approve, run
+from taxohash.errors import TaxohashError
+from taxohash.runtime.flags import Parser
+from taxohash.runtime.requirements import remedy
+from taxohash.runtime.terminal import printable
+
+COMMANDS = {"run": run, "approve": approve}
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run one command; the words after `taxohash pipeline`."""
+    parser = Parser(prog="taxohash pipeline", description=__doc__)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
+    for command in COMMANDS.values():
+        command.add(commands)
+    given = parser.parse_args(words)
+    try:
+        code: int = COMMANDS[given.command].run(given)
+        return code
+    except TaxohashError as error:
+        print(f"taxohash pipeline {given.command}: {printable(error)}", file=sys.stderr)
+        return 2
+    except ModuleNotFoundError as error:
+        if (text := remedy(error)) is None:
+            raise
+        print(f"taxohash pipeline {given.command}: {text}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"taxohash pipeline {given.command}: interrupted", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

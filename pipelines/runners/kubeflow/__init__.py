@@ -1,0 +1,1 @@
+"""Runs on any Kubeflow Pipelines."""

@@ -1,0 +1,41 @@
+"""Outcomes of runs where those find them who started a run on another machine: beside the generations (TAXOHASH_GENERATIONS)."""
+
+import re
+
+from services import settings
+from services.codestore.places import Place
+from services.runs import Outcome
+
+_LARGEST = 1 << 20
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+def keep(outcome: Outcome) -> None:
+    """Put an outcome there, where that place is named.
+
+    Raises:
+        StoreUnavailableError: it does not answer.
+    """
+    if place := _place():
+        place.write(_name(outcome.run), outcome.to_json().encode())
+
+
+def kept(run: str) -> Outcome | None:
+    """The outcome of a run, if it is there; runs of others may have names that none of ours can have.
+
+    Raises:
+        StoreUnavailableError: the place does not answer.
+        TaxohashError: what is there is no outcome.
+    """
+    place = _place() if _NAME.fullmatch(run) else None
+    data = place.read(_name(run), _LARGEST) if place else None
+    return Outcome.of_json(data.decode()) if data else None
+
+
+def _place() -> Place | None:
+    address = settings.GENERATIONS.of()
+    return Place.open(address, "outcomes of runs") if address else None
+
+
+def _name(run: str) -> str:
+    return f"_runs/{run}.json"  # no id of a generation begins so

@@ -1,0 +1,36 @@
+"""A pipeline of two steps and one that says what came of them, compiled as those of the project are."""
+
+from pathlib import Path
+
+from kfp import compiler, dsl
+
+from pipelines.shared import placement
+
+
+@dsl.component(base_image="none", install_kfp_package=False)
+def prepare(dataset_md5: str) -> str:
+    return dataset_md5
+
+
+@dsl.component(base_image="none", install_kfp_package=False)
+def train(data: str, epochs: int) -> str:
+    return data
+
+
+@dsl.component(base_image="none", install_kfp_package=False)
+def record(run: str) -> str:
+    return run
+
+
+@dsl.pipeline(name="taxohash-retrain", description="Two steps.")
+def two_steps(dataset_md5: str, run: str = "", collection: str = "default", epochs: int = 1) -> None:
+    prepared = placement.apply(prepare(dataset_md5=dataset_md5))
+    trained = placement.apply(train(data=prepared.output, epochs=epochs))
+    placement.apply(record(run=run)).after(trained)
+
+
+def compile_to(folder: Path) -> Path:
+    """Compile it into a folder; the file."""
+    file = folder / "two_steps.yaml"
+    compiler.Compiler().compile(two_steps, str(file))
+    return file
