@@ -95,8 +95,8 @@ def _running(program: str, options: Sequence[str], folder: Path, url: str) -> It
     log = folder / f"{program}.log"
     with log.open("wb") as out:
         process = subprocess.Popen(
-            [PROGRAMS / program, *options],
-            cwd=folder,
+            [str(PROGRAMS / program), *options],
+            cwd=PROGRAMS.parent,  # see scripts/monitoring
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=out,

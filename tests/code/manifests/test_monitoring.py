@@ -37,7 +37,7 @@ def test_the_rules_fire_when_they_should(file: Path) -> None:
 
 @needs_prometheus
 def test_alertmanager_takes_its_configuration() -> None:
-    command = [PROGRAMS / "amtool", "check-config", FOLDER / "alertmanager.yaml"]
+    command = [str(PROGRAMS / "amtool"), "check-config", str(FOLDER / "alertmanager.yaml")]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 

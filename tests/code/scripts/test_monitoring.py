@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
-TOOLS = ("dirname", "mkdir", "mktemp", "mv", "rm", "sh", "touch", "chmod")
+TOOLS = ("dirname", "mkdir", "mktemp", "mv", "rm", "sed", "sh", "touch", "chmod")
 APT_GET = """#!/bin/sh
 echo "$*" >>"$PROJECT/calls"
 touch prometheus.deb
