@@ -274,13 +274,10 @@ TTY = Setting(
 )
 
 EVENTS = Setting(
-    "TAXOHASH_EVENTS",
-    MAYBE_TEXT,
-    None,
-    "folder in which steps of a pipeline tell when they start and end",
-    "none",
-)
-RUN_ID = Setting("TAXOHASH_RUN_ID", TEXT, "events", "name of the file there")
+    "TAXOHASH_EVENTS", MAYBE_TEXT, None, "folder in which steps of a pipeline tell when they start and end",
+    "of a cluster's pods, /work/events",
+)  # fmt: skip
+RUN_ID = Setting("TAXOHASH_RUN_ID", MAYBE_TEXT, None, "name of the file there", "nothing is told")
 NOTIFY_URL = Setting(
     "TAXOHASH_NOTIFY_URL", MAYBE_TEXT, None, "webhook that is told what came of each run of a pipeline, in Slack's form",
     "nobody is told", secret=True,
