@@ -14,7 +14,17 @@ Documents = tuple[dict[str, Any], dict[str, Any]]
 SHARED = {"dataset_md5", "repository", "revision", "data", "remote", "run", "policy", "image", "work"}
 SHARED |= {"generations", "collection", "splits", "shards", "publish_seconds"}
 CACHED = {
-    "retrain": {"check-config", "check-data", "train", "evaluate", "compare", "gate", "export", "plan", "encode"},
+    "retrain": {
+        "check-config",
+        "check-data",
+        "train",
+        "evaluate",
+        "compare",
+        "gate",
+        "export",
+        "plan",
+        "encode",
+    },
     "reindex": {"check-data", "compare", "borrow", "plan", "encode"},
 }
 ENDINGS = [{"wait-for-approval"}, {"publish", "collect"}, {"refuse"}]
@@ -53,7 +63,9 @@ def test_data_policy_and_image_are_parameters_and_no_address_with_a_password_is(
     assert not any("redis" in parameter or "password" in parameter for parameter in parameters)
 
 
-def test_a_run_ends_in_one_of_three_ways_and_its_end_is_recorded_whatever_happens(documents: Documents) -> None:
+def test_a_run_ends_in_one_of_three_ways_and_its_end_is_recorded_whatever_happens(
+    documents: Documents,
+) -> None:
     spec = documents[0]
     for ending in ENDINGS:
         assert any(set(dag) == ending for dag in dags(spec))
