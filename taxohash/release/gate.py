@@ -151,17 +151,18 @@ def judge(
 
 
 def _praise(against: Against, compared: Sequence[Compared]) -> str:
-    better = against == "champion" and all(part.low > 0 for part in compared)
-    return f"is {'better' if better else 'not worse'} than the {against}"
+    if against == "floor":
+        return "is not below the floor"
+    return f"is {'better' if all(part.low > 0 for part in compared) else 'not worse'} than the champion"
 
 
 def _sentence(what: str, compared: Sequence[Compared], policy: Policy) -> str:
     numbers = "; ".join(
         f"{part.metric} {part.value:.4f} against {part.bound:.4f} "
-        f"({part.difference:+.4f}, between {part.low:+.4f} and {part.high:+.4f})"
+        f"({part.difference:+.4f}, {part.low:+.4f} to {part.high:+.4f} at {100 * policy.confidence:g} %)"
         for part in compared
     )
-    return f"challenger {what} at {100 * policy.confidence:g} % confidence: {numbers}"
+    return f"challenger {what}: {numbers}"
 
 
 def _tolerance(part: Compared, policy: Policy) -> float:
