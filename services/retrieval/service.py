@@ -20,12 +20,12 @@ from services.retrieval.admission import Admission
 from services.retrieval.aside import Aside
 from services.retrieval.decoding.decoders import Decoders
 from services.retrieval.descriptions import Descriptions
-from services.retrieval.errors import RefusedError
 from services.retrieval.late_store import LateStore
 from services.retrieval.readiness import Standing, Status, status
 from services.retrieval.settings import Settings
 from services.retrieval.uploads import Uploads
 from services.retrieval.workers import Workers
+from services.web.refused import RefusedError
 from taxohash.errors import TaxohashError
 
 if TYPE_CHECKING:  # numba and ONNX Runtime take a second to import: the process lives before

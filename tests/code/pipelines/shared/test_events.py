@@ -79,7 +79,9 @@ def test_a_line_that_is_being_written_is_left_for_later(file: Path) -> None:
 
 
 def test_pods_that_tell_at_once_do_not_mix_their_lines(file: Path) -> None:
-    code = "from pipelines.shared.events import tell\nfor n in range(200): tell('encode', 'started', 'x' * 500)"
+    code = (
+        "from pipelines.shared.events import tell\nfor n in range(200): tell('encode', 'started', 'x' * 500)"
+    )
     running = [subprocess.Popen([sys.executable, "-c", code], env=os.environ) for _ in range(3)]
     assert [process.wait(timeout=60) for process in running] == [0, 0, 0]
     assert len([json.loads(line) for line in file.read_text().splitlines()]) == 600

@@ -31,7 +31,9 @@ def record(tmp_path: Path) -> Record:
 
 
 def judged(record: Record) -> None:
-    record.note("judgement", verdict="passes", reason="better", against="champion", compared=[COMPARED], report="r")
+    record.note(
+        "judgement", verdict="passes", reason="better", against="champion", compared=[COMPARED], report="r"
+    )
     record.note("generation", id="new", place="s3://g/new")
 
 
@@ -40,7 +42,12 @@ def test_a_run_that_published_tells_all_of_it(record: Record) -> None:
     record.note("ended", verdict="published", reason="better")
     found = outcome(record, TOLD)
     assert found.verdict is Verdict.PUBLISHED
-    assert (found.run, found.pipeline, found.collection, found.started) == ("retrain-1", "retrain", "birds", 9.0)
+    assert (found.run, found.pipeline, found.collection, found.started) == (
+        "retrain-1",
+        "retrain",
+        "birds",
+        9.0,
+    )
     assert (found.champion, found.generation, found.place, found.report) == ("old", "new", "s3://g/new", "r")
     assert found.compared[0].low == 0.05
     assert found.seconds == {"train": 90.0}
@@ -102,7 +109,12 @@ def test_a_name_that_cannot_be_a_folders_is_one_line(name: str, tmp_path: Path) 
 
 
 def test_minutes() -> None:
-    assert [minutes(0.04), minutes(59.94), minutes(60), minutes(3725)] == ["0.0 s", "59.9 s", "1 min 0 s", "62 min 5 s"]
+    assert [minutes(0.04), minutes(59.94), minutes(60), minutes(3725)] == [
+        "0.0 s",
+        "59.9 s",
+        "1 min 0 s",
+        "62 min 5 s",
+    ]
 
 
 class Webhook(http.server.ThreadingHTTPServer):

@@ -9,8 +9,8 @@ import pytest
 
 from services.retrieval.server import main as server
 from services.retrieval.server.companion import Companion
-from services.retrieval.server.listening import listen, url_of
 from services.retrieval.server.main import main
+from services.web.listening import listen, url_of
 
 
 @pytest.fixture(autouse=True)
