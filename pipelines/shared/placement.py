@@ -129,7 +129,7 @@ PICTURES = FromObject(
 )
 NOTIFY = FromObject(name="notify", keys={"url": settings.NOTIFY_URL.name}, optional=True)
 SETTINGS = FromObject(
-    name="pipelines", keys=_same(settings.COLLECTION.name, settings.CACHE.name, "TAXOHASH_EVENTS")
+    name="pipelines", keys=_same(settings.COLLECTION.name, settings.CACHE.name, settings.EVENTS.name)
 )
 Kind = Literal["light", "training", "encoding"]
 
@@ -190,7 +190,7 @@ def apply(
         kubernetes.use_secret_as_env(task, secret.name, dict(secret.keys), optional=secret.optional)
     for config in placement.settings:
         kubernetes.use_config_map_as_env(task, config.name, dict(config.keys), optional=config.optional)
-    kubernetes.use_field_path_as_env(task, "TAXOHASH_RUN_ID", f"metadata.labels['{RUN_LABEL}']")
+    kubernetes.use_field_path_as_env(task, settings.RUN_ID.name, f"metadata.labels['{RUN_LABEL}']")
     queue = {QUEUE_LABEL: placement.queue} if placement.queue else {}
     task.set_env_variable(settings.EVENTS.name, EVENTS)
     kubernetes.use_field_path_as_env(task, settings.RUN_ID.name, f"metadata.labels['{RUN_LABEL}']")

@@ -34,4 +34,5 @@ def end(work: str, run: str, job: str, error: str) -> str:
     write_text(record.folder / f"{OUTCOME}.json", found.to_json())
     outcomes.keep(found)
     notify(found)
+    print(found.to_json(), flush=True)  # for those who see no more of a cluster than its logs
     return found.to_json()

@@ -101,7 +101,7 @@ def test_settings_are_those_of_a_config_map(pipeline: Pipeline, manifests: list[
     assert {(name, key) for name, key, _ in wanted} == {
         ("pipelines", key) for key in maps["pipelines"]["data"]
     }
-    for variable in (settings.CACHE.name, "TAXOHASH_EVENTS"):
+    for variable in (settings.CACHE.name, settings.EVENTS.name):
         assert maps["pipelines"]["data"][variable].startswith(f"{MOUNT}/")
 
 
@@ -125,7 +125,7 @@ def test_steps_backfill_and_trigger_are_one_program(pipeline: Pipeline, manifest
     image = container_of(manifests, "trigger")["image"]
     assert container_of(manifests, "backfill")["image"] == image
     assert (
-        variables(manifests, "trigger")["TAXOHASH_IMAGE"] == image
+        variables(manifests, "trigger")[settings.IMAGE.name] == image
     )  # which it hands to the runs that it starts
     name, _, tag = pipeline.default("image").partition(":")
     base = yaml.safe_load((ROOT / "manifests" / "base" / "kustomization.yaml").read_text(encoding="utf-8"))

@@ -1,0 +1,93 @@
+"""`taxohash pipeline submit`: a pipeline on Kubeflow."""
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from pipelines.cli.places import add_kubeflow, kubeflow
+from pipelines.cli.run import show
+from pipelines.runners.parameters import add_arguments, parameters
+from pipelines.shared.placement import Placement
+from services import settings
+from services.runs import EXIT_CODES
+from taxohash.errors import TaxohashError
+from taxohash.runtime.atomic import read_json
+from taxohash.runtime.configuration import read
+from taxohash.runtime.progress import console
+from taxohash.runtime.terminal import printable
+
+_DESCRIPTION = """Run a pipeline on Kubeflow, and follow it to its end. A run has a name: repeated with it, the command follows the run
+that is there and starts none. Ctrl-C stops following; the run goes on.
+"""
+
+
+def add(commands: Any) -> None:
+    parser = commands.add_parser("submit", help="run a pipeline on Kubeflow", description=_DESCRIPTION)
+    parser.add_argument("--dataset-md5", metavar="MD5", help="the data version itself, instead of --revision")
+    parser.add_argument(
+        "--data", default="", help="folder that holds it in the pods, such as /work/data, instead of --remote"
+    )
+    parser.add_argument(
+        "--image",
+        default=settings.IMAGE.of() or "",
+        help=f"in which the steps run, best by its digest, instead of {settings.IMAGE.name}",
+    )
+    parser.add_argument("--placement", type=Path, metavar="FILE", help="JSON file on how pods are placed")
+    parser.add_argument("--service-account", help="of the pods, instead of the placement's")
+    parser.add_argument("--detach", action="store_true", help="do not follow it")
+    add_kubeflow(parser)
+    add_arguments(parser)
+
+
+def run(given: argparse.Namespace) -> int:
+    asked = parameters(given) | _data(given)
+    placement = _placement(given.placement)
+    if given.image:
+        asked["image"] = given.image
+    there = kubeflow(given)
+    from pipelines import compiled
+    from pipelines.runners.kubeflow.ending import outcome_of
+    from pipelines.runners.kubeflow.following import follow
+
+    with tempfile.TemporaryDirectory() as scratch:
+        package = compiled.package(given.pipeline)
+        if placement != Placement():
+            package = compiled.write_package(given.pipeline, Path(scratch) / package.name, placement)
+        run_id = there.start(package, asked["run"], asked, given.service_account or placement.service_account)
+    name = printable(asked["run"])
+    console.print(f"run {name}: {printable(there.address(run_id))}", soft_wrap=True, highlight=False)
+    if given.detach:
+        return 0
+    try:
+        outcome = outcome_of(there, follow(there, run_id))
+    except KeyboardInterrupt:
+        print(
+            f"taxohash pipeline submit: run {name} goes on: end it by `taxohash pipeline cancel {name}`, or follow it by "
+            f"`submit --run {name}`",
+            file=sys.stderr,
+        )
+        return 130
+    show(outcome, given.json)
+    return EXIT_CODES[outcome.verdict]
+
+
+def _data(given: argparse.Namespace) -> dict[str, str]:
+    """The data version, resolved here: pods need no git."""
+    if bool(given.dataset_md5) == bool(given.revision):
+        raise TaxohashError("the data are named by --revision or --dataset-md5: give one of the two")
+    if bool(given.data) == bool(given.remote):
+        raise TaxohashError(
+            "the data come from --remote, such as s3://bucket/prefix, or lie in --data, a folder of the pods: give one of the two"
+        )
+    md5 = given.dataset_md5
+    if md5 is None:
+        from pipelines.shared import versions
+
+        md5 = versions.resolve(given.repository, given.revision)
+    return {"dataset_md5": md5, "data": given.data, "remote": given.remote}
+
+
+def _placement(file: Path | None) -> Placement:
+    return read(Placement, read_json(file, "give a file with a placement")) if file else Placement()
