@@ -61,7 +61,8 @@ def run(given: argparse.Namespace) -> int:
     if given.detach:
         return 0
     try:
-        outcome = outcome_of(there, follow(there, run_id))
+        ended = follow(there, run_id, lambda text: console.print(printable(text), soft_wrap=True))
+        outcome = outcome_of(there, ended)
     except KeyboardInterrupt:
         print(
             f"taxohash pipeline submit: run {name} goes on: end it by `taxohash pipeline cancel {name}`, or follow it by "

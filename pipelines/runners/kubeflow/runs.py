@@ -41,7 +41,7 @@ class KubeflowRuns:
 
     def log(self, name: str, step: str) -> str:
         run = self._kubeflow.run(self._kubeflow.find(name))
-        names = step_names(run.pipeline_spec)
+        names = step_names(run)
         if step and step not in names:
             raise TaxohashError(f"run {name} has no step {step!r}: choose from {', '.join(sorted(names))}")
         begun = [step] if step else list(dict.fromkeys(known.name for known in steps_of(run)))
