@@ -42,10 +42,8 @@ def run(given: argparse.Namespace) -> int:
             "revision": given.revision,
             "remote": given.remote,
         }
-    console.print(f"run {printable(asked['run'])} in {printable(placed['work'])}", soft_wrap=True)
-    outcome = local.run(
-        given.pipeline, asked | placed, Told(), lambda text: console.print(text, markup=False)
-    )
+    say(f"run {asked['run']} in {placed['work']}")
+    outcome = local.run(given.pipeline, asked | placed, Told(), say)
     show(outcome, given.json)
     return EXIT_CODES[outcome.verdict]
 
@@ -54,11 +52,16 @@ def show(outcome: Outcome, as_json: bool) -> None:
     """Print a run's ten lines; with its JSON, these go to standard error."""
     for line in lines(outcome):
         if as_json:
-            console.print(printable(line), soft_wrap=True)
+            say(line)
         else:
             print(printable(line))
     if as_json:
         print(outcome.to_json(), flush=True)
+
+
+def say(text: str) -> None:
+    """A line for whoever watches, on standard error."""
+    console.print(printable(text), markup=False, soft_wrap=True)
 
 
 class Told:
@@ -70,12 +73,12 @@ class Told:
     def __call__(self, event: Event) -> None:
         if event.kind == "started":
             self._since[event.step] = event.time
-            console.print(f"{event.step} ...", soft_wrap=True)
+            say(f"{event.step} ...")
         elif event.kind == "ended":
             spent = event.time - self._since.get(event.step, event.time)
-            console.print(f"{event.step}: {minutes(spent)}", soft_wrap=True)
+            say(f"{event.step}: {minutes(spent)}")
         else:
-            console.print(printable(f"{event.step} failed: {event.reason}"), soft_wrap=True)
+            say(f"{event.step} failed: {event.reason}")
 
 
 def _here(repository: str) -> str:

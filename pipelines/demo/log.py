@@ -5,9 +5,6 @@ import subprocess
 from collections.abc import Iterator, Sequence
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-STARTED = re.compile(r"Executing task '([\w-]+)'")
-ENDED = re.compile(r"Task '([\w-]+)' finished with status SUCCESS")
-CACHED = re.compile(r"Task '?([\w-]+)'? cache hit")
 
 
 def lines_of(process: "subprocess.Popen[str]") -> Iterator[str]:

@@ -17,18 +17,24 @@ from types import FrameType
 from typing import Any
 
 from pipelines.data import obtain
-from pipelines.demo.log import CACHED, ENDED, STARTED, last_of, lines_of
+from pipelines.demo.log import last_of, lines_of
+from pipelines.runners import local
+from pipelines.runners.parameters import RETRAIN, new_name
+from pipelines.shared.events import Event
 from services import settings
 from services.codestore import CodeStore, EmbeddedServer
 from services.processes import running
+from services.runs import Verdict
 from taxohash import client
 from taxohash.datasets import Dataset
 from taxohash.errors import TaxohashError
 from taxohash.generation.manifest import Generation
 from taxohash.runtime.atomic import replacing, writable
+from taxohash.runtime.configuration import canonical, replaced
 from taxohash.runtime.flags import Parser
-from taxohash.runtime.progress import MARK, console
+from taxohash.runtime.progress import console
 from taxohash.runtime.terminal import printable
+from taxohash.training.config import HasherConfig
 
 COLLECTION = settings.COLLECTION.default
 ANSWERS = 10
@@ -102,14 +108,13 @@ class Demo:
         self._dataset = dataset
         self._store_url = store_url
         self._watch = watch
+        self._since: dict[str, float] = {}
         self._environment = {
             **os.environ,
             settings.REDIS_URL.name: store_url,
             settings.COLLECTION.name: COLLECTION,
             settings.GENERATIONS.name: str(writable(home / "generations").resolve()),
             settings.PICTURES.name: str(writable(home / "pictures").resolve()),
-            # The steps' output is piped through us; their progress bars go straight to the terminal.
-            settings.TTY.name: os.ttyname(2) if sys.stderr.isatty() else "",
             "PYTHONWARNINGS": "ignore",
         }
 
@@ -119,35 +124,33 @@ class Demo:
         Raises:
             TaxohashError: a step failed, or the gate refused and nothing is published.
         """
-        options = ["--data", str(self._dataset.folder), "--home", str(self.home), "--collection", COLLECTION]
-        options += ["--epochs", str(epochs)] if epochs else []
-        say("pipeline ...")
-        begun = started = time.perf_counter()
-        log = self.home / "pipeline.log"
-        problem = f"a step failed: see {log}"
-        with self._running("pipelines.runners.local", *options) as process, log.open("w") as out:
-            for line in lines_of(process):
-                out.write(line)
-                told = line.strip()
-                if match := STARTED.search(line):
-                    started = time.perf_counter()
-                elif match := ENDED.search(line):
-                    self._watch.ended(match[1], time.perf_counter() - started)
-                elif match := CACHED.search(line):
-                    self._watch.ended(match[1], 0.0, " (cached)")
-                elif told.startswith(MARK):
-                    say(f"  {told}")
-                elif told.startswith("error: "):
-                    problem = told.removeprefix("error: ")
-            if process.wait():
-                raise TaxohashError(problem)
-        self._watch.ended("pipeline", time.perf_counter() - begun)
+        config = replaced(HasherConfig(), {"training.epochs": epochs} if epochs else {})
+        parameters = {
+            "run": new_name(RETRAIN),
+            "collection": COLLECTION,
+            "config": canonical(config),
+            **local.place(self.home, self._dataset.folder),
+        }
+        with self._watch.step("pipeline"):
+            outcome = local.run(
+                RETRAIN, parameters, self._told, lambda text: say(f"  {text}"), self._environment
+            )
+        if outcome.verdict is Verdict.INTERRUPTED:
+            raise KeyboardInterrupt
+        if outcome.verdict is Verdict.FAILED:
+            raise TaxohashError(outcome.reason)
         with CodeStore.connect(self._store_url) as store:
             published = store.published(COLLECTION)
             if published is None:
-                raise TaxohashError(f"the gate refused the first generation: see {log}, train longer")
+                raise TaxohashError(f"the gate refused the first generation: {outcome.reason}")
             self.codes = store.count(COLLECTION, published.id)
         self.generation = Generation.load(self.home / "generations" / published.id)
+
+    def _told(self, event: Event) -> None:
+        if event.kind == "started":
+            self._since[event.step] = event.time
+        else:
+            self._watch.ended(event.step, event.time - self._since[event.step])
 
     def serve(self, stack: ExitStack, port: int) -> tuple[str, Iterator[str]]:
         """Build the Bento and serve it until `stack` closes; its address, and the lines it goes on to print."""

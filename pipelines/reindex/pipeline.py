@@ -61,62 +61,64 @@ def reindex(
         ahead = placed(components.check_ahead(splits=splits, policy=policy, **where)).after(version.checked)
         champion = placed(shared.champion(work=work, run=version.run, dataset_md5=version.md5, **where))
         champion.after(ahead)
-        compared = placed(
-            shared.compare(champion=champion.output, generations=generations, **of_data),
-            kind="training",
-            cached=True,
-        )
-        borrowed = placed(
-            components.borrow(
-                champion=champion.output,
-                evaluated=compared.outputs["evaluated"],
-                generations=generations,
-                **of_data,
-            ),
-            cached=True,
-        )
-        built = graphs.generation(
-            placed,
-            version,
-            borrowed.outputs["draft"],
-            splits=splits,
-            shards=shards,
-            generations=generations,
-            work=work,
-        )
-        judged = placed(
-            components.judge(
-                champion=champion.output,
-                generation_id=built.output,
-                data=version.data,
-                generations=generations,
-                policy=policy,
+        # Always so, after check-ahead; but kfp.local gives a loop's items to all that the loop takes of tasks beside it.
+        with dsl.If(champion.output != "", name="served"):
+            compared = placed(
+                shared.compare(champion=champion.output, generations=generations, **of_data),
+                kind="training",
+                cached=True,
             )
-        )
-        decided = placed(
-            shared.decide(
-                judgement=judged.outputs["judgement"],
-                evaluated=compared.outputs["evaluated"],
-                page=REPORT,
-                work=work,
-                run=version.run,
+            borrowed = placed(
+                components.borrow(
+                    champion=champion.output,
+                    evaluated=compared.outputs["evaluated"],
+                    generations=generations,
+                    **of_data,
+                ),
+                cached=True,
             )
-        )
-        verdict, reason = decided.outputs["verdict"], decided.outputs["reason"]
-        with dsl.If(verdict != "refused", name="passes"):
-            graphs.publish(
+            built = graphs.generation(
                 placed,
                 version,
-                built,
-                verdict=verdict,
-                reason=reason,
-                champion=champion.output,
-                collection=collection,
+                borrowed.outputs["draft"],
+                splits=splits,
+                shards=shards,
                 generations=generations,
                 work=work,
-                wait=publish_seconds,
             )
-        with dsl.Else(name="refused"):
-            placed(shared.refuse(work=work, run=version.run, reason=reason))
+            judged = placed(
+                components.judge(
+                    champion=champion.output,
+                    generation_id=built.output,
+                    data=version.data,
+                    generations=generations,
+                    policy=policy,
+                )
+            )
+            decided = placed(
+                shared.decide(
+                    judgement=judged.outputs["judgement"],
+                    evaluated=compared.outputs["evaluated"],
+                    page=REPORT,
+                    work=work,
+                    run=version.run,
+                )
+            )
+            verdict, reason = decided.outputs["verdict"], decided.outputs["reason"]
+            with dsl.If(verdict != "refused", name="passes"):
+                graphs.publish(
+                    placed,
+                    version,
+                    built,
+                    verdict=verdict,
+                    reason=reason,
+                    champion=champion.output,
+                    collection=collection,
+                    generations=generations,
+                    work=work,
+                    wait=publish_seconds,
+                )
+            with dsl.Else(name="refused"):
+                placed(shared.refuse(work=work, run=version.run, reason=reason))
     outcome: str = recorded.output
     return outcome

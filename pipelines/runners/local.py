@@ -48,7 +48,13 @@ def place(home: Path, data: Path | None) -> dict[str, str]:
     return found
 
 
-def run(pipeline: str, parameters: Mapping[str, Any], told: Told, said: Callable[[str], None]) -> Outcome:
+def run(
+    pipeline: str,
+    parameters: Mapping[str, Any],
+    told: Told,
+    said: Callable[[str], None],
+    environment: Mapping[str, str] = os.environ,
+) -> Outcome:
     """Run a pipeline to its end.
 
     Interrupted, or told to terminate, it stops all that it started, and the outcome says so; the same call goes on from there.
@@ -57,6 +63,7 @@ def run(pipeline: str, parameters: Mapping[str, Any], told: Told, said: Callable
         parameters: of the pipeline, with its name as `run` and its folder as `work`.
         told: called with what steps tell.
         said: called with what steps announce.
+        environment: of its processes, in which its stores are named.
 
     Raises:
         TaxohashError: no code store can be had, or the run of this name has ended.
@@ -68,17 +75,17 @@ def run(pipeline: str, parameters: Mapping[str, Any], told: Told, said: Callable
     note_process(record)
     error, interrupted = "", False
     try:
-        with _terminable(), address():  # the user's own store stays from step to step
-            error = _follow(record, told, said)
+        with _terminable(), address(environment):  # the user's own store stays from step to step
+            error = _follow(record, told, said, environment)
     except KeyboardInterrupt:
         interrupted = True
     return _outcome(record, error, interrupted)
 
 
-def _follow(record: Record, told: Told, said: Callable[[str], None]) -> str:
+def _follow(record: Record, told: Told, said: Callable[[str], None], outer: Mapping[str, str]) -> str:
     """Start the process and wait for its end; what it says of it, or nothing if it ended well."""
     environment = {
-        **os.environ,
+        **outer,
         settings.EVENTS.name: str(record.folder),
         settings.RUN_ID.name: EVENTS,
         settings.TTY.name: os.ttyname(2) if sys.stderr.isatty() else "",

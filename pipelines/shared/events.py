@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
+from pipelines.shared import placement
 from services import settings
 
 Kind = Literal["started", "ended", "failed"]
@@ -46,9 +47,9 @@ def tell(step: str, kind: Kind, reason: str = "") -> None:
 
 
 def events_file() -> Path | None:
-    """The file of this run's events: TAXOHASH_EVENTS names its folder."""
-    folder = settings.EVENTS.of()
-    return Path(folder) / f"{settings.RUN_ID.of()}.jsonl" if folder else None
+    """The file of this run's events, in the folder that TAXOHASH_EVENTS names, or on the claim of a cluster's pods."""
+    name = settings.RUN_ID.of()
+    return Path(settings.EVENTS.of() or placement.EVENTS) / f"{name}.jsonl" if name else None
 
 
 def events(file: Path | None) -> list[Event]:

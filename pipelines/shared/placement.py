@@ -129,7 +129,7 @@ PICTURES = FromObject(
 )
 NOTIFY = FromObject(name="notify", keys={"url": settings.NOTIFY_URL.name}, optional=True)
 SETTINGS = FromObject(
-    name="pipelines", keys=_same(settings.COLLECTION.name, settings.CACHE.name, settings.EVENTS.name)
+    name="pipelines", keys=_same(settings.COLLECTION.name, settings.CACHE.name, "TAXOHASH_EVENTS")
 )
 Kind = Literal["light", "training", "encoding"]
 
@@ -192,8 +192,6 @@ def apply(
         kubernetes.use_config_map_as_env(task, config.name, dict(config.keys), optional=config.optional)
     kubernetes.use_field_path_as_env(task, settings.RUN_ID.name, f"metadata.labels['{RUN_LABEL}']")
     queue = {QUEUE_LABEL: placement.queue} if placement.queue else {}
-    task.set_env_variable(settings.EVENTS.name, EVENTS)
-    kubernetes.use_field_path_as_env(task, settings.RUN_ID.name, f"metadata.labels['{RUN_LABEL}']")
     for name, value in {**placement.labels, **queue}.items():
         kubernetes.add_pod_label(task, name, value)
     _give(task, placement.resources(kind))

@@ -34,5 +34,5 @@ def end(work: str, run: str, job: str, error: str) -> str:
     write_text(record.folder / f"{OUTCOME}.json", found.to_json())
     outcomes.keep(found)
     notify(found)
-    print(found.to_json(), flush=True)  # for those who see no more of a cluster than its logs
+    print(found.to_json(), flush=True)  # whoever may not read there finds it in the log
     return found.to_json()

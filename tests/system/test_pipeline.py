@@ -56,7 +56,7 @@ def environment(redis_url: str, home: Path) -> dict[str, str]:
 
 
 def retrain(redis_url: str, data: Path, home: Path, *options: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "pipelines.runners.local", "--data", str(data), "--home", str(home)]
+    command = [sys.executable, "-m", "pipelines.cli.main", "run", "--data", str(data), "--home", str(home)]
     return subprocess.run(
         [*command, "--collection", COLLECTION, "--bits", str(BITS), "--epochs", str(EPOCHS), *options],
         env=environment(redis_url, home) | {"PYTHONWARNINGS": "ignore"},

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.retrain import preflight, steps
+from pipelines.retrain import steps
+from pipelines.shared import preflight
 from services.codestore import CodeStore, GenerationRef, StoreUnavailableError
 from services.codestore.generation_files import GenerationFiles
 from services.codestore.pictures import Pictures, digest_of
