@@ -1,17 +1,21 @@
 """`taxohash pipeline submit`: a pipeline on Kubeflow."""
 
 import argparse
-import sys
+import signal
 import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from types import FrameType
+from typing import Any, NoReturn
 
 from pipelines.cli.places import add_kubeflow, kubeflow
 from pipelines.cli.run import show
 from pipelines.runners.parameters import add_arguments, parameters
 from pipelines.shared.placement import Placement
 from services import settings
-from services.runs import EXIT_CODES
+from services.runs import EXIT_CODES, Verdict
 from taxohash.errors import TaxohashError
 from taxohash.runtime.atomic import read_json
 from taxohash.runtime.configuration import read
@@ -19,7 +23,7 @@ from taxohash.runtime.progress import console
 from taxohash.runtime.terminal import printable
 
 _DESCRIPTION = """Run a pipeline on Kubeflow, and follow it to its end. A run has a name: repeated with it, the command follows the run
-that is there and starts none. Ctrl-C stops following; the run goes on.
+that is there and starts none. Ctrl-C stops following, and the run goes on; SIGTERM, as of a supervisor, ends the run too.
 """
 
 
@@ -48,30 +52,57 @@ def run(given: argparse.Namespace) -> int:
         asked["image"] = given.image
     there = kubeflow(given)
     from pipelines import compiled
-    from pipelines.runners.kubeflow.ending import outcome_of
+    from pipelines.runners.kubeflow.ending import of_states, outcome_of
     from pipelines.runners.kubeflow.following import follow
 
-    with tempfile.TemporaryDirectory() as scratch:
-        package = compiled.package(given.pipeline)
-        if placement != Placement():
-            package = compiled.write_package(given.pipeline, Path(scratch) / package.name, placement)
-        run_id = there.start(package, asked["run"], asked, given.service_account or placement.service_account)
-    name = printable(asked["run"])
-    console.print(f"run {name}: {printable(there.address(run_id))}", soft_wrap=True, highlight=False)
-    if given.detach:
-        return 0
+    name = asked["run"]
     try:
-        ended = follow(there, run_id, lambda text: console.print(printable(text), soft_wrap=True))
-        outcome = outcome_of(there, ended)
+        with _terminable(), tempfile.TemporaryDirectory() as scratch:
+            package = compiled.package(given.pipeline)
+            if placement != Placement():
+                package = compiled.write_package(given.pipeline, Path(scratch) / package.name, placement)
+            run_id = there.start(package, name, asked, given.service_account or placement.service_account)
+            told(f"run {name}: {there.address(run_id)}")
+            if given.detach:
+                return 0
+            ended = follow(there, run_id, told)
+    except Terminated:  # by a supervisor, which means the run
+        run_id = there.find(name)
+        there.cancel(run_id)
+        outcome = of_states(there.run(run_id), Verdict.INTERRUPTED, "it was cancelled")
     except KeyboardInterrupt:
-        print(
-            f"taxohash pipeline submit: run {name} goes on: end it by `taxohash pipeline cancel {name}`, or follow it by "
-            f"`submit --run {name}`",
-            file=sys.stderr,
+        told(
+            f"run {name} goes on: end it by `taxohash pipeline cancel {name}`, or follow it by `submit --run {name}`"
         )
-        return 130
+        return EXIT_CODES[Verdict.INTERRUPTED]
+    else:
+        outcome = outcome_of(there, ended)
     show(outcome, given.json)
     return EXIT_CODES[outcome.verdict]
+
+
+def told(text: str) -> None:
+    """Say something on standard error."""
+    console.print(printable(text), soft_wrap=True)
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, not Ctrl-C."""
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    def end(number: int, frame: FrameType | None) -> NoReturn:
+        raise Terminated
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _data(given: argparse.Namespace) -> dict[str, str]:

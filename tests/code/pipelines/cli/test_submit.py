@@ -1,6 +1,9 @@
 """`taxohash pipeline submit`, `status`, `cancel` and `logs` with a Kubeflow."""
 
 import json
+import os
+import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -94,6 +97,22 @@ def test_ctrl_c_leaves_the_run_and_says_how_to_end_it(
         "run first goes on: end it by `taxohash pipeline cancel first`, or follow it by `submit --run first`"
     )
     assert fake.runs["run-0"].state == "RUNNING"
+
+
+def test_a_supervisor_that_ends_it_ends_the_run(
+    fake: FakeKubeflow, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def terminated(*_: object) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(60)
+
+    monkeypatch.setattr("pipelines.runners.kubeflow.following.follow", terminated)
+    before = signal.getsignal(signal.SIGTERM)
+    assert main([*FIRST, "--json"]) == 130
+    assert signal.getsignal(signal.SIGTERM) == before
+    outcome = Outcome.of_json(capsys.readouterr().out.splitlines()[-1])
+    assert (outcome.run, outcome.verdict) == ("first", Verdict.INTERRUPTED)
+    assert fake.runs["run-0"].state == "CANCELED"
 
 
 def test_another_placement_reaches_the_cluster(fake: FakeKubeflow, tmp_path: Path) -> None:
