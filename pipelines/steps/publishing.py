@@ -81,17 +81,20 @@ def publish(
     with code_store() as store:
         if lacking := _lacking(store, collection, generation_id):
             announce(f"{lacking:,} items have no code yet: waiting for a backfill, {wait:g} s at most")
+        who = f"pipeline {run}"
         try:
             if _published(store, collection) != generation_id:  # as in an attempt that was interrupted
-                who = f"pipeline {run}"
                 store.publish(collection, generation_id, who=who, why=reason, wait=wait, instead_of=champion)
         except TaxohashError:
             if (current := _published(store, collection)) in (champion, generation_id):
                 raise
             told = (
-                f"generation {current} was published meanwhile, and this one was compared with {champion or 'none'}: "
+                f"generation {current or 'none'} was published meanwhile, and this one was compared with {champion or 'none'}: "
                 "run it again"
             )
+            store.discard(
+                collection, generation_id, who=who, why=told
+            )  # else writes would go on bringing its codes
             record.note("ended", verdict=Verdict.REFUSED, reason=told)
             announce(f"not published: {told}")
             return False
