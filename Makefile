@@ -9,7 +9,7 @@ PYTEST = OMP_NUM_THREADS=1 $(PYTHON_IN) -m pytest -n $(JOBS) --dist loadfile --n
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help install data demo test test-all chaos attack versions lint format docs lock clean
+.PHONY: help install data demo test test-all chaos attack loop versions lint format docs lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -26,11 +26,13 @@ demo: install ## train, gate, publish and serve on real images (ONCE=1: answer o
 test: install ## the tests but the slow ones (ARGS="-k name" for a part, JOBS=1 for one process)
 	@sh scripts/browser
 	@sh scripts/servers
+	@sh scripts/monitoring
 	@$(PYTEST) -m "not slow" $(ARGS)
 
 test-all: install ## every test, and what they cover against its floor
 	@sh scripts/browser
 	@sh scripts/servers
+	@sh scripts/monitoring
 	@$(PYTEST) --cov --cov-report= --cov-fail-under=0
 	@sh scripts/coverage
 
@@ -40,6 +42,10 @@ chaos: install ## break all around the code store for 15 minutes and look for wh
 
 attack: install ## attack the service in every way for half an hour, told in benchmarks/results/door.md (SCENARIO=, COUNT=, SEED=)
 	@$(PYTHON_IN) -m tests.attack $(or $(SCENARIO),table) $(if $(COUNT),--count $(COUNT)) $(if $(SEED),--seed $(SEED))
+
+loop: install ## close the loop once: drift, alert, retraining, swap, with the real Prometheus; prints its timeline
+	@sh scripts/monitoring
+	@$(PYTHON_IN) -m tests.loop
 
 versions: ## the core's tests on the other Pythons that the library allows, where they are found
 	@sh scripts/versions

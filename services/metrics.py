@@ -37,6 +37,11 @@ UPLOADS_BYTES = Gauge(
 SEARCHES = Gauge(
     "taxohash_searches", "Searches under way, from the end of their body.", multiprocess_mode="livesum"
 )
+SEARCHES_ANSWERED = Counter(
+    "taxohash_searches_answered_total",
+    "Searches of all items that found any, by whether the nearest is as near as for queries of the evaluation: `near` or `far`.",
+    ["nearness", "generation"],
+)
 DECODE_SECONDS = Histogram(
     "taxohash_decode_seconds",
     "Time from a picture's bytes to its pixels, waiting included, by how much was expected of it.",

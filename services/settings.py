@@ -300,28 +300,32 @@ APPROVAL_URL = Setting(
 
 # -- Kubeflow, by the names that its own client reads, where it reads any ----------------------------------------------
 
-KUBEFLOW_ENDPOINT = Setting(
+KF_PIPELINES_ENDPOINT = Setting(
     "KF_PIPELINES_ENDPOINT", MAYBE_TEXT, None, "address of Kubeflow Pipelines, such as https://kubeflow.example/pipeline",
     "none: `taxohash pipeline submit` is refused",
 )  # fmt: skip
-KUBEFLOW_UI_ENDPOINT = Setting(
+KF_PIPELINES_UI_ENDPOINT = Setting(
     "KF_PIPELINES_UI_ENDPOINT", MAYBE_TEXT, None, "address of its pages, in links to runs", "KF_PIPELINES_ENDPOINT"
 )  # fmt: skip
-KUBEFLOW_NAMESPACE = Setting(
+KF_PIPELINES_NAMESPACE = Setting(
     "KF_PIPELINES_NAMESPACE", MAYBE_TEXT, None, "in which runs run, where Kubeflow has several users", "taxohash"
 )  # fmt: skip
-KUBEFLOW_TOKEN = Setting(
+KF_PIPELINES_TOKEN = Setting(
     "KF_PIPELINES_TOKEN", MAYBE_TEXT, None, "bearer token", "none", secret=True,
 )  # fmt: skip
-KUBEFLOW_TOKEN_FILE = Setting(
+KF_PIPELINES_SA_TOKEN_PATH = Setting(
     "KF_PIPELINES_SA_TOKEN_PATH", MAYBE_TEXT, None, "file with the bearer token, read again before each request",
     "/var/run/secrets/kubeflow/pipelines/token, where that is",
 )  # fmt: skip
-KUBEFLOW_COOKIES = Setting(
+KF_PIPELINES_COOKIES = Setting(
     "KF_PIPELINES_COOKIES", MAYBE_TEXT, None, "cookies of a session, such as authservice_session=...", "none", secret=True,
 )  # fmt: skip
-KUBEFLOW_CA_CERT = Setting(
+KF_PIPELINES_CA_CERT = Setting(
     "KF_PIPELINES_CA_CERT", MAYBE_TEXT, None, "file with the certificates that vouch for Kubeflow's", "those of the certifi package"
+)  # fmt: skip
+
+IMAGE = Setting(
+    "TAXOHASH_IMAGE", MAYBE_TEXT, None, "image in which steps run on Kubeflow", "the one that the compiled pipeline names"
 )  # fmt: skip
 
 # -- elsewhere --------------------------------------------------------------------------------------------------------
@@ -371,8 +375,8 @@ SECTIONS: dict[str, tuple[Setting, ...]] = {  # type: ignore[type-arg]  # of any
     ),
     "Pipelines": (NOTIFY_URL, EVENTS, RUN_ID, TTY),
     "Kubeflow": (
-        KUBEFLOW_ENDPOINT, KUBEFLOW_UI_ENDPOINT, KUBEFLOW_NAMESPACE, KUBEFLOW_TOKEN, KUBEFLOW_TOKEN_FILE, KUBEFLOW_COOKIES,
-        KUBEFLOW_CA_CERT,
+        KF_PIPELINES_ENDPOINT, KF_PIPELINES_UI_ENDPOINT, KF_PIPELINES_NAMESPACE, KF_PIPELINES_TOKEN, KF_PIPELINES_SA_TOKEN_PATH, KF_PIPELINES_COOKIES,
+        KF_PIPELINES_CA_CERT, IMAGE,
     ),
     "Elsewhere": (READER_PASSWORD, WRITER_PASSWORD, ADMIN_PASSWORD),
 }  # fmt: skip

@@ -20,7 +20,6 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message
 
 from benchmarks.common.command import numbers, start
-from services.retrieval import logs
 from services.retrieval.access import keys
 from services.retrieval.access.keys import Key
 from services.retrieval.app import application
@@ -28,6 +27,7 @@ from services.retrieval.routes import ENDPOINTS
 from services.retrieval.routes.table import Table
 from services.retrieval.service import Service
 from services.retrieval.settings import Settings
+from services.web import logs
 from taxohash.runtime.provenance import revision
 
 

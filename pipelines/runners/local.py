@@ -26,6 +26,7 @@ from taxohash.runtime.progress import MARK
 from taxohash.runtime.sources import steps_digest
 
 LOG, PARAMETERS, EVENTS = "log.txt", "parameters.json", "events"
+PROCESS = "pipelines.runners.kfp_local"
 _LOOK_SECONDS = 0.2
 Told = Callable[[Event], None]
 
@@ -89,7 +90,7 @@ def _follow(record: Record, told: Told, said: Callable[[str], None], outer: Mapp
         settings.TTY.name: os.ttyname(2) if sys.stderr.isatty() else "",
         "PYTHONWARNINGS": "ignore",
     }
-    command = [sys.executable, "-m", "pipelines.runners.kfp_local", str(record.folder / PARAMETERS)]
+    command = [sys.executable, "-m", PROCESS, str(record.folder / PARAMETERS)]
     seen = len(events(_events(record)))
     with running(command, environment) as process, (record.folder / LOG).open("a") as log:
         reader = threading.Thread(target=_keep, args=(process, log, said), daemon=True)

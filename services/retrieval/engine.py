@@ -14,6 +14,7 @@ from services.codestore import ItemLabels
 from services.codestore.follower.replica import Replica
 from services.codestore.follower.view import View
 from services.retrieval.labels import said
+from services.retrieval.nearness import reach
 from services.web.refused import RefusedError
 from taxohash.errors import TaxohashError
 from taxohash.generation.hasher import Hasher
@@ -47,6 +48,7 @@ class Engine:
         self.generation = hasher.generation
         self.taxonomy = hasher.taxonomy
         self.replica = replica
+        self.reach = reach(hasher.generation)
         self._hasher = hasher
         self._known = known
         self._summary: _Summary | None = None

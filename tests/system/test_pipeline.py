@@ -15,13 +15,18 @@ from safetensors.torch import load_file, save_file
 
 from pipelines.retrain import steps
 from pipelines.retrain.steps import run_folder
+from pipelines.steps import publishing, versions
+from pipelines.steps.codes import build, encode
+from pipelines.steps.judgement import decide
 from services.codestore import CodeStore
 from services.codestore.pictures import Pictures
+from services.runs import EXIT_CODES, Outcome, Verdict
 from taxohash.datasets import Dataset
 from taxohash.generation.hasher import CODES
 from taxohash.generation.manifest import Generation
 from taxohash.images import read_pixels
-from taxohash.runtime.configuration import replaced
+from taxohash.release.gate import Policy
+from taxohash.runtime.configuration import canonical, replaced
 from taxohash.taxonomy import Taxonomy
 from taxohash.training.checkpoint import CHECKPOINT
 from taxohash.training.config import HasherConfig, TrainingConfig
@@ -55,10 +60,10 @@ def environment(redis_url: str, home: Path) -> dict[str, str]:
     return os.environ | own
 
 
-def retrain(redis_url: str, data: Path, home: Path, *options: str) -> "subprocess.CompletedProcess[str]":
+def pipeline(redis_url: str, data: Path, home: Path, *options: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "pipelines.cli.main", "run", "--data", str(data), "--home", str(home)]
     return subprocess.run(
-        [*command, "--collection", COLLECTION, "--bits", str(BITS), "--epochs", str(EPOCHS), *options],
+        [*command, "--collection", COLLECTION, "--json", *options],
         env=environment(redis_url, home) | {"PYTHONWARNINGS": "ignore"},
         capture_output=True,
         text=True,
@@ -66,11 +71,17 @@ def retrain(redis_url: str, data: Path, home: Path, *options: str) -> "subproces
     )
 
 
-def reported(done: "subprocess.CompletedProcess[str]") -> Path:
-    """The report that the last line names."""
-    _, _, path = done.stderr.replace("\n", "").rpartition("report: ")
-    assert path.endswith("report.html")
-    return Path(path)
+def retrain(redis_url: str, data: Path, home: Path, *options: str) -> "subprocess.CompletedProcess[str]":
+    return pipeline(redis_url, data, home, "--bits", str(BITS), "--epochs", str(EPOCHS), *options)
+
+
+def came_of(done: "subprocess.CompletedProcess[str]") -> Outcome:
+    """What a run says of itself, which its exit code and its ten lines say too."""
+    assert "Traceback" not in done.stdout + done.stderr
+    found = Outcome.of_json(done.stdout)
+    assert done.returncode == EXIT_CODES[found.verdict], done.stderr[-3000:]
+    assert f"verdict     {found.verdict.upper()}" in done.stderr.splitlines()
+    return found
 
 
 def published(redis_url: str) -> str | None:
@@ -79,12 +90,17 @@ def published(redis_url: str) -> str | None:
         return found.id if found else None
 
 
-def test_publish_repeat_and_refuse(redis_url: str, data: Dataset, home: Path) -> None:
-    first = retrain(redis_url, data.folder, home)
-    assert first.returncode == 0, first.stdout[-3000:]
-    assert reported(first).is_file()
+def test_publish_repeat_refuse_reindex_and_approve(
+    redis_url: str, data: Dataset, home: Path, tmp_path: Path
+) -> None:
+    first = came_of(retrain(redis_url, data.folder, home, "--shards", "2", "--run", "first"))
     champion = published(redis_url)
     assert champion is not None
+    assert (first.verdict, first.run, first.generation) == (Verdict.PUBLISHED, "first", champion)
+    assert (first.data_md5, first.champion, first.against) == (data.md5(), "", "floor")
+    assert {part.metric for part in first.compared} == {"mAP", "mAHP", "nDCG"}
+    assert Path(first.report).is_file()
+    assert {"train", "encode", "publish"} <= {*first.seconds}
     assert Generation.load(home / "generations" / champion).dataset_md5 == data.md5()
     with CodeStore.connect(redis_url) as store:
         assert store.count(COLLECTION, champion) == IMAGES + QUERIES
@@ -102,22 +118,38 @@ def test_publish_repeat_and_refuse(redis_url: str, data: Dataset, home: Path) ->
         assert pictures.get(item.thumbnail) == next(data.images("train", [7]))
         publish = next(entry for entry in store.audit(COLLECTION) if entry.operation == "publish")
         assert (publish.generation, publish.previous) == (champion, "")
-        assert publish.who.startswith("pipeline taxohash-retrain")
-        assert publish.why.startswith("challenger is not below the floor")
+        assert (publish.who, publish.why) == ("pipeline first", first.reason)
 
     # A default that is written out is checked, and then is the same configuration.
-    again = retrain(redis_url, data.folder, home, "--option", "coarse=0.5", "--lr", "1e-1")
-    assert again.returncode == 0, again.stdout[-3000:]
-    assert again.stdout.count("cache hit") == 3  # data, train and evaluate
-    assert published(redis_url) == champion
+    again = came_of(retrain(redis_url, data.folder, home, "--option", "coarse=0.5", "--lr", "1e-1"))
+    assert not {"check-data", "train", "evaluate", "export"} & {*again.seconds}
+    assert again.verdict is Verdict.PUBLISHED
+    assert (again.champion, again.against) == (champion, "champion")
+    champion = published(redis_url)
 
     plant_worse(data, home, seed=3)
-    worse = retrain(redis_url, data.folder, home, "--seed", "3")
-    assert worse.returncode == 0, worse.stdout[-3000:]
-    assert reported(worse).is_file()
-    assert "refused: challenger is below the champion" in worse.stdout
-    assert "not published: challenger is below the champion" in worse.stdout
+    worse = came_of(retrain(redis_url, data.folder, home, "--seed", "3"))
+    assert (worse.verdict, worse.generation) == (Verdict.REFUSED, "")
+    assert worse.reason.startswith("challenger is worse than the champion")
+    assert Path(worse.report).is_file()
     assert published(redis_url) == champion
+
+    grown = make_dataset(tmp_path / "grown", train=IMAGES + 60)
+    awaiting = came_of(pipeline(redis_url, grown.folder, home, "reindex", "--policy", "approve=always"))
+    assert awaiting.verdict is Verdict.AWAITING
+    assert awaiting.changes == {"added": 60, "removed": 0, "relabelled": 0}
+    assert published(redis_url) == champion
+    command = [sys.executable, "-m", "pipelines.cli.main", "approve", awaiting.generation]
+    command += ["--collection", COLLECTION, "--who", "Ada", "--why", "looked at it"]
+    approved = subprocess.run(
+        command, env=environment(redis_url, home), capture_output=True, text=True, check=True
+    )
+    assert approved.stdout == f"{awaiting.generation} is published, instead of {champion}\n"
+    assert published(redis_url) == awaiting.generation
+    with CodeStore.connect(redis_url) as store:
+        assert store.item(COLLECTION, f"train/{IMAGES + 59:04d}", awaiting.generation)
+        entry = store.audit(COLLECTION)[0]
+        assert (entry.operation, entry.who, entry.why) == ("publish", "Ada", "looked at it")
 
 
 def plant_worse(data: Dataset, home: Path, seed: int) -> None:
@@ -138,17 +170,17 @@ def plant_worse(data: Dataset, home: Path, seed: int) -> None:
 
 
 def test_a_bad_option_is_refused_before_anything_is_trained(data: Dataset, tmp_path: Path) -> None:
-    done = retrain("redis://127.0.0.1:1", data.folder, tmp_path / "home", "--option", "magic=1")
-    assert done.returncode == 1
-    (line,) = (line.strip() for line in done.stdout.splitlines() if line.strip().startswith("error: "))
-    assert line.startswith("error: objective 'treecode': magic is not known: use one of flip, ")
-    assert "Traceback" not in done.stdout
+    done = came_of(retrain("redis://127.0.0.1:1", data.folder, tmp_path / "home", "--option", "magic=1"))
+    assert done.verdict is Verdict.FAILED
+    assert done.reason.startswith(
+        "step check-config: objective 'treecode': magic is not known: use one of flip, "
+    )
     assert not (tmp_path / "home" / "runs").exists()
 
 
 @pytest.fixture(scope="module")
-def untaught(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
-    """What a pipeline said, and its home, whose labels are shuffled and whose every part of the configuration is chosen."""
+def untaught(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Outcome, Path]:
+    """What came of a pipeline, and its home, whose labels are shuffled and whose every part of the configuration is chosen."""
     folder = tmp_path_factory.mktemp("untaught")
     shuffled = make_dataset(folder / "data", train=IMAGES, shuffled=True)
     file = folder / "config.json"
@@ -164,11 +196,10 @@ def untaught(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[
         "training.clip=2",
     )
     done = retrain(redis_url, shuffled.folder, folder / "home", "--collection", "untaught", *chosen)
-    assert done.returncode == 0, done.stdout[-3000:]
-    return done.stdout, folder / "home"
+    return came_of(done), folder / "home"
 
 
-def test_any_field_is_chosen_by_the_one_parameter(untaught: tuple[str, Path]) -> None:
+def test_any_field_is_chosen_by_the_one_parameter(untaught: tuple[Outcome, Path]) -> None:
     (folder,) = (untaught[1] / "runs").iterdir()
     config = Run.open(folder).config
     assert (config.objective.name, config.objective.options) == ("csq", {"quantisation": 0.5, "seed": 0})
@@ -176,12 +207,10 @@ def test_any_field_is_chosen_by_the_one_parameter(untaught: tuple[str, Path]) ->
     assert config.training == TrainingConfig(epochs=EPOCHS, batch=64, augment="crop", clip=2.0)
 
 
-def test_a_hasher_that_learned_nothing_meets_the_floors(untaught: tuple[str, Path], redis_url: str) -> None:
-    said, home = untaught
-    assert "not published: challenger is below the floor" in said
-    with CodeStore.connect(redis_url) as store:
-        assert not (home / "generations").exists()
-        store.ping()
+def test_a_hasher_that_learned_nothing_meets_the_floors(untaught: tuple[Outcome, Path]) -> None:
+    found, home = untaught
+    assert (found.verdict, found.against) == (Verdict.REFUSED, "floor")
+    assert not (home / "generations").exists()
 
 
 def test_what_the_store_would_refuse_is_refused_before_anything_is_trained(
@@ -190,10 +219,10 @@ def test_what_the_store_would_refuse_is_refused_before_anything_is_trained(
     other = Taxonomy("other", (("a",), ("b",)))
     with CodeStore.connect(redis_url) as store:
         store.create("other-tree", other)
-    done = retrain(redis_url, data.folder, tmp_path / "home", "--collection", "other-tree")
-    assert done.returncode == 1
-    (said,) = (line.strip() for line in done.stdout.splitlines() if line.strip().startswith("error: "))
-    assert "keeps its levels" in said
+    done = came_of(retrain(redis_url, data.folder, tmp_path / "home", "--collection", "other-tree"))
+    assert done.verdict is Verdict.FAILED
+    assert done.reason.startswith("step check-ahead: ")
+    assert "keeps its levels" in done.reason
     assert not (tmp_path / "home" / "runs").exists()
 
 
@@ -201,7 +230,7 @@ def test_what_the_store_would_refuse_is_refused_before_anything_is_trained(
 def test_ctrl_c_says_in_one_line_that_repeating_goes_on(
     redis_url: str, data: Dataset, tmp_path: Path, whole_group: bool
 ) -> None:
-    command = [sys.executable, "-m", "pipelines.runners.local", "--data", str(data.folder)]
+    command = [sys.executable, "-m", "pipelines.cli.main", "run", "--data", str(data.folder)]
     command += ["--home", str(tmp_path), "--collection", "interrupted", "--bits", "16", "--epochs", "200"]
     process = subprocess.Popen(
         command,
@@ -211,14 +240,14 @@ def test_ctrl_c_says_in_one_line_that_repeating_goes_on(
         text=True,
         start_new_session=True,
     )
-    assert process.stdout is not None
-    for line in process.stdout:
+    assert process.stderr is not None
+    for line in process.stderr:
         if "epoch 2/" in line:
             break
     (os.killpg if whole_group else os.kill)(process.pid, signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert err.splitlines()[-1] == "pipeline interrupted: the same command goes on from here"
+    assert "verdict     INTERRUPTED" in out.splitlines()
     assert "Traceback" not in err
     with pytest.raises(ProcessLookupError):
         os.killpg(process.pid, 0)  # nothing is left of it
@@ -227,12 +256,9 @@ def test_ctrl_c_says_in_one_line_that_repeating_goes_on(
 
 
 def test_a_failing_step_says_why_in_one_line(data: Dataset, home: Path) -> None:
-    done = retrain("redis://127.0.0.1:1", data.folder, home)
-    assert done.returncode == 1
-    said = [line.strip() for line in done.stdout.splitlines() if line.strip().startswith("error: ")]
-    assert len(said) == 1
-    assert "127.0.0.1:1" in said[0]
-    assert "Traceback" not in done.stdout
+    done = came_of(retrain("redis://127.0.0.1:1", data.folder, home))
+    assert done.verdict is Verdict.FAILED
+    assert "127.0.0.1:1" in done.reason
 
 
 def test_images_with_sets_of_labels_are_published_and_found_by_any_of_them(
@@ -244,14 +270,18 @@ def test_images_with_sets_of_labels_are_published_and_found_by_any_of_them(
     data, run, out = str(sets.folder), str(tmp_path / "run"), str(tmp_path / "evaluated")
     generations = str(tmp_path / "generations")
     config = json.dumps({"objective": {"name": "toy-sets"}, "bits": BITS, "training": {"epochs": EPOCHS}})
-    steps.check_data(data, sets.md5())
+    judgement, draft, codes, work = (str(tmp_path / name) for name in ("judgement", "draft", "codes", "work"))
+    versions.check(data)
     with registered():
-        steps.train_hasher(data, str(tmp_path / "work"), steps.check_config(config), run)
+        steps.train_hasher(data, work, steps.check_config(config, canonical(Policy())), run)
         steps.evaluate_hasher(run, data, out, str(tmp_path / "page.html"))
-        assert steps.gate_hasher(out, data, "sets", generations).passed
-        generation = steps.export_hasher(out, data, generations, "train")
-    assert steps.index_codes(generation, data, "sets", generations) == sets.count("train")
-    steps.publish_generation(generation, "sets")
+        steps.gate_hasher(out, "", "", canonical(Policy()), judgement)
+        assert decide(judgement, "report", work, "sets").verdict == "passes"
+        steps.export_hasher(out, data, draft)
+    encode(draft, data, "train", "1/1", codes)
+    generation = build(draft, [codes], data, "train", generations, work, "sets")
+    assert publishing.seal(generation, data, "sets", generations) == sets.count("train")
+    assert publishing.publish(generation, "sets", "", work, "sets")
     with CodeStore.connect(redis_url) as store:
         for row, own in enumerate(sets.label_sets("train")[:20]):
             item = store.item("sets", f"train/{row:04d}")

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services import metrics
+from services.retrieval import nearness
 from services.retrieval.query import Query, form_of, query_of
 from services.retrieval.routes.endpoint import Endpoint
 from services.retrieval.service import Service, service_of
@@ -56,6 +57,7 @@ async def _worked_out(service: Service, served: "Served", query: Query) -> bytes
 def _found(service: Service, served: "Served", pixels: Pixels, query: Query) -> bytes:
     """The nearest items, as they go to the client: a thousand of them take milliseconds to write."""
     answer = served.engine.search(pixels, query.k, query.within)
+    nearness.count(answer, served.engine.reach)
     age = service.standing().age_seconds
     answer["age_seconds"] = round(age, 3) if math.isfinite(age) else None
     return json.dumps(answer, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")

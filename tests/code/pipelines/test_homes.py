@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipelines.cli.main import main as pipeline
 from pipelines.demo.main import main as demo
-from pipelines.runners.local import main as local
 from services.retrieval.bento.build import main as build
 from services.retrieval.server.main import main as serve
 from taxohash.cli.main import main as taxohash
@@ -20,7 +20,7 @@ from tests.support.generations import make_generation
 @pytest.mark.parametrize(
     ("command", "arguments"),
     [
-        (local, ["--data", "{data}", "--home", "{out}"]),
+        (pipeline, ["run", "--data", "{data}", "--home", "{out}"]),
         (demo, ["--once", "--data", "{data}", "--home", "{out}"]),
         (build, ["{generation}", "--bento-home", "{out}"]),
         (serve, ["{generation}", "--bento-home", "{out}", "--port", "0"]),

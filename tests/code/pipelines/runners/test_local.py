@@ -1,129 +1,123 @@
-"""What the runner on this machine hands to the pipeline."""
+"""Running a pipeline in a process of its own, and following what its steps tell."""
 
 import json
-import subprocess
-import sys
+import os
+import signal
+import threading
+from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
 from pipelines.runners import local
-from taxohash.runtime.configuration import canonical, parse, plain, read
-from taxohash.training.config import HasherConfig
-from tests.support.configurations import changed_values, nested
-from tests.support.miniature import make_dataset
+from pipelines.shared.events import Event
+from services.processes import children
+from services.runs import Outcome, Verdict
+from taxohash.errors import TaxohashError
+from tests.support.fake_kfp import actions
+from tests.support.tiny import TAXONOMY as TINY
+from tests.support.waiting import until
+
+PUBLISHED = ["note", "ended", {"verdict": "published", "reason": "better"}]
+
+
+class Watch:
+    """What somebody who watches was told."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.said: list[str] = []
 
 
 @pytest.fixture
-def parameters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Filled with the pipeline's parameters when it would run; the data set lies in tmp_path."""
-    make_dataset(tmp_path / "data", train=6, test=6)
-    found: dict[str, Any] = {}
-    done = SimpleNamespace(output=SimpleNamespace(path=str(tmp_path / "evaluated")))
-    monkeypatch.setattr("pipelines.retrain.pipeline.retrain", lambda **given: found.update(given) or done)
-    monkeypatch.setattr("kfp.local.init", lambda **_: None)
-    return found
+def watch() -> Watch:
+    return Watch()
 
 
-def run(folder: Path, *arguments: str) -> int:
-    return local.main(["--data", str(folder / "data"), "--home", str(folder), *arguments])
+@pytest.fixture
+def run(tmp_path: Path, watch: Watch, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Outcome]:
+    monkeypatch.setenv("TAXOHASH_REDIS_URL", "memory://")
+    monkeypatch.setattr(local, "PROCESS", "tests.support.fake_kfp")
+
+    def call(*some: list[object], name: str = "run-1") -> Outcome:
+        asked = {"work": str(tmp_path), "run": name, "remote": actions(*some)}
+        return local.run("retrain", asked, watch.events.append, watch.said.append)
+
+    return call
 
 
-def test_the_configuration_is_one_parameter(tmp_path: Path, parameters: dict[str, Any]) -> None:
-    assert run(tmp_path) == 0
-    assert parameters["config"] == canonical(HasherConfig())
-    names = {"dataset_md5", "config", "image", "data", "work", "generations", "collection", "splits"}
-    assert set(parameters) == names
-    assert parameters["splits"] == ""
+def test_steps_are_followed_and_what_they_announce_is_passed_on(
+    run: Callable[..., Outcome], watch: Watch, tmp_path: Path
+) -> None:
+    found = run(
+        ["note", "begun", {"pipeline": "retrain", "collection": "birds", "time": 1.0}],
+        ["tell", "train", "started"],
+        ["print", "    · epoch 1"],
+        ["print", "    noise of a library"],
+        ["tell", "train", "ended"],
+        PUBLISHED,
+    )
+    assert (found.verdict, found.collection, [*found.seconds]) == (Verdict.PUBLISHED, "birds", ["train"])
+    assert [(event.step, event.kind) for event in watch.events] == [("train", "started"), ("train", "ended")]
+    assert watch.said == ["· epoch 1"]
+    folder = tmp_path / "records" / "run-1"
+    assert "noise" in (folder / local.LOG).read_text()
+    assert Outcome.of_json((folder / "outcome.json").read_text()) == found
+    with pytest.raises(TaxohashError, match="run 'run-1' has ended"):
+        run(PUBLISHED)
 
 
-def test_every_field_reaches_the_parameter(tmp_path: Path, parameters: dict[str, Any]) -> None:
-    wanted = changed_values()
-    (tmp_path / "config.json").write_text(json.dumps(nested(wanted)))
+def test_a_step_that_fails_is_the_reason(run: Callable[..., Outcome]) -> None:
+    found = run(["tell", "train", "started"], ["tell", "train", "failed", "no space"], ["exit", 1])
+    assert (found.verdict, found.reason) == (Verdict.FAILED, "step train: no space")
+
+
+def test_a_process_that_dies_without_a_word_is_told_with_its_log(
+    run: Callable[..., Outcome], tmp_path: Path
+) -> None:
+    found = run(["exit", 3])
+    assert (found.verdict, found.reason) == (Verdict.FAILED, f"see {tmp_path}/records/run-1/log.txt")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_it_leaves_no_process_and_the_same_name_goes_on(
+    number: signal.Signals, run: Callable[..., Outcome], watch: Watch, tmp_path: Path
+) -> None:
+    before = children()
+
+    def interrupt() -> None:
+        until(lambda: bool(watch.events))
+        os.kill(os.getpid(), number)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    found = run(["tell", "train", "started"], ["sleep"])
+    thread.join()
+    assert found.verdict is Verdict.INTERRUPTED
+    assert children() == before
+    assert not (tmp_path / "records" / "run-1" / "outcome.json").exists()
     assert (
-        run(tmp_path, "--config", str(tmp_path / "config.json"), "--epochs", "5", "--set", "training.clip=2")
-        == 0
+        run(["tell", "train", "started"], ["tell", "train", "ended"], PUBLISHED).verdict is Verdict.PUBLISHED
     )
-    found = plain(parse(HasherConfig, parameters["config"]))
-    assert found == plain(read(HasherConfig, nested(wanted | {"training.epochs": 5, "training.clip": 2.0})))
+    assert [event.kind for event in watch.events] == ["started", "started", "ended"]
 
 
-def test_the_splits_to_index_are_handed_on(tmp_path: Path, parameters: dict[str, Any]) -> None:
-    assert run(tmp_path, "--splits", "train") == 0
-    assert parameters["splits"] == "train"
+def test_places_of_this_machine(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    TINY.save(data / "taxonomy.json")
+    found = local.place(tmp_path / "home", data)
+    assert found["data"] == str(data)
+    assert found["dataset_md5"].endswith(".dir")
+    assert found["image"].startswith("local/python:")
+    assert "data" not in local.place(tmp_path / "home", None)
+    with pytest.raises(TaxohashError, match="file"):
+        (tmp_path / "file").touch()
+        local.place(tmp_path / "file" / "home", None)
 
 
-def test_equal_configurations_are_one_parameter(tmp_path: Path, parameters: dict[str, Any]) -> None:
-    run(tmp_path, "--lr", ".5", "--option", "vertex=1")
-    first = parameters["config"]
-    run(tmp_path, "--set", "objective.options.vertex=1", "--set", "training.lr=5e-1", "--seed", "0")
-    assert parameters["config"] == first
-
-
-def test_where_the_report_lies_is_told_at_the_end(
-    tmp_path: Path, parameters: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    told: list[str] = []
-    monkeypatch.setattr(local, "announce", told.append)
-    assert run(tmp_path) == 0
-    assert told == [f"report: {tmp_path}/evaluated/report.html"]
-
-
-def test_a_wrong_command_line_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        run(tmp_path, "--nope")
-    assert ended.value.code == 2
-    (line,) = capsys.readouterr().err.splitlines()
-    assert "unrecognized arguments: --nope" in line
-
-
-def test_a_bad_configuration_is_one_line(
-    tmp_path: Path, parameters: dict[str, Any], capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run(tmp_path, "--epochs", "2.5") == 2
-    assert (
-        capsys.readouterr().out == "error: training.epochs = 2.5: give a whole number of at least 1 or null\n"
-    )
-    assert not parameters
-
-
-def test_what_stops_it_is_one_line_without_colours(
-    tmp_path: Path,
-    parameters: dict[str, Any],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    def failing(**_: Any) -> None:
-        raise RuntimeError("Pipeline \x1b[95m'taxohash-retrain'\x1b[0m failed")
-
-    monkeypatch.setattr("pipelines.retrain.pipeline.retrain", failing)
-    assert run(tmp_path) == 1
-    assert capsys.readouterr().err == "pipeline stopped: Pipeline 'taxohash-retrain' failed\n"
-
-
-def test_an_interruption_before_the_pipeline_runs_is_one_line_too(
-    tmp_path: Path,
-    parameters: dict[str, Any],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    def interrupted(**_: Any) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("kfp.local.init", interrupted)
-    assert run(tmp_path) == 130
-    assert capsys.readouterr().err == "pipeline interrupted: the same command goes on from here\n"
-    assert not parameters
-
-
-def test_a_refusal_does_not_wait_for_kfp(tmp_path: Path) -> None:
-    code = (
-        "import sys; sys.modules['kfp'] = None; from pipelines.runners.local import main; "
-        "sys.exit(main(['--data', 'data', '--home', sys.argv[1], '--bits', '3']))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=False, timeout=60
-    )
-    assert (done.returncode, done.stdout) == (2, "error: bits = 3: give a whole number from 16 to 256\n")
+def test_parameters_are_kept(run: Callable[..., Outcome], tmp_path: Path) -> None:
+    run(PUBLISHED)
+    kept = json.loads((tmp_path / "records" / "run-1" / local.PARAMETERS).read_text())
+    assert kept["pipeline"] == "retrain"
+    assert kept["parameters"]["run"] == "run-1"

@@ -1,0 +1,31 @@
+"""Whether searches are like anything that the generation was measured on: a share of them that is far from everything is drift."""
+
+from typing import Any
+
+import numpy as np
+
+from services import metrics
+from taxohash.generation.manifest import Generation
+
+_USUAL = 0.99  # of the queries of its evaluation
+_NEARNESSES = ("near", "far")
+
+
+def reach(generation: Generation) -> int:
+    """The Hamming distance within which 99 of 100 queries of a generation's evaluation have their nearest code.
+
+    The generation tells how many lie at each distance. All distances are within reach of one that does not.
+    """
+    counts = np.asarray(generation.reference.get("nearest_distance") or [], np.float64)
+    if not counts.sum():
+        return generation.bits
+    return int(np.argmax(counts.cumsum() >= _USUAL * counts.sum()))
+
+
+def count(answer: dict[str, Any], within_reach: int) -> None:
+    """Count a search by how near its nearest item is. One below a node is not counted: what it looks for may lie elsewhere."""
+    if answer["within"] or not answer["results"]:
+        return
+    found = "far" if answer["results"][0]["distance"] > within_reach else "near"
+    for nearness in _NEARNESSES:  # each begins at 0, so that the first of its kind is an increase
+        metrics.SEARCHES_ANSWERED.labels(nearness, answer["generation"]).inc(nearness == found)

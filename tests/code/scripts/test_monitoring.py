@@ -1,0 +1,76 @@
+"""scripts/monitoring, with stand-ins for apt-get and dpkg: the real ones need a network and Debian."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+TOOLS = ("dirname", "mkdir", "mktemp", "mv", "rm", "sed", "sh", "touch", "chmod")
+APT_GET = """#!/bin/sh
+echo "$*" >>"$PROJECT/calls"
+touch prometheus.deb
+"""
+DPKG = """#!/bin/sh
+mkdir -p "$3/usr/bin"
+for program in prometheus promtool prometheus-alertmanager amtool; do
+    printf '#!/bin/sh\\nexit %s\\n' "$RUNS" >"$3/usr/bin/$program"
+    chmod 755 "$3/usr/bin/$program"
+done
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    for folder in ("scripts", "bin"):
+        (tmp_path / folder).mkdir()
+    shutil.copy(ROOT / "scripts" / "monitoring", tmp_path / "scripts")
+    for tool in TOOLS:
+        (tmp_path / "bin" / tool).symlink_to(str(shutil.which(tool)))
+    for name, text in (("apt-get", APT_GET), ("dpkg", DPKG)):
+        (tmp_path / "bin" / name).write_text(text)
+        (tmp_path / "bin" / name).chmod(0o755)
+    return tmp_path
+
+
+def monitoring(project: Path, runs: int = 0) -> str:
+    """What the script prints; it never fails, and leaves nothing half."""
+    done = subprocess.run(
+        ["sh", "scripts/monitoring"],
+        cwd=project,
+        env={"PATH": str(project / "bin"), "PROJECT": str(project), "RUNS": str(runs)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    left = project / ".cache"
+    assert not left.exists() or {entry.name for entry in left.iterdir()} <= {"monitoring"}
+    return done.stdout
+
+
+def test_it_is_unpacked_once(project: Path) -> None:
+    assert "unpacking" in monitoring(project)
+    assert monitoring(project) == ""
+    assert (project / "calls").read_text() == "-qq download prometheus prometheus-alertmanager\n"
+
+
+def test_why_it_cannot_be_had_is_one_line(project: Path) -> None:
+    (said,) = monitoring(project, runs=1).splitlines()[1:]
+    assert said == "monitoring: what apt-get has does not run here, so the tests with Prometheus are skipped"
+    (project / "bin" / "apt-get").write_text("#!/bin/sh\nexit 100\n")
+    (said,) = monitoring(project).splitlines()[1:]
+    assert said.startswith("monitoring: apt-get could not download prometheus prometheus-alertmanager, so")
+    (project / "bin" / "dpkg").unlink()
+    assert monitoring(project).startswith("monitoring: no apt-get and dpkg here")
+
+
+def test_make_calls_it() -> None:
+    recipes = (ROOT / "Makefile").read_text().split("\n\n")
+    for target in ("test:", "test-all:", "loop:"):
+        (recipe,) = [recipe for recipe in recipes if recipe.startswith(target)]
+        assert "sh scripts/monitoring" in recipe
+    assert os.access(ROOT / "scripts" / "monitoring", os.X_OK)
