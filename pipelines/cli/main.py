@@ -6,7 +6,7 @@ Exit codes of run and submit: 0 published, 1 failed, 2 refused before it began, 
 import sys
 from collections.abc import Sequence
 
-from pipelines.cli import approve, backfill, cancel, logs, run, status, submit
+from pipelines.cli import approve, backfill, cancel, logs, run, schedule, status, submit
 from taxohash.errors import TaxohashError
 from taxohash.runtime.flags import Parser
 from taxohash.runtime.requirements import remedy
@@ -19,6 +19,7 @@ COMMANDS = {
     "cancel": cancel,
     "logs": logs,
     "approve": approve,
+    "schedule": schedule,
     "backfill": backfill,
 }
 
