@@ -115,6 +115,48 @@ LOG_LINES_LEFT_OUT = Counter(
     ["reason"],
 )
 
+TRIGGER_REQUESTS = Counter(
+    "taxohash_trigger_requests_total", "Requests that the trigger answered.", ["route", "status"]
+)
+TRIGGER_REASONS = Counter(
+    "taxohash_trigger_reasons_total",
+    "Reasons for a run that the trigger was told, repeated ones too.",
+    ["kind"],
+)
+TRIGGER_RUNS = Counter(
+    "taxohash_trigger_runs_total", "Runs that ended.", ["collection", "pipeline", "verdict"]
+)
+TRIGGER_RUNNING = Gauge(
+    "taxohash_trigger_running", "1 of the pipeline of which a run is under way.", ["collection", "pipeline"]
+)
+TRIGGER_PENDING = Gauge(
+    "taxohash_trigger_pending",
+    "1 of the standing that a pending run has.",
+    ["collection", "pipeline", "standing"],
+)
+TRIGGER_DATA_SEEN = Gauge(
+    "taxohash_trigger_data_timestamp_seconds",
+    "Unix time at which the newest data version was first seen.",
+    ["collection"],
+)
+TRIGGER_WATCH_FAILING = Gauge(
+    "taxohash_trigger_watch_failing",
+    "1 where the repository of the data versions cannot be read.",
+    ["collection"],
+)
+RUN_ENDED = Gauge(
+    "taxohash_run_ended_timestamp_seconds", "Unix time at which the last run with a verdict ended.",
+    ["collection", "pipeline", "verdict"],
+)  # fmt: skip
+RUN_STEP_SECONDS = Gauge(
+    "taxohash_run_step_seconds", "Of each step of a pipeline's last run, 0 where it was cached.", ["collection", "pipeline", "step"]
+)  # fmt: skip
+RUN_METRIC = Gauge(
+    "taxohash_run_metric",
+    "What a pipeline's last run measured: the metric's value, the bound it had to reach, and the ends of the interval of their difference.",
+    ["collection", "pipeline", "metric", "part"],
+)  # fmt: skip
+
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
 

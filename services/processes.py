@@ -61,6 +61,25 @@ def stop(process: "subprocess.Popen[str] | subprocess.Popen[bytes]", seconds: fl
         process.stdout.close()
 
 
+def end_session(leader: int, seconds: float | None = None) -> None:
+    """End a session that somebody else may have started, and all that its leader started: first asked, then killed.
+
+    Args:
+        leader: id of the process that leads it, which must not be another's by now.
+        seconds: in which they may end by themselves, STOP_SECONDS if left out.
+    """
+    found = _descendants(leader)
+    with suppress(psutil.NoSuchProcess):
+        found.append(psutil.Process(leader))
+    with suppress(ProcessLookupError):
+        os.killpg(leader, signal.SIGTERM)
+    for straggler in psutil.wait_procs(found, STOP_SECONDS if seconds is None else seconds)[1]:
+        with suppress(psutil.NoSuchProcess):
+            straggler.kill()
+    with suppress(ProcessLookupError):
+        os.killpg(leader, signal.SIGKILL)
+
+
 def end_children(seconds: float = 5.0) -> None:
     """End all that this process started, and what that started: first asked, then killed."""
     descendants = _descendants(os.getpid())

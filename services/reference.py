@@ -7,10 +7,12 @@ from collections.abc import Iterable, Sequence
 from prometheus_client.metrics import MetricWrapperBase
 
 from services import metrics
-from services.retrieval.problems import MEDIA_TYPE, TITLES
 from services.retrieval.routes import ENDPOINTS
 from services.retrieval.routes.endpoint import Endpoint
 from services.settings import GONE, MIB, SECTIONS, Setting
+from services.trigger.endpoint import Endpoint as TriggerEndpoint
+from services.trigger.routes import ENDPOINTS as TRIGGER_ENDPOINTS
+from services.web.problems import MEDIA_TYPE, TITLES
 from taxohash.runtime.atomic import write_text
 from taxohash.runtime.sources import ROOT
 
@@ -26,10 +28,13 @@ be ends the start with one line. Sizes are bytes, times seconds.
 _ROUTES = """What is not listed is closed: 401 without a key, 404 with one. A key of a role may do what those before it may: `search`, `write`,
 `admin`; see `taxohash keys`, and TAXOHASH_ALLOW_ANONYMOUS for what is open without one.
 """
+_TRIGGER = """Of `taxohash trigger`. `token`: a line of TAXOHASH_TRIGGER_TOKEN_FILE, as `Authorization: Bearer TOKEN` or as a password; `signed`: the
+signature of a git host, or of a link to approve.
+"""
 _PROBLEMS = f"""Every error is `{MEDIA_TYPE}` (RFC 9457): `type` is `urn:taxohash:` and one of these words, `title`, `status`, `detail` is one sentence that
 says what is wrong and what to do, and `request_id` finds the request in the log. 429 and 503 have a Retry-After.
 """
-_METRICS = """`GET /metrics` has these in Prometheus' text format. No label's value comes from a path or from a client.
+_METRICS = """`GET /metrics`, of the service and of the trigger, has these in Prometheus' text format. No label's value comes from a path or from a client.
 """
 
 
@@ -51,10 +56,10 @@ def page() -> str:
         _table(("setting", "instead"), [(f"`{name}`", instead) for name, instead in GONE.items()]),
         "## Routes\n",
         _ROUTES,
-        _table(
-            ("route", "who", "what it answers"),
-            [(f"`{own.method} {path_of(own)}`", own.access, _first_line(own.answer)) for own in ENDPOINTS],
-        ),
+        _routes(ENDPOINTS),
+        "## Routes of the trigger\n",
+        _TRIGGER,
+        _routes(TRIGGER_ENDPOINTS),
         "## Problems\n",
         _PROBLEMS,
         _table(("reason", "title"), [(f"`{reason}`", title) for reason, title in sorted(TITLES.items())]),
@@ -65,7 +70,7 @@ def page() -> str:
     return "\n".join(parts)
 
 
-def path_of(endpoint: Endpoint) -> str:
+def path_of(endpoint: Endpoint | TriggerEndpoint) -> str:
     """The path without what Starlette is told of its parts."""
     return re.sub(r"\{(\w+):\w+\}", r"{\1}", endpoint.path)
 
@@ -90,6 +95,11 @@ def _described(metric: MetricWrapperBase) -> tuple[str, ...]:
     name = f"{family.name}_total" if family.type == "counter" else family.name
     labels = ", ".join(f"`{label}`" for label in metric._labelnames)
     return f"`{name}`", family.type, labels, family.documentation
+
+
+def _routes(endpoints: Sequence[Endpoint | TriggerEndpoint]) -> str:
+    rows = [(f"`{own.method} {path_of(own)}`", own.access, _first_line(own.answer)) for own in endpoints]
+    return _table(("route", "who", "what it answers"), rows)
 
 
 def _first_line(function: object) -> str:

@@ -1,6 +1,9 @@
 """Every TAXOHASH_* variable: its name, form, default and meaning. docs/api.md is made of this."""
 
 import os
+import re
+import shlex
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -71,6 +74,16 @@ def _seconds(text: str) -> float:
     return value
 
 
+_UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+
+
+def _duration(text: str) -> float:
+    found = re.fullmatch(r"([0-9]{1,7}(?:\.[0-9]{1,3})?)([smhd]?)", text)
+    if found is None:
+        raise ValueError(text)
+    return float(found[1]) * _UNITS[found[2]]
+
+
 def _words(text: str) -> tuple[str, ...]:
     return tuple(text.replace(",", " ").split())
 
@@ -87,9 +100,11 @@ def _one_of(*words: str) -> Form[str]:
 WHOLE = Form("a whole number of at least 1", _whole)
 SECONDS = Form("a number of seconds above 0, at most 3600", _seconds)
 MAYBE_SECONDS: Form[float | None] = Form(SECONDS.wanted, _seconds)
+DURATION = Form("a time such as 90s, 15m, 24h or 7d", _duration)
 TEXT = Form("a text", str)
 MAYBE_TEXT: Form[str | None] = Form(TEXT.wanted, str)
 WORDS = Form("words with spaces or commas between them", _words)
+COMMAND = Form("words as a shell reads them", lambda text: tuple(shlex.split(text)))
 ADDRESSES = Form("addresses with spaces between them", lambda text: tuple(text.split()))
 
 # -- where things are -------------------------------------------------------------------------------------------------
@@ -227,30 +242,90 @@ LAG_SECONDS = Setting(
 )
 LOG = Setting("TAXOHASH_LOG", _one_of("json", "text"), "json", "form of the log")
 
+# -- the trigger ------------------------------------------------------------------------------------------------------
+
+TRIGGER_TOKEN_FILE = Setting(
+    "TAXOHASH_TRIGGER_TOKEN_FILE", MAYBE_TEXT, None,
+    "file with a token a line, of which Alertmanager and others send one as a bearer or a password; read again at each request",
+    "no token: the trigger is open on loopback, elsewhere the start is refused",
+)  # fmt: skip
+TRIGGER_COMMAND = Setting(
+    "TAXOHASH_TRIGGER_COMMAND", COMMAND, (sys.executable, "-m", "taxohash.cli", "pipeline", "run"),
+    "command that makes a run, here; on Kubeflow `taxohash pipeline submit`; with `approve` for its last word it publishes", "taxohash pipeline run",
+)  # fmt: skip
+TRIGGER_OPTIONS = Setting(
+    "TAXOHASH_TRIGGER_OPTIONS", COMMAND, (), "further options of every run, such as --data sets/birds or --remote s3://bucket/data"
+)  # fmt: skip
+TRIGGER_RETRAIN_OPTIONS = Setting(
+    "TAXOHASH_TRIGGER_RETRAIN_OPTIONS", COMMAND, (), "further options of retrainings, such as --bits 32"
+)
+TRIGGER_FOLDER = Setting(
+    "TAXOHASH_TRIGGER_FOLDER", MAYBE_TEXT, None, "where runs that the trigger began leave what they print",
+    "the folder taxohash/trigger among the user's data",
+)  # fmt: skip
+TRIGGER_REPOSITORY = Setting(
+    "TAXOHASH_TRIGGER_REPOSITORY", MAYBE_TEXT, None, "git repository whose data.dvc names the data version: a URL or a folder",
+    "none: every reason may start a run, whatever the data", secret=True,
+)  # fmt: skip
+TRIGGER_BRANCH = Setting(
+    "TAXOHASH_TRIGGER_BRANCH", MAYBE_TEXT, None, "branch or tag of it that is watched", "its HEAD"
+)
+TRIGGER_TRACKED = Setting(
+    "TAXOHASH_TRIGGER_TRACKED", TEXT, "data.dvc", "path in the repository of the file that DVC made of the data set"
+)  # fmt: skip
+TRIGGER_POLL = Setting("TAXOHASH_TRIGGER_POLL", DURATION, 60.0, "time between two looks at the repository")
+TRIGGER_COOL_DOWN = Setting(
+    "TAXOHASH_TRIGGER_COOL_DOWN", DURATION, 3600.0, "time after a retraining in which no other begins"
+)
+TRIGGER_RETRY = Setting(
+    "TAXOHASH_TRIGGER_RETRY", DURATION, 300.0, "time after a run that broke before it is tried again"
+)
+TRIGGER_ATTEMPTS = Setting("TAXOHASH_TRIGGER_ATTEMPTS", WHOLE, 3, "how often a run that breaks is tried")
+TRIGGER_RUNS_A_DAY = Setting("TAXOHASH_TRIGGER_RUNS_A_DAY", WHOLE, 12, "runs of each pipeline in 24 hours")
+TRIGGER_ASK_FIRST = Setting(
+    "TAXOHASH_TRIGGER_ASK_FIRST", WORDS, (),
+    "kinds of reasons that start nothing before a person has asked for the run too: alert, schedule, data", "none",
+)  # fmt: skip
+TRIGGER_GIT_SECRET = Setting(
+    "TAXOHASH_TRIGGER_GIT_SECRET", MAYBE_TEXT, None, "with which a git host signs its webhook, or which it sends as a token",
+    "none: /v1/git is closed", secret=True,
+)  # fmt: skip
+APPROVAL_SECRET = Setting(
+    "TAXOHASH_APPROVAL_SECRET", MAYBE_TEXT, None, "with which links to approve a generation are signed", "none: there are no such links",
+    secret=True,
+)  # fmt: skip
+APPROVAL_URL = Setting(
+    "TAXOHASH_APPROVAL_URL", MAYBE_TEXT, None, "address of the trigger as people reach it, with which those links begin", "none: there are no such links"
+)  # fmt: skip
+
 # -- Kubeflow, by the names that its own client reads, where it reads any ----------------------------------------------
 
-KUBEFLOW_ENDPOINT = Setting(
+KF_PIPELINES_ENDPOINT = Setting(
     "KF_PIPELINES_ENDPOINT", MAYBE_TEXT, None, "address of Kubeflow Pipelines, such as https://kubeflow.example/pipeline",
     "none: `taxohash pipeline submit` is refused",
 )  # fmt: skip
-KUBEFLOW_UI_ENDPOINT = Setting(
+KF_PIPELINES_UI_ENDPOINT = Setting(
     "KF_PIPELINES_UI_ENDPOINT", MAYBE_TEXT, None, "address of its pages, in links to runs", "KF_PIPELINES_ENDPOINT"
 )  # fmt: skip
-KUBEFLOW_NAMESPACE = Setting(
+KF_PIPELINES_NAMESPACE = Setting(
     "KF_PIPELINES_NAMESPACE", MAYBE_TEXT, None, "in which runs run, where Kubeflow has several users", "taxohash"
 )  # fmt: skip
-KUBEFLOW_TOKEN = Setting(
+KF_PIPELINES_TOKEN = Setting(
     "KF_PIPELINES_TOKEN", MAYBE_TEXT, None, "bearer token", "none", secret=True,
 )  # fmt: skip
-KUBEFLOW_TOKEN_FILE = Setting(
+KF_PIPELINES_SA_TOKEN_PATH = Setting(
     "KF_PIPELINES_SA_TOKEN_PATH", MAYBE_TEXT, None, "file with the bearer token, read again before each request",
     "/var/run/secrets/kubeflow/pipelines/token, where that is",
 )  # fmt: skip
-KUBEFLOW_COOKIES = Setting(
+KF_PIPELINES_COOKIES = Setting(
     "KF_PIPELINES_COOKIES", MAYBE_TEXT, None, "cookies of a session, such as authservice_session=...", "none", secret=True,
 )  # fmt: skip
-KUBEFLOW_CA_CERT = Setting(
+KF_PIPELINES_CA_CERT = Setting(
     "KF_PIPELINES_CA_CERT", MAYBE_TEXT, None, "file with the certificates that vouch for Kubeflow's", "those of the certifi package"
+)  # fmt: skip
+
+IMAGE = Setting(
+    "TAXOHASH_IMAGE", MAYBE_TEXT, None, "image in which steps run on Kubeflow", "the one that the compiled pipeline names"
 )  # fmt: skip
 
 # -- elsewhere --------------------------------------------------------------------------------------------------------
@@ -293,10 +368,15 @@ SECTIONS: dict[str, tuple[Setting, ...]] = {  # type: ignore[type-arg]  # of any
     "Connections and health": (
         MAX_CONNECTIONS, HEADER_SECONDS, KEEPALIVE_SECONDS, DRAIN_SECONDS, LAG_SECONDS, STALE_SECONDS, LOG,
     ),
+    "The trigger": (
+        TRIGGER_TOKEN_FILE, TRIGGER_COMMAND, TRIGGER_OPTIONS, TRIGGER_RETRAIN_OPTIONS, TRIGGER_FOLDER, TRIGGER_REPOSITORY, TRIGGER_BRANCH, TRIGGER_TRACKED,
+        TRIGGER_POLL, TRIGGER_COOL_DOWN, TRIGGER_RETRY, TRIGGER_ATTEMPTS, TRIGGER_RUNS_A_DAY, TRIGGER_ASK_FIRST, TRIGGER_GIT_SECRET,
+        APPROVAL_SECRET, APPROVAL_URL,
+    ),
     "Pipelines": (NOTIFY_URL, EVENTS, RUN_ID, TTY),
     "Kubeflow": (
-        KUBEFLOW_ENDPOINT, KUBEFLOW_UI_ENDPOINT, KUBEFLOW_NAMESPACE, KUBEFLOW_TOKEN, KUBEFLOW_TOKEN_FILE, KUBEFLOW_COOKIES,
-        KUBEFLOW_CA_CERT,
+        KF_PIPELINES_ENDPOINT, KF_PIPELINES_UI_ENDPOINT, KF_PIPELINES_NAMESPACE, KF_PIPELINES_TOKEN, KF_PIPELINES_SA_TOKEN_PATH, KF_PIPELINES_COOKIES,
+        KF_PIPELINES_CA_CERT, IMAGE,
     ),
     "Elsewhere": (READER_PASSWORD, WRITER_PASSWORD, ADMIN_PASSWORD),
 }  # fmt: skip

@@ -17,7 +17,7 @@ from benchmarks.common.rows import Row
 from benchmarks.methods.recipes import RECIPES, Recipe, set_name
 from taxohash.codes import bit_health, pack, unpack
 from taxohash.datasets import Dataset
-from taxohash.networks.features import efficientnet_lite0, features
+from taxohash.networks.features import features, frozen
 from taxohash.objectives import AnyObjective, Setting, build, objective
 from taxohash.objectives.base import Projection
 from taxohash.objectives.itq import principal_components
@@ -52,7 +52,7 @@ def problem(folder: Path, stage: str, cache_folder: Path) -> Problem:
     """A data set as a stage sees it: the test queries for "table", held-out ones for "search"."""
     dataset = Dataset.open(folder)
     recipe = RECIPES[set_name(folder)]
-    extractor = efficientnet_lite0(SIZE)
+    extractor = frozen("efficientnet_lite0", SIZE)
 
     def load(split: str) -> tuple[npt.NDArray[np.float16], npt.NDArray[np.int32]]:
         return features(dataset, split, extractor, cache_folder), dataset.labels(split)

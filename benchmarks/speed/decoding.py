@@ -24,8 +24,8 @@ from benchmarks.common.places import RESULTS
 from benchmarks.common.rows import Row, commits, matching, write_rows
 from benchmarks.common.tables import publish, table
 from services.retrieval.decoding.decoders import Decoders
-from services.retrieval.errors import RefusedError
 from services.retrieval.settings import Limits
+from services.web.refused import RefusedError
 from taxohash.images import Preprocessing, read_pixels
 from taxohash.runtime.provenance import revision
 

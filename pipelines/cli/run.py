@@ -43,9 +43,7 @@ def run(given: argparse.Namespace) -> int:
             "remote": given.remote,
         }
     say(f"run {asked['run']} in {placed['work']}")
-    outcome = local.run(
-        given.pipeline, asked | placed, Told(), lambda text: console.print(text, markup=False)
-    )
+    outcome = local.run(given.pipeline, asked | placed, Told(), say)
     show(outcome, given.json)
     return EXIT_CODES[outcome.verdict]
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,11 +67,15 @@ def run_folder(work: str, dataset_md5: str, hasher: "HasherConfig") -> Path:
 
 @step("evaluate")
 def evaluate_hasher(run: str, data: str, out: str, page: str) -> dict[str, float]:
-    """Evaluate a copy of the run, with its report.html, which goes to `page` as well. The headline metrics."""
+    """Evaluate a copy of the run, with its report.html, which goes to `page` as well, and measure what it must beat on the same
+    queries. The headline metrics.
+    """
+    from taxohash.evaluation.baseline import measure_yardsticks
     from taxohash.evaluation.run import evaluate_run
 
     shutil.copytree(run, out, dirs_exist_ok=True)
     report = evaluate_run(out, data, queries=QUERIES)
+    measure_yardsticks(out, data)
     shutil.copyfile(Path(out) / PAGE, page)
     return report.headline
 
@@ -87,14 +92,19 @@ def export_hasher(run: str, data: str, out: str) -> None:
 
 @step("gate")
 def gate_hasher(challenger: str, champion: str, champion_id: str, policy: str, out: str) -> None:
+    """Judge an evaluated challenger against the champion, where there is one, query by query; the judgement as JSON into `out`."""
+    from taxohash.evaluation.baseline import Yardsticks
+    from taxohash.evaluation.scores import load_scores
     from taxohash.release.gate import judge
     from taxohash.runtime.configuration import parse
 
-    report = read_report(challenger)
-    refuse_canary(queries_of(report), "asked by the gate")
-    v = judge(report["headline"], read_report(champion)["headline"] if champion_id else None)
-    awaits = parse(Policy, policy).approve == "always"
-    write_json(
-        Path(out),
-        {"verdict": ("awaits" if awaits else "passes") if v.passed else "refused", "reason": v.reason},
+    refuse_canary(queries_of(read_report(challenger)), "asked by the gate")
+    yardsticks = Yardsticks.load(challenger)
+    judgement = judge(
+        load_scores(challenger),
+        load_scores(champion) if champion_id else None,
+        yardsticks.chance,
+        yardsticks.baseline,
+        parse(Policy, policy),
     )
+    write_json(Path(out), asdict(judgement))

@@ -190,9 +190,8 @@ def apply(
         kubernetes.use_secret_as_env(task, secret.name, dict(secret.keys), optional=secret.optional)
     for config in placement.settings:
         kubernetes.use_config_map_as_env(task, config.name, dict(config.keys), optional=config.optional)
-    kubernetes.use_field_path_as_env(task, "TAXOHASH_RUN_ID", f"metadata.labels['{RUN_LABEL}']")
-    queue = {QUEUE_LABEL: placement.queue} if placement.queue else {}
     kubernetes.use_field_path_as_env(task, settings.RUN_ID.name, f"metadata.labels['{RUN_LABEL}']")
+    queue = {QUEUE_LABEL: placement.queue} if placement.queue else {}
     for name, value in {**placement.labels, **queue}.items():
         kubernetes.add_pod_label(task, name, value)
     _give(task, placement.resources(kind))

@@ -17,8 +17,6 @@ from taxohash.generation.hasher import CODES
 from taxohash.generation.manifest import Generation
 from taxohash.runtime.progress import announce
 
-BACKFILL_PASSES = 5  # what comes faster is left to a backfill that goes on while the publish waits
-
 
 @step("seal")
 def seal(generation_id: str, data: str, collection: str, generations: str) -> int:
@@ -43,21 +41,20 @@ def backfill(generation_id: str, data: str, collection: str, generations: str) -
 
     What comes while it runs is looked for again, until a pass brings nothing.
     """
-    from pipelines.backfill.encode import encode_lacking
+    from pipelines.backfill.encode import encode_generation
     from pipelines.shared.data_pictures import DataPictures
     from services.codestore.pictures.sources import PictureSources
 
-    put = 0
     with code_store() as store:
         if not _lacking(store, collection, generation_id):
-            return put
+            return 0
         sources = PictureSources.from_environment(data_set=DataPictures(Dataset.open(data)))
-        for _ in range(BACKFILL_PASSES):
-            done = encode_lacking(store, collection, Path(generations), sources, only=generation_id)
-            put += done.coded
-            if not done.coded and not done.overtaken:
-                break
-    return put
+        done = encode_generation(store, collection, generation_id, Path(generations), sources)
+    if done.quarantined:
+        announce(
+            f"{done.quarantined:,} pictures could not be encoded: they are in quarantine, and not waited for"
+        )
+    return done.coded
 
 
 @step("publish")
@@ -130,7 +127,7 @@ def _published(store: CodeStore, collection: str) -> str:
 
 
 def _lacking(store: CodeStore, collection: str, generation_id: str) -> int:
-    """How many items of a generation have no code."""
+    """How many items of a generation have no code: also those whose picture is nowhere, or in quarantine."""
     return sum(
         state.members - state.codes
         for state in store.generations(collection)

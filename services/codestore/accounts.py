@@ -63,15 +63,15 @@ READER = Account(
     "reader",
     keys=("%R~taxohash:{*", "~taxohash:{*}:leases"),
     commands=(
-        *("fcall_ro", "hexists", "hget", "hlen", "hmget", "time", "xlen", "xrange", "xrevrange"),
+        *("fcall_ro", "hexists", "hget", "hlen", "hmget", "hscan", "time", "xlen", "xrange", "xrevrange"),
         *("subscribe", "unsubscribe"),
         *("zadd", "zcard", "zrange", "zrangebyscore", "zrem", "zscore"),
     ),
 )
-# Besides writes items and codes. What is published is kept in the collection's own keys, which it can only read.
+# Besides writes items and codes, and backfills. What is published is kept in the collection's own keys, which it can only read.
 WRITER = Account(
     "writer",
-    keys=(*READER.keys, "~taxohash:{*:*}*"),
+    keys=(*READER.keys, "~taxohash:{*:*}*", "~taxohash:{*}:backfill", "~taxohash:{*}:quarantine:*"),
     commands=(
         *READER.commands,
         *("fcall", "function|list", "function|load"),
@@ -80,7 +80,7 @@ WRITER = Account(
 )
 # By which the upgrade of a store of layout 3 reads it.
 _LAYOUT_3 = (
-    *("bitcount", "exists", "get", "getrange", "hgetall", "hscan", "lindex"),
+    *("bitcount", "exists", "get", "getrange", "hgetall", "lindex"),
     *("lrange", "sismember", "smembers", "strlen", "type"),
 )
 # Besides makes collections (where an older one lay, its keys are unlinked), publishes, goes back, and frees memory: by EVAL

@@ -1,6 +1,6 @@
 """Codes of a collection's generations: they are written, looked for and read."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from services.codestore.checks import check_ids, check_items, check_revisions
-from services.codestore.collection import STEP_BLOCKS, Collection, CollectionReader
+from services.codestore.collection import Collection, CollectionReader
 from services.codestore.connection import APPLIED, Durability
 from services.codestore.follower.errors import GoneError, TrimmedError
-from services.codestore.records import Changes, Columns, Item, ItemLabels, Lacking, Snapshot, Written
+from services.codestore.records import Changes, Columns, Item, ItemLabels, Snapshot, Written
 from services.codestore.wire import (
     BLOCK,
     ended,
@@ -19,13 +19,11 @@ from services.codestore.wire import (
     unended,
     unpack_changes,
     unpack_columns,
-    unpack_lacking,
 )
 from services.codestore.writers import WriteId
 from taxohash.errors import TaxohashError
 
 PAGE_BLOCKS = 128  # of a page: 9,472 rows
-_LACKING = 250  # items of one reply
 
 
 class StoredCodes(CollectionReader):
@@ -105,20 +103,6 @@ class StoredCodes(CollectionReader):
             return self._write(opened, "put_codes", listed, arguments, write, durability)
 
         return self._use(collection, work)
-
-    def lacking(self, collection: str, generation_id: str) -> Iterator[list[Lacking]]:
-        """Items whose code a generation lacks and whose picture is somewhere, some hundred at a time: work for a backfill."""
-        opened = self._use(collection, lambda opened: opened)
-        for segment in range(opened.segments):
-            block = 0
-            while block != -1:
-                call = opened.on(
-                    segment, "lacking", generation_id, block, STEP_BLOCKS, 2**32, _LACKING, read_only=True
-                )
-                reply = self._call(call)
-                if found := unpack_lacking(reply):
-                    yield found
-                block = reply[0]
 
     # -- reading whole generations -----------------------------------------------------------------
 

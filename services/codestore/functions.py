@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 # In the order in which they use each other.
-_PARTS = ("fields", "rows", "items", "reads", "upkeep", "collection")
+_PARTS = ("fields", "rows", "items", "reads", "upkeep", "collection", "backfill")
 _FOLDER = Path(__file__).with_name("lua")
 
 

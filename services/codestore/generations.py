@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from services.codestore.checksums import CATALOG_KINDS
-from services.codestore.collection import STEP_BLOCKS, Collection, CollectionReader
-from services.codestore.keys import check_name, collection_keys, lease_key
+from services.codestore.collection import STEP_BLOCKS, Collection
+from services.codestore.keys import backfill_key, check_name, collection_keys, lease_key, quarantine_key
+from services.codestore.quarantine import Quarantine
 from services.codestore.records import GenerationRef, GenerationState, Pointer
 from services.codestore.wire import BLOCK
 from taxohash.errors import TaxohashError
@@ -81,7 +82,7 @@ class Collected:
     moved: int
 
 
-class Generations(CollectionReader):
+class Generations(Quarantine):
     """The generations of a collection and the pointer to the published one."""
 
     def begin(self, collection: str, ref: GenerationRef) -> None:
@@ -152,7 +153,7 @@ class Generations(CollectionReader):
         """Serve this generation from now on; the one that was served before it, or None.
 
         Waits until each item that was there when this was called has its code in it; of those that came since, a backfill
-        goes on bringing them. Items whose picture is nowhere are not waited for.
+        goes on bringing them. Items whose picture is nowhere, or in quarantine, are not waited for.
 
         Args:
             who, why: kept in the audit.
@@ -234,6 +235,10 @@ class Generations(CollectionReader):
                 for name, state in tally.states.items()
                 if state in ("retired", "dropping")
             }
+            members = {
+                name: sum(tally.members.get(name, 0) for tally in tallies) for name in status.generations
+            }
+            codes = {name: sum(tally.codes.get(name, 0) for tally in tallies) for name in status.generations}
             return CollectionState(
                 name=collection,
                 segments=opened.segments,
@@ -246,9 +251,10 @@ class Generations(CollectionReader):
                         ref=known.ref,
                         state=known.state,
                         created=known.created,
-                        members=sum(tally.members.get(name, 0) for tally in tallies),
-                        codes=sum(tally.codes.get(name, 0) for tally in tallies),
+                        members=members[name],
+                        codes=codes[name],
                         live=name not in unreached,
+                        quarantined=self._quarantined_of(opened, name, members[name] - codes[name]),
                     )
                     for name, known in status.generations.items()
                 ),
@@ -256,6 +262,9 @@ class Generations(CollectionReader):
             )
 
         return self._use(collection, work)
+
+    def _quarantined_of(self, opened: Collection, generation_id: str, lacking: int) -> int:
+        return min(self._quarantined_count(opened, generation_id), lacking) if lacking else 0
 
     def count(self, collection: str, generation_id: str | None = None) -> int:
         """Items in the catalogue, or those of them with a code in a generation."""
@@ -337,6 +346,9 @@ class Generations(CollectionReader):
             self._call(opened.call("discard", generation_id, who, why))
             self._steps(opened, "drop", generation_id)
             self._call(opened.call("forget", generation_id))
+            quarantine, backfill = quarantine_key(collection, generation_id), backfill_key(collection)
+            self._connection.command("UNLINK", quarantine, key=quarantine)
+            self._connection.command("HDEL", backfill, f"progress:{generation_id}", key=backfill)
 
         self._use(collection, work)
 
@@ -421,18 +433,11 @@ class Generations(CollectionReader):
             time.sleep(_PAUSE)
 
     def _lacks(self, opened: Collection, generation_id: str, segment: int, position: int) -> int:
-        """How many of the items whose picture was set up to this position lack their code, though they have a picture."""
+        """How many of the items whose picture was set up to this position lack their code, and a backfill could bring it."""
         tally = _tally(self._call(opened.on(segment, "tally", read_only=True)))
         if tally.members.get(generation_id, 0) == tally.codes.get(generation_id, 0):
             return 0
-        block = found = 0
-        while block != -1:
-            call = opened.on(
-                segment, "lacking", generation_id, block, STEP_BLOCKS, position, 10**9, read_only=True
-            )
-            block, ids, *_ = self._call(call)
-            found += ids.count(b"\xff")
-        return found
+        return self._lack(opened, generation_id, segment, position).waiting
 
     def _point(
         self,

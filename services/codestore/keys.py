@@ -34,6 +34,16 @@ def lease_key(collection: str) -> str:
     return f"taxohash:{{{collection}}}:leases"
 
 
+def backfill_key(collection: str) -> str:
+    """The hash of what backfills tell each other; see lua/backfill.lua."""
+    return f"taxohash:{{{collection}}}:backfill"
+
+
+def quarantine_key(collection: str, generation_id: str) -> str:
+    """The hash of items whose pictures a generation could not be given the codes of, by id."""
+    return f"taxohash:{{{collection}}}:quarantine:{generation_id}"
+
+
 def channel(collection: str) -> str:
     """The channel of hints: `segment position` after a write, `published` after a publish."""
     return f"taxohash:{{{collection}}}:changed"

@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from services.codestore import functions
-from services.codestore.connection import APPLIED, Call, Durability, StaleError
+from services.codestore.connection import APPLIED, Call, Durability
+from services.codestore.connection.errors import REFUSALS
 from taxohash.errors import TaxohashError
 
 Hash = dict[bytes, bytes]
@@ -252,7 +253,7 @@ class MemoryConnection:
             return value
         if (text := value[b"err"]) is not None:
             word, _, rest = text.decode(errors="replace").partition(" ")
-            return (StaleError if word == "STALE" else TaxohashError)(rest)
+            return REFUSALS.get(word, TaxohashError)(rest)
         return [self._python(value[i + 1]) for i in range(len(value))]
 
 

@@ -63,6 +63,7 @@ class GenerationState:
         members: items it should have a code for.
         codes: those that have one.
         live: whether writes of the API reach it: it is not retired, or a roll-back or a lease keeps it.
+        quarantined: of those without a code, how many have a picture that could not be encoded; as far as the last backfill knows.
     """
 
     ref: GenerationRef
@@ -71,6 +72,7 @@ class GenerationState:
     members: int
     codes: int
     live: bool
+    quarantined: int = 0
 
 
 @dataclass(frozen=True)

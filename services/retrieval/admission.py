@@ -10,8 +10,8 @@ from starlette.requests import Request
 from starlette.types import Receive
 
 from services import metrics
-from services.retrieval.errors import RefusedError, busy
 from services.retrieval.settings import Limits
+from services.web.refused import RefusedError, busy
 
 _OF_THE_LAST = 0.1  # weight of one search in the mean of what they take
 _REFUSALS = 500.0  # a second

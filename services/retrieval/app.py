@@ -5,13 +5,13 @@ from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
 
-from services.retrieval import logs
 from services.retrieval.middleware import Guard
 from services.retrieval.problems import HANDLERS
 from services.retrieval.routes import TABLE
 from services.retrieval.routes.table import Table
 from services.retrieval.service import Service
 from services.retrieval.settings import Settings
+from services.web import logs
 
 
 def application(service: Service, table: Table = TABLE) -> Guard:

@@ -13,9 +13,9 @@ from services import metrics
 from services.codestore import ItemLabels
 from services.codestore.follower.replica import Replica
 from services.codestore.follower.view import View
-from services.retrieval.errors import RefusedError
 from services.retrieval.labels import said
 from services.retrieval.nearness import reach
+from services.web.refused import RefusedError
 from taxohash.errors import TaxohashError
 from taxohash.generation.hasher import Hasher
 from taxohash.images import Pixels

@@ -11,8 +11,8 @@ from services.codestore import GenerationRef, Pointer
 from services.codestore.follower.replica import Replica
 from services.codestore.follower.source import Collection, StoreSource
 from services.codestore.follower.swap import Serving, Swap
+from services.codestore.hashers import Hashers
 from services.retrieval.engine import Engine
-from services.retrieval.hashers import Hashers
 from services.retrieval.late_store import LateStore
 from taxohash.errors import TaxohashError
 

@@ -6,7 +6,7 @@ Strict where others guess: what two readers could take for two things is refused
 import re
 from dataclasses import dataclass
 
-from services.retrieval.errors import RefusedError
+from services.web.refused import RefusedError
 
 MAX_PARTS = 16
 MAX_HEADER_BYTES = 4096  # of one part

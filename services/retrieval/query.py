@@ -6,8 +6,8 @@ Nothing of the picture is looked at here.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from services.retrieval.errors import RefusedError
 from services.retrieval.form import Part, boundary_of, kind_of, parts_of, shown
+from services.web.refused import RefusedError
 
 IMAGE = "image"
 PARAMETERS = ("k", "within")

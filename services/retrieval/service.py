@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import math
-import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -21,12 +20,12 @@ from services.retrieval.admission import Admission
 from services.retrieval.aside import Aside
 from services.retrieval.decoding.decoders import Decoders
 from services.retrieval.descriptions import Descriptions
-from services.retrieval.errors import RefusedError
 from services.retrieval.late_store import LateStore
 from services.retrieval.readiness import Standing, Status, status
 from services.retrieval.settings import Settings
 from services.retrieval.uploads import Uploads
 from services.retrieval.workers import Workers
+from services.web.refused import RefusedError
 from taxohash.errors import TaxohashError
 
 if TYPE_CHECKING:  # numba and ONNX Runtime take a second to import: the process lives before
@@ -162,12 +161,12 @@ class Service:
         return status(standing, self.settings.lag_seconds, self.settings.stale_seconds)
 
     def _begin(self) -> None:
+        from services.codestore.hashers import Hashers, kept_in
         from services.retrieval.following import Followed, follow
-        from services.retrieval.hashers import Hashers
 
         settings = self.settings
         at_hand = Path(settings.generation) if settings.generation else None
-        hashers = Hashers(at_hand, settings.generations, kept(settings))
+        hashers = Hashers(at_hand, settings.generations, kept_in(settings.cache))
         self._followed = Followed(self._followers_store, settings.collection, settings.pin)
         swap = follow(self._followed, hashers, _loaded)
         swap.start()
@@ -211,12 +210,6 @@ def service_of(request: Request) -> Service:
     """What the application of this request works with."""
     service: Service = request.app.state.service
     return service
-
-
-def kept(settings: Settings) -> Path:
-    """Folder for generations that were fetched."""
-    cache = settings.cache or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "taxohash"
-    return Path(cache) / "generations"
 
 
 def open_pictures(settings: Settings) -> Pictures | None:

@@ -16,8 +16,8 @@ from starlette.datastructures import Headers
 from starlette.types import Receive
 
 from services import metrics
-from services.retrieval.errors import RefusedError
 from services.retrieval.settings import Limits
+from services.web.refused import RefusedError
 
 GRACE_SECONDS = 2.0
 PATIENCE_SECONDS = 0.25  # for which a body needs no place, and keeps it though nothing comes

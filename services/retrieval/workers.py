@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-from services.retrieval.errors import busy
+from services.web.refused import busy
 
 T = TypeVar("T")
 

@@ -13,7 +13,7 @@ from taxohash.errors import TaxohashError
 
 GROUP = "taxohash.commands"
 # What somebody may look for here, and the distribution that brings it.
-ELSEWHERE = dict.fromkeys(("keys", "serve", "store"), "taxohash-platform[serve]") | {
+ELSEWHERE = dict.fromkeys(("keys", "serve", "store", "trigger"), "taxohash-platform[serve]") | {
     "pipeline": "taxohash-platform[serve,pipelines]"
 }
 

@@ -27,12 +27,14 @@ class Backbone:
             which takes normalised images, and the width of its output.
         sizes: smallest and largest input it is made for, in pixels.
         channels: numbers of input channels it can have.
+        pretrained: whether there are weights of it that were learned elsewhere.
     """
 
     preprocessing: Callable[[int, int], Preprocessing]
     make: Callable[[Preprocessing, bool], tuple[nn.Module, int]]
     sizes: tuple[int, int]
     channels: tuple[int, ...]
+    pretrained: bool = True
 
 
 def _small_preprocessing(size: int, channels: int) -> Preprocessing:
@@ -49,6 +51,7 @@ BACKBONES: dict[str, Backbone] = {
         lambda preprocessing, _: (SmallResNet(preprocessing.channels), SMALL_WIDTHS[-1]),
         (16, 64),
         (1, 3),
+        pretrained=False,
     ),
     "efficientnet_lite0": Backbone(
         lambda size, _: efficientnet.preprocessing(size), _efficientnet_lite0, (64, 320), (3,)
@@ -106,4 +109,5 @@ def _timm_backbone(name: str) -> Backbone:
         make,
         (side, side) if published.fixed_input_size else (32, 1024),
         (3,),
+        pretrained=timm.is_model_pretrained(kind),
     )

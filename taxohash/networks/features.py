@@ -6,8 +6,9 @@ each block of rows. A block is written whole or not at all, so an interrupted ru
 
 import hashlib
 import json
+import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,8 @@ from torch import Tensor, nn
 
 from taxohash.datasets import Dataset
 from taxohash.errors import TaxohashError
-from taxohash.images import Preprocessing, read_pixels
-from taxohash.networks import efficientnet
+from taxohash.images import READER, Preprocessing, read_pixels
+from taxohash.networks.backbones import find_backbone
 from taxohash.networks.batch_size import at_once
 from taxohash.runtime.atomic import replacing, write_json
 from taxohash.runtime.progress import bars
@@ -65,37 +66,52 @@ class Extractor:
         return features
 
 
-def efficientnet_lite0(size: int = 96) -> Extractor:
-    """EfficientNet-Lite0 with ImageNet weights at `size` px: 1280 features an image."""
-    module = efficientnet.EfficientNetLite0(size).eval()
-    module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return Extractor(
-        "efficientnet_lite0", efficientnet.WEIGHTS_SHA256, efficientnet.preprocessing(size), module
-    )
+def frozen(name: str, size: int, channels: int = 3, reader: int = READER) -> Extractor:
+    """The backbone of this name with its pretrained weights.
+
+    Raises:
+        TaxohashError: as `find_backbone`, or there are no such weights of it, or they cannot be had.
+    """
+    known = find_backbone(name, size, channels)
+    if not known.pretrained:
+        raise TaxohashError(f"network {name!r} has no pretrained weights: use another")
+    preprocessing = replace(known.preprocessing(size, channels), reader=reader)
+    module, _ = known.make(preprocessing, True)
+    module = module.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return Extractor(name, _digest(module), preprocessing, module)
 
 
 def features(
-    dataset: Dataset, split: str, extractor: Extractor, cache: str | Path = CACHE, block: int = BLOCK
+    dataset: Dataset, split: str, extractor: Extractor, cache: str | Path | None = CACHE, block: int = BLOCK
 ) -> Features:
-    """float16[N, width] of a split, in the order of its rows; computed where the cache lacks it.
+    """float16[N, width] of a split, in the order of its rows; computed where the cache lacks it, or there is none.
 
     Raises:
         TaxohashError: an image that cannot be decoded, or a cache file that is damaged.
     """
-    folder = _folder(Path(cache), extractor.key(dataset.md5()))
     count = dataset.count(split)
-    starts = range(0, count, block)
-    files = [folder / f"{split}-{start:07d}-of-{count:07d}-by-{block}.npy" for start in starts]
-    with bars() as progress:
+    blocks = []
+    with tempfile.TemporaryDirectory() as passing, bars() as progress:
+        folder = _folder(Path(cache or passing), extractor.key(dataset.md5()))
         task = progress.add_task(f"features of {split}", total=count, note="")
-        for start, file in zip(starts, files, strict=True):
+        for start in range(0, count, block):
             rows = range(start, min(start + block, count))
+            file = folder / f"{split}-{start:07d}-of-{count:07d}-by-{block}.npy"
             if not file.exists():
                 values = np.concatenate(list(_extract(dataset, split, rows, extractor)))
                 with replacing(file) as draft, draft.open("wb") as stream:
                     np.save(stream, values, allow_pickle=False)
+            blocks.append(_load(file))
             progress.update(task, advance=len(rows))
-    return np.concatenate([_load(file) for file in files])
+    return np.concatenate(blocks)
+
+
+def _digest(module: nn.Module) -> str:
+    """sha256 of a module's weights."""
+    digest = hashlib.sha256()
+    for name, values in module.state_dict().items():
+        digest.update(name.encode() + values.cpu().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _folder(cache: Path, key: dict[str, object]) -> Path:

@@ -1,61 +1,215 @@
-"""The gate: may a challenger take the champion's place?"""
+"""The gate: may a challenger take the champion's place?
 
-from collections.abc import Mapping
+Both were asked the same queries, so they are compared query by query. How far a difference of their means can be
+trusted, the queries say themselves (`bootstrap.interval`); what an untrained hasher reaches, chance and a cheap
+baseline say (`evaluation.baseline`). No number of any one data set stands here.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Annotated, Literal
 
-# What a hasher must reach when nothing is published yet: far above chance, far below a good one.
-FLOORS = {"mAP": 0.5, "mAHP": 0.6, "nDCG": 0.6}
-# Of label sets, where what answers share knows no hierarchy and its nDCG no common scale.
-SET_FLOORS = {"mAP": 0.5}
-# Differences below this are noise of the query sample and of the seed.
-TOLERANCE = 0.002
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
 
+from taxohash.errors import TaxohashError
+from taxohash.protocols import Scores
+from taxohash.release.bootstrap import interval
+from taxohash.runtime.configuration import NonNegative, Seed, Share, configuration
 
-@dataclass(frozen=True)
-class Verdict:
-    """Outcome of the gate.
-
-    Attributes:
-        passed: whether the challenger may be published.
-        reason: one sentence with the numbers that decided.
-    """
-
-    passed: bool
-    reason: str
-
-
-def judge(
-    challenger: Mapping[str, float],
-    champion: Mapping[str, float] | None,
-    floors: Mapping[str, float] = FLOORS,
-    tolerance: float = TOLERANCE,
-) -> Verdict:
-    """Compare headline metrics measured on the same queries and database.
-
-    The challenger must not be worse than the champion in any of them by more than `tolerance`. Without
-    a champion each must reach its floor.
-    """
-    against, name, slack = (
-        (floors, "the floor", 0.0) if champion is None else (champion, "the champion", tolerance)
-    )
-    compared = [(metric, challenger.get(metric, 0.0), bound) for metric, bound in against.items()]
-    worse = [part for part in compared if not part[1] >= part[2] - slack]  # NaN is worse
-    told = ", ".join(
-        f"{metric} {value:.4f} against {bound:.4f}" for metric, value, bound in worse or compared
-    )
-    if worse:
-        return Verdict(False, f"challenger is below {name}: {told}")
-    return Verdict(True, f"challenger is not below {name}: {told}")
-
-
-from typing import Literal
-
-from taxohash.runtime.configuration import configuration
+Values = npt.NDArray[np.floating]
+Against = Literal["champion", "floor"]
+Verdict = Literal["passes", "awaits", "refused"]
+ROUNDING = 1e-9  # of a mean of scores
+PERFECT = 1 - 1e-6  # where chance already scores this, nothing better can be shown
 
 
 @configuration
 class Policy:
-    """p"""
+    """What a challenger must be, to be published.
 
-    confidence: float = 0.95
+    Attributes:
+        confidence: with which a metric's difference lies in the interval that is told, of any number of queries.
+        floor_share: of the way from chance to the baseline that each metric must go where nothing better is
+            published; 0 is chance, 1 the baseline.
+        tolerance_least: a metric may be lower than the champion's by this much, however many queries say so.
+        tolerance_most: it may never be lower by more, however few queries there are; between the two the interval
+            decides.
+        resamples: draws of the queries from which an interval is made.
+        seed: of these draws.
+        approve: `never` publishes what passes; `always` seals it, and publishes when somebody approves.
+    """
+
+    confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95
+    floor_share: Share = 0.5
+    tolerance_least: NonNegative = 0.002
+    tolerance_most: NonNegative = 0.05
+    resamples: Annotated[int, Field(ge=100, le=100_000)] = 2000
+    seed: Seed = 0
     approve: Literal["never", "always"] = "never"
+
+    def __post_init__(self) -> None:
+        if self.tolerance_least > self.tolerance_most:
+            raise TaxohashError(
+                f"tolerance_least = {self.tolerance_least} is above tolerance_most = {self.tolerance_most}: "
+                "lower the one or raise the other"
+            )
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One metric of the challenger against what it must reach.
+
+    Attributes:
+        metric: its name, such as mAP.
+        value: of the challenger.
+        bound: what it is held against: the champion's value, or the floor.
+        difference: value - bound.
+        low, high: the interval in which the difference lies with the policy's confidence.
+    """
+
+    metric: str
+    value: float
+    bound: float
+    difference: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What the gate says.
+
+    Attributes:
+        verdict: whether it passes, awaits a person's approval as the policy wants, or is refused.
+        reason: one sentence with the numbers that decided.
+        against: what the metrics were held against: `champion` or `floor`.
+        compared: every metric, in the order of the report.
+    """
+
+    verdict: Verdict
+    reason: str
+    against: Against
+    compared: tuple[Compared, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether it may be published, at once or when somebody approves."""
+        return self.verdict != "refused"
+
+
+def judge(
+    challenger: Scores,
+    champion: Scores | None,
+    chance: Scores,
+    baseline: Scores,
+    policy: Policy | None = None,
+) -> Judgement:
+    """Judge a challenger by what each query scored; all four are of the same queries in the same order.
+
+    A champion counts: in no metric may the challenger be lower than it by more than the tolerance, which is what the
+    queries leave open (the upper half of the interval), but at least and at most what the policy says. The floor
+    counts where there is no champion, or one that is itself below it. Chance counts always: in every metric the
+    whole interval must lie above it.
+
+    Args:
+        challenger, champion, chance, baseline: float[Q] of each headline metric, as `Report.scores`; no champion where
+            nothing is published yet.
+
+    Raises:
+        TaxohashError: other metrics or another number of queries than the challenger's, no query at all, or a
+            yardstick that is not a number.
+    """
+    policy = policy or Policy()
+    _check(challenger, {"champion": champion, "chance": chance, "baseline": baseline})
+    if absurd := [name for name, scores in challenger.items() if not np.isfinite(scores).all()]:
+        return Judgement("refused", f"challenger's {', '.join(absurd)} is not a number", "floor", ())
+    floor = {name: _floor(chance[name], baseline[name], policy.floor_share) for name in challenger}
+    to_chance, to_floor = _compare(challenger, chance, policy), _compare(challenger, floor, policy)
+
+    trials: list[tuple[str, Against, list[Compared]]] = []
+    against: Against = "floor"
+    compared = to_floor
+    if champion is not None:
+        against, compared = "champion", _compare(challenger, champion, policy)
+        worse = [part for part in compared if part.difference < -_tolerance(part, policy)]
+        trials.append(("is worse than the champion", "champion", worse))
+    if champion is None or any(_mean(champion[name]) < _mean(floor[name]) for name in floor):
+        trials.append(
+            ("is below the floor", "floor", [part for part in to_floor if part.difference < -ROUNDING])
+        )
+    alike = [part for part in to_chance if part.low <= 0 and part.bound < PERFECT]
+    trials.append(("cannot be told from chance", against, alike))
+
+    for what, held_against, failing in trials:
+        if failing:
+            told = to_floor if held_against == "floor" else compared
+            return Judgement("refused", _sentence(what, failing, policy), held_against, told)
+    verdict: Verdict = "awaits" if policy.approve == "always" else "passes"
+    return Judgement(verdict, _sentence(_praise(against, compared), compared, policy), against, compared)
+
+
+def _praise(against: Against, compared: Sequence[Compared]) -> str:
+    better = against == "champion" and all(part.low > 0 for part in compared)
+    return f"is {'better' if better else 'not worse'} than the {against}"
+
+
+def _sentence(what: str, compared: Sequence[Compared], policy: Policy) -> str:
+    numbers = "; ".join(
+        f"{part.metric} {part.value:.4f} against {part.bound:.4f} "
+        f"({part.difference:+.4f}, between {part.low:+.4f} and {part.high:+.4f})"
+        for part in compared
+    )
+    return f"challenger {what} at {100 * policy.confidence:g} % confidence: {numbers}"
+
+
+def _tolerance(part: Compared, policy: Policy) -> float:
+    return min(max(part.high - part.difference, policy.tolerance_least), policy.tolerance_most)
+
+
+def _floor(chance: Values, baseline: Values, share: float) -> Values:
+    """The floor of each query; a baseline that is itself below chance does not lower it."""
+    gain = baseline.astype(np.float64) - chance
+    return chance + share * gain if gain.mean() > 0 else chance
+
+
+def _compare(challenger: Scores, other: Mapping[str, Values], policy: Policy) -> tuple[Compared, ...]:
+    """Every metric of the challenger against another's; the same queries are drawn for all."""
+    names = list(challenger)
+    pairs = np.stack(
+        [challenger[name].astype(np.float64) - other[name].astype(np.float64) for name in names], axis=1
+    )
+    low, high = interval(pairs, policy.confidence, policy.resamples, policy.seed)
+    return tuple(
+        Compared(
+            metric=name,
+            value=_mean(challenger[name]),
+            bound=_mean(other[name]),
+            difference=float(pairs[:, column].mean()),
+            low=float(low[column]),
+            high=float(high[column]),
+        )
+        for column, name in enumerate(names)
+    )
+
+
+def _mean(scores: Values) -> float:
+    return float(scores.mean(dtype=np.float64))
+
+
+def _check(challenger: Scores, others: Mapping[str, Scores | None]) -> None:
+    """Make sure that all are of the same queries."""
+    counts = {name: len(scores) for name, scores in challenger.items()}
+    if not counts or len(set(counts.values())) > 1 or 0 in counts.values():
+        raise TaxohashError(f"challenger's scores are of {counts or 'no metric'}: evaluate it again")
+    for who, scores in others.items():
+        if scores is None:
+            continue
+        found = {name: len(values) for name, values in scores.items()}
+        if found != counts:
+            raise TaxohashError(
+                f"{who} was asked {found} queries, the challenger {counts}: evaluate both on the same queries"
+            )
+        if bad := [name for name, values in scores.items() if not np.isfinite(values).all()]:
+            raise TaxohashError(f"{who}'s {', '.join(bad)} is not a number: evaluate it again")

@@ -19,7 +19,6 @@ from taxohash.datasets import Dataset
 from taxohash.images import decode, to_array
 from taxohash.networks.hashing import HashingNetwork, encode_pixels
 from taxohash.protocols import evaluate
-from taxohash.release.gate import FLOORS
 from taxohash.taxonomy import Taxonomy
 from taxohash.training.config import HasherConfig, ObjectiveConfig, TrainingConfig
 from taxohash.training.run import train
@@ -54,7 +53,7 @@ class Hasher:
         queries, database = (np.packbits(signs, axis=1) for signs in (self.queries, self.database))
         labels = self.data.labels("test"), self.data.labels("train")
         report = evaluate("hierarchical", queries, labels[0], database, labels[1], TAXONOMY, bits=BITS)
-        return {name: report.headline[name] for name in FLOORS}
+        return report.headline
 
 
 def trained(method: str, folder: Path, taxonomy: Taxonomy = TAXONOMY, epochs: int = EPOCHS) -> Hasher:
@@ -140,7 +139,7 @@ def test_a_code_does_not_depend_on_what_is_encoded_with_it(hasher: Hasher) -> No
 
 def test_more_training_does_not_lower_what_the_gate_asks(hasher: Hasher, method: str, tmp_path: Path) -> None:
     short, long = trained(method, tmp_path, epochs=1).scores(), hasher.scores()
-    assert all(long[name] > short[name] - 0.05 for name in FLOORS)  # worst + 0.0
+    assert all(long[name] > short[name] - 0.05 for name in short)  # worst + 0.0
 
 
 def test_a_tree_that_is_not_the_pictures_loses_the_hierarchy_and_not_the_classes(
@@ -154,11 +153,11 @@ def test_a_tree_that_is_not_the_pictures_loses_the_hierarchy_and_not_the_classes
 # -- minimum: an easy set is learned -------------------------------------------------------------------
 
 
-def test_it_passes_the_gate_with_room(hasher: Hasher) -> None:
+def test_it_scores_far_above_any_floor(hasher: Hasher) -> None:
     scores = hasher.scores()
-    assert all(scores[name] > floor for name, floor in FLOORS.items())
     assert scores["mAP"] > 0.95  # worst 1.0
     assert scores["mAHP"] > 0.9  # worst 0.934
+    assert scores["nDCG"] > 0.9
 
 
 def test_the_nearest_picture_is_of_the_same_class(hasher: Hasher) -> None:

@@ -10,9 +10,11 @@ ACL = acl({name: hashlib.sha256(password.encode()).hexdigest() for name, passwor
 SEGMENT = ("taxohash:{c:3}", "taxohash:{c:3}:changes", "taxohash:{c:3}:writers")
 COLLECTION = ("taxohash:{c}", "taxohash:{c}:audit")
 LEASES = "taxohash:{c}:leases"
+BACKFILL = ("taxohash:{c}:backfill", "taxohash:{c}:quarantine:generation")
 CHANNEL = "taxohash:{c}:changed"
 
-# Every command that the store's functions use; `make` and `write` are of a segment, `publish` of a collection.
+# Every command that the store's functions use; `make` and `write` are of a segment, `publish` of a
+# collection, `quarantine` of its backfills.
 LIBRARY = """#!lua name=shape
 local function make(keys)
   redis.call('UNLINK', keys[1], keys[2], keys[3])
@@ -29,6 +31,10 @@ local function write(keys, args)
   redis.call('PUBLISH', 'taxohash:{c}:changed', '3')
   return position
 end
+local function quarantine(keys, args)
+  redis.call('HSET', keys[1], 'token', redis.call('TIME')[1])
+  return redis.call('HSET', keys[2], args[1], 'reason')
+end
 local function publish(keys, args)
   redis.call('HSET', keys[1], 'published', args[1])
   redis.call('XADD', keys[2], '*', 'to', args[1])
@@ -43,6 +49,7 @@ end
 redis.register_function('make', make)
 redis.register_function('write', write)
 redis.register_function('publish', publish)
+redis.register_function('quarantine', quarantine)
 redis.register_function{function_name = 'read', callback = read, flags = {'no-writes'}}
 """
 # How the admin frees memory where the functions are lost and there is no memory to load them.

@@ -11,10 +11,10 @@ import httpx
 
 from services.codestore import CodeStore, GenerationRef, Item, Snapshot, StoreUnavailableError
 from services.codestore.follower.follower import Follower
+from services.codestore.hashers import Hashers
 from services.retrieval.app import application
 from services.retrieval.engine import Engine
 from services.retrieval.following import Followed
-from services.retrieval.hashers import Hashers
 from services.retrieval.late_store import LateStore
 from services.retrieval.service import Service
 from services.retrieval.settings import Settings

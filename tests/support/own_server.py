@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from starlette.types import ASGIApp
 
 from services.retrieval.server.connections import Stage
-from services.retrieval.server.listening import listen
 from services.retrieval.server.serving import Server
 from services.retrieval.settings import Door
+from services.web.listening import listen
 
 SECONDS = 30.0  # a test that waits longer has failed
 GET = b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n"

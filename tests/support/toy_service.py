@@ -13,8 +13,8 @@ import httpx
 import psutil  # type: ignore[import-untyped]
 
 from services import settings
-from services.retrieval.server.listening import listen, url_of
 from services.retrieval.server.supervisor import Serving, supervise
+from services.web.listening import listen, url_of
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 60.0

@@ -9,12 +9,25 @@ import numpy as np
 import pytest
 import redis
 
-from services.codestore import CodeStore, GenerationRef, Item, functions
+from services.codestore import CodeStore, GenerationRef, Item, Lacking, functions
 from services.codestore.accounts import ACCOUNTS, ADMIN
+from services.codestore.backfill import Backfilled, Pace, Turn, backfill
+from services.codestore.backfill.status import status
+from services.codestore.quarantine import Lack
 from taxohash.errors import TaxohashError
 from taxohash.taxonomy import Taxonomy
 from tests.support import servers
-from tests.support.accounts import ACL, CHANNEL, COLLECTION, FREEING, LEASES, LIBRARY, PASSWORDS, SEGMENT
+from tests.support.accounts import (
+    ACL,
+    BACKFILL,
+    CHANNEL,
+    COLLECTION,
+    FREEING,
+    LEASES,
+    LIBRARY,
+    PASSWORDS,
+    SEGMENT,
+)
 
 pytestmark = pytest.mark.system
 
@@ -51,6 +64,10 @@ TABLE: dict[str, tuple[str, Operation]] = {
     "list the functions": ("writer admin", lambda client: client.function_list()),
     "write a field by hand": ("writer admin", command("HSET", SEGMENT[0], "field", "value")),
     "announce a change": ("writer admin", command("PUBLISH", CHANNEL, "3")),
+    "backfill": ("writer admin", lambda client: client.fcall("quarantine", 2, *BACKFILL, "item")),
+    "pause a backfill": ("writer admin", command("HSET", BACKFILL[0], "paused", "somebody")),
+    "see how far a backfill is": ("reader writer admin", command("HSCAN", BACKFILL[0], "0")),
+    "see what is in quarantine": ("reader writer admin", command("HSCAN", BACKFILL[1], "0")),
     # Publishing, and all else that is kept in a collection's own keys.
     "publish": ("admin", lambda client: client.fcall("publish", 2, *COLLECTION, "generation")),
     "publish by hand": ("admin", command("HSET", COLLECTION[0], "published", "generation")),
@@ -112,6 +129,7 @@ IN_A_CLUSTER = {
     "read a collection": COLLECTION[0],
     "publish": COLLECTION[0],
     "hold a lease": LEASES,
+    "backfill": BACKFILL[0],
     "read another's key": "other",
 }
 USERS = (*(account.name for account in ACCOUNTS), "probe")
@@ -196,6 +214,10 @@ def test_in_a_cluster_too(cluster: str, request: pytest.FixtureRequest) -> None:
         stage.execute_command("ACL DELUSER", *(user for user, *_ in lines), target_nodes=stage.ALL_NODES)
 
 
+def unreadable(_item: Lacking) -> bytes:
+    raise TaxohashError("it is none")
+
+
 def test_the_store_itself_works_with_the_least_rights(server: servers.ConfiguredServer) -> None:
     taxonomy = Taxonomy("products", (("tops", "shirt"), ("shoes", "boot")))
     ref, codes = GenerationRef("g", 8, taxonomy.sha256), np.zeros((3, 1), np.uint8)
@@ -213,6 +235,17 @@ def test_the_store_itself_works_with_the_least_rights(server: servers.Configured
         admin.publish("real", "g", who="admin")
         assert writer.upsert("real", [Item("new", (1,))], {"g": codes[:1]}).count("added") == 1
         assert writer.put_codes("real", "g", ["item 1"], codes[:1]).results == ("coded",)
+        writer.upsert("real", [Item("bad", uri="u")])
+        with Turn(writer, "real", "g", "runner") as turn:
+            done = backfill(writer, "real", "g", unreadable, lambda _pictures: codes[:1], turn, Pace())
+            assert done == Backfilled(quarantined=1)
+            assert reader.lack("real", "g") == Lack(quarantined=1)
+            assert status(reader, "real").generations[0].runner == "runner"
+        assert writer.retry_quarantined("real", "g") == 1
+        writer.pause("real", "writer")
+        assert reader.paused("real") == "writer"
+        writer.resume("real")
+        assert writer.delete("real", ["bad"]).results == ("deleted",)
         assert writer.delete("real", ["item 0"]).results == ("deleted",)
         assert sorted(reader.snapshot("real").ids) == ["item 1", "item 2", "new"]
         assert reader.state("real").history == ("g",)
@@ -223,6 +256,8 @@ def test_the_store_itself_works_with_the_least_rights(server: servers.Configured
         for use in (
             lambda: reader.upsert("real", [Item("another")]),
             lambda: reader.publish("real", "g2"),
+            lambda: reader.pause("real", "reader"),
+            lambda: reader.hold("real", "g", "reader", 5),
             lambda: writer.begin("real", GenerationRef("h", 8, taxonomy.sha256)),
             lambda: writer.rollback("real"),
             lambda: writer.discard("real", "g"),

@@ -51,22 +51,22 @@ class Access:
         Raises:
             TaxohashError: no endpoint is named, or it is no address; or a file that is named is not there.
         """
-        endpoint = endpoint or settings.KUBEFLOW_ENDPOINT.of(environment)
+        endpoint = endpoint or settings.KF_PIPELINES_ENDPOINT.of(environment)
         if endpoint is None:
             raise TaxohashError(
-                f"no Kubeflow is named: set {settings.KUBEFLOW_ENDPOINT.name} to its address, such as http://127.0.0.1:8080 after "
+                f"no Kubeflow is named: set {settings.KF_PIPELINES_ENDPOINT.name} to its address, such as http://127.0.0.1:8080 after "
                 "`kubectl -n kubeflow port-forward svc/ml-pipeline-ui 8080:80`"
             )
-        token = settings.KUBEFLOW_TOKEN.of(environment)
-        named = _file(settings.KUBEFLOW_TOKEN_FILE, environment)
+        token = settings.KF_PIPELINES_TOKEN.of(environment)
+        named = _file(settings.KF_PIPELINES_SA_TOKEN_PATH, environment)
         return cls(
             endpoint=_address(endpoint),
-            ui=_address(settings.KUBEFLOW_UI_ENDPOINT.of(environment) or endpoint),
-            namespace=namespace or settings.KUBEFLOW_NAMESPACE.of(environment) or Placement().namespace,
+            ui=_address(settings.KF_PIPELINES_UI_ENDPOINT.of(environment) or endpoint),
+            namespace=namespace or settings.KF_PIPELINES_NAMESPACE.of(environment) or Placement().namespace,
             token=token,
             token_file=None if token else named or (POD_TOKEN if POD_TOKEN.is_file() else None),
-            cookies=settings.KUBEFLOW_COOKIES.of(environment),
-            ca_cert=_file(settings.KUBEFLOW_CA_CERT, environment),
+            cookies=settings.KF_PIPELINES_COOKIES.of(environment),
+            ca_cert=_file(settings.KF_PIPELINES_CA_CERT, environment),
         )
 
 
@@ -76,7 +76,7 @@ def _address(text: str) -> str:
         raise TaxohashError(f"address {text!r} of Kubeflow is none: write http://HOST or https://HOST")
     if parts.username or parts.password:
         raise TaxohashError(
-            f"the address of Kubeflow holds a password, which would be shown: set {settings.KUBEFLOW_TOKEN.name} instead"
+            f"the address of Kubeflow holds a password, which would be shown: set {settings.KF_PIPELINES_TOKEN.name} instead"
         )
     return text.rstrip("/")
 

@@ -65,7 +65,7 @@ class Kubeflow:
         if health.multi_user is None:  # a page, for instance
             raise TaxohashError(
                 f"what answers at {access.endpoint} is not Kubeflow Pipelines, or asks for a login: correct "
-                f"{settings.KUBEFLOW_ENDPOINT.name}, or set {settings.KUBEFLOW_TOKEN.name} or {settings.KUBEFLOW_COOKIES.name}"
+                f"{settings.KF_PIPELINES_ENDPOINT.name}, or set {settings.KF_PIPELINES_TOKEN.name} or {settings.KF_PIPELINES_COOKIES.name}"
             )
         self._namespace = access.namespace if health.multi_user else None
 
@@ -196,7 +196,7 @@ class Kubeflow:
                 raise self._untrusted(cause) from None
             raise UnreachableError(
                 f"Kubeflow at {host} does not answer ({_short(cause)}): look whether it runs, and correct "
-                f"{settings.KUBEFLOW_ENDPOINT.name}"
+                f"{settings.KF_PIPELINES_ENDPOINT.name}"
             ) from None
         except OSError as error:  # of the files with token and certificates
             raise TaxohashError(
@@ -220,14 +220,14 @@ class Kubeflow:
     def _untrusted(self, reason: object) -> TaxohashError:
         return TaxohashError(
             f"the certificate of Kubeflow at {self.access.endpoint} is not trusted ({_short(reason)}): set "
-            f"{settings.KUBEFLOW_CA_CERT.name} to a file with those that vouch for it"
+            f"{settings.KF_PIPELINES_CA_CERT.name} to a file with those that vouch for it"
         )
 
     def _who(self, where: str, status: int) -> str:
         access = self.access
-        token, cookies = settings.KUBEFLOW_TOKEN.name, settings.KUBEFLOW_COOKIES.name
+        token, cookies = settings.KF_PIPELINES_TOKEN.name, settings.KF_PIPELINES_COOKIES.name
         if not (access.token or access.token_file or access.cookies):
-            return f"callers without a name{where} ({status}): set {token}, {settings.KUBEFLOW_TOKEN_FILE.name} or {cookies}"
+            return f"callers without a name{where} ({status}): set {token}, {settings.KF_PIPELINES_SA_TOKEN_PATH.name} or {cookies}"
         what = (
             f"the token in {access.token_file}"
             if access.token_file

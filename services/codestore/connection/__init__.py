@@ -18,6 +18,7 @@ from services.codestore.connection.address import redacted
 from services.codestore.connection.client import Call, Connection
 from services.codestore.connection.durability import APPLIED, FSYNCED, Durability, replicated
 from services.codestore.connection.errors import (
+    FencedError,
     NotDurableError,
     StaleError,
     StoreUnavailableError,
@@ -32,6 +33,7 @@ __all__ = [
     "Call",
     "Connection",
     "Durability",
+    "FencedError",
     "NotDurableError",
     "StaleError",
     "StoreUnavailableError",

@@ -23,6 +23,10 @@ class StaleError(TaxohashError):
     """The collection is not the one that was opened: it was removed, and perhaps made anew."""
 
 
+class FencedError(TaxohashError):
+    """Another process does by now what this one was to do alone: nothing of this write was applied."""
+
+
 class LinkError(Exception):
     """A socket is of no more use. It never leaves this package.
 
@@ -72,6 +76,12 @@ TRANSIENT = {
     "NOREPLICAS": "wait for its replicas and try again, or lower min-replicas-to-write",
     "TRYAGAIN": "a slot is being moved: try again",
 }
+# What our own functions refuse with.
+REFUSALS: dict[str, type[TaxohashError]] = {
+    "FENCED": FencedError,
+    "REFUSED": TaxohashError,
+    "STALE": StaleError,
+}
 _REMEDIES = {
     "DENIED": "connect from its own host, or give it passwords and set protected-mode no",
     "MISCONF": "free the disk that holds its data",
@@ -87,10 +97,8 @@ _REMEDIES = {
 def explained(reply: ErrorReply, url: str) -> TaxohashError:
     """The error to raise for an error reply of the server at `url`."""
     code, _, rest = reply.text.partition(" ")
-    if code == "REFUSED":
-        return TaxohashError(rest)
-    if code == "STALE":
-        return StaleError(rest)
+    if refusal := REFUSALS.get(code):
+        return refusal(rest)
     text = printable(" ".join(reply.text.split()))[:200]
     said = f"code store {url} does not answer as it should ({text})"
     if remedy := TRANSIENT.get(reply.code):

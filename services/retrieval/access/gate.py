@@ -10,13 +10,14 @@ from pathlib import Path
 from starlette.types import Scope
 
 from services import metrics
-from services.retrieval.access.anonymous import from_another_site, open_to
+from services.retrieval.access.anonymous import open_to
 from services.retrieval.access.caller import ANONYMOUS, EVERYBODY, Caller
-from services.retrieval.access.headers import Headers, values
 from services.retrieval.access.ring import Ring
 from services.retrieval.access.roles import Access, allows
-from services.retrieval.errors import RefusedError
 from services.retrieval.settings import Settings
+from services.web.headers import Headers, values
+from services.web.origin import from_another_site
+from services.web.refused import RefusedError
 from taxohash.errors import TaxohashError
 
 LOG = logging.getLogger("taxohash.access")

@@ -23,15 +23,14 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from services.retrieval.access.roles import Role
+from services.web.secrets import PREFIX, without_secrets
 from taxohash.errors import TaxohashError
 from taxohash.runtime.configuration import Positive, Series, configuration, plain, read
 
-PREFIX = "txh_"  # so that scanners for secrets know one when they see it
 MOST_KEYS = 1_000
 MOST_AT_ONCE = 1_000_000
 _MOST_BYTES = 1024 * 1024
 _SECRET = re.compile(rb"txh_[A-Za-z0-9_-]{43}")
-_SECRET_IN_TEXT = re.compile(r"txh_[A-Za-z0-9_-]+")
 # A secret is longer, so that none becomes a name by mistake.
 _NAME = "^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$"
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
@@ -177,11 +176,6 @@ def unix(time: str | None) -> float:
         return datetime.strptime(time, _TIME).replace(tzinfo=UTC).timestamp()
     except ValueError:
         raise TaxohashError(f"time {time} is none: write it such as 2026-01-02T03:04:05Z") from None
-
-
-def without_secrets(text: str) -> str:
-    """A text in which nothing is left of a key but that there was one."""
-    return _SECRET_IN_TEXT.sub(PREFIX + "...", text) if PREFIX in text else text
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -11,10 +11,10 @@ import bentoml
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.processes import end_with_parent
-from services.retrieval import logs
 from services.retrieval.app import application
 from services.retrieval.service import Service
 from services.retrieval.settings import Settings
+from services.web import logs
 from taxohash.errors import TaxohashError
 
 

@@ -17,9 +17,9 @@ from services.retrieval.decoding.lane import Lane, closing
 from services.retrieval.decoding.place import Job, Place
 from services.retrieval.decoding.spares import Spares
 from services.retrieval.decoding.wire import Bounds, Kind
-from services.retrieval.errors import RefusedError
 from services.retrieval.settings import Limits
 from services.settings import MIB
+from services.web.refused import RefusedError
 from taxohash.images import MOST_SCANS, Cost, Pixels, Preprocessing, cost, most_memory
 
 _LOG = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from services.retrieval.decoding.place import Job, Place
 from services.retrieval.decoding.wire import Kind
-from services.retrieval.errors import RefusedError, busy
+from services.web.refused import RefusedError, busy
 
 _LOG = logging.getLogger(__name__)
 

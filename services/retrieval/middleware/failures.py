@@ -4,7 +4,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.retrieval import logs
 from services.retrieval.asked import asked_of
-from services.retrieval.problems import BUG, answer_to
+from services.web.problems import BUG, answer_to
 
 
 class Failures:

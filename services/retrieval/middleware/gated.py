@@ -5,8 +5,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from services.retrieval.access import Gate
 from services.retrieval.access.gate import NotLetInError
 from services.retrieval.asked import asked_of
-from services.retrieval.errors import RefusedError
-from services.retrieval.problems import answer_to, nowhere
+from services.retrieval.problems import nowhere
+from services.web.problems import answer_to
+from services.web.refused import RefusedError
 
 
 class Gated:

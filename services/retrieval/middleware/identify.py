@@ -5,9 +5,9 @@ import secrets
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.retrieval.access.headers import values
 from services.retrieval.asked import Asked, note
 from services.retrieval.routes.table import Table
+from services.web.headers import values
 
 HEADER = b"x-request-id"
 OTHER = "OTHER"

@@ -2,10 +2,10 @@
 
 from starlette.types import Receive, Scope, Send
 
-from services.retrieval.errors import RefusedError
 from services.retrieval.middleware.headers import NO_STORE, RAW_HEADERS
 from services.retrieval.middleware.identify import HEADER, request_id_for
-from services.retrieval.problems import answer_to
+from services.web.problems import answer_to
+from services.web.refused import RefusedError
 
 _REFUSED = RefusedError(404, "path", "there are no websockets here: POST a picture to /v1/search")
 _FORBIDDEN = 1008

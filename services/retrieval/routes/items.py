@@ -9,9 +9,9 @@ from starlette.responses import Response
 
 from services.codestore import StoreUnavailableError
 from services.codestore.pictures import DamagedPictureError, MissingPictureError
-from services.retrieval.errors import RefusedError, unavailable
 from services.retrieval.routes.endpoint import Endpoint
 from services.retrieval.service import Service, service_of
+from services.web.refused import RefusedError, unavailable
 from taxohash.errors import TaxohashError
 from taxohash.identifiers import check_id, shown
 

@@ -10,10 +10,10 @@ from starlette.responses import Response
 
 from services import metrics
 from services.retrieval import nearness
-from services.retrieval.errors import RefusedError
 from services.retrieval.query import Query, form_of, query_of
 from services.retrieval.routes.endpoint import Endpoint
 from services.retrieval.service import Service, service_of
+from services.web.refused import RefusedError
 from taxohash.images import Pixels
 
 if TYPE_CHECKING:

@@ -3,9 +3,9 @@
 import secrets
 from http import HTTPStatus
 
-from services.retrieval.errors import RefusedError
 from services.retrieval.middleware.headers import HEADERS
-from services.retrieval.problems import problem
+from services.web.problems import problem
+from services.web.refused import RefusedError
 
 Header = tuple[bytes, bytes]
 _LAST = {"Connection": "close", "Cache-Control": "no-store"}

@@ -6,8 +6,8 @@ import logging
 from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, Scope
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-from services.retrieval.errors import RefusedError
 from services.retrieval.server import answers
+from services.web.refused import RefusedError
 
 LOG = logging.getLogger("taxohash.server")
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from urllib.parse import unquote_to_bytes
 
-from services.retrieval.errors import RefusedError
+from services.web.refused import RefusedError
 
 MAX_TARGET_BYTES = 8 * 1024
 MAX_HEAD_BYTES = 32 * 1024

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from services.retrieval.access import refuse_open
 from services.retrieval.server import bentos
-from services.retrieval.server.listening import listen, url_of
 from services.retrieval.server.store import publish_first, stores
 from services.retrieval.server.supervisor import Serving, supervise
 from services.retrieval.server.target import Target, target_of
 from services.retrieval.settings import Settings
+from services.web.listening import listen, url_of
 from taxohash.errors import TaxohashError
 from taxohash.runtime.atomic import writable
 from taxohash.runtime.flags import Parser

@@ -18,10 +18,10 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from services import metrics
-from services.retrieval.errors import RefusedError, busy
 from services.retrieval.server import answers, heads
 from services.retrieval.server.connections import Connections, Stage
 from services.retrieval.server.exchange import Exchange, refuse
+from services.web.refused import RefusedError, busy
 
 _PIECE_BYTES = 16 * 1024  # parsed at once: what is counted only afterwards is bounded by it
 _MAX_WAITING = 16  # requests sent before the one in front of them is answered

@@ -13,8 +13,18 @@ def test_functions_carry_their_version() -> None:
 
 
 def test_what_gives_room_back_works_where_there_is_none() -> None:
-    assert {"delete_items", "drop", "sweep", "compact", "discard", "forget", "point", "revive"} <= FREEING
-    assert not FREEING & {"write_items", "fill", "put_codes", "begin", "make_segment"}
+    assert {
+        "delete_items",
+        "drop",
+        "sweep",
+        "compact",
+        "discard",
+        "forget",
+        "point",
+        "revive",
+        "let_go",
+    } <= FREEING
+    assert not FREEING & {"write_items", "fill", "put_codes", "begin", "make_segment", "hold", "quarantine"}
     assert script("drop").startswith("#!lua flags=allow-oom\n")
     assert script("drop") == script("sweep") != script("page")  # a server keeps each that it has run
 

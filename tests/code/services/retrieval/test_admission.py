@@ -6,8 +6,8 @@ import pytest
 from starlette.requests import Request
 
 from services.retrieval.admission import Admission
-from services.retrieval.errors import RefusedError, busy
 from services.retrieval.settings import Limits
+from services.web.refused import RefusedError, busy
 from tests.support.dripping import Dripping
 from tests.support.virtual_time import now, run
 

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from services.retrieval.aside import Aside
-from services.retrieval.errors import RefusedError
+from services.web.refused import RefusedError
 
 
 @asynccontextmanager

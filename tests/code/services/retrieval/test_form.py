@@ -8,7 +8,6 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from services.retrieval.errors import RefusedError
 from services.retrieval.form import (
     MAX_HEADER_BYTES,
     MAX_PARTS,
@@ -18,6 +17,7 @@ from services.retrieval.form import (
     kind_of,
     parts_of,
 )
+from services.web.refused import RefusedError
 
 FILE = b'Content-Disposition: form-data; name="image"; filename="x.png"'
 TEXT = b'Content-Disposition: form-data; name="k"'

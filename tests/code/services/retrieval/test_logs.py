@@ -27,6 +27,7 @@ from services.retrieval.routes.endpoint import Endpoint
 from services.retrieval.routes.table import Table
 from services.retrieval.service import Service
 from services.retrieval.settings import Settings
+from services.web import logs as web_logs
 from tests.support.asgi import LOOPBACK, OUTSIDE, REACHED, ask, asked, scope_of
 from tests.support.keyring import Keyring
 
@@ -54,7 +55,7 @@ def logging_to(path: Path, form: str = "json") -> Iterator[Log]:
     root, show, hook = logging.getLogger(), warnings.showwarning, threading.excepthook
     before = root.handlers[:], root.level
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
-    logs.configure(form, handle)
+    web_logs.configure(form, handle)
     try:
         yield Log(handle)
     finally:
@@ -70,7 +71,7 @@ def logging_to(path: Path, form: str = "json") -> Iterator[Log]:
 def unspared(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lines of one test are not held against those of another."""
     for name in ("_cheap", "_not_let_in", "_failures"):
-        monkeypatch.setattr(logs, name, logs.Sparing(name, 10_000))
+        monkeypatch.setattr(logs, name, web_logs.Sparing(name, 10_000))
 
 
 @pytest.fixture
@@ -262,7 +263,7 @@ def test_a_flood_of_refusals_is_counted_and_what_cost_something_is_told(
 ) -> None:
     now = [100.0]
     monkeypatch.setattr("services.retrieval.logs.time.monotonic", lambda: now[0])
-    monkeypatch.setattr(logs, "_cheap", logs.Sparing("that cost nothing", 5))
+    monkeypatch.setattr(logs, "_cheap", web_logs.Sparing("that cost nothing", 5))
     for _ in range(100):
         answered(429)
         answered(200)
@@ -280,7 +281,7 @@ def test_a_flood_of_refusals_is_counted_and_what_cost_something_is_told(
 def test_audits_are_complete_but_for_floods_of_who_was_not_let_in(
     log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(logs, "_not_let_in", logs.Sparing("x", 5))
+    monkeypatch.setattr(logs, "_not_let_in", web_logs.Sparing("x", 5))
     for _ in range(50):
         answered(200, "write")
         answered(401, "write", "missing")
@@ -292,12 +293,12 @@ def test_audits_are_complete_but_for_floods_of_who_was_not_let_in(
 
 def test_a_reader_that_stands_still_holds_up_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     reading, writing = os.pipe()
-    monkeypatch.setattr(logs, "_QUEUED_LINES", 100)
-    monkeypatch.setattr(logs, "_FLUSH_SECONDS", 0.1)
+    monkeypatch.setattr(web_logs, "_QUEUED_LINES", 100)
+    monkeypatch.setattr(web_logs, "_FLUSH_SECONDS", 0.1)
     before = metrics.LOG_LINES_LEFT_OUT.labels("that nobody read")._value.get()
     root, handlers, level = logging.getLogger(), logging.getLogger().handlers[:], logging.getLogger().level
     hook = threading.excepthook
-    logs.configure("json", writing)
+    web_logs.configure("json", writing)
     try:
         for _ in range(5_000):
             logging.getLogger("any").warning("x" * 100)

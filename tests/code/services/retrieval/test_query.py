@@ -1,7 +1,7 @@
 import pytest
 
-from services.retrieval.errors import RefusedError
 from services.retrieval.query import Form, Query, form_of, query_of
+from services.web.refused import RefusedError
 
 FORM = Form(b"b")
 

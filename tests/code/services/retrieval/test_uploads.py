@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.datastructures import Headers
 
-from services.retrieval.errors import RefusedError
 from services.retrieval.settings import Limits
 from services.retrieval.uploads import GRACE_SECONDS, PATIENCE_SECONDS, Uploads
+from services.web.refused import RefusedError
 from tests.support.dripping import Dripping
 from tests.support.virtual_time import now, run
 

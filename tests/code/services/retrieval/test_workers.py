@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from services.retrieval.errors import RefusedError
 from services.retrieval.workers import Workers
+from services.web.refused import RefusedError
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from taxohash.datasets.png import encode_png
 from taxohash.datasets.writer import Row, write_dataset
 from taxohash.errors import TaxohashError
 from taxohash.images import Preprocessing
-from taxohash.networks.features import Extractor, efficientnet_lite0, features
+from taxohash.networks.features import Extractor, features, frozen
 from taxohash.taxonomy import Taxonomy
 
 ROWS, BLOCK = 11, 4
@@ -89,6 +89,21 @@ def test_an_interrupted_run_keeps_whole_blocks_and_goes_on(
     assert means(extractor).seen == ROWS
 
 
+def test_without_a_cache_nothing_is_kept(
+    dataset: Dataset, extractor: Extractor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    kept = features(dataset, "train", extractor, tmp_path / "cache", BLOCK)
+    before = sorted(tmp_path.rglob("*"))
+    np.testing.assert_array_equal(features(dataset, "train", extractor, None, BLOCK), kept)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_network_without_pretrained_weights_gives_no_frozen_features() -> None:
+    with pytest.raises(TaxohashError, match="network 'small-resnet' has no pretrained weights"):
+        frozen("small-resnet", 32)
+
+
 def test_a_damaged_block_is_named(dataset: Dataset, extractor: Extractor, tmp_path: Path) -> None:
     features(dataset, "train", extractor, tmp_path / "cache", BLOCK)
     block = min((tmp_path / "cache").rglob("*.npy"))
@@ -100,7 +115,7 @@ def test_a_damaged_block_is_named(dataset: Dataset, extractor: Extractor, tmp_pa
 def test_efficientnet_lite0_gives_1280_finite_features_at_two_sizes() -> None:
     pytest.importorskip("efficientnet_lite_pytorch")
     for size in (64, 96):
-        extractor = efficientnet_lite0(size)
+        extractor = frozen("efficientnet_lite0", size)
         images = np.random.default_rng(0).integers(0, 256, (2, *extractor.preprocessing.shape), np.uint8)
         found = extractor(images)
         assert found.shape == (2, 1280)

@@ -157,8 +157,3 @@ def test_what_is_no_plain_file_is_refused_and_not_waited_for(tmp_path: Path) -> 
 
 def test_never_is_after_all_times() -> None:
     assert keys.unix(None) > time.time() + 1e12
-
-
-def test_no_secret_is_left_in_a_text() -> None:
-    assert keys.without_secrets(f"a {SECRET} b {SECRET[:9]}") == "a txh_... b txh_..."
-    assert keys.without_secrets("nothing here") == "nothing here"

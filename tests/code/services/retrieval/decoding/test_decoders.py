@@ -18,8 +18,8 @@ from benchmarks.common.bombs import PROGRESSIVE, jpeg, segment
 from services import metrics
 from services.retrieval.decoding import decoders
 from services.retrieval.decoding.decoders import Decoders
-from services.retrieval.errors import RefusedError
 from services.retrieval.settings import Limits
+from services.web.refused import RefusedError
 from taxohash.errors import TaxohashError
 from taxohash.images import Preprocessing, cost, read_pixels
 from tests.support.extremes import png, rle_bitmap

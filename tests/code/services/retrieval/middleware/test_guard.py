@@ -18,11 +18,11 @@ from services import metrics
 from services.codestore import StoreUnavailableError
 from services.retrieval.app import application
 from services.retrieval.middleware.headers import HEADERS
-from services.retrieval.problems import TITLES
 from services.retrieval.routes.endpoint import Endpoint
 from services.retrieval.routes.table import Table
 from services.retrieval.service import Service
 from services.retrieval.settings import Settings
+from services.web.problems import TITLES
 from taxohash.errors import TaxohashError
 from tests.support.asgi import LOOPBACK, REACHED, Answer, ask, asked, scope_of
 from tests.support.keyring import Keyring

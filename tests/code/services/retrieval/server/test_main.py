@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from services.retrieval.server.listening import listen, url_of
 from services.retrieval.server.main import main
+from services.web.listening import listen, url_of
 
 
 @pytest.fixture(autouse=True)

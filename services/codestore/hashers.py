@@ -1,14 +1,15 @@
 """Where the hasher of a generation is found: at hand, where generations lie, or kept on disk from there."""
 
 import json
+import os
 import shutil
 import time
 from contextlib import suppress
 from pathlib import Path
 
 from services import settings
-from services.codestore import GenerationRef
 from services.codestore.generation_files import GenerationFiles
+from services.codestore.records import GenerationRef
 from taxohash.errors import TaxohashError
 from taxohash.generation.hasher import Hasher
 from taxohash.generation.manifest import MANIFEST
@@ -78,6 +79,16 @@ class Hashers:
         old = [draft for draft in drafts if _written(draft) < time.time() - _DRAFT_SECONDS]
         for folder in [*kept[_KEPT:], *old]:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def kept_in(cache: str | None) -> Path:
+    """Folder for generations that were fetched.
+
+    Args:
+        cache: what TAXOHASH_CACHE says.
+    """
+    home = cache or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "taxohash"
+    return Path(home) / "generations"
 
 
 def claimed_id(folder: Path | None) -> str | None:

@@ -14,8 +14,8 @@ import pytest
 
 from services.codestore import GenerationRef, StoreUnavailableError
 from services.codestore.generation_files import GenerationFiles
+from services.codestore.hashers import Hashers, claimed_id
 from services.codestore.places import Place
-from services.retrieval.hashers import Hashers, claimed_id
 from taxohash.errors import TaxohashError
 from taxohash.generation.hasher import Hasher
 from taxohash.generation.manifest import MANIFEST
@@ -224,7 +224,7 @@ FETCH = """
 import resource, sys
 from pathlib import Path
 from services.codestore import GenerationRef
-from services.retrieval.hashers import Hashers
+from services.codestore.hashers import Hashers
 from taxohash.errors import TaxohashError
 if (most := int(sys.argv[6])):
     resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))

@@ -1,7 +1,0 @@
-"""`python -m pipelines.backfill`."""
-
-import sys
-
-from pipelines.backfill.main import main
-
-sys.exit(main())

@@ -1,0 +1,77 @@
+"""One route of the trigger, who may use it, and what it reads of a request."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any, Literal, NamedTuple
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from services import settings
+from services.trigger.service import service_of
+from services.web.refused import RefusedError
+
+
+class Endpoint(NamedTuple):
+    """A route.
+
+    Attributes:
+        access: public: everybody; token: see access.py; signed: whoever sends a signature, which the route checks.
+    """
+
+    method: str
+    path: str
+    answer: Callable[[Request], Awaitable[Response]]
+    name: str
+    access: Literal["public", "token", "signed"]
+
+
+async def body_of(request: Request) -> bytes:
+    """The body of a request, whole.
+
+    Raises:
+        RefusedError: 413, it is too large; 408, too slow.
+    """
+    most, body = service_of(request).settings.body_bytes, bytearray()
+    try:
+        async with asyncio.timeout(settings.UPLOAD_SECONDS.default):
+            async for piece in request.stream():
+                body += piece
+                if len(body) > most:
+                    raise RefusedError(
+                        413, "body", f"body has more than {most} bytes: send less", {"Connection": "close"}
+                    )
+    except TimeoutError:
+        raise RefusedError(
+            408, "slow", "body did not arrive in time: send it again", {"Connection": "close"}
+        ) from None
+    return bytes(body)
+
+
+async def object_of(request: Request) -> dict[str, Any]:
+    """The JSON object that a request brings; an empty one where it brings nothing.
+
+    Raises:
+        RefusedError: 400, it is none; or as `body_of`.
+    """
+    body = await body_of(request)
+    try:
+        found = json.loads(body or b"{}")
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise RefusedError(400, "parameter", "body is no JSON object: send one")
+    return found
+
+
+def text_in(sent: dict[str, Any], name: str, default: str, most: int = 200) -> str:
+    """A text that an object may have.
+
+    Raises:
+        RefusedError: 400, it is none, or too long.
+    """
+    value = sent.get(name, default)
+    if not isinstance(value, str) or len(value) > most or not value.isprintable():
+        raise RefusedError(400, "parameter", f"{name} is no text: give at most {most} letters")
+    return value

@@ -1,0 +1,181 @@
+"""What brings the trigger's decisions about: takes reasons down, begins runs, follows them, and writes down what came of them."""
+
+import logging
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from services.trigger import decide
+from services.trigger.decide import Policy
+from services.trigger.exported import count, export
+from services.trigger.records import DataVersion, Run, State
+from services.trigger.runs import Runs
+from services.trigger.schedule import next_due
+from services.trigger.state import Memory
+from taxohash.errors import TaxohashError
+
+LEASE_SECONDS = 15.0
+_LOOK_SECONDS = 0.5
+LOG = logging.getLogger("taxohash.trigger")
+
+Step = Callable[[State], State]
+
+
+class Keeper:
+    """Keeps the runs of one collection. Its own thread, from `start` to `stop`, does what takes time.
+
+    Attributes:
+        policy: by which it decides.
+        name: by which other triggers know it: where a killed one lay, the next goes on at once.
+    """
+
+    def __init__(
+        self,
+        collection: str,
+        memory: Memory,
+        runs: Runs,
+        policy: Policy,
+        published: Callable[[], bool],
+        *,
+        name: str = "",
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            published: whether the collection has a published generation.
+            clock: Unix time.
+        """
+        self.policy = policy
+        self._collection = collection
+        self.name = name or socket.gethostname()
+        self._memory, self._runs, self._published, self._clock = memory, runs, published, clock
+        self._woken, self._stopped = threading.Event(), threading.Event()
+        self._thread: threading.Thread | None = None
+        self._trouble = ""
+
+    # -- what others tell and ask --------------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> State:
+        """As it is now."""
+        return self._memory.read()
+
+    @property
+    def now(self) -> float:
+        """Unix time in seconds."""
+        return self._clock()
+
+    def change(self, step: Step) -> State:
+        """Take something down, for good; what follows of it follows soon."""
+        state = self._memory.change(step)
+        self._woken.set()
+        return state
+
+    def data_arrived(self, md5: str, revision: str) -> None:
+        """The data version that is the newest now."""
+        known = self.state.data
+        if known is not None and known.md5 == md5:
+            return
+        version = DataVersion(md5=md5, revision=revision, time=self.now)
+        published = self._published()
+        self.change(lambda state: decide.arrived(state, version, published=published))
+        LOG.info("a data version has arrived", extra={"data": md5, "revision": revision})
+
+    def log_of(self, name: str) -> str | None:
+        """The last that a run said, or None where there is no such run."""
+        state = self.state
+        known = [state.running.name] if state.running else []
+        return self._runs.log_of(name) if name in (*known, *(run.name for run in state.history)) else None
+
+    # -- its thread ----------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Keep the runs from now on."""
+        self._thread = threading.Thread(target=self._keep, name="keeper", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Keep them no more: a run under way is ended, and begun again by the next trigger."""
+        self._stopped.set()
+        self._woken.set()
+        if self._thread is not None:
+            self._thread.join()
+        state = self.state
+        if state.running and self._is_mine(state):
+            self._runs.end(state.running)
+            self._runs.forget(state.running)
+        self._memory.change(lambda state: decide.left(state, self.name))
+
+    def look(self) -> State:
+        """Do what is to be done now; the state after it."""
+        now = self.now
+        state = self._memory.change(lambda state: decide.kept(state, self.name, now, LEASE_SECONDS))
+        if not self._is_mine(state):
+            return state
+        if state.schedule and state.schedule.due <= now:
+            state = self._memory.change(lambda state: self._struck(state, now))
+        if state.running:
+            state = self._followed(state.running)
+        if state.running is None and decide.next_run(state, self.policy, now):
+            state = self._begun(now)
+        return state
+
+    def _keep(self) -> None:
+        while not self._stopped.is_set():
+            try:
+                export(self.look(), self.policy, self.now, self._collection)
+                self._trouble = ""
+            except TaxohashError as error:  # the store is away: what is taken down lies there
+                if str(error) != self._trouble:
+                    self._trouble = str(error)
+                    LOG.error("%s", error)
+            except Exception:
+                LOG.exception("the keeper failed")
+            self._woken.wait(_LOOK_SECONDS)
+            self._woken.clear()
+
+    def _is_mine(self, state: State) -> bool:
+        return state.keeper is not None and state.keeper.name == self.name
+
+    def _struck(self, state: State, now: float) -> State:
+        due = next_due(state.schedule.text, now) if state.schedule else now
+        return decide.struck(state, now, due)
+
+    def _begun(self, now: float) -> State:
+        suffix = f"{datetime.fromtimestamp(now, UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+        def step(state: State) -> State:
+            pending = decide.next_run(state, self.policy, now)
+            if pending is None or not self._is_mine(state):
+                return state
+            return decide.begun(state, pending, f"{pending.pipeline}-{suffix}", now)
+
+        state = self._memory.change(step)
+        if state.running is None:
+            return state
+        LOG.info("a run begins", extra=_told(state.running))
+        self._runs.prune({state.running.name, *(run.name for run in state.history)})
+        return self._followed(state.running)
+
+    def _followed(self, run: Run) -> State:
+        """Look at the run under way, which is begun where it is not; what came of it is written down."""
+        if run.cancelled:
+            self._runs.end(run)
+        outcome = self._runs.follow(run)
+        if outcome is None:
+            return self.state
+        now = self.now
+        state = self._memory.change(lambda state: decide.ended(state, run.name, outcome, self.policy, now))
+        count(outcome)
+        LOG.info(
+            "a run ended", extra={**_told(run), "verdict": outcome.verdict.value, "reason": outcome.reason}
+        )
+        return state
+
+
+def _told(run: Run) -> dict[str, object]:
+    return {"run": run.name, "pipeline": run.pipeline, "attempt": run.attempt, "reasons": len(run.reasons)}

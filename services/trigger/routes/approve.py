@@ -1,0 +1,86 @@
+"""The page on which a person approves a generation. Looking at it approves nothing: mail readers and chats open links too."""
+
+import asyncio
+from urllib.parse import parse_qs
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from services import approval
+from services.runs import Outcome
+from services.trigger import decide
+from services.trigger.endpoint import Endpoint, body_of
+from services.trigger.page import page
+from services.trigger.records import State
+from services.trigger.service import Service, service_of
+from services.web.refused import RefusedError
+from taxohash.errors import TaxohashError
+
+_MOST_CHARACTERS = 200
+
+
+async def look(request: Request) -> Response:
+    """A page that says what is to be approved, by a signed link. It approves nothing."""
+    service, generation = service_of(request), _checked(request)
+    state = await asyncio.to_thread(lambda: service.keeper.state)
+    return HTMLResponse(page(service.settings.collection, generation, _why(_outcome(state, generation))))
+
+
+async def approve(request: Request) -> Response:
+    """Publish the generation of a signed link: a form with `who` and `why`."""
+    service, generation = service_of(request), _checked(request)
+    form = parse_qs((await body_of(request)).decode("utf-8", "replace"))
+    who, why = (_line(form, name) for name in ("who", "why"))
+    if not who:
+        raise RefusedError(400, "parameter", "who is missing: say who approves, for the audit")
+    await asyncio.to_thread(_publish, service, generation, who, why)
+    return HTMLResponse(page(service.settings.collection, generation, f"Published by {who}.", asks=False))
+
+
+def _publish(service: Service, generation: str, who: str, why: str) -> None:
+    outcome = _outcome(service.keeper.state, generation)
+    service.approver.approve(
+        generation, who, why or "approved by a link", outcome.champion if outcome else None
+    )
+    service.keeper.change(lambda state: decide.approved(state, generation, who))
+
+
+def _checked(request: Request) -> str:
+    """The generation of a link that is in force."""
+    settings, query = service_of(request).settings, request.query_params
+    if not settings.approval_secret:
+        raise RefusedError(404, "path", "there are no links to approve: set TAXOHASH_APPROVAL_SECRET")
+    collection, generation, expires, signature = (
+        query.get(name, "") for name in ("collection", "generation", "expires", "signature")
+    )
+    now = service_of(request).keeper.now
+    try:
+        approval.check(collection, generation, expires, signature, settings.approval_secret, now)
+    except TaxohashError as error:
+        raise RefusedError(403, "role", str(error)) from None
+    if collection != settings.collection:
+        raise RefusedError(
+            404, "item", f"this trigger is of collection {settings.collection}: ask that of {collection}"
+        )
+    return generation
+
+
+def _outcome(state: State, generation: str) -> Outcome | None:
+    """Of the run that made a generation, where that is remembered."""
+    outcomes = (run.outcome for run in state.history if run.outcome and run.outcome.generation == generation)
+    return next(outcomes, None)
+
+
+def _why(outcome: Outcome | None) -> str:
+    return f"{outcome.verdict.value}: {outcome.reason}" if outcome else "No run is known that made it."
+
+
+def _line(form: dict[str, list[str]], name: str) -> str:
+    text = "".join(form.get(name, [""])[:1]).strip()
+    return text[:_MOST_CHARACTERS] if text.isprintable() else ""
+
+
+ENDPOINTS = [
+    Endpoint("GET", approval.PATH, look, "approval", "signed"),
+    Endpoint("POST", approval.PATH, approve, "approve", "signed"),
+]

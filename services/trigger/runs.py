@@ -1,0 +1,143 @@
+"""Runs as processes: each is begun once, outlives a killed trigger, and is found again by the next.
+
+Of one trigger's runs one process is there at a time. It holds a lock that the kernel lets go of when the process ends, however that
+is: so whoever finds the lock taken has found a run, and neither a number of a process nor a heartbeat has to be believed. What the
+run prints lies in a folder of its name; the file for its output is made by its process alone, and tells that there was one.
+"""
+
+import fcntl
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from services.processes import end_session
+from services.runs import Outcome, Verdict
+from services.trigger.records import Run
+from taxohash.errors import TaxohashError
+from taxohash.runtime.terminal import printable, shortened
+
+STOP_SECONDS = 30.0
+_LAUNCH = 'echo $$ >"$0/pid"; exec "$@" >"$0/out" 2>"$0/log" </dev/null'
+_MOST_BYTES = 1024 * 1024
+_MOST_REASON = 300  # characters
+
+
+class Runs:
+    """The runs of one collection on this machine."""
+
+    def __init__(self, folder: Path, collection: str, words: Callable[[Run], Sequence[str]]) -> None:
+        """Make the folder.
+
+        Args:
+            words: the command that makes a run.
+
+        Raises:
+            TaxohashError: the folder cannot be made.
+        """
+        self._folder, self._collection, self._words = folder, collection, words
+        self._lock = folder / "running"
+        self._process: subprocess.Popen[bytes] | None = None
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._lock.touch()
+        except OSError as error:
+            raise TaxohashError(
+                f"folder of runs {folder} cannot be used ({error.strerror}): name another in TAXOHASH_TRIGGER_FOLDER"
+            ) from None
+
+    def follow(self, run: Run) -> Outcome | None:
+        """What came of a run, None while it runs; begun here if it is not yet."""
+        handle = self._taken()
+        if handle is None:
+            return None
+        try:
+            if (self._of(run) / "out").exists():
+                return self._outcome(run)
+            if run.cancelled:
+                return self._without(run, Verdict.INTERRUPTED, "it was cancelled before it began")
+            return self._begin(run, handle)
+        finally:
+            os.close(handle)
+
+    def end(self, run: Run, seconds: float = STOP_SECONDS) -> None:
+        """End a run's process and all that it started: first asked, then killed."""
+        if (lock := self._taken()) is not None:
+            os.close(lock)
+            return
+        with suppress(OSError, ValueError):
+            end_session(int((self._of(run) / "pid").read_text()), seconds)
+
+    def forget(self, run: Run) -> None:
+        """Nothing is left of a run that was ended, so that it is begun anew under its name."""
+        shutil.rmtree(self._of(run), ignore_errors=True)
+
+    def prune(self, kept: set[str]) -> None:
+        """Remove what was printed by other runs than these."""
+        for folder in self._folder.iterdir():
+            if folder.is_dir() and folder.name not in kept:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def log_of(self, name: str) -> str | None:
+        """The last that a run of this name said on standard error; None where it began elsewhere, or is not kept any more."""
+        file = self._folder / name / "log"
+        return "".join(f"{line}\n" for line in _tail(file)) if file.is_file() else None
+
+    def _of(self, run: Run) -> Path:
+        return self._folder / run.name
+
+    def _taken(self) -> int | None:
+        """The lock, where no run has it."""
+        if self._process is not None and self._process.poll() is not None:
+            self._process = None  # waited for
+        handle = os.open(self._lock, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(handle)
+            return None
+        return handle
+
+    def _begin(self, run: Run, lock: int) -> Outcome | None:
+        folder = self._of(run)
+        folder.mkdir(exist_ok=True)
+        try:
+            self._process = subprocess.Popen(
+                ["/bin/sh", "-c", _LAUNCH, str(folder), *self._words(run)],
+                pass_fds=(lock,),
+                start_new_session=True,
+            )
+        except OSError as error:
+            return self._without(run, Verdict.FAILED, f"it could not be started ({error.strerror})")
+        return None
+
+    def _outcome(self, run: Run) -> Outcome:
+        lines = _tail(self._of(run) / "out")
+        with suppress(TaxohashError, IndexError):
+            return Outcome.of_json(lines[-1])
+        said = _tail(self._of(run) / "log") or lines or ["and said nothing"]
+        reason = f"it ended without an outcome: {shortened(printable(said[-1]), _MOST_REASON)}"
+        return self._without(run, Verdict.FAILED, reason)
+
+    def _without(self, run: Run, verdict: Verdict, reason: str) -> Outcome:
+        """The outcome of a run that told none."""
+        return Outcome(
+            run=run.name,
+            pipeline=run.pipeline,
+            collection=self._collection,
+            verdict=verdict,
+            reason=reason,
+            started=run.began,
+            data_md5=run.data.md5 if run.data else "",
+        )
+
+
+def _tail(path: Path) -> list[str]:
+    """The last lines of a file that are not blank; none where it is not there."""
+    with suppress(OSError), path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - _MOST_BYTES))
+        text = file.read(_MOST_BYTES).decode("utf-8", "replace")
+        return [line for line in text.splitlines() if line.strip()]
+    return []
