@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pipelines.shared import items as items_module
 from pipelines.steps import index as module
 from pipelines.steps.index import index
-from pipelines.shared import items as items_module
 from services.codestore import CodeStore, Item, Written
 from services.codestore.pictures import Pictures, digest_of
 from taxohash.datasets import Dataset
