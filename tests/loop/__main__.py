@@ -2,9 +2,11 @@
 
 import argparse
 import json
+import signal
 import sys
 import tempfile
 from pathlib import Path
+from types import FrameType
 
 from tests.loop.runners import QUICK, THOROUGH
 from tests.loop.story import tell
@@ -19,6 +21,7 @@ def main() -> int:
     )
     parser.add_argument("--home", type=Path, help="new folder for all that is made, which is then kept")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, _interrupt)
     if not PROGRAMS.is_dir():
         print("loop: Prometheus is not here: `sh scripts/monitoring` says why", file=sys.stderr)
         return 2
@@ -34,6 +37,10 @@ def main() -> int:
             return 130
     print(json.dumps(found))
     return 0
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from tests.support.miniature import TAXONOMY, picture
 
 DARK, LIGHT = (0, 1, 2), (3, 4, 5)
 EVERYTHING = DARK + LIGHT
-TRAIN, TEST = 120, 30  # pictures of each kind of ground
+TRAIN, TEST = 240, 60  # pictures of each kind of ground
 
 
 def asked(labels: Sequence[int], seed: int, count: int = 30) -> list[bytes]:

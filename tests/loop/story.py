@@ -29,7 +29,8 @@ def tell(home: Path, runner: Runner, timeline: Timeline) -> dict[str, Any]:
     timeline.tell("a data version with pictures of dark things is pushed")
     with world(home, project, runner) as all_of_it:
         timeline.tell("store and trigger run")
-        _told(all_of_it, md5, 1, timeline, runner)
+        (first,) = _told(all_of_it, md5, 1, timeline, runner)
+        assert first["outcome"]["verdict"] == Verdict.PUBLISHED
         with (
             all_of_it.served() as service,
             Load(service.url, catalogue.asked(catalogue.DARK, 1), RATE) as load,

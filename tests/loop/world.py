@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 
 from services.codestore import EmbeddedServer
+from services.processes import end_with_parent
 from tests.loop.alerts import INTERVAL, hastened_routes, hastened_rules
 from tests.loop.versions import Project
 from tests.support import monitoring, serving
@@ -143,7 +144,13 @@ def _triggering(environment: dict[str, str], home: Path) -> Iterator[str]:
     command = [sys.executable, "-m", "services.trigger.main", "--port", "0"]
     with (home / "trigger.log").open("wb") as log:
         process = subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=log, text=True
+            command,
+            cwd=ROOT,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            preexec_fn=end_with_parent,
         )
     assert process.stdout
     try:
