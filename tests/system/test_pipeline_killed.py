@@ -61,7 +61,10 @@ def kill_at(step: str, words: list[str], environment: dict[str, str], file: Path
     process = subprocess.Popen(
         words, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )
-    started = lambda: any(event.step == step for event in events(file))  # noqa: E731
+
+    def started() -> bool:
+        return any(event.step == step for event in events(file))
+
     until(lambda: started() or process.poll() is not None, 240)
     found = psutil.Process(process.pid)
     for victim in [found, *found.children(recursive=True)]:
