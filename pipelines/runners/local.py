@@ -11,6 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from pipelines.runners.process import note_process
 from pipelines.shared.events import Event, events
 from pipelines.shared.notify import notify
 from pipelines.shared.outcome import outcome
@@ -72,6 +73,7 @@ def run(
     if record.noted(OUTCOME):
         raise TaxohashError(f"run {parameters['run']!r} has ended: see {record.folder}, or leave --run out")
     write_json(record.folder / PARAMETERS, {"pipeline": pipeline, "parameters": dict(parameters)})
+    note_process(record)
     error, interrupted = "", False
     try:
         with _terminable(), address(environment):  # the user's own store stays from step to step

@@ -9,6 +9,7 @@ import fcntl
 import os
 import shutil
 import subprocess
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -39,7 +40,6 @@ class Runs:
         """
         self._folder, self._collection, self._words = folder, collection, words
         self._lock = folder / "running"
-        self._process: subprocess.Popen[bytes] | None = None
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._lock.touch()
@@ -90,8 +90,6 @@ class Runs:
 
     def _taken(self) -> int | None:
         """The lock, where no run has it."""
-        if self._process is not None and self._process.poll() is not None:
-            self._process = None  # waited for
         handle = os.open(self._lock, os.O_RDWR | os.O_CLOEXEC)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -103,14 +101,12 @@ class Runs:
     def _begin(self, run: Run, lock: int) -> Outcome | None:
         folder = self._of(run)
         folder.mkdir(exist_ok=True)
+        command = ["/bin/sh", "-c", _LAUNCH, str(folder), *self._words(run)]
         try:
-            self._process = subprocess.Popen(
-                ["/bin/sh", "-c", _LAUNCH, str(folder), *self._words(run)],
-                pass_fds=(lock,),
-                start_new_session=True,
-            )
+            process = subprocess.Popen(command, pass_fds=(lock,), start_new_session=True)
         except OSError as error:
             return self._without(run, Verdict.FAILED, f"it could not be started ({error.strerror})")
+        threading.Thread(target=process.wait, name="run", daemon=True).start()  # so that no zombie is left
         return None
 
     def _outcome(self, run: Run) -> Outcome:

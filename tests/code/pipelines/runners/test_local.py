@@ -111,8 +111,8 @@ def test_places_of_this_machine(tmp_path: Path) -> None:
     assert found["dataset_md5"].endswith(".dir")
     assert found["image"].startswith("local/python:")
     assert "data" not in local.place(tmp_path / "home", None)
+    (tmp_path / "file").touch()
     with pytest.raises(TaxohashError, match="file"):
-        (tmp_path / "file").touch()
         local.place(tmp_path / "file" / "home", None)
 
 
