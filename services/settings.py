@@ -244,6 +244,9 @@ LOG = Setting("TAXOHASH_LOG", _one_of("json", "text"), "json", "form of the log"
 
 # -- the trigger ------------------------------------------------------------------------------------------------------
 
+TRIGGER_URL = Setting(
+    "TAXOHASH_TRIGGER_URL", TEXT, "http://127.0.0.1:3100", "address at which `taxohash pipeline schedule` finds the trigger"
+)  # fmt: skip
 TRIGGER_TOKEN_FILE = Setting(
     "TAXOHASH_TRIGGER_TOKEN_FILE", MAYBE_TEXT, None,
     "file with a token a line, of which Alertmanager and others send one as a bearer or a password; read again at each request",
@@ -369,7 +372,7 @@ SECTIONS: dict[str, tuple[Setting, ...]] = {  # type: ignore[type-arg]  # of any
         MAX_CONNECTIONS, HEADER_SECONDS, KEEPALIVE_SECONDS, DRAIN_SECONDS, LAG_SECONDS, STALE_SECONDS, LOG,
     ),
     "The trigger": (
-        TRIGGER_TOKEN_FILE, TRIGGER_COMMAND, TRIGGER_OPTIONS, TRIGGER_RETRAIN_OPTIONS, TRIGGER_FOLDER, TRIGGER_REPOSITORY, TRIGGER_BRANCH, TRIGGER_TRACKED,
+        TRIGGER_URL, TRIGGER_TOKEN_FILE, TRIGGER_COMMAND, TRIGGER_OPTIONS, TRIGGER_RETRAIN_OPTIONS, TRIGGER_FOLDER, TRIGGER_REPOSITORY, TRIGGER_BRANCH, TRIGGER_TRACKED,
         TRIGGER_POLL, TRIGGER_COOL_DOWN, TRIGGER_RETRY, TRIGGER_ATTEMPTS, TRIGGER_RUNS_A_DAY, TRIGGER_ASK_FIRST, TRIGGER_GIT_SECRET,
         APPROVAL_SECRET, APPROVAL_URL,
     ),

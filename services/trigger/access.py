@@ -84,7 +84,16 @@ def admit(scope: Scope, token_file: Path | None) -> None:
             "key",
             "without a token this is open on this machine only, asked as localhost and not through a proxy",
         )
-    if from_another_site(headers, _NOBODY):
+    refuse_other_sites(scope)
+
+
+def refuse_other_sites(scope: Scope) -> None:
+    """Do not do what a page of another site had a browser ask for.
+
+    Raises:
+        RefusedError: 403, it did.
+    """
+    if from_another_site(scope["headers"], _NOBODY):
         raise RefusedError(403, "origin", "this came from a page of another site: ask from a server")
 
 

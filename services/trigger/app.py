@@ -30,7 +30,7 @@ _HEADERS = {
     "content-security-policy": (
         f"default-src 'none'; style-src 'sha256-{_STYLE}'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
-    "referrer-policy": "no-referrer",  # the address of the approval page is its key
+    "referrer-policy": "same-origin",  # the address of the approval page is its key
     "x-content-type-options": "nosniff",
     "cache-control": "no-store",
 }

@@ -44,8 +44,9 @@ def main(arguments: list[str] | None = None) -> int:
         with listen(chosen.host, chosen.port) as listener:
             refuse_open(listener.getsockname()[0], settings.token_file)
             with code_store() as store:
+                made = service(settings, store)
                 logs.configure(settings.log)
-                _serve(service(settings, store), listener)
+                _serve(made, listener)
     except TaxohashError as error:
         print(f"trigger: {printable(error)}", file=sys.stderr)
         return 2

@@ -25,6 +25,15 @@ class Memory:
     """
 
     def __init__(self, server: Server, collection: str) -> None:
+        """Know where it is.
+
+        Raises:
+            TaxohashError: the server is a part of this process, and ends with it.
+        """
+        if server.url.startswith("memory:"):
+            raise TaxohashError(
+                f"{server.url} forgets with the process: name a code store in TAXOHASH_REDIS_URL, or leave it out"
+            )
         self._server = server
         self._key = f"taxohash:trigger:{{{collection}}}"
         self._lock = threading.Lock()

@@ -23,6 +23,7 @@ NEEDED: dict[str, set[str]] = {
     "services.retrieval.app": set(),
     "services.retrieval.bento.build": set(),
     "services.retrieval.server.main": set(),
+    "services.trigger.main": set(),
     "services.retrieval.bento.service": {"bentoml"},
     "pipelines.data": {"pyarrow"},
     "pipelines.shared.step": set(),

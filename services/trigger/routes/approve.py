@@ -9,6 +9,7 @@ from starlette.responses import HTMLResponse, Response
 from services import approval
 from services.runs import Outcome
 from services.trigger import decide
+from services.trigger.access import refuse_other_sites
 from services.trigger.endpoint import Endpoint, body_of
 from services.trigger.page import page
 from services.trigger.records import State
@@ -28,6 +29,7 @@ async def look(request: Request) -> Response:
 
 async def approve(request: Request) -> Response:
     """Publish the generation of a signed link: a form with `who` and `why`."""
+    refuse_other_sites(request.scope)
     service, generation = service_of(request), _checked(request)
     form = parse_qs((await body_of(request)).decode("utf-8", "replace"))
     who, why = (_line(form, name) for name in ("who", "why"))

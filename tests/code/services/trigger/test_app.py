@@ -1,0 +1,299 @@
+"""The trigger's routes, asked directly."""
+
+import hashlib
+import hmac
+import json
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import pytest
+
+from services import approval
+from services.codestore import StoreUnavailableError
+from services.runs import Verdict
+from services.trigger import decide
+from services.trigger.app import application
+from services.trigger.decide import Policy
+from services.trigger.records import Kind, Reason
+from services.trigger.routes import ENDPOINTS
+from tests.code.services.trigger.test_alerts import ALERT, body
+from tests.support.asgi import LOOPBACK, OUTSIDE, Answer, ask
+from tests.support.toy_trigger import COLLECTION, ToyTrigger
+
+TOKEN = "a-token-of-32-characters-or-more"
+SECRET = "the secret of links and of git hosts"
+
+
+@pytest.fixture
+def toy(tmp_path: Path) -> ToyTrigger:
+    (tmp_path / "token").write_text(TOKEN)
+    return ToyTrigger(tmp_path, token_file=tmp_path / "token", git_secret=SECRET, approval_secret=SECRET)
+
+
+def send(toy: ToyTrigger, method: str, path: str, sent: Any = b"", **headers: str) -> Answer:
+    raw = sent if isinstance(sent, bytes) else json.dumps(sent).encode()
+    named = {
+        "authorization": f"Bearer {TOKEN}",
+        **{name.replace("_", "-"): value for name, value in headers.items()},
+    }
+    path, _, query = path.partition("?")
+    return ask(application(toy.service), method, path, named, OUTSIDE, query=query.encode(), body=raw)
+
+
+# -- the door ----------------------------------------------------------------------------------------------------------
+
+
+def test_every_route_but_the_public_ones_is_closed(toy: ToyTrigger) -> None:
+    app = application(toy.service)
+    for endpoint in ENDPOINTS:
+        answer = ask(app, endpoint.method, endpoint.path.replace("{name}", "x"))
+        closed = {"token": 401, "signed": 403 if endpoint.path == approval.PATH else 401, "public": 200}
+        assert answer.status == closed[endpoint.access], endpoint
+        if answer.status != 200:
+            assert answer.reason() in ("key", "role")
+        if endpoint.access == "token":
+            assert answer.reads == 0  # nothing of the body
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "reason"), [("GET", "/", "path"), ("GET", "/v1/alerts", "method"), ("POST", "/v1/runs/", "path")]
+)  # fmt: skip
+def test_what_is_not_there(method: str, path: str, reason: str, toy: ToyTrigger) -> None:
+    answer = send(toy, method, path)
+    assert answer.reason() == reason
+    assert (answer.headers.get("allow") == "POST") is (reason == "method")
+
+
+def test_answers_are_kept_by_nobody_and_framed_by_nobody(toy: ToyTrigger) -> None:
+    answer = send(toy, "GET", "/v1/runs")
+    assert answer.headers["cache-control"] == "no-store"
+    assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+
+
+def test_a_body_that_is_too_large_is_not_read_further(tmp_path: Path) -> None:
+    toy = ToyTrigger(tmp_path, body_bytes=1000)
+    answer = ask(application(toy.service), "POST", "/v1/alerts", {}, LOOPBACK, body=b"x" * 1001)
+    assert (answer.status, answer.reason()) == (413, "body")
+
+
+def test_a_store_that_is_away_is_a_503_and_nothing_of_it_is_told(
+    toy: ToyTrigger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: Any, **__: Any) -> Any:
+        raise StoreUnavailableError("code store redis://secret:6379 does not answer")
+
+    monkeypatch.setattr(toy.server, "command", away)
+    for answer in (send(toy, "GET", "/readyz"), send(toy, "POST", "/v1/alerts", body(ALERT))):
+        assert (answer.status, answer.reason()) == (503, "unavailable")
+        assert b"secret" not in answer.body
+
+
+# -- reasons -----------------------------------------------------------------------------------------------------------
+
+
+def test_an_alert_is_taken_down_once_and_told_what_it_waits_for(tmp_path: Path) -> None:
+    toy = ToyTrigger(tmp_path, Policy())
+    toy.settings.folder.mkdir(parents=True, exist_ok=True)
+    for _ in range(2):
+        answer = ask(application(toy.service), "POST", "/v1/alerts", {}, LOOPBACK, body=body(ALERT))
+        (pending,) = answer.json()["pending"]
+        assert (pending["standing"], pending["reasons"], answer.json()["firing"]) == (
+            "waiting for data",
+            1,
+            1,
+        )
+    resolved = {**ALERT, "status": "resolved"}
+    answer = ask(application(toy.service), "POST", "/v1/alerts", {}, LOOPBACK, body=body(resolved))
+    assert answer.json()["pending"] == []
+
+
+def test_a_storm_in_a_thousand_notifications_is_one_run(toy: ToyTrigger) -> None:
+    app = application(toy.service)
+    for number in range(1000):
+        alert = {**ALERT, "fingerprint": f"{number:x}"}
+        answer = ask(app, "POST", "/v1/alerts", {"authorization": f"Bearer {TOKEN}"}, body=body(alert))
+        assert answer.status == 200
+        if number == 500:
+            toy.keeper.look()
+    state = toy.settle()
+    assert len(toy.ledger("started")) == 1
+    assert len(state.history) == 1
+    assert toy.server.writes < 250  # the rest had nothing to add
+
+
+def test_a_person_asks_and_the_same_wish_is_one(toy: ToyTrigger) -> None:
+    for _ in range(2):
+        answer = send(
+            toy, "POST", "/v1/runs", {"pipeline": "reindex", "who": "me", "why": "a fix", "id": "1"}
+        )
+        assert answer.status == 202
+    (pending,) = answer.json()["pending"]
+    assert pending["pipeline"] == "reindex"
+    assert [reason["text"] for reason in pending["reasons"]] == ["me asked: a fix"]
+    assert send(toy, "POST", "/v1/runs").json()["pending"][1]["pipeline"] == "retrain"
+
+
+@pytest.mark.parametrize(
+    "sent", [{"pipeline": "drop"}, {"who": 1}, {"why": "x" * 201}, {"why": "\n"}, b"[", b"[]", b"\xff"]
+)
+def test_a_wish_that_cannot_be_read_is_refused(sent: Any, toy: ToyTrigger) -> None:
+    assert send(toy, "POST", "/v1/runs", sent).reason() == "parameter"
+
+
+def test_a_run_is_cancelled_and_its_log_shown(toy: ToyTrigger) -> None:
+    toy.script(seconds=600)
+    send(toy, "POST", "/v1/runs")
+    running = toy.keeper.look().running
+    assert running
+    assert send(toy, "POST", "/v1/runs/other/cancel").reason() == "run"
+    assert (
+        send(toy, "POST", f"/v1/runs/{running.name}/cancel", {"who": "me"}).json()["running"]["cancelled"]
+        == "me"
+    )
+    toy.settle()
+    assert send(toy, "GET", f"/v1/runs/{running.name}/log").status == 200
+    assert send(toy, "GET", "/v1/runs/other/log").reason() == "run"
+    (run,) = send(toy, "GET", "/v1/runs").json()["history"]
+    assert run["cancelled"] == "me"
+
+
+# -- git hosts ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_git_host_proves_itself_before_anything_is_looked_at(toy: ToyTrigger) -> None:
+    sent = b'{"ref": "refs/heads/main"}'
+    signature = "sha256=" + hmac.new(SECRET.encode(), sent, hashlib.sha256).hexdigest()
+    looks: list[int] = []
+    watch: Any = type("Watch", (), {"look_soon": lambda self: looks.append(1)})()
+    assert send(toy, "POST", "/v1/git", sent, x_hub_signature_256=signature).reason() == "parameter"
+    toy.service.watch = watch
+    assert send(toy, "POST", "/v1/git", sent, x_hub_signature_256=signature).status == 202
+    assert send(toy, "POST", "/v1/git", sent, x_gitlab_token=SECRET).status == 202
+    assert len(looks) == 2
+    for wrong in (
+        {"x_hub_signature_256": signature[:-1]},
+        {"x_gitlab_token": "x"},
+        {"x_gitlab_token": ""},
+        {},
+    ):
+        assert send(toy, "POST", "/v1/git", sent, **wrong).reason() == "key"
+    assert send(toy, "POST", "/v1/git", sent + b" ", x_hub_signature_256=signature).reason() == "key"
+    assert len(looks) == 2
+
+
+def test_without_a_secret_git_hosts_are_not_heard(tmp_path: Path) -> None:
+    toy = ToyTrigger(tmp_path)
+    assert (
+        ask(application(toy.service), "POST", "/v1/git", {"x-gitlab-token": ""}, LOOPBACK).reason() == "role"
+    )
+
+
+# -- the timer ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_timer_is_set_shown_and_dropped(toy: ToyTrigger) -> None:
+    assert send(toy, "GET", "/v1/schedule").json() == {"schedule": None}
+    told = send(toy, "PUT", "/v1/schedule", {"every": "24h"}).json()["schedule"]
+    assert told == {"text": "every 86400", "due": toy.now + 86_400, "pipeline": "retrain"}
+    assert send(toy, "PUT", "/v1/schedule", {"cron": "0  3 * * *"}).json()["schedule"]["text"] == "0 3 * * *"
+    assert send(toy, "GET", "/v1/schedule").json()["schedule"]["text"] == "0 3 * * *"
+    assert send(toy, "DELETE", "/v1/schedule").json() == {"schedule": None}
+
+
+@pytest.mark.parametrize(
+    "sent", [{}, {"every": "1h", "cron": "* * * * *"}, {"every": "1s"}, {"every": "soon"}, {"cron": "x"}, {"cron": "0 0 30 2 *"}, {"every": 5}]
+)  # fmt: skip
+def test_a_timer_that_is_none_is_refused(sent: dict[str, Any], toy: ToyTrigger) -> None:
+    assert send(toy, "PUT", "/v1/schedule", sent).reason() == "parameter"
+
+
+# -- approval ----------------------------------------------------------------------------------------------------------
+
+
+def link(toy: ToyTrigger, generation: str = "gen", collection: str = COLLECTION) -> str:
+    made = urlsplit(approval.link("https://trigger", collection, generation, SECRET, toy.now + 60))
+    return f"{made.path}?{made.query}"
+
+
+def form(**fields: str) -> bytes:
+    return urlencode(fields).encode()
+
+
+def test_looking_approves_nothing_and_posting_publishes(toy: ToyTrigger) -> None:
+    toy.script(verdict="awaiting approval", generation="gen")
+    toy.keeper.change(
+        lambda state: decide.asked(state, "retrain", Reason(kind=Kind.ALERT, key="a", text="a", time=0.0))
+    )
+    toy.settle()
+    looked = send(toy, "GET", link(toy))
+    assert looked.status == 200
+    assert b"awaiting approval: the fake says so" in looked.body
+    assert not toy.ledger("approve")
+    assert send(toy, "POST", link(toy), form(why="no name")).reason() == "parameter"
+    done = send(toy, "POST", link(toy), form(who="Ada", why="looks good"))
+    assert b"Published by Ada" in done.body
+    (approve,) = toy.ledger("approve")
+    assert approve["words"] == [
+        "--collection", COLLECTION, "--who=Ada", "--why=looks good", "--instead-of=old", "--", "gen"
+    ]  # fmt: skip
+    (run,) = toy.keeper.state.history
+    assert run.outcome
+    assert (run.outcome.verdict, run.approved) == (Verdict.PUBLISHED, "Ada")
+
+
+def test_a_generation_whose_run_is_not_remembered_is_published_too(toy: ToyTrigger) -> None:
+    assert b"No run is known" in send(toy, "GET", link(toy)).body
+    assert send(toy, "POST", link(toy), form(who="Ada")).status == 200
+    assert not any("--instead-of" in word for word in toy.ledger("approve")[0]["words"])
+
+
+def test_what_the_command_refuses_is_told(toy: ToyTrigger) -> None:
+    toy.script(approve_code=2, approve_says="another one is served by now")
+    answer = send(toy, "POST", link(toy), form(who="Ada"))
+    assert (answer.status, answer.reason()) == (409, "approval")
+    assert b"another one is served by now" in answer.body
+
+
+@pytest.mark.parametrize(
+    "change", [("gen", "other"), ("signature=", "signature=0"), ("expires=", "expires=9")]
+)
+def test_a_link_that_was_changed_is_closed(change: tuple[str, str], toy: ToyTrigger) -> None:
+    for method in ("GET", "POST"):
+        assert send(toy, method, link(toy).replace(*change), form(who="Ada")).reason() == "role"
+    assert not toy.ledger("approve")
+
+
+def test_links_end_and_are_of_one_collection(toy: ToyTrigger) -> None:
+    assert send(toy, "GET", link(toy, collection="other")).reason() == "item"
+    made = link(toy)
+    toy.now += 61.0
+    assert send(toy, "POST", made, form(who="Ada")).reason() == "role"
+
+
+def test_a_page_of_another_site_approves_nothing(toy: ToyTrigger) -> None:
+    answer = send(toy, "POST", link(toy), form(who="Ada"), origin="https://evil.example")
+    assert answer.reason() == "origin"
+    assert not toy.ledger("approve")
+
+
+def test_names_are_shown_as_they_are(toy: ToyTrigger) -> None:
+    assert b"<script>" not in send(toy, "GET", link(toy, "<script>alert(1)</script>")).body
+    assert b"<b>" not in send(toy, "POST", link(toy), form(who="<b>Ada")).body
+
+
+def test_without_a_secret_there_are_no_links(tmp_path: Path) -> None:
+    toy = ToyTrigger(tmp_path)
+    made = link(toy).partition("?")
+    answer = ask(application(toy.service), "GET", made[0], {}, LOOPBACK, query=made[2].encode())
+    assert answer.reason() == "path"
+
+
+# -- health ------------------------------------------------------------------------------------------------------------
+
+
+def test_health_and_metrics_are_open(toy: ToyTrigger) -> None:
+    app = application(toy.service)
+    assert ask(app, "GET", "/livez").json() == {"status": "alive"}
+    assert ask(app, "GET", "/readyz").json() == {"status": "ready"}
+    assert b"taxohash_trigger_requests_total" in ask(app, "GET", "/metrics").body
