@@ -41,6 +41,7 @@ class Run:
 
     Attributes:
         ends: how a step ends, where that is not SUCCEEDED.
+        when_canceled: its state then; some servers call it FAILED.
     """
 
     id: str
@@ -49,6 +50,7 @@ class Run:
     ends: dict[str, str]
     looks: int = 0
     canceled: bool = False
+    when_canceled: str = "CANCELED"
 
     @property
     def done(self) -> int:
@@ -59,7 +61,7 @@ class Run:
     @property
     def state(self) -> str:
         if self.canceled:
-            return "CANCELED"
+            return self.when_canceled
         if self.done and self.ends.get(self.steps[self.done - 1]) == "FAILED":
             return "FAILED"
         return "SUCCEEDED" if self.done == len(self.steps) else "RUNNING"
@@ -70,6 +72,7 @@ class Run:
             **self.body,
             "run_id": self.id,
             "state": self.state,
+            "state_history": [{"state": "RUNNING"}, *([{"state": "CANCELING"}] if self.canceled else [])],
             "created_at": _time(0),
             **ended,
             "run_details": {"task_details": self._tasks()},
@@ -178,7 +181,9 @@ class FakeKubeflow:
             raise Refusal(self.failing.pop(0), "a bad day")
         run = self.runs[run_id]
         if terminate:
-            run.canceled = run.state == "RUNNING"
+            if run.state != "RUNNING":
+                raise Refusal(400, f"Run {run_id} has ended")
+            run.canceled = True
             return {}
         answer = run.as_json()
         run.looks += 1

@@ -88,6 +88,12 @@ def pods_of(run: Any, name: str) -> list[str]:
     return list(dict.fromkeys(task.pod_name for task in found if task.display_name == _EXECUTOR))
 
 
+def was_cancelled(run: Any) -> bool:
+    """Whether somebody ended a run; some Kubeflows call it FAILED afterwards."""
+    states = [run.state, *(past.state for past in run.state_history or ())]
+    return CANCELED in states or "CANCELING" in states
+
+
 def failure_of(run: Any, steps: Iterable[Step]) -> str:
     """Why a run failed, in one line."""
     failed = [step for step in steps if step.state == FAILED]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from pipelines.runners.kubeflow.client import Kubeflow
-from pipelines.runners.kubeflow.ending import outcome_of
+from pipelines.runners.kubeflow.ending import cancelled, outcome_of
 from pipelines.shared.outcomes import keep, kept
 from services.runs import Outcome, Verdict
 from tests.support.kubeflow import FakeKubeflow
@@ -72,6 +72,19 @@ def test_a_failed_run_says_which_step(client: Kubeflow, fake: FakeKubeflow, pack
     assert (found.verdict, found.reason) == (Verdict.FAILED, "step train failed: train exited with code 2")
 
 
-def test_a_cancelled_run_is_interrupted(client: Kubeflow, run_id: str) -> None:
-    client.cancel(run_id)
-    assert outcome_of(client, client.run(run_id)).verdict == Verdict.INTERRUPTED
+@pytest.mark.parametrize("state", ["CANCELED", "FAILED"])
+def test_a_cancelled_run_is_interrupted(
+    client: Kubeflow, fake: FakeKubeflow, run_id: str, state: str
+) -> None:
+    fake.runs[run_id].when_canceled = state
+    assert cancelled(client, client.run(run_id)).verdict == Verdict.INTERRUPTED
+    run = client.run(run_id)
+    assert run.state == state
+    assert outcome_of(client, run).verdict == Verdict.INTERRUPTED
+
+
+def test_one_that_ended_before_it_was_cancelled_has_its_own_outcome(
+    client: Kubeflow, fake: FakeKubeflow, run_id: str
+) -> None:
+    fake.logs[f"{run_id}-record-program"] = PUBLISHED.to_json()
+    assert cancelled(client, ended(client, run_id)) == PUBLISHED
