@@ -1,6 +1,6 @@
-"""A shop's catalogue that grows: pictures of dark things, later of light ones too; and once with wrong labels."""
+"""A shop's catalogue that changes: pictures of dark things, later of light ones too; and once with wrong labels."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,9 @@ from tests.support.miniature import TAXONOMY, picture
 
 DARK, LIGHT = (0, 1, 2), (3, 4, 5)
 EVERYTHING = DARK + LIGHT
-TRAIN, TEST = 240, 60  # pictures of each kind of ground
+# Pictures of each label in the split `train`; a quarter as many are in `test`. Of dark things half is sold when light ones come.
+FIRST = dict.fromkeys(DARK, 80)
+SECOND = dict.fromkeys(DARK, 40) | dict.fromkeys(LIGHT, 80)
 
 
 def asked(labels: Sequence[int], seed: int, count: int = 30) -> list[bytes]:
@@ -19,20 +21,20 @@ def asked(labels: Sequence[int], seed: int, count: int = 30) -> list[bytes]:
     return [picture([labels[number % len(labels)]], random) for number in range(count)]
 
 
-def write(folder: Path, labels: Sequence[int], mislabelled: bool = False) -> Path:
-    """A data version with pictures of these labels. Pictures of a label are the same in all versions.
+def write(folder: Path, stock: Mapping[int, int], mislabelled: bool = False) -> Path:
+    """A data version with so many pictures of each label. The first pictures of a label are the same in all versions.
 
     Args:
         mislabelled: pictures are labelled at random.
     """
     wrong = np.random.default_rng(0) if mislabelled else None
 
-    def rows(split: str, count: int) -> Iterator[Row]:
-        for label in labels:
+    def rows(split: str, share: float) -> Iterator[Row]:
+        for label, count in stock.items():
             random = np.random.default_rng([label, len(split)])
-            for number in range(count // len(DARK)):
-                said = int(wrong.choice(labels)) if wrong else label
+            for number in range(int(share * count)):
+                said = int(wrong.choice(list(stock))) if wrong else label
                 yield Row(picture([label], random), f"{split}/{label}-{number:03d}.png", said)
 
-    write_dataset(folder, TAXONOMY, [("train", rows("train", TRAIN)), ("test", rows("test", TEST))])
+    write_dataset(folder, TAXONOMY, [("train", rows("train", 1.0)), ("test", rows("test", 0.25))])
     return folder

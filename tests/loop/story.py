@@ -1,5 +1,6 @@
 """The loop, once: pictures of a new kind are searched for, and in the end they are found, without anybody's doing but the data's."""
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ def tell(home: Path, runner: Runner, timeline: Timeline) -> dict[str, Any]:
         AssertionError: something of it did not happen, or a search failed.
     """
     project = Project.begin(home / "project", home / "remote")
-    md5 = _pushed(project, home, catalogue.DARK)
+    md5 = _pushed(project, home, catalogue.FIRST)
     timeline.tell("a data version with pictures of dark things is pushed")
     with world(home, project, runner) as all_of_it:
         timeline.tell("store and trigger run")
@@ -65,22 +66,26 @@ def _loop(
         "the trigger wants to retrain and waits for data",
         _SIGN_SECONDS,
     )
-    md5 = _pushed(all_of_it.project, all_of_it.home, catalogue.EVERYTHING)
+    md5 = _pushed(all_of_it.project, all_of_it.home, catalogue.SECOND)
     timeline.tell("a data version with light things is pushed")
     runs = _told(all_of_it, md5, 2, timeline, runner)
     assert [run["pipeline"] for run in runs] == ["reindex", "retrain"], runs
-    retrained = runs[1]
-    assert {reason["kind"] for reason in retrained["reasons"]} == {"alert", "data"}, retrained
+    reindexed, retrained = runs
+    if (
+        reindexed["outcome"]["verdict"] != Verdict.PUBLISHED
+    ):  # else light things are found, and the alert may be resolved
+        assert {reason["kind"] for reason in retrained["reasons"]} == {"alert", "data"}, retrained
     assert retrained["outcome"]["verdict"] == Verdict.PUBLISHED, retrained
     wanted = retrained["outcome"]["generation"]
     timeline.until(lambda: load.serving() == wanted != before, f"generation {wanted} answers", _SIGN_SECONDS)
     timeline.until(lambda: not firing(prometheus), f"{ALERT} is resolved", _SIGN_SECONDS)
     timeline.until(lambda: not notified(alertmanager), "Alertmanager has told so", _SIGN_SECONDS)
+    assert len(trigger.ended(md5)) == len(runs), "one retraining, however long the alert fired"
 
 
 def _bad_data(all_of_it: World, load: Load, timeline: Timeline, runner: Runner) -> None:
     served = load.serving()
-    md5 = _pushed(all_of_it.project, all_of_it.home, catalogue.EVERYTHING, mislabelled=True)
+    md5 = _pushed(all_of_it.project, all_of_it.home, catalogue.SECOND, mislabelled=True)
     timeline.tell("a data version whose labels are wrong is pushed")
     runs = _told(all_of_it, md5, 2, timeline, runner)
     assert runs[-1]["outcome"]["verdict"] == Verdict.REFUSED, runs
@@ -107,8 +112,8 @@ def _more(all_of_it: World, md5: str, known: int) -> bool:
     return len(all_of_it.trigger.ended(md5)) > known
 
 
-def _pushed(project: Project, home: Path, labels: tuple[int, ...], mislabelled: bool = False) -> str:
-    return project.push(catalogue.write(home / "new", labels, mislabelled), "more pictures")
+def _pushed(project: Project, home: Path, stock: Mapping[int, int], mislabelled: bool = False) -> str:
+    return project.push(catalogue.write(home / "new", stock, mislabelled), "more pictures")
 
 
 def _standing(told: dict[str, Any]) -> str | None:
