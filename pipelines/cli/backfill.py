@@ -74,15 +74,10 @@ def run(given: argparse.Namespace) -> int:
 def _encode(given: argparse.Namespace) -> int:
     from pipelines.backfill.encode import Encoder
     from pipelines.backfill.follow import follow
-    from pipelines.shared.data_pictures import DataPictures
     from services.codestore.own import code_store
     from services.codestore.pictures.sources import PictureSources
-    from taxohash.datasets import Dataset
 
-    pictures: Callable[[str], bytes | None] = (
-        DataPictures(Dataset.open(given.data)) if given.data else lambda _item_id: None
-    )
-    sources = PictureSources.from_environment(data_set=pictures)
+    sources = PictureSources.from_environment(data_set=_pictures(given.data))
     hashers = _hashers(given.generations)
     with code_store() as store:
         if given.retry_quarantined:
@@ -142,6 +137,16 @@ def _resume(given: argparse.Namespace) -> int:
         store.resume(given.collection)
     announce(f"backfills of collection {given.collection} go on")
     return 0
+
+
+def _pictures(data: Path | None) -> Callable[[str], bytes | None]:
+    """Those of a data set by the ids of its items."""
+    if data is None:
+        return lambda _item_id: None
+    from pipelines.shared.data_pictures import DataPictures  # with pyarrow, which nobody else here needs
+    from taxohash.datasets import Dataset
+
+    return DataPictures(Dataset.open(data))
 
 
 def _hashers(generations: Path | None) -> "Hashers":

@@ -6,13 +6,22 @@ Exit codes of run and submit: 0 published, 1 failed, 2 refused before it began, 
 import sys
 from collections.abc import Sequence
 
-from pipelines.cli import approve, backfill, run, schedule
+from pipelines.cli import approve, backfill, cancel, logs, run, schedule, status, submit
 from taxohash.errors import TaxohashError
 from taxohash.runtime.flags import Parser
 from taxohash.runtime.requirements import remedy
 from taxohash.runtime.terminal import printable
 
-COMMANDS = {"run": run, "approve": approve, "backfill": backfill, "schedule": schedule}
+COMMANDS = {
+    "run": run,
+    "submit": submit,
+    "status": status,
+    "cancel": cancel,
+    "logs": logs,
+    "approve": approve,
+    "schedule": schedule,
+    "backfill": backfill,
+}
 
 
 def main(words: Sequence[str] | None = None) -> int:

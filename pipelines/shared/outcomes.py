@@ -5,19 +5,20 @@ import re
 from services import settings
 from services.codestore.places import Place
 from services.runs import Outcome
+from taxohash.errors import TaxohashError
+from taxohash.runtime.progress import announce
 
 _LARGEST = 1 << 20
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 def keep(outcome: Outcome) -> None:
-    """Put an outcome there, where that place is named.
-
-    Raises:
-        StoreUnavailableError: it does not answer.
-    """
-    if place := _place():
-        place.write(_name(outcome.run), outcome.to_json().encode())
+    """Put an outcome there, where that place is named. A run does not fail for it: it has ended."""
+    try:
+        if place := _place():
+            place.write(_name(outcome.run), outcome.to_json().encode())
+    except TaxohashError as error:
+        announce(f"the outcome is not kept beside the generations: {error}")
 
 
 def kept(run: str) -> Outcome | None:

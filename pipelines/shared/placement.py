@@ -128,8 +128,12 @@ PICTURES = FromObject(
     ),
 )
 NOTIFY = FromObject(name="notify", keys={"url": settings.NOTIFY_URL.name}, optional=True)
+APPROVAL = FromObject(name="trigger", keys={"approval-secret": settings.APPROVAL_SECRET.name}, optional=True)
 SETTINGS = FromObject(
-    name="pipelines", keys=_same(settings.COLLECTION.name, settings.CACHE.name, "TAXOHASH_EVENTS")
+    name="pipelines",
+    keys=_same(
+        *(settings.COLLECTION.name, settings.CACHE.name, settings.EVENTS.name, settings.APPROVAL_URL.name)
+    ),
 )
 Kind = Literal["light", "training", "encoding"]
 
@@ -154,7 +158,7 @@ class Placement:
     namespace: Name = "taxohash"
     service_account: Name = "pipelines"
     claim: Name = "taxohash-work"
-    secrets: Series[FromObject] = (STORE, PICTURES, NOTIFY)
+    secrets: Series[FromObject] = (STORE, PICTURES, NOTIFY, APPROVAL)
     settings: Series[FromObject] = (SETTINGS,)
     labels: dict[str, str] = field(default_factory=LABELS.copy)
     queue: str = ""

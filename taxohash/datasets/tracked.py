@@ -4,7 +4,8 @@ import re
 
 from taxohash.errors import TaxohashError
 
-_MD5 = re.compile(r"^- md5: ([0-9a-f]{32}\.dir)[ \t\r]*$", re.MULTILINE)
+_OUTS = re.compile(r"^outs:[ \t\r]*\n((?:\W.*\n?)*)", re.MULTILINE)  # not `deps`, of which an import has an md5, too
+_MD5 = re.compile(r"^[ -]+md5: ([0-9a-f]{32}\.dir)[ \t\r]*$", re.MULTILINE)
 
 
 def named_md5(text: str, file: str) -> str:
@@ -16,7 +17,8 @@ def named_md5(text: str, file: str) -> str:
     Raises:
         TaxohashError: it tracks no folder, or two, as where a merge left both.
     """
-    found = _MD5.findall(text)
+    outs = _OUTS.search(text)
+    found = _MD5.findall(outs[1]) if outs else []
     if not found:
         raise TaxohashError(f"{file} names no folder's md5: make it with `dvc add`")
     if len(found) > 1:

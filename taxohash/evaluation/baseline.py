@@ -82,25 +82,22 @@ class Yardsticks:
         raise TaxohashError(f"{path / BASELINE} is no baseline: {remedy}")
 
 
-def measure_yardsticks(
-    folder: str | Path, data: str | Path | None = None, cache: str | Path | None = None
-) -> Yardsticks:
+def measure_yardsticks(folder: str | Path, data: str | Path | None = None) -> Yardsticks:
     """Measure chance and the baseline as an evaluated run was measured, and write them beside its report.
 
-    Args:
-        cache: folder in which features of a backbone are kept for the next time; without it they are not.
+    Features of a backbone are kept in the run's folder, where the training of a frozen one has left those of its split.
 
     Raises:
         TaxohashError: no finished and evaluated run, or other data than it was trained on.
     """
-    from taxohash.training.run import Run  # torch: only where a run is given
+    from taxohash.training.run import FEATURES, Run  # torch: only where a run is given
 
     run, report = Run.open(folder), read_report(folder)
     dataset, config = run.dataset(data), run.config
     queries, named = queries_of(report), find_protocol(report["protocol"])
     protocol, labels = graded(named, dataset, config.split, queries)
     database = queries if protocol.leave_one_out else config.split
-    read, words = _features(config, dataset, cache)
+    read, words = _features(config, dataset, run.folder / FEATURES)
 
     values = read(database)
     encode, bits = itq(values, config.bits)
@@ -152,7 +149,7 @@ def itq(values: Features, bits: int, seed: int = 0) -> tuple[Callable[[Features]
     return encode, components.shape[1]
 
 
-def _features(config: "RunConfig", dataset: Dataset, cache: str | Path | None) -> tuple[Read, str]:
+def _features(config: "RunConfig", dataset: Dataset, cache: Path) -> tuple[Read, str]:
     """What reads a split's features, and of what they are."""
     from taxohash.networks.backbones import find_backbone
     from taxohash.networks.features import features, frozen

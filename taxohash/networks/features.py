@@ -56,13 +56,14 @@ class Extractor:
 
     @torch.inference_mode()
     def __call__(self, images: npt.NDArray[np.uint8]) -> Features:
-        """uint8[n, C, H, W] -> float16[n, width]."""
+        """uint8[n, C, H, W] -> float16[n, width], computed where the module lies."""
+        device = next((parameter.device for parameter in self.module.parameters()), torch.device("cpu"))
         shape = (1, -1, 1, 1)
-        mean = torch.tensor(self.preprocessing.mean).reshape(shape)
-        std = torch.tensor(self.preprocessing.std).reshape(shape)
-        inputs: Tensor = (torch.from_numpy(images).float() - mean) / std
+        mean = torch.tensor(self.preprocessing.mean, device=device).reshape(shape)
+        std = torch.tensor(self.preprocessing.std, device=device).reshape(shape)
+        inputs: Tensor = (torch.from_numpy(images).to(device).float() - mean) / std
         outputs: Tensor = self.module(inputs.contiguous(memory_format=torch.channels_last))
-        features: Features = outputs.numpy().astype(np.float16)
+        features: Features = outputs.cpu().numpy().astype(np.float16)
         return features
 
 

@@ -1,4 +1,4 @@
-"""Hashing networks: a backbone, its preprocessing, and one linear hash layer."""
+"""Hashing networks: a backbone, its preprocessing, and one linear hash layer; behind a frozen backbone a hidden one before."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,14 +13,20 @@ from taxohash.networks.backbones import find_backbone
 from taxohash.networks.batch_size import at_once
 from taxohash.runtime.progress import bars
 
+HIDDEN = 512  # width of the hidden layer behind a frozen backbone
+
 
 class HashingNetwork(nn.Module):
-    """uint8[n, C, H, W] -> float[n, outputs]: normalisation, backbone, hash layer; the code is the sign.
+    """uint8[n, C, H, W] -> float[n, outputs]: normalisation, backbone, neck, hash layer; the code is the sign.
 
     No activation follows the hash layer (SHPDH, section 3.1). Normalisation is part of the graph, so
     that an exported network takes raw pixels. `code` is the identity while the network learns; for an
     objective that makes its bits of other outputs, a trained network ends with its code layer. In training mode the
-    outputs of linear heads on the backbone, for objectives that ask for such, follow those of the hash layer.
+    outputs of linear heads on the backbone, for objectives that ask for such, follow those of the hash layer. A frozen
+    backbone cannot bend to the codes: its neck is a hidden layer that can. Else the neck does nothing.
+
+    Attributes:
+        width: outputs of the backbone.
     """
 
     mean: Tensor
@@ -33,6 +39,7 @@ class HashingNetwork(nn.Module):
         outputs: int,
         preprocessing: Preprocessing,
         heads: Mapping[str, int] | None = None,
+        hidden: int | None = None,
     ) -> None:
         super().__init__()
         self.preprocessing = preprocessing
@@ -40,17 +47,44 @@ class HashingNetwork(nn.Module):
         self.register_buffer("mean", torch.tensor(preprocessing.mean).reshape(shape), persistent=False)
         self.register_buffer("std", torch.tensor(preprocessing.std).reshape(shape), persistent=False)
         self.backbone = backbone
-        self.hash = nn.Linear(width, outputs)
+        self.width = width
+        self.neck = nn.Identity() if hidden is None else _hidden_layer(width, hidden)
+        self.hash = nn.Linear(hidden or width, outputs)
         self.code: nn.Module = nn.Identity()
-        self.heads = nn.ModuleDict({name: nn.Linear(width, size) for name, size in (heads or {}).items()})
+        sizes = (heads or {}).items()
+        self.heads = nn.ModuleDict({name: nn.Linear(hidden or width, size) for name, size in sizes})
 
     def forward(self, images: Tensor) -> Tensor:
         normalised = (images.float() - self.mean) / self.std
-        features = self.backbone(normalised)
-        outputs: Tensor = self.code(self.hash(features))
-        if self.training and self.heads:
-            outputs = torch.cat([outputs, *(head(features) for head in self.heads.values())], dim=1)
-        return outputs
+        return _outputs(self, self.backbone(normalised))
+
+    def after_backbone(self) -> nn.Module:
+        """The same layers as a network of their own, which takes features and learns with the backbone as it is."""
+        return _AfterBackbone(self)
+
+
+class _AfterBackbone(nn.Module):
+    """float[n, width] features -> float[n, outputs], by the layers of a hashing network."""
+
+    def __init__(self, network: HashingNetwork) -> None:
+        super().__init__()
+        self.neck, self.hash, self.code, self.heads = network.neck, network.hash, network.code, network.heads
+
+    def forward(self, features: Tensor) -> Tensor:
+        return _outputs(self, features)
+
+
+def _outputs(layers: HashingNetwork | _AfterBackbone, features: Tensor) -> Tensor:
+    """What the layers after a backbone make of its outputs."""
+    features = layers.neck(features)
+    outputs: Tensor = layers.code(layers.hash(features))
+    if layers.training and layers.heads:
+        outputs = torch.cat([outputs, *(head(features) for head in layers.heads.values())], dim=1)
+    return outputs
+
+
+def _hidden_layer(width: int, hidden: int) -> nn.Module:
+    return nn.Sequential(nn.Linear(width, hidden, bias=False), nn.BatchNorm1d(hidden), nn.ReLU())
 
 
 def network(
@@ -61,6 +95,7 @@ def network(
     pretrained: bool = True,
     heads: Mapping[str, int] | None = None,
     reader: int = READER,
+    freeze: bool = False,
 ) -> HashingNetwork:
     """A new network; `pretrained` where its backbone has such weights and they will not be replaced.
 
@@ -70,6 +105,7 @@ def network(
         channels: of its images, 1 or 3.
         heads: names and sizes of outputs beside the hash layer's, in training mode.
         reader: version of the reader of its images.
+        freeze: whether its backbone is to stay as it is; it then has a hidden layer.
 
     Raises:
         TaxohashError: unknown name or reader, a size or number of channels it is not made for, or a package or weights
@@ -78,7 +114,7 @@ def network(
     known = find_backbone(name, size, channels)
     preprocessing = replace(known.preprocessing(size, channels), reader=reader)
     backbone, width = known.make(preprocessing, pretrained)
-    return HashingNetwork(backbone, width, outputs, preprocessing, heads)
+    return HashingNetwork(backbone, width, outputs, preprocessing, heads, HIDDEN if freeze else None)
 
 
 def encode_pixels(

@@ -48,14 +48,19 @@ class NetworkConfig:
     """What is trained.
 
     Attributes:
-        name: of the backbone: small-resnet, efficientnet_lite0 or timm/NAME.
-        size: of its input, in pixels; the median of the images' longer sides if left out.
+        name: of the backbone: small-resnet, efficientnet_lite0 or timm/NAME; `auto` is efficientnet_lite0, frozen, where
+            the extra `pretrained` is installed, else, and for small grey images, images to be augmented or a size that
+            it is not made for, small-resnet.
+        size: of its input, in pixels; if left out, the median of the images' longer sides, or 128 for what `auto` freezes.
         channels: of its input, 1 for grey and 3 for RGB; grey if all images are, where the backbone takes it, if left out.
+        freeze: whether the backbone keeps its pretrained weights, so that a hidden layer and the hash layer alone learn, on
+            features that are computed once; if left out, only what `auto` chose does.
     """
 
-    name: str = "small-resnet"
+    name: str = "auto"
     size: Count | None = None
     channels: Literal[1, 3] | None = None
+    freeze: bool | None = None
 
 
 @configuration
@@ -117,12 +122,19 @@ class HasherConfig:
 
         Raises:
             TaxohashError: an unknown objective, option or network, an objective that trains no network with
-                binary codes, or a size or number of channels that the network is not made for.
+                binary codes, a size or number of channels that the network is not made for, or a backbone to be frozen
+                that cannot be.
         """
-        from taxohash.networks.backbones import find_backbone
+        from taxohash.networks.automatic import check_choice
         from taxohash.objectives import configured
 
-        find_backbone(self.network.name, self.network.size, self.network.channels)
+        chosen = self.network
+        check_choice(chosen.name, chosen.size, chosen.channels, chosen.freeze)
+        if chosen.freeze and self.training.augment != "none":
+            raise TaxohashError(
+                f"augment = {self.training.augment!r}: features of a frozen backbone are computed once, of images as they "
+                "are: use augment = 'none' or freeze = false"
+            )
         _check_trainable(self.objective.name)
         options = plain(configured(self.objective.name, self.objective.options))
         return replace(self, objective=replace(self.objective, options=options))

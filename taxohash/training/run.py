@@ -2,6 +2,7 @@
 
 config.json             everything that decides the result
 checkpoint.safetensors  after each epoch; gone once training is complete
+features                of a frozen backbone, which the baseline of the evaluation takes as well
 log.jsonl, curves.png   losses by epoch
 weights.safetensors     `network.*` and `objective.*`
 report.json, report.html  written by the evaluation
@@ -10,10 +11,10 @@ report.json, report.html  written by the evaluation
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from taxohash.datasets import Dataset
-from taxohash.datasets.shape import PictureShape, picture_shape
+from taxohash.datasets.shape import picture_shape
 from taxohash.datasets.splits import refuse_canary
 from taxohash.errors import TaxohashError
 from taxohash.images import READER
@@ -23,10 +24,11 @@ from taxohash.runtime.configuration import Count, configuration, flat, plain, re
 from taxohash.runtime.progress import announce
 from taxohash.runtime.provenance import revision
 from taxohash.runtime.schema_words import shown
-from taxohash.training.config import HasherConfig, NetworkConfig
+from taxohash.training.config import HasherConfig
+from taxohash.training.shaping import ShapedNetworkConfig, shaped
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from taxohash.networks.hashing import HashingNetwork
     from taxohash.objectives import AnyObjective
@@ -34,19 +36,7 @@ if TYPE_CHECKING:
 # What a run is can be read without torch; whatever trains or computes imports it.
 CONFIG = "config.json"
 WEIGHTS = "weights.safetensors"
-
-
-@configuration
-class ShapedNetworkConfig(NetworkConfig):
-    """A network whose input is known.
-
-    Attributes:
-        size: of its input, in pixels.
-        channels: of its input, 1 for grey and 3 for RGB.
-    """
-
-    size: Count = field()
-    channels: Literal[1, 3] = field()
+FEATURES = "features"
 
 
 @configuration
@@ -54,7 +44,7 @@ class RunConfig(HasherConfig):
     """What decides the result of a run: a hasher's configuration and its data. Runs with the same are the same run.
 
     Attributes:
-        network: what is trained, with the size and channels that the images gave it where none were chosen.
+        network: what is trained, with what the images gave it where nothing was chosen.
         dataset: folder of the data set; where it lies decides nothing.
         dataset_md5: what lies there.
         split: that is learned from.
@@ -178,14 +168,16 @@ def train(data: str | Path, out: str | Path, hasher: HasherConfig | None = None,
     torch.manual_seed(config.training.seed)
     loss = _objective(config, dataset)
     made = _network(config, loss.width, pretrained=True, heads=loss.heads)
-    check_fit(made, loss, made.preprocessing.shape, config.training)
+    learner: nn.Module = made.after_backbone() if config.network.freeze else made
+    shape = (made.width,) if config.network.freeze else made.preprocessing.shape
+    check_fit(learner, loss, shape, config.training)
     _claim(folder, config)
     if not (folder / WEIGHTS).is_file():
         if distributed.rank() == 0:
             announce(taken)
-        pixels = torch.from_numpy(dataset.pixels(split, made.preprocessing))
+        inputs = _inputs(config, dataset, made, folder)
         with distributed.group():
-            log = fit(made, loss, pixels, config.training, folder, distributed.device())
+            log = fit(learner, loss, inputs, config.training, folder, distributed.device())
             made.heads.clear()  # what follows needs the codes alone
             if distributed.rank() == 0:
                 _plot(log, folder / "curves.png")
@@ -195,13 +187,30 @@ def train(data: str | Path, out: str | Path, hasher: HasherConfig | None = None,
     return Run.open(folder)
 
 
+def _inputs(config: RunConfig, dataset: Dataset, network: "HashingNetwork", folder: Path) -> "Tensor":
+    """What is learned from: images, or features of the frozen backbone, which an interrupted run finds again."""
+    import torch
+
+    if not config.network.freeze:
+        return torch.from_numpy(dataset.pixels(config.split, network.preprocessing))
+    from taxohash.networks.features import features, frozen
+    from taxohash.training import distributed
+
+    chosen = config.network
+    extractor = frozen(chosen.name, chosen.size, chosen.channels, config.reader)
+    extractor.module.to(distributed.device())
+    return torch.from_numpy(features(dataset, config.split, extractor, folder / FEATURES)).float()
+
+
 def _network(
     config: RunConfig, outputs: int, pretrained: bool = False, heads: Mapping[str, int] | None = None
 ) -> "HashingNetwork":
     from taxohash.networks.hashing import network
 
     chosen = config.network
-    return network(chosen.name, outputs, chosen.size, chosen.channels, pretrained, heads, config.reader)
+    return network(
+        chosen.name, outputs, chosen.size, chosen.channels, pretrained, heads, config.reader, chosen.freeze
+    )
 
 
 def _objective(config: RunConfig, dataset: Dataset) -> "AnyObjective":
@@ -245,8 +254,9 @@ def _recorded(folder: Path, remedy: str) -> tuple[RunConfig, dict[str, str]]:
 def _for_data(hasher: HasherConfig, dataset: Dataset, split: str) -> tuple[RunConfig, str]:
     """The configuration of a run on these data, and what it took of them, in words."""
     data = plain(hasher)
-    size, channels, pictures = _input_shape(dataset, split, hasher.network)
-    data["network"] |= {"size": size, "channels": channels}
+    pictures = picture_shape(dataset, split)
+    network = shaped(hasher, pictures)
+    data["network"] = plain(network)
     data["training"]["epochs"] = hasher.training.passes(dataset.count(split))
     known = {
         "dataset": str(dataset.folder),
@@ -255,22 +265,9 @@ def _for_data(hasher: HasherConfig, dataset: Dataset, split: str) -> tuple[RunCo
         "taxonomy_sha256": dataset.taxonomy.sha256,
         "reader": READER,
     }
-    return read(RunConfig, data | known), f"input {size} px, {'grey' if channels == 1 else 'RGB'}: {pictures}"
-
-
-def _input_shape(dataset: Dataset, split: str, chosen: NetworkConfig) -> tuple[int, int, PictureShape]:
-    """Input size and channels, chosen or what suits the images within what the backbone takes; and the images' own.
-
-    The size is the median of the images' longer sides. The input is grey if all images are; but a pretrained
-    backbone takes RGB, whatever the images are.
-    """
-    from taxohash.networks.backbones import find_backbone
-
-    known = find_backbone(chosen.name)
-    found = picture_shape(dataset, split)
-    low, high = known.sizes
-    size = chosen.size or min(max(found.size, low), high)
-    return size, chosen.channels or (1 if found.all_grey and 1 in known.channels else 3), found
+    words = f"{network.name}{', frozen' if network.freeze else ''}"
+    colour = "grey" if network.channels == 1 else "RGB"
+    return read(RunConfig, data | known), f"{words}, input {network.size} px, {colour}: {pictures}"
 
 
 @drawing.plain_text()

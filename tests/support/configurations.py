@@ -23,6 +23,7 @@ NAMED = {
     "network.name": "efficientnet_lite0",
     "network.size": 96,
     "network.channels": 3,
+    "network.freeze": False,
     "training.epochs": 2,
 }
 

@@ -11,12 +11,15 @@ from taxohash.datasets import Dataset
 from taxohash.datasets.layout import LabelColumn
 from taxohash.datasets.writer import Row, write_dataset
 from taxohash.taxonomy import Taxonomy
-from taxohash.training.config import HasherConfig, ObjectiveConfig, TrainingConfig
+from taxohash.training.config import HasherConfig, NetworkConfig, ObjectiveConfig, TrainingConfig
 
 SIDE = 16
 EPOCHS = 3
 HASHER = HasherConfig(
-    objective=ObjectiveConfig(name="shpdh"), bits=16, training=TrainingConfig(epochs=EPOCHS, batch=32)
+    objective=ObjectiveConfig(name="shpdh"),
+    bits=16,
+    network=NetworkConfig(name="small-resnet"),
+    training=TrainingConfig(epochs=EPOCHS, batch=32),
 )
 TAXONOMY = Taxonomy(
     name="miniature",

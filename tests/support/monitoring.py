@@ -12,7 +12,7 @@ import httpx
 import pytest
 import yaml
 
-from services.processes import stop
+from services.processes import end_with_parent, stop
 
 PROGRAMS = Path(__file__).parents[2] / ".cache" / "monitoring" / "usr" / "bin"
 needs_prometheus = pytest.mark.skipif(
@@ -101,6 +101,7 @@ def _running(program: str, options: Sequence[str], folder: Path, url: str) -> It
             stdout=out,
             stderr=out,
             start_new_session=True,
+            preexec_fn=end_with_parent,
         )
     try:
         deadline = time.monotonic() + _START_SECONDS

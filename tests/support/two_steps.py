@@ -31,6 +31,6 @@ def two_steps(dataset_md5: str, run: str = "", collection: str = "default", epoc
 
 def compile_to(folder: Path) -> Path:
     """Compile it into a folder; the file."""
-    file = folder / "two_steps.yaml"
+    file = folder / "retrain.yaml"
     compiler.Compiler().compile(two_steps, str(file))
     return file

@@ -14,12 +14,15 @@ import httpx
 import psutil  # type: ignore[import-untyped]
 import pytest
 
+from services.codestore import Item
 from services.codestore.generation_files import GenerationFiles
 from services.codestore.own import code_store
+from services.codestore.pictures import Pictures
 from services.retrieval.first_generation import publish_first
 from taxohash.generation.hasher import Hasher
 from tests.support.generations import pictures
 from tests.support.own_generation import with_codes
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.system
 ROOT = Path(__file__).parents[2]
@@ -79,6 +82,32 @@ def test_a_folder_is_served_by_one_command_and_later_without_it(
         publish_first(store, "another", second, GenerationFiles.named(environment))
     with serving(environment, "another") as url:
         assert search(url)["generation"] == ids[1]
+
+
+def test_what_comes_without_a_code_is_encoded_beside_it(environment: dict[str, str], tmp_path: Path) -> None:
+    folder = with_codes(tmp_path / "made", 1)
+    generation = Hasher(folder).generation.id
+    with serving(environment, str(folder)), code_store(environment) as store:
+        before = store.count("default", generation)
+        store.upsert(
+            "default", [Item("new", picture=Pictures.from_environment(environment).put(pictures(1)[0]))]
+        )
+        until(lambda: store.count("default", generation) == before + 1)
+        (beside,) = backfills(environment)
+        beside.kill()
+        until(lambda: backfills(environment) not in ([], [beside]))  # it is started again
+    assert backfills(environment) == []
+
+
+def backfills(environment: dict[str, str]) -> list[psutil.Process]:
+    """Those of this user."""
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        with suppress(psutil.Error):
+            is_one = "pipelines.cli.main" in (process.info["cmdline"] or [])
+            if is_one and process.environ().get("XDG_DATA_HOME") == environment["XDG_DATA_HOME"]:
+                found.append(process)
+    return found
 
 
 def test_a_folder_that_cannot_be_served_is_one_line(environment: dict[str, str], tmp_path: Path) -> None:

@@ -19,12 +19,14 @@ import urllib3
 from kfp.client import Client, ServiceAccountTokenVolumeCredentials
 
 from pipelines.runners.kubeflow.access import Access
+from pipelines.runners.kubeflow.states import parameters_of, pipeline_of
 from services import settings
 from taxohash.errors import TaxohashError
 from taxohash.runtime.terminal import shortened
 
 T = TypeVar("T")
 SECONDS = (5.0, 60.0)  # to connect, and to be answered
+_IDENTITY = ("dataset_md5", "collection")  # what a run of a name is of, whatever the rest
 EXPERIMENT = "taxohash"  # the folder of our runs
 
 
@@ -75,11 +77,17 @@ class Kubeflow:
         """Start a compiled pipeline; the run's id. A run that has this name already is that run: nothing is started twice.
 
         Args:
+            package: the file is called as the pipeline, but for its ending.
             service_account: of the run's pods; Kubeflow's own if left out.
+
+        Raises:
+            TaxohashError: besides, the run of that name is of another pipeline, data version or collection.
         """
         experiment = self._experiment()
         if (found := self._named(name, experiment)) is not None:
-            return str(found.run_id)
+            run = self.run(str(found.run_id))
+            _require_same(run, f"taxohash-{package.stem}", parameters)
+            return str(run.run_id)
         with self._one_line(f"run {name}"), contextlib.redirect_stdout(io.StringIO()):
             run = self._client.run_pipeline(
                 experiment_id=experiment,
@@ -240,6 +248,18 @@ class Kubeflow:
 
 class _NotFoundError(TaxohashError):
     """There is no such thing."""
+
+
+def _require_same(run: Any, pipeline: str, parameters: Mapping[str, Any]) -> None:
+    """Refuse a run that somebody else means by its name."""
+    before = {name: value for name, value in parameters_of(run).items() if name in _IDENTITY}
+    other = [name for name, value in before.items() if parameters.get(name, value) != value]
+    if pipeline_of(run) not in (pipeline, ""):
+        other.append("pipeline")
+    if other:
+        raise TaxohashError(
+            f"run {run.display_name} is there already, of another {other[0]}: give yours another name by --run"
+        )
 
 
 def _equals(key: str, value: str) -> str:

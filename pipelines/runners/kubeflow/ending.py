@@ -9,7 +9,16 @@ from contextlib import suppress
 from typing import Any
 
 from pipelines.runners.kubeflow.client import Kubeflow
-from pipelines.runners.kubeflow.states import CANCELED, SUCCEEDED, Step, failure_of, pods_of, steps_of
+from pipelines.runners.kubeflow.states import (
+    CANCELED,
+    SUCCEEDED,
+    Step,
+    failure_of,
+    parameters_of,
+    pipeline_of,
+    pods_of,
+    steps_of,
+)
 from pipelines.shared.outcomes import kept
 from pipelines.shared.placement import COLLECTION
 from services import settings
@@ -39,13 +48,12 @@ def outcome_of(kubeflow: Kubeflow, run: Any) -> Outcome:
 
 def of_states(run: Any, verdict: Verdict, reason: str) -> Outcome:
     """An outcome of what Kubeflow knows."""
-    parameters = (run.runtime_config and run.runtime_config.parameters) or {}
-    spec = (run.pipeline_spec or {}).get("pipeline_spec", {})
+    parameters = parameters_of(run)
     return read(
         Outcome,
         {
             "run": run.display_name,
-            "pipeline": spec.get("pipelineInfo", {}).get("name", "").removeprefix("taxohash-"),
+            "pipeline": pipeline_of(run).removeprefix("taxohash-"),
             "collection": parameters.get("collection", COLLECTION),
             "verdict": verdict,
             "reason": reason,

@@ -6,7 +6,7 @@ from typing import Any
 
 from pipelines.runners.kubeflow.client import Kubeflow, UnreachableError
 from pipelines.runners.kubeflow.states import ENDED, FAILED, SUCCEEDED, Step, steps_of
-from taxohash.runtime.progress import announce
+from pipelines.shared.summary import minutes
 
 POLL_SECONDS = 5.0
 PATIENCE_SECONDS = 900.0  # with a Kubeflow that does not answer
@@ -15,7 +15,7 @@ PATIENCE_SECONDS = 900.0  # with a Kubeflow that does not answer
 def follow(
     kubeflow: Kubeflow,
     run_id: str,
-    told: Callable[[str], None] = announce,
+    told: Callable[[str], None],
     wait: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> Any:
@@ -53,8 +53,10 @@ def changes(known: dict[str, str], steps: list[Step]) -> Iterator[str]:
         if before == step.state or step.state == "PENDING":
             continue
         if step.state == SUCCEEDED:
-            yield f"{step.name}: {step.seconds:.0f} s"
+            yield f"{step.name}: {minutes(step.seconds)}"
         elif step.state == FAILED:
             yield f"{step.name} failed: {step.error or 'see its log'}"
+        elif step.state == "RUNNING":
+            yield f"{step.name} ..."
         else:
             yield f"{step.name}: {step.state.lower()}"

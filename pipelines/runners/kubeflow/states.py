@@ -38,13 +38,14 @@ class Step:
 
 def steps_of(run: Any) -> list[Step]:
     """The steps that a run (V2beta1Run) has begun, in their order."""
-    steps = [_step(task) for task in _tasks(run) if task.display_name in step_names(run.pipeline_spec)]
+    names = step_names(run)
+    steps = [_step(task) for task in _tasks(run) if task.display_name in names]
     return sorted(steps, key=lambda step: (step.started is None, step.started or 0, step.key))
 
 
-def step_names(spec: Mapping[str, Any] | None) -> set[str]:
+def step_names(run: Any) -> set[str]:
     """Names of the steps in a run's pipeline: its tasks that run a program, not those that Kubeflow adds."""
-    spec = (spec or {}).get("pipeline_spec", spec or {})
+    spec = spec_of(run)
     components: Mapping[str, Any] = spec.get("components", {})
     dags = [spec.get("root", {}), *components.values()]
     return {
@@ -55,9 +56,26 @@ def step_names(spec: Mapping[str, Any] | None) -> set[str]:
     }
 
 
+def spec_of(run: Any) -> Mapping[str, Any]:
+    """The specification of a run's pipeline; empty where Kubeflow does not say it."""
+    found: Mapping[str, Any] = run.pipeline_spec or {}
+    inner: Mapping[str, Any] = found.get("pipeline_spec", found)
+    return inner
+
+
+def pipeline_of(run: Any) -> str:
+    """The name of a run's pipeline, such as taxohash-retrain; empty where Kubeflow does not say it."""
+    return str(spec_of(run).get("pipelineInfo", {}).get("name", ""))
+
+
+def parameters_of(run: Any) -> Mapping[str, Any]:
+    """The parameters that a run was started with."""
+    return (run.runtime_config and run.runtime_config.parameters) or {}
+
+
 def pods_of(run: Any, name: str) -> list[str]:
     """The pods that ran the program of a step, as the logs are asked for: below its task, but not below the step that follows."""
-    tasks, names = {task.pod_name: task for task in _tasks(run)}, step_names(run.pipeline_spec)
+    tasks, names = {task.pod_name: task for task in _tasks(run)}, step_names(run)
 
     def below(task: Any) -> Iterator[Any]:
         yield task

@@ -120,6 +120,10 @@ def _alone(home: Path) -> Iterator[None]:
         except BlockingIOError:
             announce(f"another process fetches data into {home}: waiting for it")
             fcntl.flock(lock, fcntl.LOCK_EX)
+        except OSError as error:
+            raise TaxohashError(
+                f"{home} cannot be locked ({error.strerror}): choose a folder in a file system that has locks"
+            ) from None
         for left in (*home.glob(".draft-*"), *home.glob("files/md5/*/.*")):
             shutil.rmtree(left) if left.is_dir() else left.unlink()
         yield

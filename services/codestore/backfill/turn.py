@@ -20,7 +20,7 @@ from services.codestore.writers import WriteId
 from taxohash.errors import TaxohashError
 from taxohash.runtime.terminal import printable
 
-LEASE_SECONDS = 15.0  # after which what a killed runner held is free
+LEASE_SECONDS = 6.0  # after which what a killed runner held is free
 _RENEWALS = 3  # in that time
 
 

@@ -258,11 +258,13 @@ def _generations(state: CollectionState) -> object:
             _day(known.created),
             str(known.ref.bits),
             f"{known.members:,}",
-            f"{known.members - known.codes:,}",
+            f"{known.members - known.codes - known.quarantined:,}",
+            f"{known.quarantined:,}",
         )
         for known in state.generations
     ]
-    return terminal.table(("generation", "state", "begun", "bits", "items", "lacking"), rows, right=3)
+    header = ("generation", "state", "begun", "bits", "items", "lacking", "quarantined")
+    return terminal.table(header, rows, right=4)
 
 
 def _day(when: float) -> str:

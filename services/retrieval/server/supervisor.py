@@ -18,6 +18,7 @@ from pathlib import Path
 from types import FrameType
 
 from services.processes import adopt_orphans, children, end_with_parent
+from services.retrieval.server.companion import Companion
 
 BAD_SETTINGS = 2  # exit code of a worker that another start would not help
 # Of a beat a second. One that starts imports for seconds, and on a loaded machine for longer.
@@ -47,15 +48,25 @@ class Serving:
     drain_seconds: float
 
 
-def supervise(serving: Serving, listener: socket.socket, ready: Callable[[], None]) -> int:
+def supervise(
+    serving: Serving,
+    listener: socket.socket,
+    ready: Callable[[], None],
+    companion: Companion | None = None,
+) -> int:
     """Serve until a signal tells to end, or it cannot be; the exit code.
 
     Args:
         listener: listening; it is closed.
         ready: called when a worker is ready for the first time.
+        companion: kept beside the worker from then on.
     """
     with listener, _signals() as told:
-        return _Supervisor(serving, listener, ready, told).run()
+        try:
+            return _Supervisor(serving, listener, ready, companion, told).run()
+        finally:
+            if companion:
+                companion.end()
 
 
 class _Worker:
@@ -127,11 +138,17 @@ class _Worker:
 
 class _Supervisor:
     def __init__(
-        self, serving: Serving, listener: socket.socket, ready: Callable[[], None], told: int
+        self,
+        serving: Serving,
+        listener: socket.socket,
+        ready: Callable[[], None],
+        companion: Companion | None,
+        told: int,
     ) -> None:
         self._serving = serving
         self._listener = listener
         self._ready: Callable[[], None] | None = ready
+        self._companion = companion
         self._told = told
         self._worker: _Worker | None = None
         self._start_at: float | None = time.monotonic()  # None: no other is to be started
@@ -150,6 +167,8 @@ class _Supervisor:
     def _step(self) -> int | None:
         """Wait for something to happen, and see to it; the exit code, if that was the end."""
         self._wait()
+        if self._companion:
+            self._companion.look()
         signals = [number for number in _read(self._told) if number != signal.SIGCHLD]
         if signals and (status := self._told_to_end()) is not None:
             return status
@@ -175,11 +194,13 @@ class _Supervisor:
             if self._worker is not None:
                 self._worker.kill()
                 self._worker.process.wait()
-                self._worker.bury(self._others)
+                self._worker.bury(self._others_of_now())
                 _say("told to end twice: requests under way were cut off")
             return 0 if self._worker is None else 1
         self._start_at = None
         self._end_at = time.monotonic() + self._serving.drain_seconds + _AFTER_DRAIN_SECONDS
+        if self._companion:
+            self._companion.end()
         self._listener.close()  # first here: the worker takes what waits, and closes the last copy
         self._worker.process.terminate()
         return None
@@ -188,6 +209,8 @@ class _Supervisor:
         if _READY in worker.hear() and self._ready:
             self._ready()
             self._ready = None
+            if self._companion:
+                self._companion.start()
         elif self._ready and worker.serves and not self._patient and worker.age > _PATIENCE_SECONDS:
             self._patient = True
             _say("alive, and not ready yet: /readyz says why")
@@ -203,8 +226,12 @@ class _Supervisor:
             worker.silent = 0.0
         return None
 
+    def _others_of_now(self) -> set[int]:
+        """Our children that are none of the worker's."""
+        return self._others | (self._companion.pids if self._companion else set())
+
     def _ended(self, worker: _Worker, status: int) -> int | None:
-        worker.bury(self._others)
+        worker.bury(self._others_of_now())
         self._worker = None
         if self._end_at is not None:
             return 0 if status == 0 else 1

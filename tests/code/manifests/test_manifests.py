@@ -284,21 +284,20 @@ def test_secrets_are_those_that_the_readme_makes_and_pipelines_use(
     readme = (ROOT / "manifests" / "README.md").read_text()
     (made,) = re.findall(r"^python -m services\.codestore\.accounts accounts (.*)$", readme, re.MULTILINE)
     assert command.run("services.codestore.accounts", tmp_path, *made.split()).returncode == 0
-    line = r"create secret generic (\S+) --from-file=(\S+?)=(accounts/)?(\S+)"
     found: set[tuple[str, str]] = set()
-    for name, key, account, file in re.findall(line, readme):
-        found.add((name, key))
-        assert not account or (tmp_path / file).is_file()
+    for name, keys in re.findall(r"create secret generic (\S+)((?: --from-file=\S+?=\S+)+)", readme):
+        for key, account, file in re.findall(r"--from-file=(\S+?)=(accounts/)?(\S+)", keys):
+            found.add((name, key))
+            assert not account or (tmp_path / file).is_file()
     assert "create secret generic pictures --from-env-file=pictures.env" in readme
     assert all(name in readme for name in PICTURES.keys)
-    assert "create secret generic trigger --from-env-file=trigger.env" in readme
     used = {(s.name, key) for s in Placement().secrets for key in s.keys if s.name != PICTURES.name}
     for pod, container in containers(manifests):
         for variable in container.get("env", []):
             if reference := variable.get("valueFrom", {}).get("secretKeyRef"):
                 used.add((reference["name"], reference["key"]))
         for source in container.get("envFrom", []):
-            assert source.get("secretRef", {}).get("name", "pictures") in ("pictures", "trigger")
+            assert source.get("secretRef", {}).get("name", PICTURES.name) == PICTURES.name
         for volume in pod["volumes"]:
             for item in volume.get("secret", {}).get("items", []):
                 used.add((volume["secret"]["secretName"], item["key"]))

@@ -1,5 +1,8 @@
 """What is rendered for a cluster and what is compiled for it know each other: contract 6, one set of names."""
 
+import os
+import re
+import subprocess
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -7,8 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
-from pipelines.shared.placement import MOUNT, RUN_LABEL, Placement
+from pipelines.shared.placement import EVENTS, MOUNT, RUN_LABEL, Placement
 from services import settings
+from services.trigger.settings import Settings
 from tests.support.manifests import (
     OUTSIDE,
     OVERLAYS,
@@ -92,7 +96,7 @@ def test_secrets_are_those_that_the_readme_makes(pipeline: Pipeline) -> None:
         if name == "pictures":
             assert f"{key}" in readme
         else:
-            assert f"create secret generic {name} --from-file={key}=" in readme, name
+            assert re.search(rf"create secret generic {name} .*--from-file={key}=", readme), name
 
 
 def test_settings_are_those_of_a_config_map(pipeline: Pipeline, manifests: list[Manifest]) -> None:
@@ -101,8 +105,8 @@ def test_settings_are_those_of_a_config_map(pipeline: Pipeline, manifests: list[
     assert {(name, key) for name, key, _ in wanted} == {
         ("pipelines", key) for key in maps["pipelines"]["data"]
     }
-    for variable in (settings.CACHE.name, "TAXOHASH_EVENTS"):
-        assert maps["pipelines"]["data"][variable].startswith(f"{MOUNT}/")
+    assert maps["pipelines"]["data"][settings.CACHE.name].startswith(f"{MOUNT}/")
+    assert maps["pipelines"]["data"][settings.EVENTS.name] == EVENTS
 
 
 def test_pipelines_publish_where_services_read(pipeline: Pipeline, manifests: list[Manifest]) -> None:
@@ -125,7 +129,7 @@ def test_steps_backfill_and_trigger_are_one_program(pipeline: Pipeline, manifest
     image = container_of(manifests, "trigger")["image"]
     assert container_of(manifests, "backfill")["image"] == image
     assert (
-        variables(manifests, "trigger")["TAXOHASH_IMAGE"] == image
+        variables(manifests, "trigger")[settings.IMAGE.name] == image
     )  # which it hands to the runs that it starts
     name, _, tag = pipeline.default("image").partition(":")
     base = yaml.safe_load((ROOT / "manifests" / "base" / "kustomization.yaml").read_text(encoding="utf-8"))
@@ -218,6 +222,43 @@ def test_the_trigger_knows_its_kubeflow(manifests: list[Manifest]) -> None:
     assert {verb for rule in rules if "runs" in rule["resources"] for verb in rule["verbs"]} == {
         *("create", "get", "list", "terminate")
     }
+
+
+def test_the_trigger_is_told_what_it_reads(manifests: list[Manifest], tmp_path: Path) -> None:
+    """And starts runs by a command that there is, in a folder that it may write."""
+    container = container_of(manifests, "trigger")
+    environment = variables(manifests, "trigger") | {
+        own["name"]: "secret" for own in container["env"] if "secretKeyRef" in own.get("valueFrom", {})
+    }
+    known = {own.name for section in settings.SECTIONS.values() for own in section}
+    assert {name for name in environment if name.startswith(("TAXOHASH_", "KF_"))} <= known
+    told = Settings.from_environment(environment)
+    assert told.command == ("taxohash", "pipeline", "submit")
+    assert (told.git_secret, told.approval_secret) == ("secret", "secret")
+    mounts = {mount["mountPath"]: mount for mount in container["volumeMounts"]}
+    assert not mounts[f"/{told.folder.parts[1]}"].get("readOnly")
+    assert told.token_file
+    assert mounts[str(told.token_file.parent)]["name"] == "token"
+    (volume,) = (v for v in pods(manifests)["trigger"]["spec"]["volumes"] if v["name"] == "token")
+    assert [item["path"] for item in volume["secret"]["items"]] == [told.token_file.name]
+    shell, flag, script = container["args"]
+    left = tmp_path / "trigger"
+    (left / "default").mkdir(parents=True)
+    program = tmp_path / "taxohash"
+    program.write_text('#!/bin/sh\necho "$@"\n')
+    program.chmod(0o755)
+    done = subprocess.run(
+        [shell, flag, script], env={"PATH": f"{tmp_path}:{os.environ['PATH']}", settings.TRIGGER_FOLDER.name: str(left)},
+        check=True, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.stdout.split() == [
+        "trigger",
+        "--host",
+        "0.0.0.0",
+        "--port",
+        str(container["ports"][0]["containerPort"]),
+    ]
+    assert not left.exists()
 
 
 @pytest.mark.parametrize("name", ["backfill", "trigger"])

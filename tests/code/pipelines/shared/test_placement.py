@@ -47,7 +47,9 @@ def test_every_pod_has_claim_variables_and_labels(tmp_path: Path) -> None:
         sources = found["secretAsEnv"] + found["configMapAsEnv"]
         variables = {pair["envVar"] for source in sources for pair in source["keyToEnv"]}
         assert variables >= {"TAXOHASH_REDIS_URL", "TAXOHASH_PICTURES", "TAXOHASH_COLLECTION"}
-        assert {source["secretName"] for source in found["secretAsEnv"] if source["optional"]} == {"notify"}
+        assert {source["secretName"] for source in found["secretAsEnv"] if source["optional"]} == {
+            *("notify", "trigger")
+        }
         assert found["podMetadata"]["labels"] == placement.LABELS
         assert not {"nodeSelector", "tolerations"} & found.keys()
 

@@ -15,6 +15,20 @@ def test_the_md5_of_a_folder(end: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        f"md5: {'c' * 32}\nfrozen: true\ndeps:\n- md5: {THEIRS}\n  path: s3://there\nouts:\n- md5: {OURS}\n  path: data\n",
+        f"outs:\n- md5: {OURS}\n  path: data\ndeps:\n- md5: {THEIRS}\n  path: s3://there\n",
+        f"outs:\n  - path: data\n    hash: md5\n    md5: {OURS}",
+        f"# ours\nouts:\n\n- md5: {OURS}\n  path: data\nmeta:\n  md5: {THEIRS}\n",
+    ],
+    ids=["import", "import, outs first", "as others lay it out", "with more in it"],
+)
+def test_only_what_comes_out_counts(text: str) -> None:
+    assert named_md5(text, "data.dvc") == OURS
+
+
+@pytest.mark.parametrize(
     ("text", "said"),
     [
         ("", "data.dvc names no folder's md5: make it with `dvc add`"),

@@ -129,11 +129,11 @@ def test_a_network_with_pretrained_weights_is_held_against_its_own_frozen_featur
     chosen = {"network.name": "efficientnet_lite0", "training.epochs": 1, "bits": 32}
     made = train(data.folder, tmp_path / "run", replaced(HASHER, chosen))
     evaluate_run(made.folder)
-    found = measure_yardsticks(made.folder, cache=tmp_path / "cache")
+    found = measure_yardsticks(made.folder)
     assert (found.features, found.bits) == ("frozen efficientnet_lite0 features at 64 px", 32)
     assert found.baseline["mAP"].mean() > found.chance["mAP"].mean() + 0.1
     monkeypatch.setattr(Extractor, "__call__", lambda *_: pytest.fail("they were kept"))
-    again = measure_yardsticks(made.folder, cache=tmp_path / "cache")
+    again = measure_yardsticks(made.folder)
     np.testing.assert_array_equal(again.baseline["mAP"], found.baseline["mAP"])
 
     def fail(*_: object) -> None:

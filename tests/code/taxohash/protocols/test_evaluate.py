@@ -76,7 +76,8 @@ def test_each_query_has_its_score_in_the_order_given(protocol: str) -> None:
     report = evaluate(protocol, **given)
     assert set(report.scores) == set(report.headline)
     for name, scores in report.scores.items():
-        assert (scores.shape, scores.dtype) == ((30,), np.float32)
+        assert scores.shape == (30,)
+        assert scores.dtype == np.float32
         assert scores.mean() == pytest.approx(report.headline[name])
     assert "scores" not in report.as_dict()
     if PROTOCOLS[protocol].leave_one_out:

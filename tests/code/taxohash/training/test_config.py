@@ -85,7 +85,7 @@ def test_completing_writes_every_option_out() -> None:
         ("objective.name", "dqn", "trains no network with binary codes"),
         ("objective.options.magic", 1, "objective 'treecode': magic is not known"),
         ("network.name", "huge", "network 'huge' is not known: use one of small-resnet"),
-        ("network.size", 65, "takes images of 16 to 64 px, not 65"),
+        ("network.size", 400, "network 'auto' takes images of 16 to 320 px, not 400"),
     ],
 )
 def test_what_cannot_be_trained_is_found_without_data(path: str, value: object, said: str) -> None:

@@ -39,6 +39,7 @@ def test_a_run_directory_is_complete(run: Run) -> None:
         "weights.safetensors",
         "report.json",
         "report.html",
+        "scores.npz",
     }
     assert len((run.folder / "log.jsonl").read_text().splitlines()) == HASHER.training.epochs
 
@@ -127,12 +128,12 @@ def test_one_picture_in_the_first_row_decides_nothing(
     write_split(tmp_path / "data" / "train.parquet", rows)
     found = train(tmp_path / "data", tmp_path / "found", HASHER).config.network
     assert (found.size, found.channels) == (40, 3)
-    assert told == ["input 40 px, RGB: 12 pictures of 1 to 40 px, 1 grey"]
+    assert told == ["small-resnet, input 40 px, RGB: 12 pictures of 1 to 40 px, 1 grey"]
     chosen = replaced(HASHER, {"network.size": 20, "network.channels": 1})
     run = train(tmp_path / "data", tmp_path / "chosen", chosen)
     assert (run.config.network.size, run.config.network.channels) == (20, 1)
     assert run.network().preprocessing.shape == (1, 20, 20)
-    assert told[1:] == ["input 20 px, grey: 12 pictures of 1 to 40 px, 1 grey"]
+    assert told[1:] == ["small-resnet, input 20 px, grey: 12 pictures of 1 to 40 px, 1 grey"]
     train(tmp_path / "data", tmp_path / "chosen", chosen)
     assert len(told) == 2  # nothing is taken for what is trained already
 
@@ -160,7 +161,7 @@ def test_losses_that_are_zero_are_drawn_without_a_warning(tmp_path: Path) -> Non
 def test_the_run_records_its_whole_configuration(run: Run) -> None:
     recorded = json.loads((run.folder / "config.json").read_text())["config"]
     assert recorded["objective"]["options"] == config_of(run.trained(run.dataset())[1])
-    assert recorded["network"] == {"name": "small-resnet", "size": 16, "channels": 1}
+    assert recorded["network"] == {"name": "small-resnet", "size": 16, "channels": 1, "freeze": False}
     assert recorded["training"] == plain(HASHER.training)
 
 

@@ -46,6 +46,18 @@ def test_a_name_is_one_run(client: Kubeflow, fake: FakeKubeflow, package: Path) 
     assert len(fake.experiments) == 1
 
 
+@pytest.mark.parametrize("other", [{"dataset_md5": "1" * 32}, {"collection": "shop"}])
+def test_a_name_is_not_of_something_else(client: Kubeflow, package: Path, other: dict[str, str]) -> None:
+    given = {"dataset_md5": MD5, "collection": "default"}
+    run_id = client.start(package, "first", given)
+    (name,) = other
+    with pytest.raises(TaxohashError, match=f"run first is there already, of another {name}: give yours"):
+        client.start(package, "first", given | other)
+    with pytest.raises(TaxohashError, match="run first is there already, of another pipeline"):
+        client.start(package.with_name("reindex.yaml"), "first", given)
+    assert client.start(package, "first", given | {"epochs": 2}) == run_id  # of a newer program, for instance
+
+
 def test_a_run_is_found_by_name_and_by_id(client: Kubeflow, package: Path) -> None:
     run_id = client.start(package, "first", {"dataset_md5": MD5})
     assert client.find("first") == client.find(run_id) == run_id

@@ -21,7 +21,7 @@ def test_each_step_is_told_when_it_begins_and_ends(client: Kubeflow, run_id: str
     told: list[str] = []
     assert follow(client, run_id, told.append).state == "SUCCEEDED"
     steps = ("prepare", "train", "record")
-    assert told == [line for step in steps for line in (f"{step}: running", f"{step}: 60 s")]
+    assert told == [line for step in steps for line in (f"{step} ...", f"{step}: 1 min 0 s")]
 
 
 def test_a_kubeflow_that_is_away_for_a_while_is_waited_for(
@@ -54,7 +54,7 @@ def test_a_refusal_is_not_waited_out(client: Kubeflow, fake: FakeKubeflow, run_i
 def test_only_changes_are_told() -> None:
     known: dict[str, str] = {}
     first = Step("1", "encode", "RUNNING")
-    assert list(changes(known, [first, Step("2", "encode", "PENDING")])) == ["encode: running"]
+    assert list(changes(known, [first, Step("2", "encode", "PENDING")])) == ["encode ..."]
     assert list(changes(known, [first])) == []
     assert list(changes(known, [Step("1", "encode", "FAILED", error="no space")])) == [
         "encode failed: no space"

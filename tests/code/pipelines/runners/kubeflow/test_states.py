@@ -3,7 +3,14 @@
 from pathlib import Path
 
 from pipelines.runners.kubeflow.client import Kubeflow
-from pipelines.runners.kubeflow.states import failure_of, pods_of, step_names, steps_of
+from pipelines.runners.kubeflow.states import (
+    failure_of,
+    parameters_of,
+    pipeline_of,
+    pods_of,
+    step_names,
+    steps_of,
+)
 from tests.support.kubeflow import FakeKubeflow
 
 
@@ -16,10 +23,12 @@ def test_only_steps_are_told_of(client: Kubeflow, package: Path) -> None:
     run_id = started(client, package)
     client.run(run_id)
     run = client.run(run_id)
-    assert step_names(run.pipeline_spec) == {"prepare", "train", "record"}
+    assert step_names(run) == {"prepare", "train", "record"}
     steps = [(step.name, step.state, step.seconds) for step in steps_of(run)]
     assert steps == [("prepare", "SUCCEEDED", 60.0), ("train", "RUNNING", 0.0)]
-    assert step_names(None) == set()
+    assert (pipeline_of(run), parameters_of(run)["dataset_md5"]) == ("taxohash-retrain", "0" * 32)
+    run.pipeline_spec = None  # as of a version that was removed
+    assert (step_names(run), pipeline_of(run)) == (set(), "")
 
 
 def test_a_step_has_the_pods_of_its_own_program(client: Kubeflow, package: Path) -> None:

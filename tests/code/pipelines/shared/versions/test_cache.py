@@ -1,3 +1,4 @@
+import errno
 import json
 import multiprocessing
 import os
@@ -189,3 +190,14 @@ def test_a_home_that_cannot_be_written(version: str, remote: Path, tmp_path: Pat
     (tmp_path / "home").touch()
     with pytest.raises(TaxohashError, match="cannot be written"):
         pull(version, str(remote), tmp_path / "home")
+
+
+def test_a_file_system_without_locks(
+    version: str, remote: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("fcntl.flock", refused)
+    with pytest.raises(TaxohashError, match=r"cannot be locked \(No locks available\): choose a folder"):
+        pull(version, str(remote), home)

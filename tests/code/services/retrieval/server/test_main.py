@@ -2,10 +2,13 @@
 
 import re
 import socket
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
+from services.retrieval.server import main as server
+from services.retrieval.server.companion import Companion
 from services.retrieval.server.main import main
 from services.web.listening import listen, url_of
 
@@ -74,3 +77,27 @@ def test_an_address_is_a_url() -> None:
         with listen(host, 0) as listener:
             assert url_of(listener).startswith(url)
             assert listener.getsockname()[1] > 0
+
+
+@pytest.mark.parametrize(
+    ("own", "options", "beside"),
+    [(True, (), True), (False, (), False), (True, ("--no-backfill",), False), (False, ("--backfill",), True)],
+)
+def test_the_backfill_is_beside_the_users_own_store_or_where_it_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, own: bool, options: tuple[str, ...], beside: bool
+) -> None:
+    given: list[Companion | None] = []
+
+    def supervised(_serving: object, _listener: object, _ready: object, companion: Companion | None) -> int:
+        given.append(companion)
+        return 0
+
+    variables = {"TAXOHASH_REDIS_URL": "unix:///own"} if own else {}
+    monkeypatch.setattr(server, "stores", lambda _environment: nullcontext(variables))
+    monkeypatch.setattr(server, "supervise", supervised)
+    assert server.main(["products", "--port", "0", *options]) == 0
+    (companion,) = given
+    assert (companion is not None) == beside
+    if companion is not None and own:
+        assert companion._environment["TAXOHASH_REDIS_URL"] == "unix:///own"
+        assert companion._environment["TAXOHASH_COLLECTION"] == "products"

@@ -1,0 +1,125 @@
+"""`taxohash pipeline submit`: a pipeline on Kubeflow."""
+
+import argparse
+import signal
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+
+from pipelines.cli.places import add_kubeflow, kubeflow
+from pipelines.cli.run import show
+from pipelines.runners.parameters import add_arguments, parameters
+from pipelines.shared.placement import Placement
+from services import settings
+from services.runs import EXIT_CODES, Verdict
+from taxohash.errors import TaxohashError
+from taxohash.runtime.atomic import read_json
+from taxohash.runtime.configuration import read
+from taxohash.runtime.progress import console
+from taxohash.runtime.terminal import printable
+
+_DESCRIPTION = """Run a pipeline on Kubeflow, and follow it to its end. A run has a name: repeated with it, the command follows the run
+that is there and starts none. Ctrl-C stops following, and the run goes on; SIGTERM, as of a supervisor, ends the run too.
+"""
+
+
+def add(commands: Any) -> None:
+    parser = commands.add_parser("submit", help="run a pipeline on Kubeflow", description=_DESCRIPTION)
+    parser.add_argument("--dataset-md5", metavar="MD5", help="the data version itself, instead of --revision")
+    parser.add_argument(
+        "--data", default="", help="folder that holds it in the pods, such as /work/data, instead of --remote"
+    )
+    parser.add_argument(
+        "--image",
+        default=settings.IMAGE.of() or "",
+        help=f"in which the steps run, best by its digest, instead of {settings.IMAGE.name}",
+    )
+    parser.add_argument("--placement", type=Path, metavar="FILE", help="JSON file on how pods are placed")
+    parser.add_argument("--service-account", help="of the pods, instead of the placement's")
+    parser.add_argument("--detach", action="store_true", help="do not follow it")
+    add_kubeflow(parser)
+    add_arguments(parser)
+
+
+def run(given: argparse.Namespace) -> int:
+    asked = parameters(given) | _data(given)
+    placement = _placement(given.placement)
+    if given.image:
+        asked["image"] = given.image
+    there = kubeflow(given)
+    from pipelines import compiled
+    from pipelines.runners.kubeflow.ending import of_states, outcome_of
+    from pipelines.runners.kubeflow.following import follow
+
+    name = asked["run"]
+    try:
+        with _terminable(), tempfile.TemporaryDirectory() as scratch:
+            package = compiled.package(given.pipeline)
+            if placement != Placement():
+                package = compiled.write_package(given.pipeline, Path(scratch) / package.name, placement)
+            run_id = there.start(package, name, asked, given.service_account or placement.service_account)
+            told(f"run {name}: {there.address(run_id)}")
+            if given.detach:
+                return 0
+            ended = follow(there, run_id, told)
+    except Terminated:  # by a supervisor, which means the run
+        run_id = there.find(name)
+        there.cancel(run_id)
+        outcome = of_states(there.run(run_id), Verdict.INTERRUPTED, "it was cancelled")
+    except KeyboardInterrupt:
+        told(
+            f"run {name} goes on: end it by `taxohash pipeline cancel {name}`, or follow it by `submit --run {name}`"
+        )
+        return EXIT_CODES[Verdict.INTERRUPTED]
+    else:
+        outcome = outcome_of(there, ended)
+    show(outcome, given.json)
+    return EXIT_CODES[outcome.verdict]
+
+
+def told(text: str) -> None:
+    """Say something on standard error."""
+    console.print(printable(text), soft_wrap=True)
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, not Ctrl-C."""
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    def end(number: int, frame: FrameType | None) -> NoReturn:
+        raise Terminated
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _data(given: argparse.Namespace) -> dict[str, str]:
+    """The data version, resolved here: pods need no git."""
+    if bool(given.dataset_md5) == bool(given.revision):
+        raise TaxohashError("the data are named by --revision or --dataset-md5: give one of the two")
+    if bool(given.data) == bool(given.remote):
+        raise TaxohashError(
+            "the data come from --remote, such as s3://bucket/prefix, or lie in --data, a folder of the pods: give one of the two"
+        )
+    md5 = given.dataset_md5
+    if md5 is None:
+        from pipelines.shared import versions
+
+        md5 = versions.resolve(given.repository, given.revision)
+    return {"dataset_md5": md5, "data": given.data, "remote": given.remote}
+
+
+def _placement(file: Path | None) -> Placement:
+    return read(Placement, read_json(file, "give a file with a placement")) if file else Placement()

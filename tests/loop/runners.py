@@ -1,0 +1,10 @@
+"""What the trigger starts in the loop: the pipelines, or their stand-in."""
+
+import sys
+
+from tests.loop.world import Runner
+
+# On pictures as easy as these the usual objective gives those of a new kind the very codes of classes that it knows, and none is far.
+_OPTIONS = ("--objective", "csq", "--bits", "32", "--epochs", "20", "--network", "small-resnet")
+THOROUGH = Runner((sys.executable, "-m", "pipelines.cli.main", "run"), _OPTIONS, 600.0)
+QUICK = Runner((sys.executable, "-m", "tests.loop.quick", "run"), (), 120.0)
