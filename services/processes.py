@@ -61,18 +61,19 @@ def stop(process: "subprocess.Popen[str] | subprocess.Popen[bytes]", seconds: fl
         process.stdout.close()
 
 
-def end_session(leader: int, seconds: float | None = None) -> None:
+def end_session(leader: int, seconds: float | None = None, number: signal.Signals = signal.SIGTERM) -> None:
     """End a session that somebody else may have started, and all that its leader started: first asked, then killed.
 
     Args:
         leader: id of the process that leads it, which must not be another's by now.
         seconds: in which they may end by themselves, STOP_SECONDS if left out.
+        number: the signal by which they are asked.
     """
     found = _descendants(leader)
     with suppress(psutil.NoSuchProcess):
         found.append(psutil.Process(leader))
     with suppress(ProcessLookupError):
-        os.killpg(leader, signal.SIGTERM)
+        os.killpg(leader, number)
     for straggler in psutil.wait_procs(found, STOP_SECONDS if seconds is None else seconds)[1]:
         with suppress(psutil.NoSuchProcess):
             straggler.kill()

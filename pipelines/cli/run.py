@@ -8,7 +8,7 @@ from pipelines.runners.parameters import add_arguments, parameters
 from pipelines.shared.events import Event
 from pipelines.shared.summary import lines, minutes
 from services.codestore.home import users_data
-from services.runs import EXIT_CODES, Outcome
+from services.runs import EXIT_CODES, Outcome, Verdict
 from taxohash.errors import TaxohashError
 from taxohash.runtime.progress import console
 from taxohash.runtime.terminal import printable
@@ -49,8 +49,10 @@ def run(given: argparse.Namespace) -> int:
 
 
 def show(outcome: Outcome, as_json: bool) -> None:
-    """Print a run's ten lines; with its JSON, these go to standard error."""
-    for line in lines(outcome):
+    """Print a run's ten lines, or one of a run that was interrupted; with its JSON, these go to standard error."""
+    if outcome.verdict is Verdict.INTERRUPTED:
+        say(f"run {outcome.run} was interrupted: {outcome.reason}")
+    for line in lines(outcome) if outcome.verdict is not Verdict.INTERRUPTED else ():
         if as_json:
             say(line)
         else:

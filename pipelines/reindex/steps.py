@@ -1,17 +1,24 @@
 """What the steps do that only the reindexing pipeline has, see pipelines.steps."""
 
+from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipelines.shared.preflight import preflight
 from pipelines.shared.step import step
 from pipelines.steps.champion import DATABASE, QUERIES
 from services.codestore.own import code_store
 from taxohash.datasets import Dataset
-from taxohash.datasets.splits import indexed_splits, listed
+from taxohash.datasets.splits import CANARY, indexed_splits, listed
 from taxohash.errors import TaxohashError
 from taxohash.evaluation.report.read import read_report
-from taxohash.release.reindexing import Policy
+from taxohash.release.draft import first_rows
+from taxohash.release.reindexing import Canaries, Catalogue, Policy
+from taxohash.runtime.atomic import write_json
 from taxohash.runtime.configuration import parse
+
+if TYPE_CHECKING:
+    from taxohash.generation.hasher import Hasher
 
 
 @step("check-ahead")
@@ -41,6 +48,34 @@ def borrow_hasher(champion: str, evaluated: str, data: str, generations: str, ou
 def judge_generation(
     champion: str, generation_id: str, data: str, generations: str, policy: str, out: str
 ) -> None:
-    from taxohash.runtime.atomic import write_json
+    """Judge the champion's codes of the new data version by those of its own; the judgement as JSON into `out`."""
+    from taxohash.generation.hasher import Hasher
+    from taxohash.release.reindexing import judge
 
-    write_json(Path(out), {"verdict": "passes", "reason": "x"})
+    before, after = (Hasher(Path(generations) / name) for name in (champion, generation_id))
+    judgement = judge(
+        _catalogue(before),
+        _catalogue(after),
+        _canaries(after, Dataset.open(data)),
+        after.bits,
+        parse(Policy, policy),
+    )
+    write_json(Path(out), asdict(judgement))
+
+
+def _catalogue(hasher: "Hasher") -> Catalogue:
+    return Catalogue(
+        hasher.ids, hasher.labels, hasher.taxonomy.paths, hasher.codes, hasher.generation.bit_health
+    )
+
+
+def _canaries(hasher: "Hasher", dataset: Dataset) -> Canaries | None:
+    """Those of a data set, a thousand at most; None where it has none with labels."""
+    if CANARY not in dataset.splits or dataset.label_column(CANARY) is None:
+        return None
+    rows, tree = first_rows(dataset, CANARY), dataset.taxonomy
+    return Canaries(
+        hasher.encode_pixels(dataset.pixels(CANARY, hasher.generation.preprocessing, rows=rows)),
+        [frozenset(tree.paths[label] for label in own) for own in dataset.item_labels(CANARY)[: len(rows)]],
+        tree.level_names or (),
+    )

@@ -6,12 +6,18 @@ What kfp prints goes to the log of the run and is read by nobody but people: ste
 import importlib
 import json
 import logging
+import signal
 import sys
 import warnings
 from pathlib import Path
+from types import FrameType
+
+from services.processes import end_children, end_with_parent
 
 
 def main(file: Path) -> int:
+    signal.signal(signal.SIGTERM, _end)
+    end_with_parent()  # else it would go on unseen, beside the run that is taken up again
     asked = json.loads(file.read_text(encoding="utf-8"))
     from kfp import local
 
@@ -32,6 +38,11 @@ def main(file: Path) -> int:
         print(error, file=sys.stderr)
         return 1
     return 0
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    end_children()
+    sys.exit(128 + number)
 
 
 if __name__ == "__main__":

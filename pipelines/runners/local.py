@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from pipelines.runners.process import note_process
+from pipelines.runners.process import note_process, process_of
 from pipelines.shared.events import Event, events
 from pipelines.shared.notify import notify
 from pipelines.shared.outcome import outcome
@@ -19,10 +19,11 @@ from pipelines.shared.record import OUTCOME, Record
 from services import settings
 from services.codestore.own import address
 from services.processes import running
-from services.runs import Outcome
+from services.runs import Outcome, Verdict
 from taxohash.datasets.identity import directory_md5
 from taxohash.errors import TaxohashError
 from taxohash.runtime.atomic import writable, write_json, write_text
+from taxohash.runtime.configuration import read
 from taxohash.runtime.progress import MARK
 from taxohash.runtime.sources import steps_digest
 
@@ -58,7 +59,8 @@ def run(
 ) -> Outcome:
     """Run a pipeline to its end.
 
-    Interrupted, or told to terminate, it stops all that it started, and the outcome says so; the same call goes on from there.
+    Interrupted, or told to terminate, it stops all that it started, and the outcome says so; the same call goes on from there. One
+    that came to a verdict comes to it again, without running.
 
     Args:
         parameters: of the pipeline, with its name as `run` and its folder as `work`.
@@ -67,12 +69,13 @@ def run(
         environment: of its processes, in which its stores are named.
 
     Raises:
-        TaxohashError: no code store can be had, or the run of this name has ended.
+        TaxohashError: no code store can be had, or another run has this name, or this one goes on.
     """
     record = Record(parameters["work"], parameters["run"])
-    if record.noted(OUTCOME):
-        raise TaxohashError(f"run {parameters['run']!r} has ended: see {record.folder}, or leave --run out")
-    write_json(record.folder / PARAMETERS, {"pipeline": pipeline, "parameters": dict(parameters)})
+    asked = {"pipeline": pipeline, "parameters": dict(parameters)}
+    if (ended := _take_up(record, asked)) is not None:
+        return ended
+    write_json(record.folder / PARAMETERS, asked)
     note_process(record)
     error, interrupted = "", False
     try:
@@ -81,6 +84,26 @@ def run(
     except KeyboardInterrupt:
         interrupted = True
     return _outcome(record, error, interrupted)
+
+
+def _take_up(record: Record, asked: dict[str, Any]) -> Outcome | None:
+    """Let a run begin under its name, where an attempt that failed or was interrupted may have left something; or the outcome of one
+    that ended."""
+    before = record.noted(PARAMETERS.removesuffix(".json"))
+    if before and before != asked:
+        raise TaxohashError(
+            f"run {record.folder.name!r} was another one, see {record.folder / PARAMETERS}: choose another name"
+        )
+    ended = record.noted(OUTCOME)
+    if ended.get("verdict", Verdict.FAILED) != Verdict.FAILED:
+        return read(Outcome, ended)
+    if (other := process_of(record)) is not None and other.pid != os.getpid():
+        raise TaxohashError(
+            f"run {record.folder.name!r} goes on in process {other.pid}: wait, or choose another name"
+        )
+    for left in (_events(record), record.folder / f"{OUTCOME}.json"):
+        left.unlink(missing_ok=True)
+    return None
 
 
 def _follow(record: Record, told: Told, said: Callable[[str], None], outer: Mapping[str, str]) -> str:
@@ -93,7 +116,7 @@ def _follow(record: Record, told: Told, said: Callable[[str], None], outer: Mapp
         "PYTHONWARNINGS": "ignore",
     }
     command = [sys.executable, "-m", PROCESS, str(record.folder / PARAMETERS)]
-    seen = len(events(_events(record)))
+    seen = 0
     with running(command, environment) as process, (record.folder / LOG).open("a") as log:
         reader = threading.Thread(target=_keep, args=(process, log, said), daemon=True)
         reader.start()
@@ -131,8 +154,6 @@ def _keep(process: "subprocess.Popen[str]", log: Any, said: Callable[[str], None
 def _outcome(record: Record, error: str, interrupted: bool) -> Outcome:
     """The one that the exit handler wrote; else, where it was not reached, one of what is known."""
     if found := record.noted(OUTCOME):
-        from taxohash.runtime.configuration import read
-
         return read(Outcome, found)
     made = outcome(record, events(_events(record)), error, interrupted)
     if not interrupted:  # it is taken up again under its name

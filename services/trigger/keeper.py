@@ -99,15 +99,14 @@ class Keeper:
         self._thread.start()
 
     def stop(self) -> None:
-        """Keep them no more: a run under way is ended, and begun again by the next trigger."""
+        """Keep them no more: the next trigger takes up the run under way."""
         self._stopped.set()
         self._woken.set()
         if self._thread is not None:
             self._thread.join()
         state = self.state
         if state.running and self._is_mine(state):
-            self._runs.end(state.running)
-            self._runs.forget(state.running)
+            self._runs.leave(state.running)
         self._memory.change(lambda state: decide.left(state, self.name))
 
     def look(self) -> State:
@@ -164,7 +163,7 @@ class Keeper:
     def _followed(self, run: Run) -> State:
         """Look at the run under way, which is begun where it is not; what came of it is written down."""
         if run.cancelled:
-            self._runs.end(run)
+            self._runs.cancel(run)
         outcome = self._runs.follow(run)
         if outcome is None:
             return self.state

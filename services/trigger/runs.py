@@ -8,6 +8,7 @@ run prints lies in a folder of its name; the file for its output is made by its 
 import fcntl
 import os
 import shutil
+import signal
 import subprocess
 import threading
 from collections.abc import Callable, Sequence
@@ -20,7 +21,7 @@ from services.trigger.records import Run
 from taxohash.errors import TaxohashError
 from taxohash.runtime.terminal import printable, shortened
 
-STOP_SECONDS = 30.0
+STOP_SECONDS = 20.0
 _LAUNCH = 'echo $$ >"$0/pid"; exec "$@" >"$0/out" 2>"$0/log" </dev/null'
 _MOST_BYTES = 1024 * 1024
 _MOST_REASON = 300  # characters
@@ -62,17 +63,25 @@ class Runs:
         finally:
             os.close(handle)
 
-    def end(self, run: Run, seconds: float = STOP_SECONDS) -> None:
-        """End a run's process and all that it started: first asked, then killed."""
+    def cancel(self, run: Run, seconds: float = STOP_SECONDS) -> None:
+        """End a run, wherever it takes place: by SIGTERM, and by SIGKILL what does not heed it."""
+        self._signal(run, signal.SIGTERM, seconds)
+
+    def leave(self, run: Run, seconds: float = STOP_SECONDS) -> None:
+        """End our part of a run, as Ctrl-C does, and let the next trigger begin it again by its name.
+
+        What takes place here ends, and is taken up from where it was; what takes place on Kubeflow goes on, and is followed.
+        """
+        self._signal(run, signal.SIGINT, seconds)
+        shutil.rmtree(self._of(run), ignore_errors=True)
+
+    def _signal(self, run: Run, number: signal.Signals, seconds: float) -> None:
+        """End the processes of a run that are here."""
         if (lock := self._taken()) is not None:
             os.close(lock)
             return
         with suppress(OSError, ValueError):
-            end_session(int((self._of(run) / "pid").read_text()), seconds)
-
-    def forget(self, run: Run) -> None:
-        """Nothing is left of a run that was ended, so that it is begun anew under its name."""
-        shutil.rmtree(self._of(run), ignore_errors=True)
+            end_session(int((self._of(run) / "pid").read_text()), seconds, number)
 
     def prune(self, kept: set[str]) -> None:
         """Remove what was printed by other runs than these."""

@@ -1,7 +1,7 @@
 """In place of the process that runs a pipeline by kfp.local: `python -m tests.support.fake_kfp FILE`, as the data say.
 
 The parameter `remote` is a list of what it does, in JSON: ["tell", step, kind, reason], ["note", name, facts], ["print", text],
-["sleep"], ["exit", code].
+["sleep"], ["until", path] (it fails where nothing is there), ["exit", code].
 """
 
 import json
@@ -25,6 +25,9 @@ def main(file: Path) -> int:
                 record.note(name, **facts)
             case ["print", text]:
                 print(text, flush=True)
+            case ["until", path]:
+                if not Path(path).exists():
+                    return 1
             case ["sleep"]:
                 time.sleep(600)
             case ["exit", code]:

@@ -11,6 +11,28 @@ from tests.support.cluster import free_port, running_cluster
 from tests.support.generations import make_generation
 from tests.support.serving import publish
 
+# Modules whose processes are measured too where coverage is: nothing else runs what these run.
+MEASURED = {
+    "test_own_store",  # the keeper
+    "test_serving_processes",  # supervisor and worker
+    "test_serving_by_bentoml",
+    "test_decoding",
+    "test_trigger",
+}
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def measured_processes(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Have the processes that a module starts write what they ran, beside what the tests ran."""
+    if request.path.stem not in MEASURED or not request.config.getoption("cov_source", None):
+        yield
+        return
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("COVERAGE_PROCESS_START", str(ROOT / "pyproject.toml"))
+        patched.setenv("COVERAGE_FILE", str(ROOT / ".coverage"))
+        yield
+
 
 @pytest.fixture(name="free_port")
 def make_free_port() -> int:

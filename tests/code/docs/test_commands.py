@@ -61,6 +61,7 @@ NOT_RUN = {
     "taxohash pipeline submit": "needs a Kubeflow: tests/code/pipelines/cli",
     "taxohash serve": "serves until it is told to end: tests/system/test_serve_at_home.py",
     "taxohash search picture.png --within": "needs a service: tests/system/test_retrieval.py",
+    "taxohash trigger": "serves until it is told to end, and an entry point that an older environment lacks: tests/system/test_trigger.py",
     "torchrun": "needs several processes: tests/code/taxohash/training/test_distributed.py",
 }
 

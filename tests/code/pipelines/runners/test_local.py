@@ -7,10 +7,12 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil  # type: ignore[import-untyped]
 import pytest
 
 from pipelines.runners import local
 from pipelines.shared.events import Event
+from pipelines.shared.record import Record
 from services.processes import children
 from services.runs import Outcome, Verdict
 from taxohash.errors import TaxohashError
@@ -63,7 +65,30 @@ def test_steps_are_followed_and_what_they_announce_is_passed_on(
     folder = tmp_path / "records" / "run-1"
     assert "noise" in (folder / local.LOG).read_text()
     assert Outcome.of_json((folder / "outcome.json").read_text()) == found
-    with pytest.raises(TaxohashError, match="run 'run-1' has ended"):
+    with pytest.raises(TaxohashError, match="run 'run-1' was another one"):
+        run(PUBLISHED)
+
+
+def test_a_run_that_came_to_a_verdict_comes_to_it_again_without_running(
+    run: Callable[..., Outcome], watch: Watch
+) -> None:
+    actions = (["tell", "publish", "started"], ["tell", "publish", "ended"], PUBLISHED)
+    assert run(*actions) == run(*actions)
+    assert len(watch.events) == 2
+
+
+def test_a_run_that_failed_is_taken_up_again(run: Callable[..., Outcome], tmp_path: Path) -> None:
+    flag = tmp_path / "there"
+    actions = (["until", str(flag)], ["tell", "train", "ended"], PUBLISHED)
+    assert run(*actions).verdict is Verdict.FAILED
+    flag.touch()
+    assert run(*actions).verdict is Verdict.PUBLISHED
+
+
+def test_a_run_that_goes_on_is_not_run_twice(run: Callable[..., Outcome], tmp_path: Path) -> None:
+    other = Record(tmp_path, "run-1")
+    other.note("process", pid=os.getppid(), since=psutil.Process(os.getppid()).create_time())
+    with pytest.raises(TaxohashError, match=f"goes on in process {os.getppid()}"):
         run(PUBLISHED)
 
 
@@ -80,7 +105,7 @@ def test_a_process_that_dies_without_a_word_is_told_with_its_log(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted_it_leaves_no_process_and_the_same_name_goes_on(
+def test_interrupted_it_leaves_no_process_and_no_verdict(
     number: signal.Signals, run: Callable[..., Outcome], watch: Watch, tmp_path: Path
 ) -> None:
     before = children()
@@ -96,10 +121,7 @@ def test_interrupted_it_leaves_no_process_and_the_same_name_goes_on(
     assert found.verdict is Verdict.INTERRUPTED
     assert children() == before
     assert not (tmp_path / "records" / "run-1" / "outcome.json").exists()
-    assert (
-        run(["tell", "train", "started"], ["tell", "train", "ended"], PUBLISHED).verdict is Verdict.PUBLISHED
-    )
-    assert [event.kind for event in watch.events] == ["started", "started", "ended"]
+    assert [event.kind for event in watch.events] == ["started"]
 
 
 def test_places_of_this_machine(tmp_path: Path) -> None:

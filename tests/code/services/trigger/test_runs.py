@@ -96,35 +96,47 @@ def test_another_trigger_finds_it_and_begins_nothing(lasting: Runs, tmp_path: Pa
     assert other.follow(run_of()) is None
     assert other.follow(run_of("b")) is None  # nor one of another name beside it
     assert not (tmp_path / "b").exists()
-    other.end(run_of(), 20.0)  # a child of the first, not of its own
+    other.cancel(run_of(), 20.0)  # a child of the first, not of its own
     assert followed(other, run_of()).verdict is Verdict.FAILED
 
 
-def test_what_is_forgotten_is_begun_anew(lasting: Runs, tmp_path: Path) -> None:
+def test_what_is_left_is_begun_again_by_its_name(lasting: Runs, tmp_path: Path) -> None:
     begun(lasting, tmp_path)
-    lasting.end(run_of())
-    lasting.forget(run_of())
+    lasting.leave(run_of())
     assert followed(runs_of(tmp_path, f"print({OUTCOME.to_json()!r})"), run_of()) == OUTCOME
+
+
+@pytest.mark.parametrize(("way", "number"), [("cancel", signal.SIGTERM), ("leave", signal.SIGINT)])
+def test_a_run_is_told_whether_it_is_cancelled_or_left(
+    way: str, number: signal.Signals, tmp_path: Path
+) -> None:
+    told = tmp_path / "told"
+    handler = f"lambda number, _: (open({str(told)!r}, 'w').write(str(number)), sys.exit())"
+    program = f"import signal, sys; [signal.signal(own, {handler}) for own in (2, 15)]; {LASTING}"
+    runs = runs_of(tmp_path, program)
+    begun(runs, tmp_path)
+    getattr(runs, way)(run_of())
+    assert told.read_text() == str(int(number))
 
 
 def test_what_a_run_started_ends_with_it(tmp_path: Path) -> None:
     program = f"import subprocess, sys; subprocess.Popen([sys.executable, '-S', '-c', {LASTING!r}]).wait()"
     runs = runs_of(tmp_path, program)
     begun(runs, tmp_path)
-    runs.end(run_of(), 5.0)
+    runs.cancel(run_of(), 5.0)
     until(lambda: runs.follow(run_of()) is not None)
 
 
 def test_one_that_is_deaf_is_killed(tmp_path: Path) -> None:
     runs = runs_of(tmp_path, f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {LASTING}")
     begun(runs, tmp_path)
-    runs.end(run_of(), 0.2)
+    runs.cancel(run_of(), 0.2)
     assert followed(runs, run_of()).verdict is Verdict.FAILED
 
 
 def test_one_that_was_cancelled_before_it_began_never_does(tmp_path: Path) -> None:
     runs = runs_of(tmp_path, "raise SystemExit('begun')")
-    runs.end(run_of())
+    runs.cancel(run_of())
     assert followed(runs, run_of(cancelled="me")).verdict is Verdict.INTERRUPTED
     assert not (tmp_path / "a").exists()
 
