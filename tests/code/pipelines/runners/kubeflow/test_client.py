@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from pipelines.runners.kubeflow import client as module
 from pipelines.runners.kubeflow.access import Access
 from pipelines.runners.kubeflow.client import Kubeflow, UnreachableError
 from taxohash.errors import TaxohashError
-from tests.support.false_server import certificate
+from tests.support.false_server import answering, certificate, false_server
 from tests.support.kubeflow import FakeKubeflow, kubeflow
 
 MD5 = "0" * 32
@@ -54,7 +55,7 @@ def test_a_name_is_not_of_something_else(client: Kubeflow, package: Path, other:
     with pytest.raises(TaxohashError, match=f"run first is there already, of another {name}: give yours"):
         client.start(package, "first", given | other)
     with pytest.raises(TaxohashError, match="run first is there already, of another pipeline"):
-        client.start(package.with_name("reindex.yaml"), "first", given)
+        client.start(package.with_name("reindex.yaml"), "first", given)  # it is called so
     assert client.start(package, "first", given | {"epochs": 2}) == run_id  # of a newer program, for instance
 
 
@@ -139,6 +140,12 @@ def test_nobody_at_the_address_is_told_at_once() -> None:
     with pytest.raises(
         UnreachableError, match=rf"Kubeflow at http://127.0.0.1:{port} does not answer \(.*refused"
     ):
+        greeting(f"http://127.0.0.1:{port}")
+
+
+def test_a_server_that_says_nothing_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SECONDS", (0.05, 0.05))
+    with false_server(answering()) as port, pytest.raises(UnreachableError, match="timed out"):
         greeting(f"http://127.0.0.1:{port}")
 
 
