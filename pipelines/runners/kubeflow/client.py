@@ -95,8 +95,12 @@ class Kubeflow:
             runtime_config=kfp_server_api.V2beta1RuntimeConfig(parameters=dict(parameters)),
             service_account=service_account,
         )
-        made = self._asked(f"run {name}", self._client.runs.run_service_create_run, run=body)
-        return str(made.run_id)
+        made = str(self._asked(f"run {name}", self._client.runs.run_service_create_run, run=body).run_id)
+        first = self._named(name, experiment)
+        if first is None or first.run_id == made:
+            return made
+        self.cancel(made)  # somebody else started it at the same moment
+        return str(first.run_id)
 
     def find(self, name: str) -> str:
         """The id of a run, by its name or its id."""
@@ -174,12 +178,13 @@ class Kubeflow:
         return str(made.experiment_id)
 
     def _named(self, name: str, experiment: str) -> Any | None:
+        """The run of a name; of several the first."""
         listed = self._asked(
             "it",
             self._client.runs.run_service_list_runs,
             experiment_id=experiment,
             filter=_equals("display_name", name),
-            sort_by="created_at desc",
+            sort_by="created_at asc",
         )
         return listed.runs[0] if listed.runs else None
 

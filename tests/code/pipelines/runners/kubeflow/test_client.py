@@ -47,6 +47,17 @@ def test_a_name_is_one_run(client: Kubeflow, fake: FakeKubeflow, package: Path) 
     assert len(fake.experiments) == 1
 
 
+def test_of_two_that_start_it_at_once_one_does(
+    client: Kubeflow, fake: FakeKubeflow, package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = client.start(package, "first", {"dataset_md5": MD5})
+    found = iter([None, fake.runs[first]])  # it is not there yet when the other looks
+    named = client._named
+    monkeypatch.setattr(client, "_named", lambda *given: named(*given) if next(found) else None)
+    assert client.start(package, "first", {"dataset_md5": MD5}) == first
+    assert [run.state for run in fake.runs.values()] == ["RUNNING", "CANCELED"]
+
+
 @pytest.mark.parametrize("other", [{"dataset_md5": "1" * 32}, {"collection": "shop"}])
 def test_a_name_is_not_of_something_else(client: Kubeflow, package: Path, other: dict[str, str]) -> None:
     given = {"dataset_md5": MD5, "collection": "default"}
