@@ -179,6 +179,23 @@ def test_what_was_cancelled_is_not_tried_again() -> None:
     assert [own.key for pending in state.pending for own in pending.reasons] == ["later"]
 
 
+def test_what_comes_of_a_run_that_is_over_changes_nothing() -> None:
+    state = begin(decide.arrived(State(), data("one"), published=True), 0.0)
+    first = state.running
+    assert first
+    state = begin(end(state, 1.0), 2.0)
+    assert decide.ended(state, first.name, outcome(first, Verdict.FAILED), POLICY, 3.0) == state
+
+
+def test_one_that_is_tried_again_takes_along_what_waited_for_newer_data() -> None:
+    state = begin(decide.arrived(State(), data("one"), published=False), 0.0)
+    state = decide.arrived(state, data("two"), published=False)
+    state = end(decide.asked(state, "retrain", reason(key="drift")), 1.0, Verdict.FAILED)
+    (pending,) = state.pending
+    assert pending.attempt == 2
+    assert [own.key for own in pending.reasons] == ["data one", "data two", "drift"]
+
+
 def test_newer_data_take_the_place_of_those_that_wait() -> None:
     state = begin(decide.arrived(State(), data("one"), published=True), 0.0)
     state = decide.arrived(decide.arrived(state, data("two"), published=True), data("three"), published=True)
@@ -243,7 +260,7 @@ EVENTS = st.one_of(
 )
 
 
-@given(st.lists(EVENTS, max_size=60), st.booleans())
+@given(st.lists(EVENTS, min_size=20, max_size=80), st.booleans())
 def test_in_any_world_nothing_is_lost_and_nothing_doubled(
     events: list[tuple[str, object]], watched: bool
 ) -> None:

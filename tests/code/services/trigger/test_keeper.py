@@ -89,6 +89,7 @@ def test_elsewhere_another_waits_until_the_first_has_been_silent(toy: ToyTrigger
     other.look()
     ask(toy)
     other.look()
+    assert other._begun(toy.now).running is None  # also where it thought so before the first came back
     assert not toy.ledger("started")
     toy.now += LEASE_SECONDS
     until(lambda: other.look().history)
