@@ -52,7 +52,7 @@ def run(given: argparse.Namespace) -> int:
         asked["image"] = given.image
     there = kubeflow(given)
     from pipelines import compiled
-    from pipelines.runners.kubeflow.ending import of_states, outcome_of
+    from pipelines.runners.kubeflow.ending import cancelled, outcome_of
     from pipelines.runners.kubeflow.following import follow
 
     name = asked["run"]
@@ -67,9 +67,7 @@ def run(given: argparse.Namespace) -> int:
                 return 0
             ended = follow(there, run_id, told)
     except Terminated:  # by a supervisor, which means the run
-        run_id = there.find(name)
-        there.cancel(run_id)
-        outcome = of_states(there.run(run_id), Verdict.INTERRUPTED, "it was cancelled")
+        outcome = cancelled(there, there.run(there.find(name)))
     except KeyboardInterrupt:
         told(
             f"run {name} goes on: end it by `taxohash pipeline cancel {name}`, or follow it by `submit --run {name}`"

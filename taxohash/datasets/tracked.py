@@ -4,7 +4,9 @@ import re
 
 from taxohash.errors import TaxohashError
 
-_OUTS = re.compile(r"^outs:[ \t\r]*\n((?:\W.*\n?)*)", re.MULTILINE)  # not `deps`, of which an import has an md5, too
+_OUTS = re.compile(
+    r"^outs:[ \t\r]*\n((?:\W.*\n?)*)", re.MULTILINE
+)  # not `deps`, of which an import has an md5, too
 _MD5 = re.compile(r"^[ -]+md5: ([0-9a-f]{32}\.dir)[ \t\r]*$", re.MULTILINE)
 
 

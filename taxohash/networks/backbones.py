@@ -72,7 +72,9 @@ def find_backbone(name: str, size: int | None = None, channels: int | None = Non
     elif name in BACKBONES:
         found = BACKBONES[name]
     else:
-        raise TaxohashError(f"network {name!r} is not known: use one of {', '.join(BACKBONES)}, {TIMM}NAME")
+        raise TaxohashError(
+            f"network {name!r} is not known: use one of {', '.join(BACKBONES)}, {TIMM}NAME, auto"
+        )
     low, high = found.sizes
     if size is not None and not low <= size <= high:
         raise TaxohashError(

@@ -7,16 +7,18 @@ baseline say (`evaluation.baseline`). No number of any one data set stands here.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
 from taxohash.errors import TaxohashError
-from taxohash.protocols import Scores
 from taxohash.release.bootstrap import interval
 from taxohash.runtime.configuration import NonNegative, Seed, Share, configuration
+
+if TYPE_CHECKING:
+    from taxohash.protocols import Scores  # slow to import: pipelines read the policy alone
 
 Values = npt.NDArray[np.floating]
 Against = Literal["champion", "floor"]
@@ -100,10 +102,10 @@ class Judgement:
 
 
 def judge(
-    challenger: Scores,
-    champion: Scores | None,
-    chance: Scores,
-    baseline: Scores,
+    challenger: "Scores",
+    champion: "Scores | None",
+    chance: "Scores",
+    baseline: "Scores",
     policy: Policy | None = None,
 ) -> Judgement:
     """Judge a challenger by what each query scored; all four are of the same queries in the same order.
@@ -151,17 +153,18 @@ def judge(
 
 
 def _praise(against: Against, compared: Sequence[Compared]) -> str:
-    better = against == "champion" and all(part.low > 0 for part in compared)
-    return f"is {'better' if better else 'not worse'} than the {against}"
+    if against == "floor":
+        return "is not below the floor"
+    return f"is {'better' if all(part.low > 0 for part in compared) else 'not worse'} than the champion"
 
 
 def _sentence(what: str, compared: Sequence[Compared], policy: Policy) -> str:
     numbers = "; ".join(
         f"{part.metric} {part.value:.4f} against {part.bound:.4f} "
-        f"({part.difference:+.4f}, between {part.low:+.4f} and {part.high:+.4f})"
+        f"({part.difference:+.4f}, {part.low:+.4f} to {part.high:+.4f} at {100 * policy.confidence:g} %)"
         for part in compared
     )
-    return f"challenger {what} at {100 * policy.confidence:g} % confidence: {numbers}"
+    return f"challenger {what}: {numbers}"
 
 
 def _tolerance(part: Compared, policy: Policy) -> float:
@@ -174,7 +177,7 @@ def _floor(chance: Values, baseline: Values, share: float) -> Values:
     return chance + share * gain if gain.mean() > 0 else chance
 
 
-def _compare(challenger: Scores, other: Mapping[str, Values], policy: Policy) -> tuple[Compared, ...]:
+def _compare(challenger: "Scores", other: Mapping[str, Values], policy: Policy) -> tuple[Compared, ...]:
     """Every metric of the challenger against another's; the same queries are drawn for all."""
     names = list(challenger)
     pairs = np.stack(
@@ -198,7 +201,7 @@ def _mean(scores: Values) -> float:
     return float(scores.mean(dtype=np.float64))
 
 
-def _check(challenger: Scores, others: Mapping[str, Scores | None]) -> None:
+def _check(challenger: "Scores", others: "Mapping[str, Scores | None]") -> None:
     """Make sure that all are of the same queries."""
     counts = {name: len(scores) for name, scores in challenger.items()}
     if not counts or len(set(counts.values())) > 1 or 0 in counts.values():

@@ -120,7 +120,7 @@ class Kubeflow:
         return listed.runs or []
 
     def cancel(self, run_id: str) -> None:
-        """End a run. One that has ended is left as it is."""
+        """End a run; one that has ended is refused."""
         self._asked(f"run {run_id}", self._client.runs.run_service_terminate_run, run_id=run_id)
 
     def address(self, run_id: str) -> str:

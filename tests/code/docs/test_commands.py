@@ -49,7 +49,6 @@ NOT_RUN = {
     "kustomize": "needs the program; the tests of the manifests render with kubectl",
     "make": "jobs of minutes: tests/system/test_demo.py, and this suite",
     "python -m services.codestore.accounts": "run, with what follows, by tests/code/manifests",
-    "python -m pipelines": "minutes of training: tests/system/test_pipeline.py",
     "taxohash data diff": "needs two versions of a set: tests/code/taxohash/datasets/test_diff.py and test_revision.py",
     "npm": "downloads; here a tree of the miniature set's pictures takes its place",
     "python docs/emoji.py": "needs what npm downloads",
@@ -58,7 +57,7 @@ NOT_RUN = {
     "taxohash data prepare fashion-mnist": "downloads: tests/data; here the miniature set takes its place",
     "taxohash data prepare folder data": "its source is anybody's; what is prepared elsewhere is run",
     "taxohash keys": "an entry point that an older environment lacks: tests/code/services/retrieval/access",
-    "taxohash pipeline submit": "needs a Kubeflow: tests/code/pipelines/cli",
+    "taxohash pipeline": "minutes of training, or needs a Kubeflow: tests/system/test_pipeline.py, tests/code/pipelines/cli",
     "taxohash serve": "serves until it is told to end: tests/system/test_serve_at_home.py",
     "taxohash search picture.png --within": "needs a service: tests/system/test_retrieval.py",
     "taxohash trigger": "serves until it is told to end, and an entry point that an older environment lacks: tests/system/test_trigger.py",
@@ -134,6 +133,10 @@ def is_taxohash(words: list[str]) -> None:
         assert found, rest[0]
         chosen, rest = found, rest[1:]
     if isinstance(chosen, Brought):
+        if words[1] == "pipeline":
+            told = command.run("pipelines.cli.main", rest[0], "--help").stdout
+            assert told, rest[0]
+            assert all(option in told for option in options(rest)), (rest, told)
         return
     taken = chosen.get_params(typer.Context(chosen))
     known = {name for parameter in taken for name in parameter.opts}
@@ -273,7 +276,7 @@ def test_nothing_is_excused_that_no_page_has() -> None:
         "python -m pipelines.absent",
         "python -m taxohash.codes",
         "python -m taxohash",
-        "python -m pipelines.runners.local --colour red",
+        "taxohash pipeline run --colour red",
         ".venv/bin/python -m pytest tests/absent",
         "taxohash dance",
         "taxohash train --data data --out run --colour red",

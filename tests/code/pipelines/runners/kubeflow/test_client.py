@@ -69,7 +69,8 @@ def test_a_run_is_cancelled(client: Kubeflow, package: Path) -> None:
     run_id = client.start(package, "first", {"dataset_md5": MD5})
     client.cancel(run_id)
     assert client.run(run_id).state == "CANCELED"
-    client.cancel(run_id)
+    with pytest.raises(TaxohashError, match=f"refuses run {run_id}"):
+        client.cancel(run_id)
 
 
 @pytest.mark.parametrize(
