@@ -95,11 +95,12 @@ def resolved(state: State, key: str) -> State:
     return state
 
 
-def arrived(state: State, data: DataVersion, *, published: bool) -> State:
+def arrived(state: State, data: DataVersion, *, served: str | None) -> State:
     """The newest data version, which asks for runs where it is another than before.
 
     Args:
-        published: there is a generation whose hasher can index it; otherwise one is trained at once.
+        served: data version of the published generation, empty where that is not known; None: nothing is published, so that there is
+            no hasher to index it, and one is trained at once. The first version that is seen is no news where it is served.
     """
     if _same(state.data, data):
         return state
@@ -107,7 +108,10 @@ def arrived(state: State, data: DataVersion, *, published: bool) -> State:
     superseded = [old for pending in state.pending for old in pending.reasons if old.kind is Kind.DATA]
     for old in superseded:  # what they asked for, the newer one asks for
         state = resolved(state, old.key)
-    return asked(replace(state, data=data), "reindex" if published else "retrain", reason)
+    first, state = state.data is None, replace(state, data=data, settled="")
+    if first and served == data.md5:
+        return replace(state, settled=data.md5)
+    return asked(state, "retrain" if served is None else "reindex", reason)
 
 
 def struck(state: State, now: float, next_due: float) -> State:
@@ -241,7 +245,9 @@ def _newer(state: State, pipeline: Pipeline) -> bool:
         and reindexed.outcome.verdict is Verdict.REFUSED
     )
     done = (_last(state, pipeline), reindexed if refused else None)
-    return state.data is not None and not any(run and _same(run.data, state.data) for run in done)
+    if state.data is None or state.data.md5 == state.settled:
+        return False
+    return not any(run and _same(run.data, state.data) for run in done)
 
 
 def _last(state: State, pipeline: Pipeline) -> Run | None:

@@ -12,6 +12,7 @@ from functools import partial
 
 import uvicorn
 
+from services.codestore.generation_files import GenerationFiles
 from services.codestore.own import code_store
 from services.codestore.store import CodeStore
 from services.trigger.access import refuse_open
@@ -65,15 +66,31 @@ def service(settings: Settings, store: CodeStore) -> Service:
     memory.read()
     runs = Runs(settings.folder / "runs", settings.collection, partial(words_of, settings))
 
-    def published() -> bool:
-        return store.exists(settings.collection) and store.published(settings.collection) is not None
-
     name = f"{socket.gethostname()}:{settings.folder}"
-    keeper = Keeper(settings.collection, memory, runs, settings.policy, published, name=name)
+    keeper = Keeper(
+        settings.collection,
+        memory,
+        runs,
+        settings.policy,
+        partial(served, store, settings.collection),
+        name=name,
+    )
     watch = None
     if settings.source:
         watch = Watch(settings.source, settings.folder / "data.git", settings.collection, keeper.data_arrived)
     return Service(settings, keeper, watch, Approver(settings.collection, settings.command))
+
+
+def served(store: CodeStore, collection: str) -> str | None:
+    """Data version of the published generation, empty where its files cannot be read here; None: nothing is published."""
+    published = store.published(collection) if store.exists(collection) else None
+    if published is None:
+        return None
+    files = GenerationFiles.named()
+    try:
+        return files.dataset_md5(published.id) if files else ""
+    except TaxohashError:
+        return ""
 
 
 def words_of(settings: Settings, run: Run) -> list[str]:

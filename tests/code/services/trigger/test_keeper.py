@@ -129,7 +129,7 @@ def test_new_data_are_indexed_and_then_trained_on(tmp_path: Path) -> None:
     toy.keeper.data_arrived("1" * 32 + ".dir", "another commit")
     until(lambda: len(toy.keeper.look().history) == 2)
     assert [line["pipeline"] for line in toy.ledger("started")] == ["reindex", "retrain"]
-    toy.has_published = False
+    toy.served = None
     toy.keeper.data_arrived("2" * 32 + ".dir", "commit")
     assert [own.pipeline for own in toy.keeper.state.pending] == ["retrain"]
 
