@@ -31,6 +31,7 @@ from taxohash.errors import TaxohashError
 from taxohash.runtime.flags import Parser
 from taxohash.runtime.terminal import printable
 
+LOG = logging.getLogger("taxohash.trigger")
 _DRAIN_SECONDS = 5
 _MOST_CONNECTIONS = 1000
 
@@ -47,6 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
             with code_store() as store:
                 made = service(settings, store)
                 logs.configure(settings.log)
+                _warn(settings)
                 _serve(made, listener)
     except TaxohashError as error:
         print(f"trigger: {printable(error)}", file=sys.stderr)
@@ -101,6 +103,18 @@ def words_of(settings: Settings, run: Run) -> list[str]:
     if run.data and settings.source:
         words += ["--repository", settings.source.repository, "--revision", run.data.revision]
     return [*words, "--collection", settings.collection, "--run", run.name, "--json"]
+
+
+def _warn(settings: Settings) -> None:
+    """Say what a trigger of these settings does not do."""
+    if settings.token_file is None:
+        LOG.warning(
+            "there are no tokens: everybody on this machine may start runs, and nobody else may do anything"
+        )
+    if settings.source is None:
+        LOG.warning(
+            "no repository is watched: no run waits for newer data, and TAXOHASH_TRIGGER_OPTIONS says what the data are"
+        )
 
 
 def _serve(service: Service, listener: socket.socket) -> None:
