@@ -19,7 +19,6 @@ from taxohash.evaluation.run import graded
 from taxohash.generation.manifest import Generation
 from taxohash.runtime.atomic import writable
 
-
 SPARE_BYTES = 256 << 20
 
 
