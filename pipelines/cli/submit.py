@@ -111,11 +111,11 @@ def _data(given: argparse.Namespace) -> dict[str, str]:
         raise TaxohashError(
             "the data come from --remote, such as s3://bucket/prefix, or lie in --data, a folder of the pods: give one of the two"
         )
-    md5 = given.dataset_md5
-    if md5 is None:
-        from pipelines.shared import versions
+    from pipelines.shared import versions
+    from pipelines.shared.versions.remote import check_version
 
-        md5 = versions.resolve(given.repository, given.revision)
+    md5 = given.dataset_md5 or versions.resolve(given.repository, given.revision)
+    check_version(md5)
     return {"dataset_md5": md5, "data": given.data, "remote": given.remote}
 
 

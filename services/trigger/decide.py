@@ -145,7 +145,7 @@ def decide(state: State, pending: Pending, policy: Policy, now: float) -> Decisi
         return Decision(Standing.COOLING, last + policy.retry)
     if any(reason.kind is Kind.PERSON for reason in pending.reasons):
         return Decision(Standing.READY)
-    if policy.watched and not _newer(state, pending.pipeline):
+    if policy.watched and not _newer(state, pending):
         return Decision(Standing.DATA)
     if all(reason.kind in policy.ask_first for reason in pending.reasons):
         return Decision(Standing.APPROVAL)
@@ -236,18 +236,28 @@ def _with(reasons: tuple[Reason, ...], reason: Reason) -> tuple[Reason, ...]:
     return reasons if known or len(reasons) >= MOST_REASONS else (*reasons, reason)
 
 
-def _newer(state: State, pipeline: Pipeline) -> bool:
-    """Whether the newest data are of use to this pipeline: not those of its last conclusive run, nor refused as they are."""
+def _newer(state: State, pending: Pending) -> bool:
+    """Whether the newest data are of use to a run: not those of its pipeline's last conclusive run, nor refused as they are.
+
+    That reindexing refused them is no reason against a retraining that an alert asks for: where pictures are of a new kind, the codes
+    that the old hasher gives them are what it refuses.
+    """
     reindexed = _last(state, "reindex")
     refused = (
         reindexed is not None
         and reindexed.outcome is not None
         and reindexed.outcome.verdict is Verdict.REFUSED
+        and all(reason.kind is not Kind.ALERT for reason in pending.reasons)
     )
+<<<<<<< HEAD
     done = (_last(state, pipeline), reindexed if refused else None)
     if state.data is None or state.data.md5 == state.settled:
         return False
     return not any(run and _same(run.data, state.data) for run in done)
+=======
+    done = (_last(state, pending.pipeline), reindexed if refused else None)
+    return state.data is not None and not any(run and _same(run.data, state.data) for run in done)
+>>>>>>> data
 
 
 def _last(state: State, pipeline: Pipeline) -> Run | None:

@@ -147,7 +147,9 @@ class FakeKubeflow:
         if method == "GET" and kind == "runs":
             runs = [r for r in self.runs.values() if r.body["experiment_id"] == query["experiment_id"]]
             runs = [r for r in runs if _wanted(query) in (None, r.body["display_name"])]
-            return {"runs": [r.as_json() for r in reversed(runs)]} if runs else {}
+            if query.get("sort_by") == "created_at desc":
+                runs.reverse()
+            return {"runs": [r.as_json() for r in runs]} if runs else {}
         raise Refusal(404, f"no such path {path}")
 
     def _check_namespace(self, namespace: str) -> None:

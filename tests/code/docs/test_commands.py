@@ -133,7 +133,7 @@ def is_taxohash(words: list[str]) -> None:
         assert found, rest[0]
         chosen, rest = found, rest[1:]
     if isinstance(chosen, Brought):
-        if words[1] == "pipeline":
+        if words[1] == "pipeline" and rest:
             told = command.run("pipelines.cli.main", rest[0], "--help").stdout
             assert told, rest[0]
             assert all(option in told for option in options(rest)), (rest, told)

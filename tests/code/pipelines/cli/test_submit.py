@@ -153,11 +153,12 @@ def test_the_retraining_is_taken_as_it_is_compiled(fake: FakeKubeflow) -> None:
             ["submit", "--dataset-md5", MD5],
             "the data come from --remote, such as s3://bucket/prefix, or lie in --data",
         ),
+        (["submit", "--dataset-md5", "main", "--remote", REMOTE], "'main'"),
         ([*FIRST, "--epochs", "3"], "--epochs is of a training, and reindex trains nothing"),
         ([*FIRST, "--placement", "/no/file"], "/no/file"),
         (["status", "nothing"], "run nothing is not in Kubeflow at http://"),
         (
-            ["submit", "--revision", "no-such", "--repository", "/tmp", "--remote", REMOTE],
+            ["submit", "--revision", "no-such", "--repository", "/", "--remote", REMOTE],
             "data.dvc at 'no-such'",
         ),
     ],

@@ -66,12 +66,28 @@ def test_a_retraining_follows_a_reindexing_that_did_not_refuse(verdict: Verdict)
 
 
 def test_data_that_reindexing_refused_are_not_trained_on_either() -> None:
+<<<<<<< HEAD
     state = decide.asked(State(), "retrain", reason())
     state = decide.arrived(state, data("bad"), served="")
+=======
+    state = decide.asked(State(), "retrain", reason(Kind.SCHEDULE))
+    state = decide.arrived(state, data("bad"), published=True)
+>>>>>>> data
     state = end(begin(state, 1.0), 2.0, Verdict.REFUSED)
     assert standing(state, 1e6) is Standing.DATA
     state = decide.arrived(state, data("good"), served="")
     assert standing(end(begin(state, 1e6), 1e6 + 1), 1e6 + 2) is Standing.READY
+
+
+def test_but_on_an_alert_they_are_since_a_hasher_that_is_out_of_date_gives_them_bad_codes() -> None:
+    state = decide.asked(State(), "retrain", reason(Kind.ALERT))
+    state = decide.arrived(state, data("of a new kind"), published=True)
+    state = end(begin(state, 1.0), 2.0, Verdict.REFUSED)
+    state = begin(state, 3.0)
+    assert state.running
+    assert [own.kind for own in state.running.reasons] == [Kind.ALERT]
+    state = decide.asked(end(state, 4.0, Verdict.REFUSED), "retrain", reason(Kind.ALERT, "again"))
+    assert standing(state, 1e6) is Standing.DATA
 
 
 def test_without_a_published_generation_new_data_are_trained_on() -> None:
