@@ -249,15 +249,10 @@ def _newer(state: State, pending: Pending) -> bool:
         and reindexed.outcome.verdict is Verdict.REFUSED
         and all(reason.kind is not Kind.ALERT for reason in pending.reasons)
     )
-<<<<<<< HEAD
-    done = (_last(state, pipeline), reindexed if refused else None)
+    done = (_last(state, pending.pipeline), reindexed if refused else None)
     if state.data is None or state.data.md5 == state.settled:
         return False
     return not any(run and _same(run.data, state.data) for run in done)
-=======
-    done = (_last(state, pending.pipeline), reindexed if refused else None)
-    return state.data is not None and not any(run and _same(run.data, state.data) for run in done)
->>>>>>> data
 
 
 def _last(state: State, pipeline: Pipeline) -> Run | None:

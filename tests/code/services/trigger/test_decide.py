@@ -66,13 +66,8 @@ def test_a_retraining_follows_a_reindexing_that_did_not_refuse(verdict: Verdict)
 
 
 def test_data_that_reindexing_refused_are_not_trained_on_either() -> None:
-<<<<<<< HEAD
-    state = decide.asked(State(), "retrain", reason())
-    state = decide.arrived(state, data("bad"), served="")
-=======
     state = decide.asked(State(), "retrain", reason(Kind.SCHEDULE))
-    state = decide.arrived(state, data("bad"), published=True)
->>>>>>> data
+    state = decide.arrived(state, data("bad"), served="")
     state = end(begin(state, 1.0), 2.0, Verdict.REFUSED)
     assert standing(state, 1e6) is Standing.DATA
     state = decide.arrived(state, data("good"), served="")
@@ -81,7 +76,7 @@ def test_data_that_reindexing_refused_are_not_trained_on_either() -> None:
 
 def test_but_on_an_alert_they_are_since_a_hasher_that_is_out_of_date_gives_them_bad_codes() -> None:
     state = decide.asked(State(), "retrain", reason(Kind.ALERT))
-    state = decide.arrived(state, data("of a new kind"), published=True)
+    state = decide.arrived(state, data("of a new kind"), served="")
     state = end(begin(state, 1.0), 2.0, Verdict.REFUSED)
     state = begin(state, 3.0)
     assert state.running
