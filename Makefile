@@ -3,6 +3,8 @@ PYTHON_IN := .venv/bin/python
 SOURCES := taxohash pipelines services benchmarks tests
 JOBS ?= 2
 ARGS ?=
+COVERAGE ?=
+MEASURED := --cov --cov-report= --cov-fail-under=0
 PYTEST = OMP_NUM_THREADS=1 $(PYTHON_IN) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 # Where the environment forbids to keep bytecode, each of the many processes that demo and tests start would compile
 # all it imports: half of the suite's time.
@@ -23,17 +25,18 @@ data: install ## put the data set named by data.dvc into data/
 demo: install ## train, gate, publish and serve on real images (ONCE=1: answer one search and stop)
 	@$(PYTHON_IN) -m pipelines.demo $(if $(ONCE),--once)
 
-test: install ## the tests but the slow ones (ARGS="-k name" for a part, JOBS=1 for one process)
+test: install ## the tests but the slow ones (ARGS="-k name" for a part, JOBS=1 for one process, COVERAGE=1 for the floor of coverage)
 	@sh scripts/browser
 	@sh scripts/servers
 	@sh scripts/monitoring
-	@$(PYTEST) -m "not slow" $(ARGS)
+	@$(PYTEST) -m "not slow" $(if $(COVERAGE),$(MEASURED)) $(ARGS)
+	@$(if $(COVERAGE),sh scripts/coverage)
 
 test-all: install ## every test, and what they cover against its floor
 	@sh scripts/browser
 	@sh scripts/servers
 	@sh scripts/monitoring
-	@$(PYTEST) --cov --cov-report= --cov-fail-under=0
+	@$(PYTEST) $(MEASURED)
 	@sh scripts/coverage
 
 chaos: install ## break all around the code store for 15 minutes and look for what is lost (SEED=, MINUTES=, SCENARIO=)

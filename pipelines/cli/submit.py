@@ -1,18 +1,14 @@
 """`taxohash pipeline submit`: a pipeline on Kubeflow."""
 
 import argparse
-import signal
 import tempfile
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
-from typing import Any, NoReturn
+from typing import Any
 
 from pipelines.cli.places import add_kubeflow, kubeflow
 from pipelines.cli.run import show
 from pipelines.runners.parameters import add_arguments, parameters
+from pipelines.runners.termination import Terminated, terminable
 from pipelines.shared.placement import Placement
 from services import settings
 from services.runs import EXIT_CODES, Verdict
@@ -52,12 +48,12 @@ def run(given: argparse.Namespace) -> int:
         asked["image"] = given.image
     there = kubeflow(given)
     from pipelines import compiled
-    from pipelines.runners.kubeflow.ending import of_states, outcome_of
+    from pipelines.runners.kubeflow.ending import cancelled, outcome_of
     from pipelines.runners.kubeflow.following import follow
 
     name = asked["run"]
     try:
-        with _terminable(), tempfile.TemporaryDirectory() as scratch:
+        with terminable(), tempfile.TemporaryDirectory() as scratch:
             package = compiled.package(given.pipeline)
             if placement != Placement():
                 package = compiled.write_package(given.pipeline, Path(scratch) / package.name, placement)
@@ -67,9 +63,7 @@ def run(given: argparse.Namespace) -> int:
                 return 0
             ended = follow(there, run_id, told)
     except Terminated:  # by a supervisor, which means the run
-        run_id = there.find(name)
-        there.cancel(run_id)
-        outcome = of_states(there.run(run_id), Verdict.INTERRUPTED, "it was cancelled")
+        outcome = cancelled(there, there.run(there.find(name)))
     except KeyboardInterrupt:
         told(
             f"run {name} goes on: end it by `taxohash pipeline cancel {name}`, or follow it by `submit --run {name}`"
@@ -86,25 +80,6 @@ def told(text: str) -> None:
     console.print(printable(text), soft_wrap=True)
 
 
-class Terminated(KeyboardInterrupt):
-    """SIGTERM, not Ctrl-C."""
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    def end(number: int, frame: FrameType | None) -> NoReturn:
-        raise Terminated
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
 def _data(given: argparse.Namespace) -> dict[str, str]:
     """The data version, resolved here: pods need no git."""
     if bool(given.dataset_md5) == bool(given.revision):
@@ -113,11 +88,11 @@ def _data(given: argparse.Namespace) -> dict[str, str]:
         raise TaxohashError(
             "the data come from --remote, such as s3://bucket/prefix, or lie in --data, a folder of the pods: give one of the two"
         )
-    md5 = given.dataset_md5
-    if md5 is None:
-        from pipelines.shared import versions
+    from pipelines.shared import versions
+    from pipelines.shared.versions.remote import check_version
 
-        md5 = versions.resolve(given.repository, given.revision)
+    md5 = given.dataset_md5 or versions.resolve(given.repository, given.revision)
+    check_version(md5)
     return {"dataset_md5": md5, "data": given.data, "remote": given.remote}
 
 

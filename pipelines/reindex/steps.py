@@ -52,13 +52,14 @@ def judge_generation(
     from taxohash.generation.hasher import Hasher
     from taxohash.release.reindexing import judge
 
+    said = parse(Policy, policy)
     before, after = (Hasher(Path(generations) / name) for name in (champion, generation_id))
     judgement = judge(
         _catalogue(before),
         _catalogue(after),
         _canaries(after, Dataset.open(data)),
         after.bits,
-        parse(Policy, policy),
+        said,
     )
     write_json(Path(out), asdict(judgement))
 

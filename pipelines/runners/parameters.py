@@ -12,7 +12,6 @@ from services import settings
 from taxohash.errors import TaxohashError
 from taxohash.release.gate import Policy as GatePolicy
 from taxohash.release.reindexing import Policy as ReindexingPolicy
-from taxohash.release.shards import Shard
 from taxohash.runtime import flags
 from taxohash.runtime.configuration import canonical, flat, plain, read, replaced
 from taxohash.training.config import HasherConfig
@@ -59,6 +58,8 @@ def parameters(given: argparse.Namespace) -> dict[str, Any]:
     Raises:
         TaxohashError: what cannot be.
     """
+    from taxohash.release.shards import Shard  # with all that reads data sets and hashers
+
     found = {
         "run": run_name(given.run or new_name(given.pipeline)),
         "collection": given.collection,

@@ -1,6 +1,7 @@
 """What the last steps would refuse, found before the long ones begin."""
 
 import os
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -13,9 +14,12 @@ from services.codestore.pictures import Pictures
 from services.codestore.taxonomies import prepare
 from taxohash.datasets import Dataset
 from taxohash.datasets.ids import item_ids
+from taxohash.errors import TaxohashError
 from taxohash.evaluation.run import graded
 from taxohash.generation.manifest import Generation
 from taxohash.runtime.atomic import writable
+
+SPARE_BYTES = 256 << 20
 
 
 def preflight(
@@ -28,12 +32,13 @@ def preflight(
 
     Raises:
         TaxohashError: a split is missing or has no labels that can grade answers, an item that the store would not
-            take, a folder, a picture store or a place for generations that cannot be written, no code store, one that has
+            take, too little space, a folder, a picture store or a place for generations that cannot be written, no code store, one that has
             the collection with another tree or takes no writes, or a published generation that is not there to be compared with.
     """
     graded(None, dataset, database, queries)
     _check_items(dataset, indexed)
     writable(_standing(generations))
+    _check_space(_standing(generations), dataset)
     pictures = Pictures.from_environment()
     pictures.delete(pictures.put(b"a picture store that can be written"))
     with code_store() as store:
@@ -52,6 +57,15 @@ def _check_items(dataset: Dataset, splits: Iterable[str]) -> None:
     for split in splits:
         for item_id, own in zip(ids[split], dataset.item_labels(split), strict=True):
             check_item(Item(item_id, tuple(own)), range(len(dataset.taxonomy)))
+
+
+def _check_space(folder: Path, dataset: Dataset) -> None:
+    """A generation, thumbnails and what the steps hand on are together no larger than the data and some more."""
+    needed = SPARE_BYTES + sum(file.stat().st_size for files in dataset.files.values() for file in files)
+    if (free := shutil.disk_usage(folder).free) < needed:
+        raise TaxohashError(
+            f"{folder} has {free / 1e6:,.0f} MB free, and {needed / 1e6:,.0f} MB may be needed: free some space, or choose another folder"
+        )
 
 
 def _standing(folder: Path) -> Path:

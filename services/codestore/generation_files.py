@@ -137,6 +137,21 @@ class GenerationFiles:
         """Whether a generation was put there to its end; `require` tells whether it is whole."""
         return self._files.entry(f"{check_name('generation id', generation_id)}/{MANIFEST}") is not None
 
+    def dataset_md5(self, generation_id: str) -> str:
+        """The data version that a generation was made of, as its manifest says.
+
+        Raises:
+            TaxohashError: it is not there, or its manifest does not say.
+        """
+        try:
+            return str(json.loads(self._manifest(generation_id))["dataset_md5"])
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            if isinstance(error, TaxohashError):
+                raise
+            raise TaxohashError(
+                f"{self.address}/{generation_id}/{MANIFEST} is no manifest of a generation: put it there again"
+            ) from None
+
     def absent(self, generation_id: str) -> TaxohashError:
         """What is said of one that is not there."""
         return TaxohashError(

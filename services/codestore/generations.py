@@ -348,7 +348,8 @@ class Generations(Quarantine):
             self._call(opened.call("forget", generation_id))
             quarantine, backfill = quarantine_key(collection, generation_id), backfill_key(collection)
             self._connection.command("UNLINK", quarantine, key=quarantine)
-            self._connection.command("HDEL", backfill, f"progress:{generation_id}", key=backfill)
+            for field in ("progress", "trying"):
+                self._connection.command("HDEL", backfill, f"{field}:{generation_id}", key=backfill)
 
         self._use(collection, work)
 

@@ -3,7 +3,7 @@
 import errno
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -77,14 +77,17 @@ class Place:
             return data
         return None
 
-    def fetch(self, name: str, file: Path) -> bool:
+    def fetch(self, name: str, file: Path, told: Callable[[int], None] = lambda size: None) -> bool:
         """Copy what is there into a file, however large it is; False where nothing is.
+
+        Args:
+            told: called with the bytes of each part that has come from a server, by another thread.
 
         Raises:
             TaxohashError: the file cannot be written.
         """
         with suppress(FileNotFoundError):
-            self._do("get_file", name, str(file))
+            self._do("get_file", name, str(file), callback=_parts(told))
             return True
         return False
 
@@ -150,6 +153,17 @@ class Place:
         from fsspec.asyn import sync
 
         return sync(self._files.loop, operation, *values, timeout=self._seconds, **named)
+
+
+def _parts(told: Callable[[int], None]) -> Any:
+    """What fsspec tells of the parts of a copy, so that `told` is."""
+    from fsspec.callbacks import Callback
+
+    class Parts(Callback):  # type: ignore[misc]  # which is not typed
+        def relative_update(self, inc: int = 1) -> None:
+            told(inc)
+
+    return Parts()
 
 
 def _masked(text: str) -> str:

@@ -6,7 +6,7 @@ by itself, and each that is new has a token above all before it, which its write
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 from services.codestore.collection import CollectionReader
 from services.codestore.connection import Call
@@ -49,6 +49,26 @@ class Progress:
     when: float
 
 
+@dataclass(frozen=True)
+class Trying:
+    """What a process encodes, in case that ends it. Ids, each with how many processes have ended while they encoded it alone.
+
+    Attributes:
+        now: being encoded.
+        later: that an earlier process left, and that were not tried again yet.
+    """
+
+    now: Mapping[str, int] = field(default_factory=dict)
+    later: Mapping[str, int] = field(default_factory=dict)
+
+    def left(self) -> dict[str, int]:
+        """What is suspect where this is what the process left."""
+        return {
+            **self.later,
+            **{item_id: deaths + (len(self.now) == 1) for item_id, deaths in self.now.items()},
+        }
+
+
 class Turns(CollectionReader):
     """What backfills of a collection tell each other."""
 
@@ -72,11 +92,11 @@ class Turns(CollectionReader):
         """Leases that have not ended, by name."""
         seconds, microseconds = self._connection.command("TIME", key=backfill_key(collection))
         now, found = int(seconds) + int(microseconds) / 1e6, {}
-        for field, value in self._backfill_fields(collection).items():
-            if field.startswith("lease:"):
+        for name, value in self._backfill_fields(collection).items():
+            if name.startswith("lease:"):
                 runner, token, till = value.split(b"\xff")
                 if (left := int(till) / 1e6 - now) > 0:
-                    found[field.partition(":")[2]] = Lease(runner.decode(), int(token), left)
+                    found[name.partition(":")[2]] = Lease(runner.decode(), int(token), left)
         return found
 
     def pause(self, collection: str, who: str) -> None:
@@ -96,16 +116,29 @@ class Turns(CollectionReader):
 
     def tell_progress(self, collection: str, generation_id: str, progress: Progress) -> None:
         """Let others see how far one is."""
-        key, field = backfill_key(collection), f"progress:{check_name('generation id', generation_id)}"
-        self._connection.command("HSET", key, field, json.dumps(asdict(progress)), key=key)
+        key, name = backfill_key(collection), f"progress:{check_name('generation id', generation_id)}"
+        self._connection.command("HSET", key, name, json.dumps(asdict(progress)), key=key)
 
     def progress(self, collection: str) -> Mapping[str, Progress]:
         """What was told last, by generation."""
         return {
-            field.partition(":")[2]: Progress(**json.loads(value))
-            for field, value in self._backfill_fields(collection).items()
-            if field.startswith("progress:")
+            name.partition(":")[2]: Progress(**json.loads(value))
+            for name, value in self._backfill_fields(collection).items()
+            if name.startswith("progress:")
         }
+
+    def tell_trying(self, collection: str, generation_id: str, trying: Trying) -> None:
+        """Note what is being encoded from now on, so that it is known if the process does not live to note anything else."""
+        key, name = backfill_key(collection), f"trying:{check_name('generation id', generation_id)}"
+        if trying == Trying():
+            self._connection.command("HDEL", key, name, key=key)
+        else:
+            self._connection.command("HSET", key, name, json.dumps(asdict(trying)), key=key)
+
+    def trying(self, collection: str, generation_id: str) -> Trying:
+        """What `tell_trying` was told last."""
+        key, name = backfill_key(collection), f"trying:{check_name('generation id', generation_id)}"
+        return Trying(**json.loads(self._connection.command("HGET", key, name, key=key) or b"{}"))
 
     def _backfill_fields(self, collection: str) -> dict[str, bytes]:
         key, cursor = backfill_key(check_name("collection", collection)), b"0"

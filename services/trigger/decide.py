@@ -95,11 +95,12 @@ def resolved(state: State, key: str) -> State:
     return state
 
 
-def arrived(state: State, data: DataVersion, *, published: bool) -> State:
+def arrived(state: State, data: DataVersion, *, served: str | None) -> State:
     """The newest data version, which asks for runs where it is another than before.
 
     Args:
-        published: there is a generation whose hasher can index it; otherwise one is trained at once.
+        served: data version of the published generation, empty where that is not known; None: nothing is published, so that there is
+            no hasher to index it, and one is trained at once. The first version that is seen is no news where it is served.
     """
     if _same(state.data, data):
         return state
@@ -107,7 +108,10 @@ def arrived(state: State, data: DataVersion, *, published: bool) -> State:
     superseded = [old for pending in state.pending for old in pending.reasons if old.kind is Kind.DATA]
     for old in superseded:  # what they asked for, the newer one asks for
         state = resolved(state, old.key)
-    return asked(replace(state, data=data), "reindex" if published else "retrain", reason)
+    first, state = state.data is None, replace(state, data=data, settled="")
+    if first and served == data.md5:
+        return replace(state, settled=data.md5)
+    return asked(state, "retrain" if served is None else "reindex", reason)
 
 
 def struck(state: State, now: float, next_due: float) -> State:
@@ -141,7 +145,7 @@ def decide(state: State, pending: Pending, policy: Policy, now: float) -> Decisi
         return Decision(Standing.COOLING, last + policy.retry)
     if any(reason.kind is Kind.PERSON for reason in pending.reasons):
         return Decision(Standing.READY)
-    if policy.watched and not _newer(state, pending.pipeline):
+    if policy.watched and not _newer(state, pending):
         return Decision(Standing.DATA)
     if all(reason.kind in policy.ask_first for reason in pending.reasons):
         return Decision(Standing.APPROVAL)
@@ -232,16 +236,23 @@ def _with(reasons: tuple[Reason, ...], reason: Reason) -> tuple[Reason, ...]:
     return reasons if known or len(reasons) >= MOST_REASONS else (*reasons, reason)
 
 
-def _newer(state: State, pipeline: Pipeline) -> bool:
-    """Whether the newest data are of use to this pipeline: not those of its last conclusive run, nor refused as they are."""
+def _newer(state: State, pending: Pending) -> bool:
+    """Whether the newest data are of use to a run: not those of its pipeline's last conclusive run, nor refused as they are.
+
+    That reindexing refused them is no reason against a retraining that an alert asks for: where pictures are of a new kind, the codes
+    that the old hasher gives them are what it refuses.
+    """
     reindexed = _last(state, "reindex")
     refused = (
         reindexed is not None
         and reindexed.outcome is not None
         and reindexed.outcome.verdict is Verdict.REFUSED
+        and all(reason.kind is not Kind.ALERT for reason in pending.reasons)
     )
-    done = (_last(state, pipeline), reindexed if refused else None)
-    return state.data is not None and not any(run and _same(run.data, state.data) for run in done)
+    if state.data is None or state.data.md5 == state.settled:
+        return False
+    done = (_last(state, pending.pipeline), reindexed if refused else None)
+    return not any(run and _same(run.data, state.data) for run in done)
 
 
 def _last(state: State, pipeline: Pipeline) -> Run | None:

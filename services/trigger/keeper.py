@@ -38,7 +38,7 @@ class Keeper:
         memory: Memory,
         runs: Runs,
         policy: Policy,
-        published: Callable[[], bool],
+        served: Callable[[], str | None],
         *,
         name: str = "",
         clock: Callable[[], float] = time.time,
@@ -46,13 +46,13 @@ class Keeper:
         """Prepare.
 
         Args:
-            published: whether the collection has a published generation.
+            served: data version of the published generation, see `decide.arrived`.
             clock: Unix time.
         """
         self.policy = policy
         self._collection = collection
         self.name = name or socket.gethostname()
-        self._memory, self._runs, self._published, self._clock = memory, runs, published, clock
+        self._memory, self._runs, self._served, self._clock = memory, runs, served, clock
         self._woken, self._stopped = threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
         self._trouble = ""
@@ -81,8 +81,8 @@ class Keeper:
         if known is not None and known.md5 == md5:
             return
         version = DataVersion(md5=md5, revision=revision, time=self.now)
-        published = self._published()
-        self.change(lambda state: decide.arrived(state, version, published=published))
+        served = self._served()
+        self.change(lambda state: decide.arrived(state, version, served=served))
         LOG.info("a data version has arrived", extra={"data": md5, "revision": revision})
 
     def log_of(self, name: str) -> str | None:

@@ -12,6 +12,7 @@ from functools import partial
 
 import uvicorn
 
+from services.codestore.generation_files import GenerationFiles
 from services.codestore.own import code_store
 from services.codestore.store import CodeStore
 from services.trigger.access import refuse_open
@@ -30,6 +31,7 @@ from taxohash.errors import TaxohashError
 from taxohash.runtime.flags import Parser
 from taxohash.runtime.terminal import printable
 
+LOG = logging.getLogger("taxohash.trigger")
 _DRAIN_SECONDS = 5
 _MOST_CONNECTIONS = 1000
 
@@ -46,6 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
             with code_store() as store:
                 made = service(settings, store)
                 logs.configure(settings.log)
+                _warn(settings)
                 _serve(made, listener)
     except TaxohashError as error:
         print(f"trigger: {printable(error)}", file=sys.stderr)
@@ -65,15 +68,31 @@ def service(settings: Settings, store: CodeStore) -> Service:
     memory.read()
     runs = Runs(settings.folder / "runs", settings.collection, partial(words_of, settings))
 
-    def published() -> bool:
-        return store.exists(settings.collection) and store.published(settings.collection) is not None
-
     name = f"{socket.gethostname()}:{settings.folder}"
-    keeper = Keeper(settings.collection, memory, runs, settings.policy, published, name=name)
+    keeper = Keeper(
+        settings.collection,
+        memory,
+        runs,
+        settings.policy,
+        partial(served, store, settings.collection),
+        name=name,
+    )
     watch = None
     if settings.source:
         watch = Watch(settings.source, settings.folder / "data.git", settings.collection, keeper.data_arrived)
     return Service(settings, keeper, watch, Approver(settings.collection, settings.command))
+
+
+def served(store: CodeStore, collection: str) -> str | None:
+    """Data version of the published generation, empty where its files cannot be read here; None: nothing is published."""
+    published = store.published(collection) if store.exists(collection) else None
+    if published is None:
+        return None
+    files = GenerationFiles.named()
+    try:
+        return files.dataset_md5(published.id) if files else ""
+    except TaxohashError:
+        return ""
 
 
 def words_of(settings: Settings, run: Run) -> list[str]:
@@ -84,6 +103,18 @@ def words_of(settings: Settings, run: Run) -> list[str]:
     if run.data and settings.source:
         words += ["--repository", settings.source.repository, "--revision", run.data.revision]
     return [*words, "--collection", settings.collection, "--run", run.name, "--json"]
+
+
+def _warn(settings: Settings) -> None:
+    """Say what a trigger of these settings does not do."""
+    if settings.token_file is None:
+        LOG.warning(
+            "there are no tokens: everybody on this machine may start runs, and nobody else may do anything"
+        )
+    if settings.source is None:
+        LOG.warning(
+            "no repository is watched: no run waits for newer data, and TAXOHASH_TRIGGER_OPTIONS says what the data are"
+        )
 
 
 def _serve(service: Service, listener: socket.socket) -> None:

@@ -122,11 +122,13 @@ class State:
 
     Attributes:
         data: newest version of the data set.
+        settled: its md5, where what is served was made of it before the trigger came, so that it is no news.
         running: of all pipelines one, as two would hold each other up.
         history: runs that ended, newest first.
     """
 
     data: DataVersion | None = None
+    settled: str = ""
     pending: Series[Pending] = ()
     running: Run | None = None
     history: Series[Run] = ()

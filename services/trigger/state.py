@@ -7,8 +7,8 @@ from services.codestore.collection import Server
 from services.trigger.records import State
 from taxohash.errors import TaxohashError
 
-# version expected, new document -> 1 where it was still that version
-_SWAP = """
+# KEYS: the hash. version expected, new document -> 1 where it was still that version
+SWAP = """
 if (redis.call('HGET', KEYS[1], 'version') or '0') ~= ARGV[1] then return 0 end
 redis.call('HSET', KEYS[1], 'version', ARGV[1] + 1, 'state', ARGV[2])
 return 1
@@ -68,7 +68,7 @@ class Memory:
         return known
 
     def _swap(self, version: int, state: State) -> bool:
-        swapped = self._server.command("EVAL", _SWAP, 1, self._key, version, state.to_json(), key=self._key)
+        swapped = self._server.command("EVAL", SWAP, 1, self._key, version, state.to_json(), key=self._key)
         if swapped:
             self._known = (version + 1, state)
         return bool(swapped)

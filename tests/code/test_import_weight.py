@@ -28,7 +28,7 @@ NEEDED: dict[str, set[str]] = {
     "pipelines.data": {"pyarrow"},
     "pipelines.shared.step": set(),
     "pipelines.shared.items": {"pyarrow"},
-    "pipelines.cli.backfill": set(),
+    "pipelines.cli.main": set(),
     "pipelines.backfill.follow": {"onnxruntime"},
     "pipelines.retrain.steps": {"onnxruntime", "pyarrow"},
     "pipelines.retrain.pipeline": {"kfp"},

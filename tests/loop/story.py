@@ -1,6 +1,6 @@
 """The loop, once: pictures of a new kind are searched for, and in the end they are found, without anybody's doing but the data's."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from tests.loop.versions import Project
 from tests.loop.world import Runner, World, world
 from tests.support.monitoring import firing, notified
 
+Runs = list[dict[str, Any]]
 ALERT = "TaxohashSearchesFarFromEverything"
 RATE = 20.0  # searches a second
 _SIGN_SECONDS = 60.0  # in which a sign goes from one process to the next
@@ -30,7 +31,7 @@ def tell(home: Path, runner: Runner, timeline: Timeline) -> dict[str, Any]:
     timeline.tell("a data version with pictures of dark things is pushed")
     with world(home, project, runner) as all_of_it:
         timeline.tell("store and trigger run")
-        (first,) = _told(all_of_it, md5, 1, timeline, runner)
+        (first,) = _told(all_of_it, md5, lambda runs: len(runs) == 1, timeline, runner)
         assert first["outcome"]["verdict"] == Verdict.PUBLISHED
         with (
             all_of_it.served() as service,
@@ -68,13 +69,12 @@ def _loop(
     )
     md5 = _pushed(all_of_it.project, all_of_it.home, catalogue.SECOND)
     timeline.tell("a data version with light things is pushed")
-    runs = _told(all_of_it, md5, 2, timeline, runner)
+    reindexed, retrained = runs = _told(all_of_it, md5, lambda runs: len(runs) == 2, timeline, runner)
     assert [run["pipeline"] for run in runs] == ["reindex", "retrain"], runs
-    reindexed, retrained = runs
     if (
         reindexed["outcome"]["verdict"] != Verdict.PUBLISHED
     ):  # else light things are found, and the alert may be resolved
-        assert {reason["kind"] for reason in retrained["reasons"]} == {"alert", "data"}, retrained
+        assert "alert" in {reason["kind"] for reason in retrained["reasons"]}, retrained
     assert retrained["outcome"]["verdict"] == Verdict.PUBLISHED, retrained
     wanted = retrained["outcome"]["generation"]
     timeline.until(lambda: load.serving() == wanted != before, f"generation {wanted} answers", _SIGN_SECONDS)
@@ -87,17 +87,24 @@ def _bad_data(all_of_it: World, load: Load, timeline: Timeline, runner: Runner) 
     served = load.serving()
     md5 = _pushed(all_of_it.project, all_of_it.home, catalogue.SECOND, mislabelled=True)
     timeline.tell("a data version whose labels are wrong is pushed")
-    runs = _told(all_of_it, md5, 2, timeline, runner)
-    assert runs[-1]["outcome"]["verdict"] == Verdict.REFUSED, runs
+    _told(
+        all_of_it,
+        md5,
+        lambda runs: bool(runs) and runs[-1]["outcome"]["verdict"] == Verdict.REFUSED,
+        timeline,
+        runner,
+    )
     searched = len(load.samples)
     timeline.until(lambda: len(load.samples) > searched + RATE, "it is not served", _SIGN_SECONDS)
     assert load.serving() == served
 
 
-def _told(all_of_it: World, md5: str, count: int, timeline: Timeline, runner: Runner) -> list[dict[str, Any]]:
-    """The runs of a data version, when so many are over; each is told as it ends. After one that refused none is waited for."""
-    runs: list[dict[str, Any]] = []
-    while len(runs) < count and not (runs and runs[-1]["outcome"]["verdict"] == Verdict.REFUSED):
+def _told(
+    all_of_it: World, md5: str, enough: Callable[[Runs], bool], timeline: Timeline, runner: Runner
+) -> Runs:
+    """The runs of a data version, when they are enough; each is told as it ends."""
+    runs: Runs = []
+    while not enough(runs):
         known = len(runs)
         timeline.wait(partial(_more, all_of_it, md5, known), f"run {known + 1} of {md5}", runner.seconds)
         runs = all_of_it.trigger.ended(md5)[: known + 1]

@@ -4,6 +4,7 @@ import json
 import re
 import ssl
 import threading
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -41,6 +42,7 @@ class Run:
 
     Attributes:
         ends: how a step ends, where that is not SUCCEEDED.
+        when_canceled: its state then; some servers call it FAILED.
     """
 
     id: str
@@ -49,6 +51,7 @@ class Run:
     ends: dict[str, str]
     looks: int = 0
     canceled: bool = False
+    when_canceled: str = "CANCELED"
 
     @property
     def done(self) -> int:
@@ -59,7 +62,7 @@ class Run:
     @property
     def state(self) -> str:
         if self.canceled:
-            return "CANCELED"
+            return self.when_canceled
         if self.done and self.ends.get(self.steps[self.done - 1]) == "FAILED":
             return "FAILED"
         return "SUCCEEDED" if self.done == len(self.steps) else "RUNNING"
@@ -70,32 +73,31 @@ class Run:
             **self.body,
             "run_id": self.id,
             "state": self.state,
+            "state_history": [{"state": "RUNNING"}, *([{"state": "CANCELING"}] if self.canceled else [])],
             "created_at": _time(0),
             **ended,
             "run_details": {"task_details": self._tasks()},
         }
 
+    def pod(self, name: str) -> str:
+        """The pod that runs a step's program."""
+        return f"{self.id}-system-container-impl-{self._number(name)}"
+
     def _tasks(self) -> list[Json]:
-        """Those of Argo's graph: a node for each step, and below it the pods of its driver and of its program."""
-        tasks = [_task("root", "RUNNING", 0, [f"{self.id}-root-driver"])]
-        tasks.append(_task("root-driver", "SUCCEEDED", 0, [self._pod(self.steps[0])]))
+        """Those of Argo's graph, as the server tells of them: none says which node it is, but which are below it."""
+        tasks = [_task("root", "RUNNING", 0, [f"{self.id}-1"]), _task("root-driver", "SUCCEEDED", 0, [])]
         for at, name in enumerate(self.steps[: self.done + (self.state == "RUNNING")]):
             state = self.ends.get(name, "SUCCEEDED") if at < self.done else "RUNNING"
-            pod, following = self._pod(name), [self._pod(after) for after in self.steps[at + 1 : at + 2]]
+            following = [f"{self.id}-{self._number(after)}" for after in self.steps[at + 1 : at + 2]]
             tasks += [
-                _task(name, state, at, [f"{pod}-driver"]),
-                _task(f"{name}-driver", "SUCCEEDED", at, [f"{pod}-program"]),
+                _task(f"{name}-driver", "SUCCEEDED", at, [f"{self.id}-2"]),
+                _task(name, state, at, [f"{self.id}-{self._number(name)}"]),
                 _task("executor", state, at, following),
             ]
-        names = ["root", "root-driver", *(n for s in self.steps for n in (s, f"{s}-driver", f"{s}-program"))]
-        for name, task in zip(names, tasks, strict=False):
-            task |= {"task_id": f"task-{name}", "pod_name": self._pod(name)}
-            if task["state"] == "FAILED" and name in self.steps:
-                task["error"] = {"code": 2, "message": f"{name} exited\nwith code 2"}
-        return tasks
+        return [{**task, "task_id": f"task-{at}"} for at, task in enumerate(tasks)]
 
-    def _pod(self, name: str) -> str:
-        return f"{self.id}-{name}"
+    def _number(self, name: str) -> int:
+        return zlib.crc32(name.encode())
 
 
 @dataclass
@@ -145,7 +147,9 @@ class FakeKubeflow:
         if method == "GET" and kind == "runs":
             runs = [r for r in self.runs.values() if r.body["experiment_id"] == query["experiment_id"]]
             runs = [r for r in runs if _wanted(query) in (None, r.body["display_name"])]
-            return {"runs": [r.as_json() for r in reversed(runs)]} if runs else {}
+            if query.get("sort_by") == "created_at desc":
+                runs.reverse()
+            return {"runs": [r.as_json() for r in runs]} if runs else {}
         raise Refusal(404, f"no such path {path}")
 
     def _check_namespace(self, namespace: str) -> None:
@@ -178,7 +182,9 @@ class FakeKubeflow:
             raise Refusal(self.failing.pop(0), "a bad day")
         run = self.runs[run_id]
         if terminate:
-            run.canceled = run.state == "RUNNING"
+            if run.state != "RUNNING":
+                raise Refusal(400, f"Run {run_id} has ended")
+            run.canceled = True
             return {}
         answer = run.as_json()
         run.looks += 1
@@ -296,7 +302,7 @@ def kubeflow(
 
 
 def _task(name: str, state: str, at: int, children: list[str]) -> Json:
-    ended = {"end_time": _time(at + 1)} if state != "RUNNING" else {"end_time": "1970-01-01T00:00:00Z"}
+    ended = {"end_time": _time(at + 1)} if state != "RUNNING" else {"end_time": "0001-01-01T00:00:00Z"}
     return {
         "display_name": name,
         "state": state,

@@ -25,11 +25,12 @@ class ToyTrigger:
 
     Attributes:
         now: Unix time, which passes when the test says so.
-        has_published: whether the collection has a published generation.
+        served: data version of the published generation.
     """
 
     def __init__(self, folder: Path, policy: Policy | None = None, **settings: Any) -> None:
-        self.folder, self.now, self.has_published = folder, 1_000_000.0, True
+        self.folder, self.now = folder, 1_000_000.0
+        self.served: str | None = ""
         self.settings = Settings(
             COLLECTION,
             folder / "trigger",
@@ -45,7 +46,7 @@ class ToyTrigger:
         """Another trigger's keeper over the same memory and folder, as after a restart."""
         runs = Runs(self.settings.folder, COLLECTION, lambda run: words_of(self.settings, run))
         return Keeper(
-            COLLECTION, self._memory, runs, self.settings.policy, lambda: self.has_published, name=name, clock=lambda: self.now
+            COLLECTION, self._memory, runs, self.settings.policy, lambda: self.served, name=name, clock=lambda: self.now
         )  # fmt: skip
 
     def script(self, **told: Any) -> None:

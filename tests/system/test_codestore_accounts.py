@@ -14,6 +14,7 @@ from services.codestore.accounts import ACCOUNTS, ADMIN
 from services.codestore.backfill import Backfilled, Pace, Turn, backfill
 from services.codestore.backfill.status import status
 from services.codestore.quarantine import Lack
+from services.trigger.state import SWAP
 from taxohash.errors import TaxohashError
 from taxohash.taxonomy import Taxonomy
 from tests.support import servers
@@ -84,6 +85,7 @@ TABLE: dict[str, tuple[str, Operation]] = {
         ),
     ),
     "free memory without the functions": ("admin", command("EVAL", FREEING, "1", SEGMENT[0], "nothing")),
+    "remember for the trigger": ("admin", command("EVAL", SWAP, "1", "taxohash:trigger:{c}", "0", "state")),
     "remove a key": ("admin", command("UNLINK", "taxohash:{c:3}:old")),
     "see the settings": ("admin", command("CONFIG", "GET", "maxmemory")),
     # What no account needs.

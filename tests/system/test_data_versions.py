@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from pipelines.shared.versions import pull
+from pipelines.shared.versions.remote import Remote, object_name
+from services.codestore.places import Place
 from taxohash.datasets.identity import directory_md5
 from taxohash.errors import TaxohashError
 from tests.support.cut_connections import cut_connections
@@ -136,3 +138,15 @@ def test_connections_that_are_cut(
         assert f"DVC remote {REMOTE} cannot be used" in refused(version, home)
     use(monkeypatch, server.environment())
     assert directory_md5(pull(version, REMOTE, home)) == version
+
+
+def test_what_has_come_is_told(version: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[int] = []
+
+    def fetch(self: Remote, md5: str, file: Path, _: object) -> None:
+        Place.fetch(self._place, object_name(md5), file, told.append)
+
+    monkeypatch.setattr(Remote, "fetch", fetch)
+    folder = pull(version, REMOTE, home)
+    assert sum(told) == sum(file.stat().st_size for file in folder.iterdir())
+    assert len(told) > len(list(folder.iterdir()))

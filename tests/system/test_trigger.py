@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,10 @@ import httpx
 import psutil  # type: ignore[import-untyped]
 import pytest
 
+from services.codestore import CodeStore
+from services.trigger import decide
+from services.trigger.records import Kind, Reason
+from services.trigger.state import Memory
 from taxohash.runtime.sources import ROOT
 from tests.code.services.trigger.test_alerts import ALERT, body
 from tests.code.services.trigger.test_watch import DVC, ONE, TWO, Repository
@@ -102,6 +107,23 @@ def script(trigger: Process, **told: Any) -> None:
 
 def alert(number: int) -> bytes:
     return body({**ALERT, "fingerprint": f"{number:x}"})
+
+
+@pytest.mark.parametrize("server", ["redis_url", "redis7_url", "redis8_url", "cluster_url"])
+def test_every_server_remembers(server: str, request: pytest.FixtureRequest, free_port: int) -> None:
+    url: str = request.getfixturevalue(server)
+    with CodeStore.connect(url) as store, CodeStore.connect(url) as other:
+        memories = [Memory(own.server, f"memory-{free_port}") for own in (store, other)]
+
+        def write(number: int) -> None:
+            for count in range(25):
+                reason = Reason(kind=Kind.ALERT, key=f"{number} {count}", text="x", time=0.0)
+                memories[number].change(partial(decide.asked, pipeline="retrain", reason=reason))
+
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(write, range(2)))
+        (pending,) = memories[0].read().pending
+        assert len(pending.reasons) == 50
 
 
 def test_a_storm_of_a_thousand_alerts_starts_one_run(trigger: Process) -> None:

@@ -5,7 +5,6 @@ questions go to the generated calls that it carries, with a time in which they m
 """
 
 import contextlib
-import io
 import json
 import logging
 import warnings
@@ -16,6 +15,7 @@ from typing import Any, TypeVar
 
 import kfp_server_api
 import urllib3
+import yaml
 from kfp.client import Client, ServiceAccountTokenVolumeCredentials
 
 from pipelines.runners.kubeflow.access import Access
@@ -25,7 +25,7 @@ from taxohash.errors import TaxohashError
 from taxohash.runtime.terminal import shortened
 
 T = TypeVar("T")
-SECONDS = (5.0, 60.0)  # to connect, and to be answered
+SECONDS = (5.0, 20.0)  # to connect, and to be answered; what only reads is tried four times
 _IDENTITY = ("dataset_md5", "collection")  # what a run of a name is of, whatever the rest
 EXPERIMENT = "taxohash"  # the folder of our runs
 
@@ -88,15 +88,19 @@ class Kubeflow:
             run = self.run(str(found.run_id))
             _require_same(run, f"taxohash-{package.stem}", parameters)
             return str(run.run_id)
-        with self._one_line(f"run {name}"), contextlib.redirect_stdout(io.StringIO()):
-            run = self._client.run_pipeline(
-                experiment_id=experiment,
-                job_name=name,
-                pipeline_package_path=str(package),
-                params=dict(parameters),
-                service_account=service_account,
-            )
-        return str(run.run_id)
+        body = kfp_server_api.V2beta1Run(
+            experiment_id=experiment,
+            display_name=name,
+            pipeline_spec=_pipeline_in(package),
+            runtime_config=kfp_server_api.V2beta1RuntimeConfig(parameters=dict(parameters)),
+            service_account=service_account,
+        )
+        made = str(self._asked(f"run {name}", self._client.runs.run_service_create_run, run=body).run_id)
+        first = self._named(name, experiment)
+        if first is None or first.run_id == made:
+            return made
+        self.cancel(made)  # somebody else started it at the same moment
+        return str(first.run_id)
 
     def find(self, name: str) -> str:
         """The id of a run, by its name or its id."""
@@ -120,7 +124,7 @@ class Kubeflow:
         return listed.runs or []
 
     def cancel(self, run_id: str) -> None:
-        """End a run. One that has ended is left as it is."""
+        """End a run; one that has ended is refused."""
         self._asked(f"run {run_id}", self._client.runs.run_service_terminate_run, run_id=run_id)
 
     def address(self, run_id: str) -> str:
@@ -174,12 +178,13 @@ class Kubeflow:
         return str(made.experiment_id)
 
     def _named(self, name: str, experiment: str) -> Any | None:
+        """The run of a name; of several the first."""
         listed = self._asked(
             "it",
             self._client.runs.run_service_list_runs,
             experiment_id=experiment,
             filter=_equals("display_name", name),
-            sort_by="created_at desc",
+            sort_by="created_at asc",
         )
         return listed.runs[0] if listed.runs else None
 
@@ -260,6 +265,12 @@ def _require_same(run: Any, pipeline: str, parameters: Mapping[str, Any]) -> Non
         raise TaxohashError(
             f"run {run.display_name} is there already, of another {other[0]}: give yours another name by --run"
         )
+
+
+def _pipeline_in(package: Path) -> dict[str, Any]:
+    """What the API takes of a compiled pipeline."""
+    spec, platform = yaml.load_all(package.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+    return {"pipeline_spec": spec, "platform_spec": platform}
 
 
 def _equals(key: str, value: str) -> str:

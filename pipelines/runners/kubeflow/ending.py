@@ -10,7 +10,7 @@ from typing import Any
 
 from pipelines.runners.kubeflow.client import Kubeflow
 from pipelines.runners.kubeflow.states import (
-    CANCELED,
+    ENDED,
     SUCCEEDED,
     Step,
     failure_of,
@@ -18,6 +18,7 @@ from pipelines.runners.kubeflow.states import (
     pipeline_of,
     pods_of,
     steps_of,
+    was_cancelled,
 )
 from pipelines.shared.outcomes import kept
 from pipelines.shared.placement import COLLECTION
@@ -27,13 +28,14 @@ from taxohash.errors import TaxohashError
 from taxohash.runtime.configuration import read
 
 RECORD = "record"  # the step that says what came of the run
+CANCELLED = "it was cancelled"
 
 
 def outcome_of(kubeflow: Kubeflow, run: Any) -> Outcome:
     """The outcome of a run (V2beta1Run) that has ended; of one that did not say it, what its steps' states tell."""
     told = _told(kubeflow, run)
-    if run.state == CANCELED and (told is None or told.verdict != Verdict.PUBLISHED):
-        return of_states(run, Verdict.INTERRUPTED, "it was cancelled")
+    if was_cancelled(run) and (told is None or told.verdict != Verdict.PUBLISHED):
+        return of_states(run, Verdict.INTERRUPTED, CANCELLED)
     if told is not None:
         return told
     if run.state != SUCCEEDED:
@@ -44,6 +46,14 @@ def outcome_of(kubeflow: Kubeflow, run: Any) -> Outcome:
         f"its steps ended well, but what came of it cannot be read: set {settings.GENERATIONS.name} as for the pipelines, "
         f"or look at {kubeflow.address(run.run_id)}",
     )
+
+
+def cancelled(kubeflow: Kubeflow, run: Any) -> Outcome:
+    """End a run; its outcome, which is another where it ended first."""
+    if run.state in ENDED:
+        return outcome_of(kubeflow, run)
+    kubeflow.cancel(run.run_id)
+    return of_states(run, Verdict.INTERRUPTED, CANCELLED)
 
 
 def of_states(run: Any, verdict: Verdict, reason: str) -> Outcome:

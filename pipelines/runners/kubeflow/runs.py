@@ -22,7 +22,7 @@ class KubeflowRuns:
         run = self._kubeflow.run(self._kubeflow.find(name))
         steps = [StepState(step.name, step.state.lower(), step.seconds, step.error) for step in steps_of(run)]
         outcome = outcome_of(self._kubeflow, run) if run.state in ENDED else None
-        state = outcome.verdict if outcome else run.state.lower()
+        state = outcome.verdict if outcome else _state(run)
         return RunState(
             run.display_name,
             state,
@@ -53,7 +53,11 @@ class KubeflowRuns:
     def _listed(self, run: Any) -> RunState:
         return RunState(
             run.display_name,
-            run.state.lower(),
+            _state(run),
             run.created_at.timestamp(),
             self._kubeflow.address(run.run_id),
         )
+
+
+def _state(run: Any) -> str:
+    return (run.state or "PENDING").lower()

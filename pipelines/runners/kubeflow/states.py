@@ -1,6 +1,6 @@
 """What Kubeflow says of a run, as a pipeline's user thinks of it: steps, their states, and how it ended."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 # Kubeflow's states of a run or a task after which it does not change any more.
 SUCCEEDED, FAILED, SKIPPED, CANCELED = "SUCCEEDED", "FAILED", "SKIPPED", "CANCELED"
 ENDED = {SUCCEEDED, FAILED, SKIPPED, CANCELED}
-_EXECUTOR = "executor"  # the name of every pod that runs a step's own program
+_TEMPLATE = "system-container-impl"  # Kubeflow's, of all pods that run a step's program
 
 
 @dataclass(frozen=True)
@@ -74,18 +74,25 @@ def parameters_of(run: Any) -> Mapping[str, Any]:
 
 
 def pods_of(run: Any, name: str) -> list[str]:
-    """The pods that ran the program of a step, as the logs are asked for: below its task, but not below the step that follows."""
-    tasks, names = {task.pod_name: task for task in _tasks(run)}, step_names(run)
+    """The pods that ran the program of a step, one for each round of a loop.
 
-    def below(task: Any) -> Iterator[Any]:
-        yield task
-        for child in task.child_tasks or ():
-            found = tasks.get(child.pod_name)
-            if found is not None and found.display_name not in names:
-                yield from below(found)
+    A task tells which nodes of Argo's graph are below it, and below a step's is that of its program alone. Of the node WORKFLOW-NUMBER
+    the pod is called WORKFLOW-TEMPLATE-NUMBER.
+    """
+    below = [
+        child.pod_name
+        for task in _tasks(run)
+        if task.display_name == name
+        for child in task.child_tasks or ()
+    ]
+    parts = [node.rpartition("-") for node in below if node]
+    return [f"{workflow}-{_TEMPLATE}-{number}" for workflow, _, number in parts]
 
-    found = (task for start in tasks.values() if start.display_name == name for task in below(start))
-    return list(dict.fromkeys(task.pod_name for task in found if task.display_name == _EXECUTOR))
+
+def was_cancelled(run: Any) -> bool:
+    """Whether somebody ended a run; some Kubeflows call it FAILED afterwards."""
+    states = [run.state, *(past.state for past in run.state_history or ())]
+    return CANCELED in states or "CANCELING" in states
 
 
 def failure_of(run: Any, steps: Iterable[Step]) -> str:
@@ -104,8 +111,10 @@ def _tasks(run: Any) -> list[Any]:
 
 def _step(task: Any) -> Step:
     state = task.state or "PENDING"
+    if state == "RUNTIME_STATE_UNSPECIFIED":  # what Argo has left out
+        state = SKIPPED
     return Step(
-        key=task.task_id or task.pod_name or task.display_name,
+        key=task.task_id or f"{task.display_name} {task.start_time}",
         name=task.display_name,
         state=state,
         started=task.start_time,

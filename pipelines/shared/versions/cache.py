@@ -76,10 +76,12 @@ def _fetch(digests: list[str], remote: Remote, home: Path) -> None:
     announce(f"fetching {len(sizes)} files, {total / 1e6:,.1f} MB, from {remote.address}")
     with bars() as progress:
         task = progress.add_task("bytes of data", total=total, note="")
+        done = 0
         for digest, size in sizes.items():
             with replacing(home / object_name(digest), 0o444) as draft:
-                remote.fetch(digest, draft)
-            progress.update(task, advance=size)
+                remote.fetch(digest, draft, lambda part: progress.update(task, advance=part))
+            done += size
+            progress.update(task, completed=done)
 
 
 def _build(folder: Path, files: dict[str, str], home: Path) -> None:

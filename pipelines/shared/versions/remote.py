@@ -10,6 +10,7 @@ in a repository, and logs its errors instead of raising them.
 import hashlib
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from services.codestore.places import Place
@@ -68,13 +69,16 @@ class Remote:
             raise self._missing(md5)
         return entry.size
 
-    def fetch(self, md5: str, file: Path) -> None:
+    def fetch(self, md5: str, file: Path, told: Callable[[int], None] = lambda size: None) -> None:
         """Copy an object into a file.
+
+        Args:
+            told: see `Place.fetch`.
 
         Raises:
             TaxohashError: the remote does not have it, or damaged, or the file cannot be written.
         """
-        if not self._place.fetch(object_name(md5), file):
+        if not self._place.fetch(object_name(md5), file, told):
             raise self._missing(md5)
         self._check(md5, file_md5(file))
 

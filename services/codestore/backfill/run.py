@@ -2,11 +2,15 @@
 
 It can be killed at any time and goes on where it was, as what is done is no longer lacking. A code counts only for the picture
 that it was made of; of an item that was changed, deleted or put again meanwhile nothing is written.
+
+A picture may end the process that decodes it, for want of memory or by a fault of a decoder. So it is noted what is being encoded: what a
+process left there when it ended is tried one by one, and what several ended on goes into quarantine.
 """
 
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +21,7 @@ from services.codestore.backfill.turn import Turn
 from services.codestore.connection import StoreUnavailableError
 from services.codestore.records import Lacking
 from services.codestore.store import CodeStore
-from services.codestore.turns import Progress
+from services.codestore.turns import Progress, Trying
 from taxohash.errors import TaxohashError
 from taxohash.identifiers import shown
 
@@ -26,6 +30,7 @@ Codes = npt.NDArray[np.uint8]
 _READERS = 8
 _UNANSWERED = 64  # pictures one after the other of which no place answers: not the pictures' fault
 _TOLD = 20  # failures that are told one by one
+_DEATHS = 3  # of processes that encoded one picture alone, after which it is taken for their cause
 _PAUSED_SECONDS = 0.5  # between two looks whether it is over
 _PROGRESS_SECONDS = 1.0  # between two words to others
 
@@ -90,11 +95,15 @@ def backfill(
     """
     passing = _Pass(store, collection, generation_id, turn, pace, told)
     pace.forget()
-    with ThreadPoolExecutor(_READERS) as readers:
-        for items in passing.work():
-            passing.take(items, list(readers.map(lambda item: _tried(read, item), items)), encode)
-            progress(passing.done.total)
-    passing.end()
+    try:
+        with ThreadPoolExecutor(_READERS) as readers:
+            for items in passing.work():
+                passing.take(items, list(readers.map(lambda item: _tried(read, item), items)), encode)
+                progress(passing.done.total)
+        passing.end()
+    except (TaxohashError, KeyboardInterrupt, SystemExit):  # no picture's fault
+        passing.leave()
+        raise
     return passing.done
 
 
@@ -111,6 +120,8 @@ class _Pass:
         self._store, self._collection, self._generation = store, collection, generation_id
         self._turn, self._pace, self._told = turn, pace, told
         self._known: set[str] = set()  # ids in quarantine
+        # Ids that a process left when it ended, and how many have ended on each alone.
+        self._suspects = store.trying(collection, generation_id).left()
         self._silent = 0  # pictures one after the other of which no place answered
         self._said_at = -_PROGRESS_SECONDS
         self.done = Backfilled()
@@ -120,16 +131,31 @@ class _Pass:
         for page in self._store.lacking(self._collection, self._generation):
             known = self._store.are_quarantined(self._collection, self._generation, page)
             self._known.update(item.id for item, bad in zip(page, known, strict=True) if bad)
-            items, most = (
-                [item for item, bad in zip(page, known, strict=True) if not bad],
-                self._pace.together,
-            )
-            for first in range(0, len(items), most):
-                part = items[first : first + most]
+            items = [item for item, bad in zip(page, known, strict=True) if not bad]
+            for part in self._parts(items):
                 self._pace.wait(len(part))
                 self._heed_pause()
                 self._turn.check()
+                now = {item.id: self._suspects.pop(item.id, 0) for item in part}
+                self._store.tell_trying(self._collection, self._generation, Trying(now, self._suspects))
                 yield part
+
+    def _parts(self, items: list[Lacking]) -> Iterator[list[Lacking]]:
+        """Items that are encoded together; suspects are so alone, or never again."""
+        others = [item for item in items if item.id not in self._suspects]
+        for item in items:
+            if self._suspects.get(item.id, 0) >= _DEATHS:
+                self._condemn(item)
+            elif item.id in self._suspects:
+                yield [item]
+        for first in range(0, len(others), self._pace.together):
+            yield others[first : first + self._pace.together]
+
+    def _condemn(self, item: Lacking) -> None:
+        reason = f"{_DEATHS} processes ended while they encoded it"
+        self._told(f"item {shown(item.id)} is put into quarantine: {reason}")
+        self._quarantine([(item, reason)])
+        self.done += Backfilled(quarantined=1)
 
     def take(
         self,
@@ -155,8 +181,7 @@ class _Pass:
         self._tell(bad, unanswered)
         written = self._put(coded, codes) if coded else 0
         reasons = [(item, str(error).removeprefix("image 0: ")) for item, error in bad]
-        self._store.quarantine(self._collection, self._generation, self._turn.token, reasons)
-        self._known.update(item.id for item, _ in bad)
+        self._quarantine(reasons)
         self.done += Backfilled(written, len(coded) - written, len(bad), len(unanswered))
         self._pace.count(len(items))
         self._say()
@@ -167,6 +192,16 @@ class _Pass:
         if self.done.total:
             self._say()
         self._store.forget_quarantined(self._collection, self._generation, self._turn.token, self._known)
+        self.leave()
+
+    def leave(self) -> None:
+        """Note that nothing is being encoded any more."""
+        with suppress(StoreUnavailableError):
+            self._store.tell_trying(self._collection, self._generation, Trying())
+
+    def _quarantine(self, reasons: list[tuple[Lacking, str]]) -> None:
+        self._store.quarantine(self._collection, self._generation, self._turn.token, reasons)
+        self._known.update(item.id for item, _ in reasons)
 
     def _put(self, items: list[Lacking], codes: Codes) -> int:
         """How many codes were taken."""
@@ -236,9 +271,10 @@ def _encoded(
         return [], np.empty((0, 0), np.uint8), []
     try:
         return items, encode([data for _, data in pictures]), []
-    except TaxohashError as error:
+    except (TaxohashError, MemoryError) as error:
         if len(items) == 1:
-            return [], np.empty((0, 0), np.uint8), [(items[0], error)]
+            reason = error if isinstance(error, TaxohashError) else TaxohashError("it takes too much memory")
+            return [], np.empty((0, 0), np.uint8), [(items[0], reason)]
     parts = [_encoded([picture], encode) for picture in pictures]
     coded = [item for own, _, _ in parts for item in own]
     failed = [failure for _, _, own in parts for failure in own]

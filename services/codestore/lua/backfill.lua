@@ -1,5 +1,6 @@
 -- Backfills of a collection: who encodes what, and which pictures they could not encode. KEYS: a hash; of `quarantine` also that of the
--- generation, by ids. Fields: token (the highest yet), lease:NAME, and what needs no function: paused, progress:GENERATION.
+-- generation, by ids. Fields: token (the highest yet), lease:NAME, and what needs no function: paused, progress:GENERATION,
+-- trying:GENERATION.
 
 -- name, runner, microseconds -> {runner, token, microseconds}: who holds it now, and how long. Nobody's, it is the runner's from now
 -- on, by a token above all before; the runner's own is renewed, also where it ended and nobody has taken it since.

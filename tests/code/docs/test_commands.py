@@ -133,6 +133,10 @@ def is_taxohash(words: list[str]) -> None:
         assert found, rest[0]
         chosen, rest = found, rest[1:]
     if isinstance(chosen, Brought):
+        if words[1] == "pipeline" and rest:
+            told = command.run("pipelines.cli.main", rest[0], "--help").stdout
+            assert told, rest[0]
+            assert all(option in told for option in options(rest)), (rest, told)
         return
     taken = chosen.get_params(typer.Context(chosen))
     known = {name for parameter in taken for name in parameter.opts}

@@ -13,6 +13,7 @@ import yaml
 from pipelines.shared.placement import EVENTS, MOUNT, RUN_LABEL, Placement
 from services import settings
 from services.trigger.settings import Settings
+from taxohash.runtime.configuration import parse
 from tests.support.manifests import (
     OUTSIDE,
     OVERLAYS,
@@ -203,6 +204,12 @@ def test_runs_have_an_account_and_a_namespace(manifests: list[Manifest]) -> None
         assert binding["roleRef"]["name"] in of_kind(manifests, "Role")
         for subject in binding["subjects"]:
             assert subject["name"] in of_kind(manifests, "ServiceAccount")
+
+
+def test_the_placement_of_the_readme_is_one() -> None:
+    readme = (ROOT / "manifests" / "README.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"^```json\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
+    assert parse(Placement, shown) != Placement()
 
 
 def test_the_trigger_knows_its_kubeflow(manifests: list[Manifest]) -> None:

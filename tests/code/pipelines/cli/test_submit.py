@@ -66,7 +66,7 @@ def test_a_run_that_is_not_followed_is_seen_by_its_name(
     assert (listed["name"], listed["state"], listed["outcome"]) == ("first", "running", None)
     assert main(["status", "first"]) == 0
     assert "first: running" in capsys.readouterr().out
-    fake.logs["run-0-begin-program"] = "begun\n"
+    fake.logs[fake.runs["run-0"].pod("begin")] = "begun\n"
     assert main(["logs", "first", "begin"]) == 0
     assert capsys.readouterr().out == "begun\n"
     assert main(["logs", "first", "nothing"]) == 2
@@ -81,7 +81,7 @@ def test_a_failed_step_is_told(fake: FakeKubeflow, capsys: pytest.CaptureFixture
     fake.ends = {"pull": "FAILED"}
     assert main([*FIRST]) == EXIT_CODES[Verdict.FAILED]
     shown = capsys.readouterr()
-    assert "step pull failed: pull exited with code 2" in shown.out
+    assert "step pull failed: see its log" in shown.out
 
 
 def test_ctrl_c_leaves_the_run_and_says_how_to_end_it(
@@ -153,11 +153,12 @@ def test_the_retraining_is_taken_as_it_is_compiled(fake: FakeKubeflow) -> None:
             ["submit", "--dataset-md5", MD5],
             "the data come from --remote, such as s3://bucket/prefix, or lie in --data",
         ),
+        (["submit", "--dataset-md5", "main", "--remote", REMOTE], "'main'"),
         ([*FIRST, "--epochs", "3"], "--epochs is of a training, and reindex trains nothing"),
         ([*FIRST, "--placement", "/no/file"], "/no/file"),
         (["status", "nothing"], "run nothing is not in Kubeflow at http://"),
         (
-            ["submit", "--revision", "no-such", "--repository", "/tmp", "--remote", REMOTE],
+            ["submit", "--revision", "no-such", "--repository", "/", "--remote", REMOTE],
             "data.dvc at 'no-such'",
         ),
     ],

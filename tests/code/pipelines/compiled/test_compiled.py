@@ -1,5 +1,6 @@
 """The compiled pipelines are those of the source, in both forms."""
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +8,6 @@ import pytest
 import yaml
 
 from pipelines import compiled
-from pipelines.shared.placement import Placement
-from taxohash.runtime.configuration import read
 
 
 @pytest.fixture(scope="module")
@@ -42,17 +41,9 @@ def test_the_objects_hold_the_same_pipeline(written: Path, name: str) -> None:
     assert version["spec"]["platformSpec"] == platform
 
 
-def test_another_content_is_another_version(written: Path, tmp_path: Path) -> None:
-    """A PipelineVersion never changes: Kubeflow refuses it."""
-    (tmp_path / "reindex.yaml").write_text("another\n")
-    other = documents(compiled.write_objects(tmp_path / "reindex.yaml"))[1]
-    assert other["metadata"]["name"] != documents(written / "reindex-kubernetes.yaml")[1]["metadata"]["name"]
-
-
-def test_another_placement_is_another_package(tmp_path: Path) -> None:
-    placement = read(Placement, {"queue": "night"})
-    spec, platform = documents(compiled.write_package("reindex", tmp_path / "reindex.yaml", placement))
-    executors = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
-    assert executors.keys() == spec["deploymentSpec"]["executors"].keys()
-    for executor in executors.values():
-        assert executor["podMetadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "night"
+@pytest.mark.parametrize("name", compiled.NAMES)
+def test_a_version_is_named_by_its_content(written: Path, name: str) -> None:
+    """It never changes in a cluster: Kubeflow refuses that."""
+    digest = hashlib.sha256((written / f"{name}.yaml").read_bytes()).hexdigest()
+    version = documents(written / f"{name}-kubernetes.yaml")[1]
+    assert version["metadata"]["name"] == f"taxohash-{name}-{digest[:12]}"

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -170,3 +171,14 @@ def test_an_address_that_is_not_given_on_a_pod_ends_the_step_with_one_line(
     assert ended.value.code == 2
     (line,) = capsys.readouterr().out.splitlines()
     assert line.startswith("error: TAXOHASH_REDIS_URL is not set")
+
+
+def test_a_full_disk_is_found_before_anything_is_trained(
+    store: CodeStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = SimpleNamespace(free=preflight.SPARE_BYTES)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: free)
+    with pytest.raises(TaxohashError, match="268 MB free, and 268 MB may be needed: free some space"):
+        ahead(make_dataset(tmp_path / "data", train=6, test=6), tmp_path / "generations")
+    free.free += 10_000_000
+    ahead(make_dataset(tmp_path / "more", train=6, test=6), tmp_path / "generations")

@@ -188,3 +188,15 @@ def test_where_they_are_if_no_place_is_named(tmp_path: Path) -> None:
 def test_a_place_that_can_be_written_is_left_as_it_was(tmp_path: Path) -> None:
     GenerationFiles.open(tmp_path).require_writable()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_it_tells_of_which_data_a_generation_was_made(made: Path, tmp_path: Path) -> None:
+    files = GenerationFiles.open(tmp_path / "kept")
+    generation = Generation.load(made)
+    files.put(made)
+    assert files.dataset_md5(generation.id) == generation.dataset_md5
+    with pytest.raises(TaxohashError, match="is not in"):
+        files.dataset_md5("0123456789abcdef")
+    (tmp_path / "kept" / generation.id / MANIFEST).write_text("[]")
+    with pytest.raises(TaxohashError, match="is no manifest"):
+        files.dataset_md5(generation.id)

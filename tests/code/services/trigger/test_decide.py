@@ -50,7 +50,7 @@ def standing(state: State, now: float, pipeline: Pipeline = "retrain", policy: P
 
 
 def test_new_data_are_indexed_at_once_and_trained_on_afterwards() -> None:
-    state = decide.arrived(State(), data("one"), published=True)
+    state = decide.arrived(State(), data("one"), served="")
     state = begin(state, 1.0)
     assert (state.running and state.running.pipeline) == "reindex"
     state = begin(end(state, 2.0), 3.0)
@@ -61,31 +61,55 @@ def test_new_data_are_indexed_at_once_and_trained_on_afterwards() -> None:
 
 @pytest.mark.parametrize("verdict", [Verdict.AWAITING, Verdict.PUBLISHED])
 def test_a_retraining_follows_a_reindexing_that_did_not_refuse(verdict: Verdict) -> None:
-    state = end(begin(decide.arrived(State(), data("one"), published=True), 1.0), 2.0, verdict)
+    state = end(begin(decide.arrived(State(), data("one"), served=""), 1.0), 2.0, verdict)
     assert state.wanted("retrain")
 
 
 def test_data_that_reindexing_refused_are_not_trained_on_either() -> None:
-    state = decide.asked(State(), "retrain", reason())
-    state = decide.arrived(state, data("bad"), published=True)
+    state = decide.asked(State(), "retrain", reason(Kind.SCHEDULE))
+    state = decide.arrived(state, data("bad"), served="")
     state = end(begin(state, 1.0), 2.0, Verdict.REFUSED)
     assert standing(state, 1e6) is Standing.DATA
-    state = decide.arrived(state, data("good"), published=True)
+    state = decide.arrived(state, data("good"), served="")
     assert standing(end(begin(state, 1e6), 1e6 + 1), 1e6 + 2) is Standing.READY
 
 
+def test_but_on_an_alert_they_are_since_a_hasher_that_is_out_of_date_gives_them_bad_codes() -> None:
+    state = decide.asked(State(), "retrain", reason(Kind.ALERT))
+    state = decide.arrived(state, data("of a new kind"), served="")
+    state = end(begin(state, 1.0), 2.0, Verdict.REFUSED)
+    state = begin(state, 3.0)
+    assert state.running
+    assert [own.kind for own in state.running.reasons] == [Kind.ALERT]
+    state = decide.asked(end(state, 4.0, Verdict.REFUSED), "retrain", reason(Kind.ALERT, "again"))
+    assert standing(state, 1e6) is Standing.DATA
+
+
 def test_without_a_published_generation_new_data_are_trained_on() -> None:
-    state = begin(decide.arrived(State(), data("one"), published=False), 1.0)
+    state = begin(decide.arrived(State(), data("one"), served=None), 1.0)
     assert state.running
     assert state.running.pipeline == "retrain"
 
 
+def test_data_that_are_served_when_the_trigger_first_looks_are_no_news() -> None:
+    state = decide.arrived(State(), data("one"), served="one")
+    assert not state.pending
+    state = decide.asked(state, "retrain", reason())
+    assert standing(state, 0.0) is Standing.DATA
+    state = decide.arrived(state, data("two"), served="one")
+    assert [own.pipeline for own in state.pending] == ["retrain", "reindex"]
+    state = decide.arrived(state, data("one"), served="one")
+    assert (
+        standing(state, 0.0, "reindex") is Standing.READY
+    )  # they come back to what was indexed anew meanwhile
+
+
 def test_an_alert_waits_for_newer_data_and_starts_when_they_come() -> None:
-    state = end(begin(decide.arrived(State(), data("one"), published=False), 0.0), 1.0)
+    state = end(begin(decide.arrived(State(), data("one"), served=None), 0.0), 1.0)
     state = decide.asked(state, "retrain", reason(key="drift"))
     assert standing(state, 1e6) is Standing.DATA
     assert decide.next_run(state, POLICY, 1e6) is None
-    state = decide.arrived(state, data("two"), published=True)
+    state = decide.arrived(state, data("two"), served="")
     state = begin(end(begin(state, 1e6), 1e6 + 1), 1e6 + 2)
     assert state.running
     assert {own.key for own in state.running.reasons} == {"drift", "data two"}
@@ -111,8 +135,8 @@ def test_a_storm_starts_one_run() -> None:
 
 
 def test_while_it_cools_down_an_alert_waits_and_new_data_are_indexed() -> None:
-    state = end(begin(decide.arrived(State(), data("one"), published=False), 0.0), 50.0)
-    state = decide.arrived(decide.asked(state, "retrain", reason()), data("two"), published=True)
+    state = end(begin(decide.arrived(State(), data("one"), served=None), 0.0), 50.0)
+    state = decide.arrived(decide.asked(state, "retrain", reason()), data("two"), served="")
     assert standing(state, 51.0) is Standing.COOLING
     assert decide.decide(state, state.pending[0], POLICY, 51.0).until == 150.0
     assert standing(state, 51.0, "reindex") is Standing.READY
@@ -120,7 +144,7 @@ def test_while_it_cools_down_an_alert_waits_and_new_data_are_indexed() -> None:
 
 
 def test_a_run_that_broke_is_tried_again_and_not_for_ever() -> None:
-    state, now = decide.arrived(State(), data("one"), published=False), 0.0
+    state, now = decide.arrived(State(), data("one"), served=None), 0.0
     for attempt in (1, 2, 3):
         state = begin(state, now)
         assert state.running
@@ -134,7 +158,7 @@ def test_a_run_that_broke_is_tried_again_and_not_for_ever() -> None:
 
 
 def test_a_person_waits_for_nothing_but_the_run_under_way_and_one_that_broke() -> None:
-    state = end(begin(decide.arrived(State(), data("one"), published=False), 0.0), 1.0)
+    state = end(begin(decide.arrived(State(), data("one"), served=None), 0.0), 1.0)
     person = reason(Kind.PERSON, "p")
     state = decide.asked(state, "retrain", person)
     assert standing(state, 2.0) is Standing.READY
@@ -169,7 +193,7 @@ def test_runs_are_limited_in_number() -> None:
 
 
 def test_what_was_cancelled_is_not_tried_again() -> None:
-    state = begin(decide.arrived(State(), data("one"), published=False), 0.0)
+    state = begin(decide.arrived(State(), data("one"), served=None), 0.0)
     assert state.running
     assert decide.cancelled(state, "another", "x") == state
     state = decide.cancelled(state, state.running.name, "me")
@@ -179,18 +203,35 @@ def test_what_was_cancelled_is_not_tried_again() -> None:
     assert [own.key for pending in state.pending for own in pending.reasons] == ["later"]
 
 
+def test_what_comes_of_a_run_that_is_over_changes_nothing() -> None:
+    state = begin(decide.arrived(State(), data("one"), served=""), 0.0)
+    first = state.running
+    assert first
+    state = begin(end(state, 1.0), 2.0)
+    assert decide.ended(state, first.name, outcome(first, Verdict.FAILED), POLICY, 3.0) == state
+
+
+def test_one_that_is_tried_again_takes_along_what_waited_for_newer_data() -> None:
+    state = begin(decide.arrived(State(), data("one"), served=None), 0.0)
+    state = decide.arrived(state, data("two"), served=None)
+    state = end(decide.asked(state, "retrain", reason(key="drift")), 1.0, Verdict.FAILED)
+    (pending,) = state.pending
+    assert pending.attempt == 2
+    assert [own.key for own in pending.reasons] == ["data one", "data two", "drift"]
+
+
 def test_newer_data_take_the_place_of_those_that_wait() -> None:
-    state = begin(decide.arrived(State(), data("one"), published=True), 0.0)
-    state = decide.arrived(decide.arrived(state, data("two"), published=True), data("three"), published=True)
+    state = begin(decide.arrived(State(), data("one"), served=""), 0.0)
+    state = decide.arrived(decide.arrived(state, data("two"), served=""), data("three"), served="")
     assert [own.key for pending in state.pending for own in pending.reasons] == ["data three"]
     state = end(state, 1.0)
     assert not state.wanted("retrain")  # that follows the newest
 
 
 def test_data_that_come_back_are_new_again() -> None:
-    state = end(begin(decide.arrived(State(), data("one"), published=False), 0.0), 0.0)
-    state = end(begin(decide.arrived(state, data("two"), published=False), 1e3), 1e3)
-    state = decide.arrived(state, data("one"), published=False)
+    state = end(begin(decide.arrived(State(), data("one"), served=None), 0.0), 0.0)
+    state = end(begin(decide.arrived(state, data("two"), served=None), 1e3), 1e3)
+    state = decide.arrived(state, data("one"), served=None)
     assert standing(state, 1e6) is Standing.READY
 
 
@@ -205,7 +246,7 @@ def test_a_timer_asks_once_for_all_the_times_that_were_missed() -> None:
 
 
 def test_what_was_approved_is_published_in_the_history() -> None:
-    state = begin(decide.arrived(State(), data("one"), published=False), 0.0)
+    state = begin(decide.arrived(State(), data("one"), served=None), 0.0)
     assert state.running
     state = decide.ended(
         state, state.running.name, outcome(state.running, Verdict.AWAITING, "gen"), POLICY, 1.0
@@ -243,7 +284,7 @@ EVENTS = st.one_of(
 )
 
 
-@given(st.lists(EVENTS, max_size=60), st.booleans())
+@given(st.lists(EVENTS, min_size=20, max_size=80), st.booleans())
 def test_in_any_world_nothing_is_lost_and_nothing_doubled(
     events: list[tuple[str, object]], watched: bool
 ) -> None:
@@ -264,9 +305,7 @@ def test_in_any_world_nothing_is_lost_and_nothing_doubled(
             state = again(state, lambda state, what=what: decide.resolved(state, f"alert {what}"))
         elif kind == "data":
             version = data(str(what), now)
-            state = again(
-                state, lambda state, version=version: decide.arrived(state, version, published=True)
-            )
+            state = again(state, lambda state, version=version: decide.arrived(state, version, served=""))
         elif kind == "person":
             wish = reason(Kind.PERSON, f"person {what} {now}", now)
             state = again(state, lambda state, wish=wish: decide.asked(state, "retrain", wish))

@@ -89,6 +89,7 @@ def test_elsewhere_another_waits_until_the_first_has_been_silent(toy: ToyTrigger
     other.look()
     ask(toy)
     other.look()
+    assert other._begun(toy.now).running is None  # also where it thought so before the first came back
     assert not toy.ledger("started")
     toy.now += LEASE_SECONDS
     until(lambda: other.look().history)
@@ -128,7 +129,7 @@ def test_new_data_are_indexed_and_then_trained_on(tmp_path: Path) -> None:
     toy.keeper.data_arrived("1" * 32 + ".dir", "another commit")
     until(lambda: len(toy.keeper.look().history) == 2)
     assert [line["pipeline"] for line in toy.ledger("started")] == ["reindex", "retrain"]
-    toy.has_published = False
+    toy.served = None
     toy.keeper.data_arrived("2" * 32 + ".dir", "commit")
     assert [own.pipeline for own in toy.keeper.state.pending] == ["retrain"]
 

@@ -4,9 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from services.trigger.main import main, words_of
+from services.codestore import CodeStore, GenerationRef
+from services.codestore.generation_files import GenerationFiles
+from services.trigger.main import main, served, words_of
 from services.trigger.records import DataVersion, Pipeline, Run
 from services.trigger.settings import Settings
+from tests.support.generations import TAXONOMY, make_generation
 
 HERE = ("--port", "0")
 
@@ -69,3 +72,20 @@ def test_without_a_repository_nobody_waits_for_data(tmp_path: Path) -> None:
     words = words_of(settings, run)
     assert words[-5:] == ["--collection", "default", "--run", "run-1", "--json"]
     assert words[1:5] == ["-m", "taxohash.cli", "pipeline", "run"]
+
+
+def test_it_knows_of_which_data_what_is_served_was_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = make_generation(tmp_path / "made")
+    monkeypatch.setenv("TAXOHASH_GENERATIONS", str(tmp_path / "kept"))
+    with CodeStore.connect("memory://") as store:
+        assert served(store, "birds") is None
+        store.create("birds", TAXONOMY, segments=1)
+        assert served(store, "birds") is None
+        store.begin("birds", GenerationRef(made.id, made.bits, made.taxonomy_sha256))
+        store.seal("birds", made.id)
+        store.publish("birds", made.id)
+        assert served(store, "birds") == ""  # its files are not here
+        GenerationFiles.open(tmp_path / "kept").put(tmp_path / "made")
+        assert served(store, "birds") == made.dataset_md5

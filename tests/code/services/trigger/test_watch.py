@@ -96,14 +96,16 @@ def test_history_that_was_rewritten(
 
 @pytest.mark.parametrize(
     ("more", "reason"),
-    [({"branch": "nowhere"}, "nowhere"), ({"tracked": "other.dvc"}, "other.dvc"), ({"branch": "--upload-pack=touch x"}, "cannot be had")],
+    [({"branch": "nowhere"}, "nowhere"), ({"tracked": "other.dvc"}, "other.dvc"), ({"branch": "--upload-pack=touch MARK"}, "cannot be had")],
 )  # fmt: skip
 def test_what_is_not_there_is_told_in_one_line(
     more: dict[str, str], reason: str, repository: Repository, seen: list[tuple[str, str]], tmp_path: Path
 ) -> None:
     repository.commit(DVC.format(ONE))
+    told = {name: text.replace("MARK", str(tmp_path / "mark")) for name, text in more.items()}
     with pytest.raises(TaxohashError, match=reason) as refused:
-        watch_of(repository.folder, seen, tmp_path, **more).look()
+        watch_of(repository.folder, seen, tmp_path, **told).look()
+    assert not (tmp_path / "mark").exists()
     assert "\n" not in str(refused.value)
     assert not seen
 

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from pipelines.runners.kubeflow import client as module
 from pipelines.runners.kubeflow.access import Access
 from pipelines.runners.kubeflow.client import Kubeflow, UnreachableError
 from taxohash.errors import TaxohashError
-from tests.support.false_server import certificate
+from tests.support.false_server import answering, certificate, false_server
 from tests.support.kubeflow import FakeKubeflow, kubeflow
 
 MD5 = "0" * 32
@@ -46,6 +47,17 @@ def test_a_name_is_one_run(client: Kubeflow, fake: FakeKubeflow, package: Path) 
     assert len(fake.experiments) == 1
 
 
+def test_of_two_that_start_it_at_once_one_does(
+    client: Kubeflow, fake: FakeKubeflow, package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = client.start(package, "first", {"dataset_md5": MD5})
+    found = iter([None, fake.runs[first]])  # it is not there yet when the other looks
+    named = client._named
+    monkeypatch.setattr(client, "_named", lambda *given: named(*given) if next(found) else None)
+    assert client.start(package, "first", {"dataset_md5": MD5}) == first
+    assert [run.state for run in fake.runs.values()] == ["RUNNING", "CANCELED"]
+
+
 @pytest.mark.parametrize("other", [{"dataset_md5": "1" * 32}, {"collection": "shop"}])
 def test_a_name_is_not_of_something_else(client: Kubeflow, package: Path, other: dict[str, str]) -> None:
     given = {"dataset_md5": MD5, "collection": "default"}
@@ -54,7 +66,7 @@ def test_a_name_is_not_of_something_else(client: Kubeflow, package: Path, other:
     with pytest.raises(TaxohashError, match=f"run first is there already, of another {name}: give yours"):
         client.start(package, "first", given | other)
     with pytest.raises(TaxohashError, match="run first is there already, of another pipeline"):
-        client.start(package.with_name("reindex.yaml"), "first", given)
+        client.start(package.with_name("reindex.yaml"), "first", given)  # it is called so
     assert client.start(package, "first", given | {"epochs": 2}) == run_id  # of a newer program, for instance
 
 
@@ -69,7 +81,8 @@ def test_a_run_is_cancelled(client: Kubeflow, package: Path) -> None:
     run_id = client.start(package, "first", {"dataset_md5": MD5})
     client.cancel(run_id)
     assert client.run(run_id).state == "CANCELED"
-    client.cancel(run_id)
+    with pytest.raises(TaxohashError, match=f"refuses run {run_id}"):
+        client.cancel(run_id)
 
 
 @pytest.mark.parametrize(
@@ -138,6 +151,12 @@ def test_nobody_at_the_address_is_told_at_once() -> None:
     with pytest.raises(
         UnreachableError, match=rf"Kubeflow at http://127.0.0.1:{port} does not answer \(.*refused"
     ):
+        greeting(f"http://127.0.0.1:{port}")
+
+
+def test_a_server_that_says_nothing_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SECONDS", (0.05, 0.05))
+    with false_server(answering()) as port, pytest.raises(UnreachableError, match="timed out"):
         greeting(f"http://127.0.0.1:{port}")
 
 

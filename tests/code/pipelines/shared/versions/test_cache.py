@@ -3,6 +3,7 @@ import json
 import multiprocessing
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -138,7 +139,7 @@ def test_what_was_interrupted_goes_on(
     fetched: list[str] = []
     fetch = Remote.fetch
 
-    def interrupted(self: Remote, md5: str, file: Path) -> None:
+    def interrupted(self: Remote, md5: str, file: Path, told: Callable[[int], None]) -> None:
         if len(fetched) == 1:
             raise KeyboardInterrupt
         fetched.append(md5)

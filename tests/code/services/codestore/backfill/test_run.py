@@ -1,7 +1,10 @@
 """Items that came without a code get one, whatever becomes of them meanwhile."""
 
 import hashlib
+import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,7 @@ from services.codestore.pictures import Pictures
 from services.codestore.pictures.sources import PictureSources
 from services.codestore.pictures.uris import UriReader, parse_prefixes
 from services.codestore.quarantine import Lack
+from services.codestore.turns import Trying
 from taxohash.errors import TaxohashError
 from tests.support.tiny import TAXONOMY
 
@@ -229,6 +233,91 @@ def test_one_who_was_held_up_puts_nothing_into_quarantine(store: CodeStore) -> N
     with pytest.raises(FencedError, match="is encoded by nobody now"):
         backfill(store, by_uri, held_up)
     assert not list(store.quarantined(COLLECTION, GENERATION))
+
+
+class Killed(BaseException):
+    """The process is gone: nothing else of it happens."""
+
+
+@pytest.mark.parametrize("call", range(40))
+def test_killed_at_any_call_of_the_store_another_comes_to_the_same_end(
+    store: CodeStore, monkeypatch: pytest.MonkeyPatch, call: int
+) -> None:
+    put(store, IDS[:20])
+    put(store, IDS[20:24], "no picture {}")
+    calls, server = count(), store.server
+    make, send, dead = server.call_all, server.command, threading.Event()
+
+    def made(*arguments: Any, **options: Any) -> Any:
+        if dead.is_set() or next(calls) == call:
+            dead.set()
+            raise Killed
+        return make(*arguments, **options)
+
+    def sent(*arguments: Any, **options: Any) -> Any:
+        if dead.is_set() or next(calls) == call:
+            dead.set()
+            raise Killed
+        return send(*arguments, **options)
+
+    monkeypatch.setattr(server, "call_all", made)
+    monkeypatch.setattr(server, "command", sent)
+    with suppress(Killed), Turn(store, COLLECTION, GENERATION, "killed", seconds=600) as turn:
+        run_pass(store, COLLECTION, GENERATION, by_uri, encode, turn, Pace())
+    monkeypatch.undo()
+    store.let_go(COLLECTION, GENERATION, "killed")  # its time has ended
+    backfill(store, by_uri, encode)
+    assert codes(store) == {i: code(f"https://here/{i}") for i in IDS[:20]}
+    assert {entry.id for entry in store.quarantined(COLLECTION, GENERATION)} == set(IDS[20:24])
+    assert store.trying(COLLECTION, GENERATION) == Trying()
+
+
+def test_a_picture_that_ends_processes_is_found_and_put_aside(store: CodeStore) -> None:
+    put(store, IDS)
+    runs = 0
+
+    def deadly(pictures: Sequence[bytes]) -> Codes:
+        if b"https://here/item 5" in pictures:
+            raise Killed
+        return encode(pictures)
+
+    while True:
+        try:
+            backfill(store, by_uri, deadly)
+            break
+        except Killed:
+            runs += 1
+            assert runs < 6
+    assert runs == 4  # together with others, then alone
+    assert codes(store).keys() == set(IDS) - {"item 5"}
+    (entry,) = store.quarantined(COLLECTION, GENERATION)
+    assert (entry.id, entry.reason) == ("item 5", "3 processes ended while they encoded it")
+
+
+def test_one_that_was_told_to_end_leaves_no_suspects(store: CodeStore) -> None:
+    put(store, IDS)
+
+    def interrupted(_pictures: Sequence[bytes]) -> Codes:
+        raise KeyboardInterrupt
+
+    for _ in range(5):
+        with pytest.raises(KeyboardInterrupt):
+            backfill(store, by_uri, interrupted)
+    assert store.trying(COLLECTION, GENERATION) == Trying()
+    assert backfill(store, by_uri, encode) == Backfilled(coded=ITEMS)
+
+
+def test_a_picture_that_takes_too_much_memory_is_bad(store: CodeStore) -> None:
+    put(store, IDS[:9])
+
+    def large(pictures: Sequence[bytes]) -> Codes:
+        if b"https://here/item 5" in pictures:
+            raise MemoryError
+        return encode(pictures)
+
+    assert backfill(store, by_uri, large) == Backfilled(coded=8, quarantined=1)
+    (entry,) = store.quarantined(COLLECTION, GENERATION)
+    assert entry.reason == "it takes too much memory"
 
 
 def test_one_place_that_does_not_answer_stops_nothing_and_all_of_them_do(
