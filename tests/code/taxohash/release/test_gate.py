@@ -36,7 +36,13 @@ def judged(
     **policy: Any,
 ) -> Judgement:
     queries = len(challenger["mAP"])
-    return judge(challenger, champion, flat(chance, queries), flat(baseline, queries), Policy(**policy))
+    return judge(
+        challenger,
+        champion,
+        flat(chance, queries),
+        flat(baseline, queries),
+        Policy(**{"resamples": 400} | policy),
+    )
 
 
 @pytest.mark.parametrize(
@@ -187,7 +193,7 @@ def test_the_same_seed_says_the_same() -> None:
     assert judged(challenger, champion) == first
     other = judged(challenger, champion, seed=1)
     assert other != first
-    assert other.compared[0].low == pytest.approx(first.compared[0].low, abs=1e-3)
+    assert other.compared[0].low == pytest.approx(first.compared[0].low, abs=2e-3)
 
 
 @pytest.mark.parametrize(
