@@ -62,7 +62,8 @@ def test_how_far_the_floor_lies_is_the_policys() -> None:
     assert judged(scores(0.1), floor_share=0.2).passed
     assert not judged(scores(0.28), floor_share=1.0).passed
     assert judged(flat(0.3), floor_share=1.0).passed  # what equals the baseline is not below it
-    assert judged(scores(0.1), chance=0.05, baseline=0.01, floor_share=1.0).passed
+    below_chance = judged(scores(0.1), chance=0.05, baseline=0.01, floor_share=1.0)
+    assert below_chance.compared[0].bound == pytest.approx(0.05), "a bad baseline does not lower it"
 
 
 @pytest.mark.parametrize("difference", [-0.3, -0.06, -0.03])
