@@ -1,18 +1,14 @@
 """`taxohash pipeline submit`: a pipeline on Kubeflow."""
 
 import argparse
-import signal
 import tempfile
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
-from typing import Any, NoReturn
+from typing import Any
 
 from pipelines.cli.places import add_kubeflow, kubeflow
 from pipelines.cli.run import show
 from pipelines.runners.parameters import add_arguments, parameters
+from pipelines.runners.termination import Terminated, terminable
 from pipelines.shared.placement import Placement
 from services import settings
 from services.runs import EXIT_CODES, Verdict
@@ -57,7 +53,7 @@ def run(given: argparse.Namespace) -> int:
 
     name = asked["run"]
     try:
-        with _terminable(), tempfile.TemporaryDirectory() as scratch:
+        with terminable(), tempfile.TemporaryDirectory() as scratch:
             package = compiled.package(given.pipeline)
             if placement != Placement():
                 package = compiled.write_package(given.pipeline, Path(scratch) / package.name, placement)
@@ -82,25 +78,6 @@ def run(given: argparse.Namespace) -> int:
 def told(text: str) -> None:
     """Say something on standard error."""
     console.print(printable(text), soft_wrap=True)
-
-
-class Terminated(KeyboardInterrupt):
-    """SIGTERM, not Ctrl-C."""
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    def end(number: int, frame: FrameType | None) -> NoReturn:
-        raise Terminated
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _data(given: argparse.Namespace) -> dict[str, str]:

@@ -1,17 +1,15 @@
 """Runs a pipeline on this machine, in a process of its own, and follows what its steps tell."""
 
 import os
-import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from pipelines.runners.process import note_process, process_of
+from pipelines.runners.termination import terminable
 from pipelines.shared.events import Event, events
 from pipelines.shared.notify import notify
 from pipelines.shared.outcome import outcome
@@ -79,7 +77,7 @@ def run(
     note_process(record)
     error, interrupted = "", False
     try:
-        with _terminable(), address(environment):  # the user's own store stays from step to step
+        with terminable(), address(environment):  # the user's own store stays from step to step
             error = _follow(record, told, said, environment)
     except KeyboardInterrupt:
         interrupted = True
@@ -164,20 +162,3 @@ def _outcome(record: Record, error: str, interrupted: bool) -> Outcome:
 
 def _events(record: Record) -> Path:
     return record.folder / f"{EVENTS}.jsonl"
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """A SIGTERM, as of a supervisor that cancels, is an interruption."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -258,9 +258,9 @@ def _newer(state: State, pending: Pending) -> bool:
         and reindexed.outcome.verdict is Verdict.REFUSED
         and all(reason.kind is not Kind.ALERT for reason in pending.reasons)
     )
-    done = (_last(state, pending.pipeline), reindexed if refused else None)
     if state.data is None or state.data.md5 == state.settled:
         return False
+    done = (_last(state, pending.pipeline), reindexed if refused else None)
     return not any(run and _same(run.data, state.data) for run in done)
 
 

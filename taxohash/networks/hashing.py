@@ -122,7 +122,7 @@ def encode_pixels(
 ) -> Codes:
     """Packed codes uint8[N, ceil(bits/8)] of preprocessed images uint8[N, C, H, W]."""
     parts = []
-    network.eval()
+    network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # half as fast again on a CPU
     batch = batch or at_once(pixels.shape[1:])
     with bars() as progress, torch.inference_mode():
         task = progress.add_task(what, total=len(pixels), note="")

@@ -3,20 +3,21 @@ backfill that encodes what they lack. Both look at what is there and go on from 
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from threading import Event
 
 import numpy as np
+import numpy.typing as npt
 
-from services.codestore import APPLIED, CodeStore, Durability
+from services.codestore import APPLIED, CodeStore, Durability, Lacking
+from services.codestore.backfill import Pace, TakenError, Turn, backfill, runner_name
 from tests.chaos.client import Client
 from tests.chaos.contents import (
     COLLECTION,
     DATA,
     SEGMENTS,
     TAXONOMY,
-    code_of,
     codes_of,
     data_version,
     item_of,
@@ -110,11 +111,12 @@ class Curator(Client):
 
 
 class Backfill(Client):
-    """Encodes what live generations lack."""
+    """A runner that encodes what live generations lack; of several, one a generation."""
 
     def __init__(self, store: CodeStore) -> None:
         super().__init__()
         self._store = store
+        self._runner = runner_name()
 
     def run(self, stop: Event) -> None:
         """Go on until told to stop."""
@@ -123,24 +125,27 @@ class Backfill(Client):
             stop.wait(0.05)
 
     def round(self) -> int:
-        """Look through all live generations once; the codes written."""
-        written = 0
+        """Look through all live generations once; how many items lacked a code, and generations that another encodes."""
+        found = 0
         for known in self._store.generations(COLLECTION):
-            if not known.live:
-                continue
-            for found in self._store.lacking(COLLECTION, known.ref.id):
-                pictures = [lacking.uri.removeprefix("mem:") for lacking in found]
-                codes = [
-                    code_of(lacking.id, picture, known.ref.id)
-                    for lacking, picture in zip(found, pictures, strict=True)
-                ]
-                answer = self._store.put_codes(
-                    COLLECTION,
-                    known.ref.id,
-                    [lacking.id for lacking in found],
-                    np.frombuffer(b"".join(codes), np.uint8).reshape(len(found), -1),
-                    [lacking.revision for lacking in found],
-                )
-                self.counts.update(answer.results)
-                written += len(found)
-        return written
+            if known.live and known.members > known.codes:
+                try:
+                    with Turn(self._store, COLLECTION, known.ref.id, self._runner) as turn:
+                        found += self._encode(known.ref.id, turn)
+                except TakenError:
+                    found += 1
+        return found
+
+    def _encode(self, generation: str, turn: Turn) -> int:
+        def encode(pictures: Sequence[bytes]) -> npt.NDArray[np.uint8]:
+            pairs = [data.decode().split("\n") for data in pictures]
+            return codes_of([(item_id, picture) for item_id, picture in pairs], generation)
+
+        done = backfill(self._store, COLLECTION, generation, _read, encode, turn, Pace())
+        self.counts.update(coded=done.coded, overtaken=done.overtaken)
+        return done.total
+
+
+def _read(item: Lacking) -> bytes:
+    """What stands for a picture: of which item it is, and which."""
+    return f"{item.id}\n{item.uri.removeprefix('mem:')}".encode()

@@ -118,23 +118,23 @@ def run(scenario: str, seed: int, seconds: float) -> Outcome:
         place = stack.enter_context(running(scenario, folder, seed))
         stores = [
             stack.enter_context(CodeStore.connect(url, timeout=10.0))
-            for url in (place.url, place.url, *[place.reader_url] * 4)
+            for url in (place.url, place.url, *[place.reader_url] * 4, place.url)
         ]
         ledger = Ledger(logs, place.failovers)
         curator = Curator(stores[0], seed, Durability.parse(place.durabilities[0]))
         curator.prepare()
-        backfill = Backfill(stores[1])
+        backfills = [Backfill(stores[1]), Backfill(stores[6])]
         swap = stack.enter_context(serving_process(stores[5]))
         readers = [
             Reader(following(stores[2], ledger)),
             Reader(taking_snapshots(stores[3], ledger)),
             Reader(looking(stores[5], swap, ledger)),
         ]
-        clients: list[Client] = [curator, backfill, *readers]
+        clients: list[Client] = [curator, *backfills, *readers]
         stop, resting, at_rest = Event(), Event(), Event()
         threads = [
             Thread(target=curator.run, args=(stop, resting, at_rest)),
-            Thread(target=backfill.run, args=(stop,)),
+            *(Thread(target=backfill.run, args=(stop,)) for backfill in backfills),
             *(Thread(target=reader.run, args=(stop,)) for reader in readers),
         ]
         writers = Writers(place, logs, seed)
@@ -188,7 +188,7 @@ def _check(
     while True:
         try:
             while Backfill(store).round():
-                pass
+                time.sleep(0.02)
             with ExitStack() as stack:
                 for reader in readers:
                     stack.enter_context(reader.lock)
