@@ -58,12 +58,13 @@ def naive(distances: Sequence[int], relevant: Sequence[bool]) -> float:
 
 @given(
     st.lists(
-        st.tuples(st.sampled_from([0, 1, 3, 7, 0xFFF]), st.sets(st.integers(0, 3), max_size=3)),
-        min_size=1,
-        max_size=15,
-    ),
-    st.integers(0, 0xFFF),
-    st.sets(st.sampled_from(PATHS), min_size=1, max_size=2),
+        st.tuples(st.sampled_from([0, 1, 0xFFF]), st.sampled_from([{2}, {2}, {2}, set(), {0}, {1, 3}])),
+        min_size=8,
+        max_size=16,
+    )
+    | st.just([(5, {0})]),
+    st.sampled_from([0, 1, 0xFFE]),
+    st.sampled_from([{PATHS[0]}, {PATHS[1], PATHS[3]}]),
 )
 def test_recall_is_that_of_all_ways_to_break_ties(
     items: list[tuple[int, set[int]]], code: int, wanted: set[tuple[str, ...]]
@@ -76,6 +77,13 @@ def test_recall_is_that_of_all_ways_to_break_ties(
         nodes = {path[: level + 1] for path in wanted}
         relevant = [any(PATHS[label][: level + 1] in nodes for label in own) for own in labels]
         assert found[0, level] == pytest.approx(naive(distances, relevant))
+
+
+def test_of_many_at_one_distance_only_some_are_among_the_nearest() -> None:
+    """One relevant item among twenty that are alike: ten of them are drawn."""
+    some = catalogue([0] * 20, [(0,)] + [(2,)] * 19)
+    found = recall(some, Canaries(codes_of([1]), [frozenset([PATHS[0]])]), BITS, 1)
+    assert found[0, 0] == pytest.approx(0.5)
 
 
 def test_what_stays_as_it_is_passes() -> None:
