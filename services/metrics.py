@@ -39,7 +39,7 @@ SEARCHES = Gauge(
 )
 SEARCHES_ANSWERED = Counter(
     "taxohash_searches_answered_total",
-    "Searches of all items that found any, by whether the nearest is as near as for queries of the evaluation: `near` or `far`.",
+    "Searches of all items that found any, by whether the nearest is as near as for nine in ten queries of the evaluation: `near` or `far`.",
     ["nearness", "generation"],
 )
 DECODE_SECONDS = Histogram(

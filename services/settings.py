@@ -357,7 +357,7 @@ EVENTS = Setting(
 )  # fmt: skip
 RUN_ID = Setting("TAXOHASH_RUN_ID", MAYBE_TEXT, None, "name of the file there", "nothing is told")
 NOTIFY_URL = Setting(
-    "TAXOHASH_NOTIFY_URL", MAYBE_TEXT, None, "webhook that is told what came of each run of a pipeline, in Slack's form",
+    "TAXOHASH_NOTIFY_URL", MAYBE_TEXT, None, "webhook that is told what came of each run of a pipeline, and what the trigger waits for, in Slack's form",
     "nobody is told", secret=True,
 )  # fmt: skip
 

@@ -7,12 +7,15 @@ import numpy as np
 from services import metrics
 from taxohash.generation.manifest import Generation
 
-_USUAL = 0.99  # of the queries of its evaluation
+# Of the queries of its evaluation. Where codes gather at those of their classes most queries have one at distance 0, a few are anywhere,
+# and pictures of other kinds are too: 48 bits trained on half of the classes of CIFAR-100 had 19 % of the others beyond this share,
+# and less than 1 % beyond 99 in 100.
+_USUAL = 0.9
 _NEARNESSES = ("near", "far")
 
 
 def reach(generation: Generation) -> int:
-    """The Hamming distance within which 99 of 100 queries of a generation's evaluation have their nearest code.
+    """The Hamming distance within which nine of ten queries of a generation's evaluation have their nearest code.
 
     The generation tells how many lie at each distance. All distances are within reach of one that does not.
     """

@@ -163,6 +163,15 @@ def next_run(state: State, policy: Policy, now: float) -> Pending | None:
     return min(ready, key=lambda own: _ORDER.index(own.pipeline), default=None)
 
 
+def noted(state: State, policy: Policy, now: float) -> State:
+    """What each pending run waits for is told to people; once, until it waits for something else."""
+    for pending in state.pending:
+        state = state.but(
+            pending.pipeline, replace(pending, told=decide(state, pending, policy, now).standing.value)
+        )
+    return state
+
+
 # -- runs --------------------------------------------------------------------------------------------------------------
 
 

@@ -9,16 +9,18 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from services.trigger import decide
-from services.trigger.decide import Policy
+from services.trigger.decide import Policy, Standing
 from services.trigger.exported import count, export
 from services.trigger.records import DataVersion, Run, State
 from services.trigger.runs import Runs
 from services.trigger.schedule import next_due
 from services.trigger.state import Memory
 from taxohash.errors import TaxohashError
+from taxohash.runtime.terminal import some
 
 LEASE_SECONDS = 15.0
 _LOOK_SECONDS = 0.5
+_FOR_PEOPLE = (Standing.DATA.value, Standing.APPROVAL.value, Standing.LIMIT.value)
 LOG = logging.getLogger("taxohash.trigger")
 
 Step = Callable[[State], State]
@@ -39,6 +41,7 @@ class Keeper:
         runs: Runs,
         policy: Policy,
         served: Callable[[], str | None],
+        tell: Callable[[str], None],
         *,
         name: str = "",
         clock: Callable[[], float] = time.time,
@@ -47,12 +50,14 @@ class Keeper:
 
         Args:
             served: data version of the published generation, see `decide.arrived`.
+            tell: says a sentence to people.
             clock: Unix time.
         """
         self.policy = policy
         self._collection = collection
         self.name = name or socket.gethostname()
-        self._memory, self._runs, self._served, self._clock = memory, runs, served, clock
+        self._memory, self._runs, self._clock = memory, runs, clock
+        self._served, self._tell = served, tell
         self._woken, self._stopped = threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
         self._trouble = ""
@@ -121,21 +126,30 @@ class Keeper:
             state = self._followed(state.running)
         if state.running is None and decide.next_run(state, self.policy, now):
             state = self._begun(now)
-        return state
+        return self._noted(state, now)
 
     def _keep(self) -> None:
         while not self._stopped.is_set():
             try:
                 export(self.look(), self.policy, self.now, self._collection)
                 self._trouble = ""
-            except TaxohashError as error:  # the store is away: what is taken down lies there
-                if str(error) != self._trouble:
-                    self._trouble = str(error)
-                    LOG.error("%s", error)
-            except Exception:
-                LOG.exception("the keeper failed")
+            except Exception as error:  # the store is away, say: what is taken down lies there
+                if (trouble := f"{type(error).__name__}: {error}") != self._trouble:
+                    self._trouble = trouble
+                    LOG.error("runs are not kept: %s", error, exc_info=not isinstance(error, TaxohashError))
             self._woken.wait(_LOOK_SECONDS)
             self._woken.clear()
+
+    def _noted(self, before: State, now: float) -> State:
+        """Tell people of runs that wait for what only people can bring: data, or a word."""
+        state = self._memory.change(lambda state: decide.noted(state, self.policy, now))
+        for pending in state.pending:
+            known = before.wanted(pending.pipeline)
+            if pending.told in _FOR_PEOPLE and (known is None or known.told != pending.told):
+                self._tell(
+                    f"{pending.pipeline} is {pending.told}: {some(reason.text for reason in pending.reasons)}"
+                )
+        return state
 
     def _is_mine(self, state: State) -> bool:
         return state.keeper is not None and state.keeper.name == self.name
@@ -164,15 +178,18 @@ class Keeper:
         """Look at the run under way, which is begun where it is not; what came of it is written down."""
         if run.cancelled:
             self._runs.cancel(run)
-        outcome = self._runs.follow(run)
-        if outcome is None:
+        end = self._runs.follow(run)
+        if end is None:
             return self.state
+        outcome = end.outcome
         now = self.now
         state = self._memory.change(lambda state: decide.ended(state, run.name, outcome, self.policy, now))
         count(outcome)
         LOG.info(
             "a run ended", extra={**_told(run), "verdict": outcome.verdict.value, "reason": outcome.reason}
         )
+        if not end.told:
+            self._tell(f"{run.pipeline} {outcome.verdict.value}: {outcome.reason}")
         return state
 
 

@@ -24,6 +24,7 @@ from services.trigger.runs import Runs
 from services.trigger.service import Service
 from services.trigger.settings import Settings
 from services.trigger.state import Memory
+from services.trigger.tell import Teller
 from services.trigger.watch import Watch
 from services.web import logs
 from services.web.listening import listen, url_of
@@ -68,6 +69,7 @@ def service(settings: Settings, store: CodeStore) -> Service:
     memory.read()
     runs = Runs(settings.folder / "runs", settings.collection, partial(words_of, settings))
 
+    teller = Teller(settings.collection, settings.notify_url)
     name = f"{socket.gethostname()}:{settings.folder}"
     keeper = Keeper(
         settings.collection,
@@ -75,6 +77,7 @@ def service(settings: Settings, store: CodeStore) -> Service:
         runs,
         settings.policy,
         partial(served, store, settings.collection),
+        teller.tell,
         name=name,
     )
     watch = None

@@ -60,11 +60,13 @@ class Pending:
     Attributes:
         reasons: why, oldest first; of a storm the first ones.
         attempt: the how manieth it will be.
+        told: what people were told that it waits for.
     """
 
     pipeline: Pipeline
     reasons: Series[Reason]
     attempt: Count = 1
+    told: str = ""
 
 
 @configuration

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from services.processes import end_session
 from services.runs import Outcome, Verdict
@@ -25,6 +26,17 @@ STOP_SECONDS = 20.0
 _LAUNCH = 'echo $$ >"$0/pid"; exec "$@" >"$0/out" 2>"$0/log" </dev/null'
 _MOST_BYTES = 1024 * 1024
 _MOST_REASON = 300  # characters
+
+
+class Ended(NamedTuple):
+    """A run that is over.
+
+    Attributes:
+        told: it came to its own end, where it notifies whoever is to be notified.
+    """
+
+    outcome: Outcome
+    told: bool
 
 
 class Runs:
@@ -49,14 +61,14 @@ class Runs:
                 f"folder of runs {folder} cannot be used ({error.strerror}): name another in TAXOHASH_TRIGGER_FOLDER"
             ) from None
 
-    def follow(self, run: Run) -> Outcome | None:
+    def follow(self, run: Run) -> Ended | None:
         """What came of a run, None while it runs; begun here if it is not yet."""
         handle = self._taken()
         if handle is None:
             return None
         try:
             if (self._of(run) / "out").exists():
-                return self._outcome(run)
+                return self._ended(run)
             if run.cancelled:
                 return self._without(run, Verdict.INTERRUPTED, "it was cancelled before it began")
             return self._begin(run, handle)
@@ -107,7 +119,7 @@ class Runs:
             return None
         return handle
 
-    def _begin(self, run: Run, lock: int) -> Outcome | None:
+    def _begin(self, run: Run, lock: int) -> Ended | None:
         folder = self._of(run)
         folder.mkdir(exist_ok=True)
         command = ["/bin/sh", "-c", _LAUNCH, str(folder), *self._words(run)]
@@ -118,17 +130,17 @@ class Runs:
         threading.Thread(target=process.wait, name="run", daemon=True).start()  # so that no zombie is left
         return None
 
-    def _outcome(self, run: Run) -> Outcome:
+    def _ended(self, run: Run) -> Ended:
         lines = _tail(self._of(run) / "out")
         with suppress(TaxohashError, IndexError):
-            return Outcome.of_json(lines[-1])
+            return Ended(Outcome.of_json(lines[-1]), told=True)
         said = _tail(self._of(run) / "log") or lines or ["and said nothing"]
         reason = f"it ended without an outcome: {shortened(printable(said[-1]), _MOST_REASON)}"
         return self._without(run, Verdict.FAILED, reason)
 
-    def _without(self, run: Run, verdict: Verdict, reason: str) -> Outcome:
-        """The outcome of a run that told none."""
-        return Outcome(
+    def _without(self, run: Run, verdict: Verdict, reason: str) -> Ended:
+        """The end of a run that told no outcome."""
+        outcome = Outcome(
             run=run.name,
             pipeline=run.pipeline,
             collection=self._collection,
@@ -137,6 +149,7 @@ class Runs:
             started=run.began,
             data_md5=run.data.md5 if run.data else "",
         )
+        return Ended(outcome, told=False)
 
 
 def _tail(path: Path) -> list[str]:

@@ -45,7 +45,7 @@ class Settings:
     token_file: Path | None = None
     git_secret: str | None = field(default=None, repr=False)
     approval_secret: str | None = field(default=None, repr=False)
-    approval_url: str | None = None
+    notify_url: str | None = field(default=None, repr=False)
     body_bytes: int = settings.MAX_BODY_BYTES.default
     log: str = settings.LOG.default
 
@@ -79,7 +79,7 @@ class Settings:
             token_file=Path(token_file) if token_file else None,
             git_secret=settings.TRIGGER_GIT_SECRET.of(environment),
             approval_secret=settings.APPROVAL_SECRET.of(environment),
-            approval_url=settings.APPROVAL_URL.of(environment),
+            notify_url=settings.NOTIFY_URL.of(environment),
             body_bytes=settings.MAX_BODY_BYTES.of(environment),
             log=settings.LOG.of(environment),
         )

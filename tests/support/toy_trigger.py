@@ -26,11 +26,13 @@ class ToyTrigger:
     Attributes:
         now: Unix time, which passes when the test says so.
         served: data version of the published generation.
+        told: what people were told.
     """
 
     def __init__(self, folder: Path, policy: Policy | None = None, **settings: Any) -> None:
         self.folder, self.now = folder, 1_000_000.0
         self.served: str | None = ""
+        self.told: list[str] = []
         self.settings = Settings(
             COLLECTION,
             folder / "trigger",
@@ -46,7 +48,8 @@ class ToyTrigger:
         """Another trigger's keeper over the same memory and folder, as after a restart."""
         runs = Runs(self.settings.folder, COLLECTION, lambda run: words_of(self.settings, run))
         return Keeper(
-            COLLECTION, self._memory, runs, self.settings.policy, lambda: self.served, name=name, clock=lambda: self.now
+            COLLECTION, self._memory, runs, self.settings.policy, lambda: self.served,
+            self.told.append, name=name, clock=lambda: self.now
         )  # fmt: skip
 
     def script(self, **told: Any) -> None:

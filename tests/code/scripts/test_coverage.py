@@ -46,7 +46,7 @@ def test_where_it_is_far_below_the_floor_is_to_be_raised(project: Path, found: s
     [
         ("echo 89.9", "89.9 % is below the floor of 90.0 %: test what is new"),
         ("echo 9.9", "9.9 % is below the floor"),
-        ("exit 1", "nothing was measured: run make test-all"),
+        ("exit 1", "nothing was measured: run make test COVERAGE=1"),
     ],
 )
 def test_what_is_below_it_is_one_line(project: Path, python: str, said: str) -> None:

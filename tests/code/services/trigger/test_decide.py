@@ -331,6 +331,7 @@ def test_in_any_world_nothing_is_lost_and_nothing_doubled(
             )
             state = decide.begun(state, pending, f"run {names}", now)
             names += 1
+        state = again(state, lambda state, now=now: decide.noted(state, policy, now))
         assert len({own.pipeline for own in state.pending}) == len(state.pending)
         assert len({run.name for run in state.history}) == len(state.history)
         known = {own.key for pending in state.pending for own in pending.reasons}

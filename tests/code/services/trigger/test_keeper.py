@@ -166,7 +166,28 @@ def test_a_store_that_is_away_is_told_once_and_waited_for(
     until(lambda: toy.keeper.state.history)
     toy.keeper.stop()
     assert sum("does not answer" in record.message for record in caplog.records) == 1
-    assert sum("the keeper failed" in record.message for record in caplog.records) == 1
+    assert sum("a bug" in record.message for record in caplog.records) == 1
+
+
+def test_people_are_told_once_of_what_waits_for_them(tmp_path: Path) -> None:
+    toy = ToyTrigger(tmp_path, Policy())
+    for key in ("alert a", "alert b", "alert a"):
+        ask(toy, key)
+        toy.keeper.look()
+    toy.keeper = toy.keeper_of()  # nor again after a restart
+    toy.keeper.look()
+    assert toy.told == ["retrain is waiting for data: alert a"]
+
+
+def test_people_are_told_of_runs_that_could_not_say_what_came_of_them(toy: ToyTrigger) -> None:
+    ask(toy)
+    toy.settle()
+    assert not toy.told  # it has told by itself
+    toy.script(dies=True)
+    ask(toy)
+    toy.now += 3600.0
+    until(lambda: len(toy.keeper.look().history) == 2)
+    assert toy.told == ["retrain failed: it ended without an outcome: error: it broke"]
 
 
 def test_a_log_is_shown_of_runs_that_there_are(toy: ToyTrigger) -> None:

@@ -43,8 +43,9 @@ def followed(runs: Runs, run: Run) -> Outcome:
     found: list[Outcome] = []
 
     def there() -> bool:
-        if outcome := runs.follow(run):
-            found.append(outcome)
+        if end := runs.follow(run):
+            found.append(end.outcome)
+            assert end.told is (end.outcome == OUTCOME)
         return bool(found)
 
     until(there)
