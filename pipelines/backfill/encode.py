@@ -1,6 +1,8 @@
 """The step: the hashers of live generations over the pictures of items that lack a code."""
 
+import math
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +10,7 @@ from pathlib import Path
 from pipelines.shared.generations import bring
 from services import settings
 from services.codestore import CodeStore, FencedError, GenerationRef, GenerationState, StoreUnavailableError
-from services.codestore.backfill import Backfilled, Pace, TakenError, Turn, backfill, runner_name
+from services.codestore.backfill import Backfilled, Pace, Patience, TakenError, Turn, backfill, runner_name
 from services.codestore.hashers import Hashers, kept_in
 from services.codestore.pictures.sources import PictureSources
 from taxohash.errors import TaxohashError
@@ -17,10 +19,6 @@ from taxohash.runtime.progress import announce, bars
 
 PASSES = 5  # what comes faster is left to a backfill that goes on while the publish waits
 _AGAIN_SECONDS = 1.0  # until a generation that another runner encodes is asked for again
-_FIRST_REST, _LONGEST_REST = (
-    2.0,
-    60.0,
-)  # seconds before pictures are asked for again of places that did not answer
 
 
 @dataclass(frozen=True)
@@ -30,12 +28,10 @@ class _Rest:
     Attributes:
         mark: what the collection told of it before that pass.
         until: time from which it is tried again though nothing has changed.
-        seconds: it rested for.
     """
 
     mark: object
     until: float
-    seconds: float
 
 
 class Encoder:
@@ -64,12 +60,14 @@ class Encoder:
         self._pace = Pace(rate, clock, sleep)
         self._hashers: dict[str, Hasher] = {}
         self._rests: dict[str, _Rest] = {}
+        self._patience: defaultdict[str, Patience] = defaultdict(lambda: Patience(clock))
         self._said: dict[str, str] = {}  # of each generation what was said last of why it waits
 
-    def step(self, only: str | None = None, *, wait: bool = True) -> Backfilled:
-        """One pass over all sealed live generations, or over one; progress is shown.
+    def step(self, only: str | None = None, *, wait: bool = True, seconds: float = math.inf) -> Backfilled:
+        """One pass over all sealed live generations, the published one first, or over one; progress is shown.
 
         Args:
+            seconds: for each generation, so that none waits for the whole of another.
             wait: for another runner that encodes a generation now; else that is passed over.
 
         Raises:
@@ -78,34 +76,38 @@ class Encoder:
         """
         state = self._store.state(self._collection)
         live = [known for known in state.generations if known.live and known.state != "building"]
+        live.sort(key=lambda known: (known.state != "published", -known.created))
         for name in self._hashers.keys() - {known.ref.id for known in live}:
             del self._hashers[name]
+            self._patience.pop(name, None)
         done = Backfilled()
         for known in live:
             wanted = known.members > known.codes and only in (None, known.ref.id)
             mark = (state.positions, known)
             hasher = self._hasher(known.ref, only) if wanted and not self._rests_at(known, mark) else None
             if hasher is not None:
-                found = self._encode(known, hasher, wait)
+                found = self._encode(known, hasher, wait, seconds)
                 self._note(known.ref.id, mark, found)
                 done += found or Backfilled()
         return done
 
-    def _encode(self, known: GenerationState, hasher: Hasher, wait: bool) -> Backfilled | None:
+    def _encode(
+        self, known: GenerationState, hasher: Hasher, wait: bool, seconds: float
+    ) -> Backfilled | None:
         """What one pass came to; None where another runner has the generation."""
         name = known.ref.id
         while True:
             try:
                 with Turn(self._store, self._collection, name, self.runner) as turn:
                     self._said.pop(name, None)
-                    return self._pass(known, hasher, turn)
+                    return self._pass(known, hasher, turn, seconds)
             except (TakenError, FencedError) as error:
                 self._say(name, f"waiting: {error}")
             if not wait:
                 return None
             self._sleep(_AGAIN_SECONDS)
 
-    def _pass(self, known: GenerationState, hasher: Hasher, turn: Turn) -> Backfilled:
+    def _pass(self, known: GenerationState, hasher: Hasher, turn: Turn, seconds: float) -> Backfilled:
         with bars() as progress:
             lacking = known.members - known.codes - known.quarantined
             task = progress.add_task(f"codes of {known.ref.id}", total=lacking, note="")
@@ -117,6 +119,8 @@ class Encoder:
                 hasher.encode,
                 turn,
                 self._pace,
+                patience=self._patience[known.ref.id],
+                seconds=seconds,
                 told=announce,
                 progress=lambda looked: progress.update(task, completed=looked),
             )
@@ -146,12 +150,9 @@ class Encoder:
 
     def _note(self, name: str, mark: object, found: Backfilled | None) -> None:
         """Let a generation rest where a pass has brought nothing: for good, or for a while where a place did not answer."""
-        before = self._rests.pop(name, None)
-        if found is None or found.total > found.unanswered:
-            return
-        seconds = min(2 * before.seconds, _LONGEST_REST) if before else _FIRST_REST
-        until = self._clock() + seconds if found.unanswered else float("inf")
-        self._rests[name] = _Rest(mark, until, seconds)
+        self._rests.pop(name, None)
+        if found is not None and found.total == found.unanswered:
+            self._rests[name] = _Rest(mark, self._patience[name].next())
 
 
 def encode_generation(

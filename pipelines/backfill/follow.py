@@ -12,6 +12,7 @@ from taxohash.errors import TaxohashError
 from taxohash.runtime.progress import announce
 
 LOOK_SECONDS = 1.0
+_TURN_SECONDS = 20.0  # with one generation, while others lack codes too
 
 
 def follow(
@@ -50,7 +51,7 @@ def _trouble(store: CodeStore, collection: str, encoder: Encoder) -> str:
     try:
         if not store.exists(collection):
             return f"there is no collection {collection} yet: waiting for it"
-        encoder.step(wait=False)
+        encoder.step(wait=False, seconds=_TURN_SECONDS)
     except TaxohashError as error:
         return str(error)
     return ""

@@ -1,48 +1,42 @@
 """The state of a backfill in words."""
 
-from rich.table import Table
+from collections.abc import Iterator
 
-from services.codestore.backfill.status import BackfillStatus
+from services.codestore.backfill.status import BackfillStatus, GenerationStatus
 from taxohash.identifiers import shown
-from taxohash.runtime import terminal
 
 _LISTED = 20
 
 
-def table(status: BackfillStatus) -> Table:
-    """A row a live generation."""
-    header = ("generation", "state", "encoded by", "items", "codes", "waiting", "quarantined", "no picture")
-    rows = [
-        (
-            known.id,
-            known.state,
-            known.runner or "",
-            *(f"{count:,}" for count in (known.members, known.codes, known.waiting, known.quarantined)),
-            f"{known.without_picture:,}",
-            f"{known.speed:,.1f}" if known.speed is not None else "",
-            duration(known.seconds_left) if known.seconds_left is not None else "unknown",
-        )
-        for known in status.generations
-    ]
-    return terminal.table((*header, "a second", "time left"), rows, right=7)
-
-
-def lines(status: BackfillStatus) -> list[str]:
-    """Who follows, whether it is paused, and the first that are in quarantine."""
-    follows = f"followed by {status.follower}" if status.follower else "followed by nobody"
-    found = [f"collection {status.collection} is {follows}"]
-    if status.paused:
-        found.append(f"paused by {status.paused}: --resume has it go on")
+def lines(status: BackfillStatus) -> Iterator[str]:
+    """Of each live generation how far it is, who follows, whether it is paused, and the first that are in quarantine."""
     for known in status.generations:
-        found += [
-            f"quarantined in {known.id}: item {shown(entry.id)}: {entry.reason}"
-            for entry in known.quarantine[:_LISTED]
-        ]
+        yield f"{known.id} ({known.state}): {_progress(known)}"
+    yield f"collection {status.collection} is followed by {status.follower or 'nobody'}"
+    if status.paused:
+        yield f"paused by {status.paused}: --resume has it go on"
+    for known in status.generations:
+        for entry in known.quarantine[:_LISTED]:
+            yield f"quarantined in {known.id}: item {shown(entry.id)}: {entry.reason}"
         if known.quarantined > _LISTED:
-            found.append(
-                f"quarantined in {known.id}: {known.quarantined - _LISTED:,} more, --json lists them"
-            )
-    return found
+            yield f"quarantined in {known.id}: {known.quarantined - _LISTED:,} more, --json lists them"
+
+
+def _progress(known: GenerationStatus) -> str:
+    told = [f"{known.codes:,} of {known.members:,} items have a code"]
+    counts = {
+        "wait": known.waiting,
+        "are in quarantine": known.quarantined,
+        "have no picture": known.without_picture,
+    }
+    told += [f"{count:,} {what}" for what, count in counts.items() if count]
+    if known.runner:
+        told.append(f"encoded by {known.runner}")
+    if known.speed is not None:
+        told.append(f"{known.speed:,.1f} a second")
+    if known.waiting and known.seconds_left is not None:
+        told.append(f"{duration(known.seconds_left)} left")
+    return ", ".join(told)
 
 
 def duration(seconds: float) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from services import settings
 from taxohash.errors import TaxohashError
 from taxohash.runtime.progress import announce
-from taxohash.runtime.terminal import console, printable
+from taxohash.runtime.terminal import printable
 
 if TYPE_CHECKING:
     from services.codestore.hashers import Hashers
@@ -102,7 +102,7 @@ def _encode(given: argparse.Namespace) -> int:
 
 
 def _status(given: argparse.Namespace) -> int:
-    from pipelines.backfill.told import lines, table
+    from pipelines.backfill.told import lines
     from services.codestore.backfill.status import status
     from services.codestore.cli.context import print_json
     from services.codestore.own import code_store
@@ -112,7 +112,6 @@ def _status(given: argparse.Namespace) -> int:
     if given.json:
         print_json(found)
         return 0
-    console().print(table(found))
     for line in lines(found):
         print(printable(line))
     return 0

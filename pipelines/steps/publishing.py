@@ -79,7 +79,7 @@ def publish(
     if files := GenerationFiles.named():
         files.require(generation_id)  # what no service can load is never published
     with code_store() as store:
-        if lacking := _lacking(store, collection, generation_id):
+        if lacking := store.lack(collection, generation_id).waiting:
             announce(f"{lacking:,} items have no code yet: waiting for a backfill, {wait:g} s at most")
         who = f"pipeline {run}"
         try:

@@ -21,6 +21,8 @@ from taxohash.release.gate import Compared, Judgement
 from taxohash.runtime.configuration import NonNegative, Seed, Share, configuration
 
 NEAREST = 10  # items among which a canary looks for its class
+GONE, COME, RELABELLED = "items gone", "items come", "items relabelled"
+_CHANGES = {GONE: "of the items go", COME: "are new", RELABELLED: "change their label"}
 Path = tuple[str, ...]
 Floats = npt.NDArray[np.float64]
 
@@ -128,9 +130,10 @@ def judge(
         told = f"canaries find their classes less often at {100 * policy.confidence:g} % confidence: {_told(worse)}"
         return Judgement("refused", told, "champion", compared)
     if much := [part for part in shares if part.difference > 0]:
-        told = f"more of the catalogue changes than is published unseen: {_told(much)}"
+        told = f"much of the catalogue changes: {_in_words(much, bounds=True)}"
         return Judgement("awaits", told, "champion", compared)
-    told = f"as healthy as before, {'' if recalls else 'no canaries, '}and little changes: {_told(compared)}"
+    healthy = "bits and canaries are as before" if recalls else "bits are as before, canaries there are none"
+    told = f"{healthy}; {_in_words(shares)}"
     return Judgement("awaits" if policy.approve == "always" else "passes", told, "champion", compared)
 
 
@@ -206,9 +209,9 @@ def _shares(before: Catalogue, after: Catalogue, policy: Policy) -> tuple[Compar
     both = old.keys() & new.keys()
     relabelled = sum(old[item] != new[item] for item in both)
     return (
-        _exact("items gone", _share(len(old) - len(both), len(old)), policy.gone_most),
-        _exact("items come", _share(len(new) - len(both), len(new)) if old else 0.0, policy.come_most),
-        _exact("items relabelled", _share(relabelled, len(both)), policy.relabelled_most),
+        _exact(GONE, _share(len(old) - len(both), len(old)), policy.gone_most),
+        _exact(COME, _share(len(new) - len(both), len(new)) if old else 0.0, policy.come_most),
+        _exact(RELABELLED, _share(relabelled, len(both)), policy.relabelled_most),
     )
 
 
@@ -235,6 +238,15 @@ def _tolerance(part: Compared, policy: Policy) -> float:
 
 def _told(compared: Sequence[Compared]) -> str:
     return "; ".join(f"{part.metric} {part.value:.4f} against {part.bound:.4f}" for part in compared)
+
+
+def _in_words(shares: Sequence[Compared], bounds: bool = False) -> str:
+    """Such as "3.0 % of the items go, 1.2 % come"."""
+    return ", ".join(
+        f"{100 * part.value:.1f} % {_CHANGES[part.metric]}"
+        + (f" (without a person's approval {100 * part.bound:g} % may)" if bounds else "")
+        for part in shares
+    )
 
 
 def _labelled(catalogue: Catalogue) -> dict[str, frozenset[Path]]:

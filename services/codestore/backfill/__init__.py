@@ -6,7 +6,8 @@ pace    so many pictures a second, and how many it is
 """
 
 from services.codestore.backfill.pace import Pace
+from services.codestore.backfill.patience import Patience
 from services.codestore.backfill.run import Backfilled, backfill
 from services.codestore.backfill.turn import TakenError, Turn, runner_name
 
-__all__ = ["Backfilled", "Pace", "TakenError", "Turn", "backfill", "runner_name"]
+__all__ = ["Backfilled", "Pace", "Patience", "TakenError", "Turn", "backfill", "runner_name"]

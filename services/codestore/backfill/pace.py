@@ -22,8 +22,8 @@ class Pace:
         Args:
             rate: pictures a second; as fast as it goes if left out.
         """
-        self.sleep = sleep
-        self._rate, self._clock = rate, clock
+        self.clock, self.sleep = clock, sleep
+        self._rate = rate
         self._free_at = clock()
         self._looked = 0
         self._seen: deque[tuple[float, int]] = deque([(self._free_at, 0)])
@@ -43,7 +43,7 @@ class Pace:
         """Return when so many may be taken."""
         if self._rate is None:
             return
-        now = self._clock()
+        now = self.clock()
         if self._free_at > now:
             self.sleep(self._free_at - now)
         self._free_at = max(self._free_at, now) + pictures / self._rate
@@ -51,10 +51,10 @@ class Pace:
     def count(self, pictures: int) -> None:
         """So many were looked at."""
         self._looked += pictures
-        self._seen.append((self._clock(), self._looked))
+        self._seen.append((self.clock(), self._looked))
         while len(self._seen) > 2 and self._seen[1][0] < self._seen[-1][0] - _WINDOW:
             self._seen.popleft()
 
     def forget(self) -> None:
         """Measure anew: time passed in which nothing was to be done."""
-        self._seen = deque([(self._clock(), self._looked)])
+        self._seen = deque([(self.clock(), self._looked)])

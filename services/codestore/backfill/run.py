@@ -7,6 +7,7 @@ A picture may end the process that decodes it, for want of memory or by a fault 
 process left there when it ended is tried one by one, and what several ended on goes into quarantine.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from services.codestore.backfill.pace import Pace
+from services.codestore.backfill.patience import Patience
 from services.codestore.backfill.turn import Turn
 from services.codestore.connection import StoreUnavailableError
 from services.codestore.records import Lacking
@@ -74,6 +76,8 @@ def backfill(
     turn: Turn,
     pace: Pace,
     *,
+    patience: Patience | None = None,
+    seconds: float = math.inf,
     told: Callable[[str], None] = lambda _text: None,
     progress: Callable[[int], None] = lambda _done: None,
 ) -> Backfilled:
@@ -86,6 +90,8 @@ def backfill(
         read: the picture of an item, as PictureSources.read; called by several threads.
         encode: uint8[N, ceil(bits/8)] of N pictures; raises TaxohashError where one of them is none.
         turn: of the generation, entered.
+        patience: from pass to pass, so that places which do not answer hold up nothing.
+        seconds: after which it ends, wherever it is.
         told: called with a line for each of the first failures.
         progress: called with how many items were looked at.
 
@@ -93,13 +99,17 @@ def backfill(
         FencedError: another runner has the generation by now.
         StoreUnavailableError: the code store does not answer as it should, or no place that pictures are in does.
     """
-    passing = _Pass(store, collection, generation_id, turn, pace, told)
+    passing = _Pass(store, collection, generation_id, turn, pace, patience or Patience(), told)
     pace.forget()
+    deadline = pace.clock() + seconds
     try:
         with ThreadPoolExecutor(_READERS) as readers:
             for items in passing.work():
                 passing.take(items, list(readers.map(lambda item: _tried(read, item), items)), encode)
                 progress(passing.done.total)
+                if pace.clock() > deadline:
+                    passing.leave()
+                    return passing.done
         passing.end()
     except (TaxohashError, KeyboardInterrupt, SystemExit):  # no picture's fault
         passing.leave()
@@ -115,10 +125,11 @@ class _Pass:
         generation_id: str,
         turn: Turn,
         pace: Pace,
+        patience: Patience,
         told: Callable[[str], None],
     ) -> None:
         self._store, self._collection, self._generation = store, collection, generation_id
-        self._turn, self._pace, self._told = turn, pace, told
+        self._turn, self._pace, self._patience, self._told = turn, pace, patience, told
         self._known: set[str] = set()  # ids in quarantine
         # Ids that a process left when it ended, and how many have ended on each alone.
         self._suspects = store.trying(collection, generation_id).left()
@@ -127,11 +138,17 @@ class _Pass:
         self.done = Backfilled()
 
     def work(self) -> Iterator[list[Lacking]]:
-        """Items to be encoded, a few at a time, each when it may be."""
+        """Items to be encoded, a few at a time, each when it may be; last of all those whose place did not answer before."""
+        again = self._patience.due()
+        yield from self._sweep(lambda item: not self._patience.knows(item))
+        if again:
+            yield from self._sweep(lambda item: (item.id, item.revision) in again)
+
+    def _sweep(self, wanted: Callable[[Lacking], bool]) -> Iterator[list[Lacking]]:
         for page in self._store.lacking(self._collection, self._generation):
             known = self._store.are_quarantined(self._collection, self._generation, page)
             self._known.update(item.id for item, bad in zip(page, known, strict=True) if bad)
-            items = [item for item, bad in zip(page, known, strict=True) if not bad]
+            items = [item for item, bad in zip(page, known, strict=True) if not bad and wanted(item)]
             for part in self._parts(items):
                 self._pace.wait(len(part))
                 self._heed_pause()
@@ -165,20 +182,25 @@ class _Pass:
     ) -> None:
         """Encode these, of which what was read is given, and write what came of them."""
         pictures, bad, unanswered = [], [], []
+        new: list[tuple[Lacking, TaxohashError]] = []  # of those unanswered, what is not known yet
         for item, answer in zip(items, found, strict=True):
-            away = isinstance(answer, StoreUnavailableError)
-            self._silent = self._silent + 1 if away else 0
+            if isinstance(answer, StoreUnavailableError):
+                self._silent += 1
+                unanswered.append(answer)
+                if self._patience.unanswered(item):
+                    new.append((item, answer))
+                continue
+            self._silent = 0
+            self._patience.answered(item)
             if isinstance(answer, bytes):
                 pictures.append((item, answer))
-            elif away:
-                unanswered.append((item, answer))
             else:
                 bad.append((item, answer))
         if self._silent >= _UNANSWERED:
-            raise unanswered[-1][1]
+            raise unanswered[-1]
         coded, codes, undecoded = _encoded(pictures, encode)
         bad += undecoded
-        self._tell(bad, unanswered)
+        self._tell(bad, new)
         written = self._put(coded, codes) if coded else 0
         reasons = [(item, str(error).removeprefix("image 0: ")) for item, error in bad]
         self._quarantine(reasons)

@@ -13,6 +13,7 @@ from services.codestore import CodeStore, GenerationRef, Item, StoreUnavailableE
 from services.codestore.backfill import Backfilled, Turn
 from services.codestore.pictures.sources import PictureSources
 from services.codestore.quarantine import Lack
+from services.codestore.turns import Trying
 from taxohash.errors import TaxohashError
 from taxohash.generation.hasher import Hasher
 from taxohash.images import decode
@@ -197,6 +198,38 @@ def test_a_place_that_does_not_answer_is_asked_again_ever_more_seldom(
     assert store.lack(COLLECTION, hashers[0].generation.id).waiting == 0
 
 
+def test_places_that_do_not_answer_hold_up_nothing_else(
+    store: CodeStore, hashers: list[Hasher], tmp_path: Path
+) -> None:
+    """As many as are encoded at once lie, first of all, where each question takes ten seconds."""
+    first = hashers[0].generation.id
+    clock = Clock()
+
+    class Slow(Sources):
+        def read(self, item: Any) -> bytes:
+            if item.id.startswith("away"):
+                clock.now += 10.0
+                raise StoreUnavailableError("no answer")
+            return super().read(item)
+
+    away = [Item(f"away {i}", uri=f"file://{tmp_path}/a.png") for i in range(60)]
+    store.upsert(COLLECTION, away)
+    store.upsert(COLLECTION, [Item(f"item {i}", uri=f"file://{tmp_path}/a.png") for i in range(300)])
+    encoder = Encoder(
+        store,
+        COLLECTION,
+        in_folder(tmp_path / "generations"),
+        Slow.from_environment(),
+        clock=clock,
+        sleep=clock.sleep,
+    )
+    for _ in range(20):
+        encoder.step(wait=False, seconds=5.0)
+        clock.now += 1.0
+    assert store.count(COLLECTION, first) == 303
+    assert store.lack(COLLECTION, first).waiting == 60
+
+
 def test_what_another_runner_encodes_is_waited_for_or_passed_over(
     store: CodeStore, sources: Sources, hashers: list[Hasher], tmp_path: Path, told: list[str]
 ) -> None:
@@ -240,6 +273,35 @@ def test_one_that_was_held_up_goes_on_after_the_other(
     assert held
     assert any("by another runner since this one was held up" in line for line in told)
     assert store.count(COLLECTION, first) == 3
+
+
+def test_generations_take_turns_and_the_published_one_is_first(
+    store: CodeStore, hashers: list[Hasher], tmp_path: Path
+) -> None:
+    first, second = (hasher.generation.id for hasher in hashers)
+    store.delete(COLLECTION, ["bad", "none", *CODED])
+    store.publish(COLLECTION, first)
+    items = [Item(f"item {i}", uri=f"file://{tmp_path}/a.png") for i in range(200)]
+    store.upsert(COLLECTION, items)
+    clock = Clock()
+
+    class Slow(Sources):
+        def read(self, item: Any) -> bytes:
+            clock.now += 1.0
+            return super().read(item)
+
+    sources = Slow.from_environment()
+    encoder = Encoder(
+        store, COLLECTION, in_folder(tmp_path / "generations"), sources, clock=clock, sleep=clock.sleep
+    )
+    counts: list[tuple[int, int]] = []
+    while not counts or counts[-1] != (200, 200):
+        encoder.step(wait=False, seconds=20.0)
+        counts.append((store.count(COLLECTION, first), store.count(COLLECTION, second)))
+    assert len(counts) > 2
+    for before, after in counts[:-1]:
+        assert 0 < after <= before <= after + 64
+    assert store.trying(COLLECTION, first) == Trying()
 
 
 def test_hashers_of_generations_that_are_gone_are_not_kept(

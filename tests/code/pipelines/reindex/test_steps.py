@@ -85,7 +85,7 @@ def test_a_version_without_canaries_is_judged_by_the_rest(tmp_path: Path) -> Non
     before, after = version(tmp_path / "a", 0, 60), version(tmp_path / "b", 30, 40, canaries=0)
     found = judged(tmp_path, before, after)
     assert found.verdict == "awaits"
-    assert "items gone 0.5000 against 0.2000" in found.reason
+    assert "50.0 % of the items go" in found.reason
     assert not any("canary" in part.metric for part in found.compared)
 
 
