@@ -21,10 +21,12 @@ from services.trigger.access import admit
 from services.trigger.page import STYLE
 from services.trigger.routes import ENDPOINTS
 from services.trigger.service import Service
+from services.web.logs import Sparing
 from services.web.problems import answer_to, bug, gone, refused, told
 from services.web.refused import RefusedError, unavailable
 
 LOG = logging.getLogger("taxohash.requests")
+_refusals = Sparing("that were refused")
 _STYLE = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 _HEADERS = {
     "content-security-policy": (
@@ -82,10 +84,7 @@ class Door:
         except RefusedError as error:
             await answer_to(error, request_id)(scope, receive, send_with_headers)
         finally:
-            metrics.TRIGGER_REQUESTS.labels(name, str(statuses[-1])).inc()
-            if name not in ("livez", "readyz", "metrics"):
-                told = {"request_id": request_id, "route": name, "status": statuses[-1]}
-                LOG.info("request", extra={**told, "ms": round(1000.0 * (time.perf_counter() - began), 2)})
+            _log(name, statuses[-1], request_id, time.perf_counter() - began)
 
     def _admitted(self, scope: Scope) -> str:
         """Name of the endpoint of a request that is let in."""
@@ -107,6 +106,15 @@ class Door:
         raise RefusedError(
             404, "path", f"there is nothing at {path}: POST alerts to /v1/alerts, or GET /v1/runs"
         )
+
+
+def _log(name: str, status: int, request_id: str, seconds: float) -> None:
+    """Count a request and write a line of it; of probes none, and of refusals sparingly, so that a flood of them fills no disk."""
+    metrics.TRIGGER_REQUESTS.labels(name, str(status)).inc()
+    if name in ("livez", "readyz", "metrics") or (status >= 400 and not _refusals.fits(time.monotonic())):
+        return
+    told = {"request_id": request_id, "route": name, "status": status, "ms": round(1000.0 * seconds, 2)}
+    LOG.info("request", extra=told)
 
 
 async def _unreadable(request: Request, error: Exception) -> Response:

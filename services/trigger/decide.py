@@ -66,6 +66,9 @@ class Standing(StrEnum):
     LIMIT = "limit of runs reached"
 
 
+FOR_PEOPLE = (Standing.DATA, Standing.APPROVAL, Standing.LIMIT)
+
+
 class Decision(NamedTuple):
     """What a pending run waits for, and until when where that is known."""
 
@@ -164,11 +167,11 @@ def next_run(state: State, policy: Policy, now: float) -> Pending | None:
 
 
 def noted(state: State, policy: Policy, now: float) -> State:
-    """What each pending run waits for is told to people; once, until it waits for something else."""
+    """What a pending run waits for is told to people where they may have to do something; once, until it is something else."""
     for pending in state.pending:
-        state = state.but(
-            pending.pipeline, replace(pending, told=decide(state, pending, policy, now).standing.value)
-        )
+        standing = decide(state, pending, policy, now).standing
+        if standing in FOR_PEOPLE:
+            state = state.but(pending.pipeline, replace(pending, told=standing.value))
     return state
 
 

@@ -8,7 +8,6 @@ from typing import Any, Literal, NamedTuple
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services import settings
 from services.trigger.service import service_of
 from services.web.refused import RefusedError
 
@@ -33,14 +32,17 @@ async def body_of(request: Request) -> bytes:
     Raises:
         RefusedError: 413, it is too large; 408, too slow.
     """
-    most, body = service_of(request).settings.body_bytes, bytearray()
+    settings, body = service_of(request).settings, bytearray()
     try:
-        async with asyncio.timeout(settings.UPLOAD_SECONDS.default):
+        async with asyncio.timeout(settings.upload_seconds):
             async for piece in request.stream():
                 body += piece
-                if len(body) > most:
+                if len(body) > settings.body_bytes:
                     raise RefusedError(
-                        413, "body", f"body has more than {most} bytes: send less", {"Connection": "close"}
+                        413,
+                        "body",
+                        f"body has more than {settings.body_bytes} bytes: send less",
+                        {"Connection": "close"},
                     )
     except TimeoutError:
         raise RefusedError(

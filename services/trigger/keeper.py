@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from services.trigger import decide
-from services.trigger.decide import Policy, Standing
+from services.trigger.decide import Policy
 from services.trigger.exported import count, export
 from services.trigger.records import DataVersion, Run, State
 from services.trigger.runs import Runs
@@ -20,7 +20,6 @@ from taxohash.runtime.terminal import some
 
 LEASE_SECONDS = 15.0
 _LOOK_SECONDS = 0.5
-_FOR_PEOPLE = (Standing.DATA.value, Standing.APPROVAL.value, Standing.LIMIT.value)
 LOG = logging.getLogger("taxohash.trigger")
 
 Step = Callable[[State], State]
@@ -145,7 +144,7 @@ class Keeper:
         state = self._memory.change(lambda state: decide.noted(state, self.policy, now))
         for pending in state.pending:
             known = before.wanted(pending.pipeline)
-            if pending.told in _FOR_PEOPLE and (known is None or known.told != pending.told):
+            if pending.told and (known is None or known.told != pending.told):
                 self._tell(
                     f"{pending.pipeline} is {pending.told}: {some(reason.text for reason in pending.reasons)}"
                 )

@@ -68,7 +68,6 @@ def service(settings: Settings, store: CodeStore) -> Service:
     memory = Memory(store.server, settings.collection)
     memory.read()
     runs = Runs(settings.folder / "runs", settings.collection, partial(words_of, settings))
-
     teller = Teller(settings.collection, settings.notify_url)
     name = f"{socket.gethostname()}:{settings.folder}"
     keeper = Keeper(

@@ -1,6 +1,6 @@
 """What the trigger remembers of a collection: one document, small enough to be read and written whole."""
 
-from dataclasses import field, replace
+from dataclasses import replace
 from enum import StrEnum
 from typing import Annotated, Literal, get_args
 
@@ -135,7 +135,7 @@ class State:
     running: Run | None = None
     history: Series[Run] = ()
     schedule: Schedule | None = None
-    keeper: Keeper | None = field(default=None)
+    keeper: Keeper | None = None
 
     def to_json(self) -> str:
         """One line of JSON."""

@@ -1,4 +1,4 @@
-"""What the routes work with, and the one threads that it starts and ends."""
+"""What the routes work with, and the threads that it starts and ends."""
 
 import asyncio
 from typing import cast

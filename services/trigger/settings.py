@@ -47,6 +47,7 @@ class Settings:
     approval_secret: str | None = field(default=None, repr=False)
     notify_url: str | None = field(default=None, repr=False)
     body_bytes: int = settings.MAX_BODY_BYTES.default
+    upload_seconds: float = settings.UPLOAD_SECONDS.default
     log: str = settings.LOG.default
 
     @classmethod
@@ -81,6 +82,7 @@ class Settings:
             approval_secret=settings.APPROVAL_SECRET.of(environment),
             notify_url=settings.NOTIFY_URL.of(environment),
             body_bytes=settings.MAX_BODY_BYTES.of(environment),
+            upload_seconds=settings.UPLOAD_SECONDS.of(environment),
             log=settings.LOG.of(environment),
         )
 

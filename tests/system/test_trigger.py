@@ -21,7 +21,9 @@ import pytest
 
 from services.codestore import CodeStore
 from services.trigger import decide
+from services.trigger.main import service
 from services.trigger.records import Kind, Reason
+from services.trigger.settings import Settings
 from services.trigger.state import Memory
 from taxohash.runtime.sources import ROOT
 from tests.code.services.trigger.test_alerts import ALERT, body
@@ -131,6 +133,22 @@ def test_every_server_remembers(server: str, request: pytest.FixtureRequest, fre
             list(pool.map(write, range(2)))
         (pending,) = memories[0].read().pending
         assert len(pending.reasons) == 50
+
+
+def test_it_is_made_of_its_settings(redis_url: str, free_port: int, tmp_path: Path) -> None:
+    collection = f"made-{free_port}"
+    repository = Repository(tmp_path / "repository")
+    repository.commit(DVC.format(ONE))
+    settings = Settings.from_environment(
+        {"TAXOHASH_COLLECTION": collection, "TAXOHASH_TRIGGER_FOLDER": str(tmp_path), "TAXOHASH_TRIGGER_REPOSITORY": str(repository.folder)}
+    )  # fmt: skip
+    with CodeStore.connect(redis_url) as store:
+        made = service(settings, store)
+        assert made.watch
+        made.watch.look()
+        state = Memory(store.server, collection).read()
+        assert state.data
+        assert (state.data.md5, [own.pipeline for own in state.pending]) == (ONE, ["retrain"])
 
 
 def test_a_storm_of_a_thousand_alerts_starts_one_run(trigger: Process) -> None:

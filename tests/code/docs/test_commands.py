@@ -21,6 +21,7 @@ from typer.exceptions import TyperException
 
 from services.retrieval.query import IMAGE, PARAMETERS
 from services.retrieval.routes import ENDPOINTS
+from services.trigger.routes import ENDPOINTS as TRIGGER_ENDPOINTS
 from taxohash.cli.main import app
 from taxohash.cli.plugins import Brought
 from taxohash.datasets import Dataset
@@ -42,7 +43,7 @@ NOT_RUN = {
     ".venv/bin/pre-commit": "would change the repository's hooks",
     ".venv/bin/python -m pytest": "this suite",
     "cd": "only commands after it would feel it",
-    "curl": "needs a service: tests/system/test_retrieval.py",
+    "curl": "needs a service: tests/system/test_retrieval.py and test_trigger.py",
     "dvc": "needs a bucket in S3",
     "export": "only commands after it would feel it",
     "kubectl": "needs a cluster, or is tests/code/manifests",
@@ -158,7 +159,8 @@ def is_dvc(words: list[str]) -> None:
 
 def is_asked_of_the_service(words: list[str]) -> None:
     url = next(word for word in words if word.startswith("http"))
-    assert urlsplit(url).path in {endpoint.path for endpoint in ENDPOINTS}
+    paths = {own.path for own in ENDPOINTS} | {own.path for own in TRIGGER_ENDPOINTS}
+    assert urlsplit(url).path in paths
     fields = [after.partition("=")[0] for word, after in pairwise(words) if word == "-F"]
     assert set(fields) <= {IMAGE, *PARAMETERS}
 

@@ -1,13 +1,15 @@
 """The trigger's routes, asked directly."""
 
+import asyncio
 import hashlib
 import hmac
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlencode, urlsplit
 
 import pytest
+from starlette.types import Message
 
 from services import approval
 from services.codestore import StoreUnavailableError
@@ -18,7 +20,7 @@ from services.trigger.decide import Policy
 from services.trigger.records import Kind, Reason
 from services.trigger.routes import ENDPOINTS
 from tests.code.services.trigger.test_alerts import ALERT, body
-from tests.support.asgi import LOOPBACK, OUTSIDE, Answer, ask
+from tests.support.asgi import LOOPBACK, OUTSIDE, Answer, ask, scope_of
 from tests.support.toy_trigger import COLLECTION, ToyTrigger
 
 TOKEN = "a-token-of-32-characters-or-more"
@@ -297,3 +299,38 @@ def test_health_and_metrics_are_open(toy: ToyTrigger) -> None:
     assert ask(app, "GET", "/livez").json() == {"status": "alive"}
     assert ask(app, "GET", "/readyz").json() == {"status": "ready"}
     assert b"taxohash_trigger_requests_total" in ask(app, "GET", "/metrics").body
+
+
+def test_a_body_that_does_not_come_is_given_up(tmp_path: Path) -> None:
+    app = application(ToyTrigger(tmp_path, upload_seconds=0.05).service)
+
+    async def receive() -> Message:
+        await asyncio.sleep(600)
+        raise AssertionError
+
+    statuses: list[int] = []
+
+    async def send(message: Message) -> None:
+        statuses.append(message.get("status", 0))
+
+    async def ask_slowly() -> None:
+        await app(scope_of("POST", "/v1/alerts", {}, LOOPBACK), receive, send)
+
+    asyncio.run(ask_slowly())
+    assert statuses[0] == 408
+
+
+def test_it_starts_and_ends_what_it_is_made_of(toy: ToyTrigger) -> None:
+    events: list[str] = []
+
+    class Watch:
+        def start(self) -> None:
+            events.append("start")
+
+        def stop(self) -> None:
+            events.append("stop")
+
+    toy.service.watch = cast(Any, Watch())
+    toy.service.start()
+    asyncio.run(toy.service.stop())
+    assert events == ["start", "stop"]

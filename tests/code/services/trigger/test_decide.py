@@ -257,6 +257,20 @@ def test_what_was_approved_is_published_in_the_history() -> None:
     assert (run.approved, run.outcome.verdict) == ("me", Verdict.PUBLISHED)
 
 
+def test_people_are_told_again_where_it_waits_for_something_else_alone() -> None:
+    def told(state: State) -> str:
+        pending = state.wanted("retrain")
+        assert pending
+        return decide.noted(state, POLICY, 0.0).but("reindex").pending[0].told
+
+    state = decide.noted(decide.asked(State(), "retrain", reason()), POLICY, 0.0)
+    assert told(state) == Standing.DATA.value
+    busy = begin(decide.asked(state, "reindex", reason(Kind.PERSON, "p")), 0.0)
+    assert standing(busy, 0.0) is Standing.BUSY
+    assert told(busy) == Standing.DATA.value  # as it is known
+    assert told(decide.asked(State(), "retrain", reason(Kind.PERSON, "p"))) == ""
+
+
 def test_one_process_keeps_the_runs() -> None:
     state = decide.kept(State(), "a", 0.0, 10.0)
     assert decide.kept(state, "b", 9.0, 10.0) == state
