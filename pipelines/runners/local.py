@@ -18,7 +18,6 @@ from services import settings
 from services.codestore.own import address
 from services.processes import running
 from services.runs import Outcome, Verdict
-from taxohash.datasets.identity import directory_md5
 from taxohash.errors import TaxohashError
 from taxohash.runtime.atomic import writable, write_json, write_text
 from taxohash.runtime.configuration import read
@@ -44,6 +43,8 @@ def place(home: Path, data: Path | None) -> dict[str, str]:
         "image": f"local/python:{steps_digest()[:12]}",
     }
     if data is not None:
+        from taxohash.datasets.identity import directory_md5  # pyarrow: what is refused before is refused at once
+
         found |= {"data": str(data.resolve()), "dataset_md5": directory_md5(data)}
     return found
 
