@@ -1,5 +1,6 @@
 """Yardsticks: exact chance, ITQ whatever the images are, and what is kept beside a report."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +23,16 @@ from tests.support.toy_objectives import registered
 
 
 @pytest.fixture(scope="module")
-def measured(run: Run) -> Yardsticks:
-    return measure_yardsticks(run.folder)
+def copy(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of the run, for what is written beside its report."""
+    folder = tmp_path_factory.mktemp("copy") / "run"
+    shutil.copytree(run.folder, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def measured(copy: Path) -> Yardsticks:
+    return measure_yardsticks(copy)
 
 
 def test_chance_is_what_random_rankings_score_on_average(
@@ -57,8 +66,8 @@ def test_what_was_trained_passes_and_what_was_not_is_refused(run: Run, measured:
     assert "below the floor" in untrained.reason
 
 
-def test_it_is_found_again_beside_the_report(run: Run, measured: Yardsticks, tmp_path: Path) -> None:
-    found = Yardsticks.load(run.folder)
+def test_it_is_found_again_beside_the_report(copy: Path, measured: Yardsticks, tmp_path: Path) -> None:
+    found = Yardsticks.load(copy)
     for name, values in measured.baseline.items():
         np.testing.assert_array_equal(found.baseline[name], values)
         np.testing.assert_array_equal(found.chance[name], measured.chance[name])
