@@ -7,15 +7,15 @@ baseline say (`evaluation.baseline`). No number of any one data set stands here.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
 
 from taxohash.errors import TaxohashError
 from taxohash.release.bootstrap import interval
-from taxohash.runtime.configuration import NonNegative, Seed, Share, configuration
+from taxohash.release.judging import Judging
+from taxohash.runtime.configuration import NonNegative, Share, configuration
 
 if TYPE_CHECKING:
     from taxohash.protocols import Scores  # slow to import: pipelines read the policy alone
@@ -28,35 +28,17 @@ PERFECT = 1 - 1e-6  # where chance already scores this, nothing better can be sh
 
 
 @configuration
-class Policy:
-    """What a challenger must be, to be published.
+class Policy(Judging):
+    """What a challenger must be, to be published; see `Judging` for how it is compared.
 
     Attributes:
-        confidence: with which a metric's difference lies in the interval that is told, of any number of queries.
         floor_share: of the way from chance to the baseline that each metric must go where nothing better is
             published; 0 is chance, 1 the baseline.
-        tolerance_least: a metric may be lower than the champion's by this much, however many queries say so.
-        tolerance_most: it may never be lower by more, however few queries there are; between the two the interval
-            decides.
-        resamples: draws of the queries from which an interval is made.
-        seed: of these draws.
-        approve: `never` publishes what passes; `always` seals it, and publishes when somebody approves.
     """
 
-    confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95
-    floor_share: Share = 0.5
     tolerance_least: NonNegative = 0.002
     tolerance_most: NonNegative = 0.05
-    resamples: Annotated[int, Field(ge=100, le=100_000)] = 2000
-    seed: Seed = 0
-    approve: Literal["never", "always"] = "never"
-
-    def __post_init__(self) -> None:
-        if self.tolerance_least > self.tolerance_most:
-            raise TaxohashError(
-                f"tolerance_least = {self.tolerance_least} is above tolerance_most = {self.tolerance_most}: "
-                "lower the one or raise the other"
-            )
+    floor_share: Share = 0.5
 
 
 @dataclass(frozen=True)
@@ -135,7 +117,7 @@ def judge(
     compared = to_floor
     if champion is not None:
         against, compared = "champion", _compare(challenger, champion, policy)
-        worse = [part for part in compared if part.difference < -_tolerance(part, policy)]
+        worse = [part for part in compared if not policy.tolerated(part.difference, part.high)]
         trials.append(("is worse than the champion", "champion", worse))
     if champion is None or any(_mean(champion[name]) < _mean(floor[name]) for name in floor):
         trials.append(
@@ -165,10 +147,6 @@ def _sentence(what: str, compared: Sequence[Compared], policy: Policy) -> str:
         for part in compared
     )
     return f"challenger {what}: {numbers}"
-
-
-def _tolerance(part: Compared, policy: Policy) -> float:
-    return min(max(part.high - part.difference, policy.tolerance_least), policy.tolerance_most)
 
 
 def _floor(chance: Values, baseline: Values, share: float) -> Values:

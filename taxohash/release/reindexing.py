@@ -8,17 +8,16 @@ changes its label is told, and much of it awaits a person: an export that was cu
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
 
 from taxohash.codes import Codes, check
-from taxohash.errors import TaxohashError
 from taxohash.release.bootstrap import interval
 from taxohash.release.gate import Compared, Judgement
-from taxohash.runtime.configuration import NonNegative, Seed, Share, configuration
+from taxohash.release.judging import Judging
+from taxohash.runtime.configuration import NonNegative, Share, configuration
 
 NEAREST = 10  # items among which a canary looks for its class
 GONE, COME, RELABELLED = "items gone", "items come", "items relabelled"
@@ -28,39 +27,22 @@ Floats = npt.NDArray[np.float64]
 
 
 @configuration
-class Policy:
-    """What a reindexed generation must be, to be published.
+class Policy(Judging):
+    """What a reindexed generation must be, to be published; see `Judging` for how the canaries' recall is compared.
 
     Attributes:
         gone_most: share of the items of before that may be gone; beyond it, a person decides.
         come_most: share of the items of now that may be new; likewise.
         relabelled_most: share of the items of both that may have another label; likewise.
         entropy_most: by which the mean entropy of a bit, in bits, may be lower than before.
-        confidence: with which the change of the canaries' recall lies in the interval that is told.
-        tolerance_least: it may be lower by this much, however many canaries say so.
-        tolerance_most: it may never be lower by more, however few there are; between the two the interval decides.
-        resamples: draws of the canaries from which an interval is made.
-        seed: of these draws.
-        approve: `never` publishes what passes; `always` seals it, and publishes when somebody approves.
     """
 
+    tolerance_least: NonNegative = 0.01
+    tolerance_most: NonNegative = 0.1
     gone_most: Share = 0.2
     come_most: Share = 0.5
     relabelled_most: Share = 0.2
     entropy_most: Share = 0.1
-    confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95
-    tolerance_least: NonNegative = 0.01
-    tolerance_most: NonNegative = 0.1
-    resamples: Annotated[int, Field(ge=100, le=100_000)] = 2000
-    seed: Seed = 0
-    approve: Literal["never", "always"] = "never"
-
-    def __post_init__(self) -> None:
-        if self.tolerance_least > self.tolerance_most:
-            raise TaxohashError(
-                f"tolerance_least = {self.tolerance_least} is above tolerance_most = {self.tolerance_most}: "
-                "lower the one or raise the other"
-            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +108,7 @@ def judge(
         return Judgement(
             "refused", f"codes use their bits less than before: {_told(dull)}", "champion", compared
         )
-    if worse := [part for part in recalls if part.difference < -_tolerance(part, policy)]:
+    if worse := [part for part in recalls if not policy.tolerated(part.difference, part.high)]:
         told = f"canaries find their classes less often at {100 * policy.confidence:g} % confidence: {_told(worse)}"
         return Judgement("refused", told, "champion", compared)
     if much := [part for part in shares if part.difference > 0]:
@@ -230,10 +212,6 @@ def _exact(metric: str, value: float, bound: float) -> Compared:
 
 def _share(part: int, whole: int) -> float:
     return part / whole if whole else 0.0
-
-
-def _tolerance(part: Compared, policy: Policy) -> float:
-    return min(max(part.high - part.difference, policy.tolerance_least), policy.tolerance_most)
 
 
 def _told(compared: Sequence[Compared]) -> str:

@@ -1,7 +1,6 @@
 """What is refused before anything is trained. With a real store: tests/system/test_pipeline.py."""
 
 from collections.abc import Iterator
-from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,18 +19,14 @@ from taxohash.taxonomy import Taxonomy
 from tests.support.generations import make_generation
 from tests.support.miniature import TAXONOMY as MINIATURE
 from tests.support.miniature import make_dataset
+from tests.support.steps import store_in_memory
 from tests.support.tiny import TAXONOMY, tiny_rows
 
 
 @pytest.fixture
 def store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[CodeStore]:
     """The store, in memory, and a picture store that the steps find."""
-    monkeypatch.setenv("TAXOHASH_PICTURES", str(tmp_path / "pictures"))
-    monkeypatch.setenv(
-        "TAXOHASH_REDIS_URL", "redis://unused"
-    )  # not the user's own, with generations beside it
-    with CodeStore.connect("memory://") as made:
-        monkeypatch.setattr(preflight, "code_store", lambda: nullcontext(made))
+    with store_in_memory(monkeypatch, tmp_path, preflight) as made:
         yield made
 
 

@@ -1,12 +1,12 @@
 """The steps of a reindexing, one after the other in this process: pictures come, go and get other labels, one of them new."""
 
 from collections.abc import Iterator
-from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from pipelines.reindex import steps as reindex
+from pipelines.shared import preflight
 from pipelines.shared.record import Record
 from pipelines.steps import champion, codes, publishing
 from pipelines.steps.judgement import decide
@@ -20,19 +20,14 @@ from taxohash.runtime.configuration import canonical
 from taxohash.taxonomy import Taxonomy
 from taxohash.training.run import train
 from tests.support.miniature import HASHER, TAXONOMY, make_dataset, rows
-from tests.support.steps import refusal
+from tests.support.steps import refusal, store_in_memory
 
 NEW = ("dark", "ring")
 
 
 @pytest.fixture
 def store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[CodeStore]:
-    monkeypatch.setenv("TAXOHASH_PICTURES", str(tmp_path / "pictures"))
-    monkeypatch.setenv("TAXOHASH_REDIS_URL", "redis://unused")
-    with CodeStore.connect("memory://") as made:
-        for module in (champion, publishing, reindex):
-            monkeypatch.setattr(module, "code_store", lambda: nullcontext(made))
-        monkeypatch.setattr("pipelines.shared.preflight.code_store", lambda: nullcontext(made))
+    with store_in_memory(monkeypatch, tmp_path, champion, publishing, reindex, preflight) as made:
         yield made
 
 

@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from taxohash.generation.hasher import CODES
 from tests.support.data_versions import codes_of, data_version, generation_of
 from tests.support.generations import make_generation
 from tests.support.miniature import make_dataset
-from tests.support.steps import refusal
+from tests.support.steps import refusal, store_in_memory
 from tests.support.tiny import TAXONOMY as TINY
 
 
@@ -40,12 +39,7 @@ def test_codes_of_other_images_are_not_indexed(tmp_path: Path, capsys: pytest.Ca
 @pytest.fixture
 def store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[CodeStore]:
     """The store in memory and the picture store that steps find."""
-    monkeypatch.setenv("TAXOHASH_PICTURES", str(tmp_path / "pictures"))
-    monkeypatch.setenv(
-        "TAXOHASH_REDIS_URL", "redis://unused"
-    )  # not the user's own, with generations beside it
-    with CodeStore.connect("memory://") as made:
-        monkeypatch.setattr(publishing, "code_store", lambda: nullcontext(made))
+    with store_in_memory(monkeypatch, tmp_path, publishing) as made:
         yield made
 
 

@@ -1,0 +1,41 @@
+"""What the judges of generations have in common: how far a difference may be trusted, and how much of one is let pass."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from taxohash.errors import TaxohashError
+from taxohash.runtime.configuration import NonNegative, Seed, configuration
+
+
+@configuration
+class Judging:
+    """How a judge compares.
+
+    Attributes:
+        confidence: with which a difference lies in the interval that is told, of any number of queries.
+        tolerance_least: a metric may be lower than before by this much, however many queries say so.
+        tolerance_most: it may never be lower by more, however few queries there are; between the two the interval
+            decides.
+        resamples: draws of the queries from which an interval is made.
+        seed: of these draws.
+        approve: `never` publishes what passes; `always` seals it, and publishes when somebody approves.
+    """
+
+    confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95
+    tolerance_least: NonNegative = 0.0
+    tolerance_most: NonNegative = 1.0
+    resamples: Annotated[int, Field(ge=100, le=100_000)] = 2000
+    seed: Seed = 0
+    approve: Literal["never", "always"] = "never"
+
+    def __post_init__(self) -> None:
+        if self.tolerance_least > self.tolerance_most:
+            raise TaxohashError(
+                f"tolerance_least = {self.tolerance_least} is above tolerance_most = {self.tolerance_most}: "
+                "lower the one or raise the other"
+            )
+
+    def tolerated(self, difference: float, high: float) -> bool:
+        """Whether a difference is let pass, whose interval ends at `high`: what the queries leave open is half of that interval."""
+        return difference >= -min(max(high - difference, self.tolerance_least), self.tolerance_most)
