@@ -43,7 +43,9 @@ def place(home: Path, data: Path | None) -> dict[str, str]:
         "image": f"local/python:{steps_digest()[:12]}",
     }
     if data is not None:
-        from taxohash.datasets.identity import directory_md5  # pyarrow: what is refused before is refused at once
+        from taxohash.datasets.identity import (
+            directory_md5,
+        )  # pyarrow: what is refused before is refused at once
 
         found |= {"data": str(data.resolve()), "dataset_md5": directory_md5(data)}
     return found

@@ -118,14 +118,14 @@ class HasherConfig:
     def completed(self) -> Self:
         """The same with all options of the objective written out, checked as far as it can be without data.
 
-        Loads torch, which objectives and networks need.
+        Of `auto` it is written out what it cannot be here, so that who installs more later makes another run. Loads torch, which objectives and networks need.
 
         Raises:
             TaxohashError: an unknown objective, option or network, an objective that trains no network with
                 binary codes, a size or number of channels that the network is not made for, or a backbone to be frozen
                 that cannot be.
         """
-        from taxohash.networks.automatic import check_choice
+        from taxohash.networks.automatic import AUTO, SMALL, check_choice, installed
         from taxohash.objectives import configured
 
         chosen = self.network
@@ -137,7 +137,12 @@ class HasherConfig:
             )
         _check_trainable(self.objective.name)
         options = plain(configured(self.objective.name, self.objective.options))
-        return replace(self, objective=replace(self.objective, options=options))
+        network = (
+            replace(chosen, name=SMALL)
+            if chosen.name == AUTO and not chosen.freeze and not installed()
+            else chosen
+        )
+        return replace(self, objective=replace(self.objective, options=options), network=network)
 
 
 def _check_trainable(name: str) -> None:

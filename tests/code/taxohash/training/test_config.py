@@ -129,3 +129,13 @@ def test_it_is_known_without_torch() -> None:
 def test_a_small_set_is_passed_more_often_unless_one_says_how_often(images: int, passes: int) -> None:
     assert TrainingConfig().passes(images) == passes
     assert TrainingConfig(epochs=3).passes(images) == 3
+
+
+def test_what_auto_cannot_be_is_written_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    for there, name in [(True, "auto"), (False, "small-resnet")]:
+        monkeypatch.setattr("taxohash.networks.automatic.installed", lambda there=there: there)
+        assert HasherConfig().completed().network.name == name
+    frozen = replaced(HasherConfig(), {"network.freeze": True})
+    assert (
+        frozen.completed().network.name == "auto"
+    )  # which is refused for what it lacks, and not taken for another
