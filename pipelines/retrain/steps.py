@@ -56,7 +56,7 @@ def train_hasher(data: str, work: str, config: str, out: str) -> None:
     from taxohash.training.config import HasherConfig
     from taxohash.training.run import train
 
-    hasher = parse(HasherConfig, config)
+    hasher = parse(HasherConfig, config).completed()  # what is refused leaves nothing
     folder = run_folder(work, Dataset.open(data).md5(), hasher)
     with _alone(folder):
         run = train(data, folder, hasher)
