@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -43,9 +44,7 @@ def place(home: Path, data: Path | None) -> dict[str, str]:
         "image": f"local/python:{steps_digest()[:12]}",
     }
     if data is not None:
-        from taxohash.datasets.identity import (
-            directory_md5,
-        )  # pyarrow: what is refused before is refused at once
+        from taxohash.datasets.identity import directory_md5  # pyarrow, and slow
 
         found |= {"data": str(data.resolve()), "dataset_md5": directory_md5(data)}
     return found
@@ -118,8 +117,8 @@ def _follow(record: Record, told: Told, said: Callable[[str], None], outer: Mapp
     }
     command = [sys.executable, "-m", PROCESS, str(record.folder / PARAMETERS)]
     seen = 0
-    with running(command, environment) as process, (record.folder / LOG).open("a") as log:
-        reader = threading.Thread(target=_keep, args=(process, log, said), daemon=True)
+    with running(command, environment) as process:
+        reader = threading.Thread(target=_keep, args=(process, record.folder / LOG, said), daemon=True)
         reader.start()
         while True:
             ended = not _alive(process)
@@ -142,14 +141,15 @@ def _alive(process: "subprocess.Popen[str]") -> bool:
     return False
 
 
-def _keep(process: "subprocess.Popen[str]", log: Any, said: Callable[[str], None]) -> None:
+def _keep(process: "subprocess.Popen[str]", file: Path, said: Callable[[str], None]) -> None:
     """Write all lines to the log, and pass on those by which steps announce something."""
     assert process.stdout
-    for line in process.stdout:
-        log.write(line)
-        log.flush()
-        if line.lstrip().startswith(MARK):
-            said(line.strip())
+    with suppress(ValueError), file.open("a") as log:  # its output is closed where it is stopped
+        for line in process.stdout:
+            log.write(line)
+            log.flush()
+            if line.lstrip().startswith(MARK):
+                said(line.strip())
 
 
 def _outcome(record: Record, error: str, interrupted: bool) -> Outcome:

@@ -200,7 +200,7 @@ def untaught(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[
 
 
 def test_any_field_is_chosen_by_the_one_parameter(untaught: tuple[Outcome, Path]) -> None:
-    (folder,) = (untaught[1] / "runs").iterdir()
+    (folder,) = (untaught[1] / "runs").glob("[!.]*")
     config = Run.open(folder).config
     assert (config.objective.name, config.objective.options) == ("csq", {"quantisation": 0.5, "seed": 0})
     assert (config.bits, config.network.size) == (BITS, 24)
@@ -252,7 +252,7 @@ def test_ctrl_c_says_in_one_line_that_repeating_goes_on(
     assert "Traceback" not in err
     with pytest.raises(ProcessLookupError):
         os.killpg(process.pid, 0)  # nothing is left of it
-    (folder,) = (tmp_path / "runs").iterdir()
+    (folder,) = (tmp_path / "runs").glob("[!.]*")
     assert (folder / CHECKPOINT).is_file()
 
 
