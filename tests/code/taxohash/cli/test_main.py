@@ -65,7 +65,7 @@ def test_every_field_of_the_configuration_reaches_the_run(
         if isinstance(value, dict):
             arguments += [part for name in value for part in (flag.written, f"{name}={value[name]}")]
         elif flag.path not in ("bits", "training.seed", ""):
-            arguments += [flag.written, value]
+            arguments += [flag.written, json.dumps(value).strip('"')]
     arguments += ["--set", f"training.seed={wanted['training.seed']}"]
     done = CliRunner().invoke(app, list(map(str, arguments)), catch_exceptions=False)
     assert done.exit_code == 0, done.output
