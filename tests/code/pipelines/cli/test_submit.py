@@ -115,6 +115,7 @@ def test_a_supervisor_that_ends_it_ends_the_run(
     assert fake.runs["run-0"].state == "CANCELED"
 
 
+@pytest.mark.slow  # it compiles the pipeline anew
 def test_another_placement_reaches_the_cluster(fake: FakeKubeflow, tmp_path: Path) -> None:
     (tmp_path / "placement.json").write_text('{"queue": "night", "service_account": "runner"}')
     assert main([*FIRST, "--detach", "--placement", str(tmp_path / "placement.json")]) == 0
