@@ -1,8 +1,9 @@
 import errno
 import json
-import multiprocessing
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -164,9 +165,11 @@ def test_what_a_killed_pull_left_is_removed(version: str, remote: Path, home: Pa
 
 
 def test_pulls_at_once(version: str, remote: Path, home: Path) -> None:
-    with multiprocessing.get_context("fork").Pool(4) as pool:
-        folders = pool.starmap(pull, [(version, str(remote), home)] * 4)
-    assert {directory_md5(folder) for folder in folders} == {version}
+    code = "import sys; from pathlib import Path; from pipelines.shared.versions import pull; pull(*sys.argv[1:3], Path(sys.argv[3]))"
+    command = [sys.executable, "-c", code, version, str(remote), str(home)]
+    pulls = [subprocess.Popen(command) for _ in range(4)]
+    assert [process.wait(timeout=120) for process in pulls] == [0] * 4
+    assert directory_md5(pull(version, str(remote), home)) == version
     assert not left_over(home)
 
 
