@@ -23,8 +23,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Fuzzing and real processes first, as their files are the longest: what is left at the end should be short."""
-    items.sort(key=lambda item: ("fuzz" not in item.path.parts, "system" not in item.path.parts))
+    """Fuzzing, real processes and trainings first, as their files are the longest: what is left at the end should be short."""
+    longest = {"loop", "model", "system"}
+    items.sort(key=lambda item: ("fuzz" not in item.path.parts, longest.isdisjoint(item.path.parts)))
 
 
 # -- places where bytes are kept -------------------------------------------------------------------------

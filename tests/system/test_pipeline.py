@@ -169,6 +169,7 @@ def plant_worse(data: Dataset, home: Path, seed: int) -> None:
     save_file(weights, target / "weights.safetensors")
 
 
+@pytest.mark.slow
 def test_a_bad_option_is_refused_before_anything_is_trained(data: Dataset, tmp_path: Path) -> None:
     done = came_of(retrain("redis://127.0.0.1:1", data.folder, tmp_path / "home", "--option", "magic=1"))
     assert done.verdict is Verdict.FAILED
@@ -226,7 +227,13 @@ def test_what_the_store_would_refuse_is_refused_before_anything_is_trained(
     assert not (tmp_path / "home" / "runs").exists()
 
 
-@pytest.mark.parametrize("whole_group", [True, False], ids=["Ctrl-C in a terminal", "kill -INT"])
+@pytest.mark.parametrize(
+    "whole_group",
+    [
+        pytest.param(True, id="Ctrl-C in a terminal"),
+        pytest.param(False, id="kill -INT", marks=pytest.mark.slow),
+    ],
+)
 def test_ctrl_c_says_in_one_line_that_repeating_goes_on(
     redis_url: str, data: Dataset, tmp_path: Path, whole_group: bool
 ) -> None:
