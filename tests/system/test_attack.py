@@ -122,10 +122,7 @@ def test_what_is_killed_is_replaced(service: Target, kind: str) -> None:
 def test_half_headers_take_no_descriptor_for_long(service: Target) -> None:
     limit(service, DESCRIPTORS)
     found = half_headers.held(at(service), 1200, {}, seconds=5.0)
-    # Of two processors, one of which opens connections, a question may wait unread until its connection makes way for another.
-    livez = found["livez"]["outcomes"]
-    assert set(livez) <= {"200", "closed"}, found
-    assert livez.get("closed", 0) <= livez["200"] / 9, found
+    assert only("200", found["livez"]), found
     assert only("200", found["valid"])
     assert not found["connections"].get("open")
 

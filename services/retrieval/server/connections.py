@@ -5,6 +5,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from enum import Enum, auto
+from itertools import islice
 from typing import Protocol
 
 from services import metrics
@@ -28,9 +29,13 @@ class Connection(Protocol):
 
     Attributes:
         stage: where it stands; None: nowhere.
+        unread: the client has sent what its stage waits for, and we have not read it yet.
     """
 
     stage: Stage | None
+
+    @property
+    def unread(self) -> bool: ...
 
     def late(self) -> None:
         """The time of its stage is over."""
@@ -39,6 +44,7 @@ class Connection(Protocol):
         """Close it at once: another takes its place."""
 
 
+_LOOKS = 16  # at connections of a stage, for one whose client is waited for: each is a call of the system
 # Who makes way, the first of these that has been so for so many seconds: the oldest of its kind. Nobody who is being answered.
 _MAKES_WAY = (
     (Stage.ENDING, 1.0),
@@ -105,14 +111,15 @@ class Connections:
         return len(self) < self.most or self.end_one()
 
     def end_one(self) -> bool:
-        """End the connection that makes way first, if there is one."""
+        """End the connection that makes way first, if there is one: the client of which has been waited for the longest."""
         now = self._clock()
         for stage, least in _MAKES_WAY:
-            oldest = next(iter(self._since[stage].items()), None)
-            if oldest and now - oldest[1] >= least:
+            oldest = islice(_while_before(self._since[stage], now - least), _LOOKS)
+            connection = next((each for each in oldest if not each.unread), None)
+            if connection is not None:
                 metrics.CONNECTIONS_REPLACED.labels(stage.name.lower()).inc()
-                self.leave(oldest[0])
-                oldest[0].abort()
+                self.leave(connection)
+                connection.abort()
                 return True
         return False
 

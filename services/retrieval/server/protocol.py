@@ -5,6 +5,7 @@ by an end that lets the client read it (RFC 9112, section 9.6).
 """
 
 import asyncio
+import select
 import socket
 import struct
 from collections.abc import Iterator
@@ -65,6 +66,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._head_bytes = self._unparsed_bytes = self._fields = 0
         self._chunking_bytes = 0
         self._unsent = 0
+        self._spared = False  # once a head, or who drips would never be late
         shared.connections.enter(self, Stage.HEADERS)
 
     # -- the transport ------------------------------------------------------------------------------------------------
@@ -172,6 +174,7 @@ class GuardedProtocol(HttpToolsProtocol):
         if len(self.pipeline) >= _MAX_WAITING:
             raise busy(f"{_MAX_WAITING} requests wait for their answers: read those first")
         super().on_message_begin()
+        self._spared = False
         self._in_head = True
         self._head_bytes = self._fields = 0
 
@@ -296,8 +299,23 @@ class GuardedProtocol(HttpToolsProtocol):
             return Stage.HEADERS if self._in_head else Stage.IDLE
         return Stage.BODY if self._answering.more_body else Stage.ANSWERING
 
+    @property
+    def unread(self) -> bool:
+        """Whether what is waited for lies there to be read, be it that the client has left."""
+        if self.stage not in (Stage.HEADERS, Stage.IDLE, Stage.BODY):
+            return False
+        here = self._raw.get_extra_info("socket") if self._raw is not None else None
+        if here is None or here.fileno() < 0:
+            return False
+        look = select.poll()
+        look.register(here.fileno(), select.POLLIN)
+        return bool(look.poll(0))
+
     def late(self) -> None:
         """The time of its stage is over."""
+        if not self._spared and self.unread:
+            self._spared = True  # it was we who were late; what is there is read before this is asked again
+            return
         if self.stage in (Stage.STALLED, Stage.ENDING):
             if self._reads_on():
                 self._shared.connections.again(self)

@@ -19,6 +19,7 @@ class Client:
     def __init__(self, name: str) -> None:
         self.name = name
         self.stage: Stage | None = None
+        self.unread = False
         self.told: list[str] = []
 
     def late(self) -> None:
@@ -38,6 +39,14 @@ def crowd(clock: Clock, *stages: tuple[Stage, float], most: int = 100) -> tuple[
         there.enter(clients[-1], stage)
     clock.now = 100.0
     return there, clients
+
+
+def test_who_has_sent_what_is_waited_for_does_not_make_way() -> None:
+    there, clients = crowd(Clock(), (Stage.HEADERS, 5), (Stage.HEADERS, 3), (Stage.IDLE, 20))
+    for client in clients:
+        client.unread = client.name != "HEADERS 3"
+    assert ended(there, clients) == ["HEADERS 3"]
+    assert len(there) == 2
 
 
 def ended(there: Connections, clients: list[Client]) -> list[str]:

@@ -3,8 +3,10 @@
 import json
 import re
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -404,6 +406,55 @@ def refuses(server: Running) -> bool:
     except ConnectionRefusedError:
         return True
     return False
+
+
+@contextmanager
+def held_up(server: Running, then: Callable[[], object]) -> Iterator[None]:
+    """Hold the server up while the block sends something, and do something before it can read that."""
+    held, sent = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        held.set()
+        assert sent.wait(30)
+        then()
+
+    server.loop.call_soon_threadsafe(hold)
+    assert held.wait(30)
+    yield
+    sent.set()
+
+
+@pytest.mark.parametrize("before", [b"", GET, b"GET /x HTTP/1.1\r\nHo"], ids=["fresh", "kept", "half a head"])
+@pytest.mark.parametrize("act", ["its time is over", "others need its place"])
+def test_who_was_not_read_yet_is_not_the_one_who_is_late(act: str, before: bytes) -> None:
+    with running(create(), Door()) as server, server.connect() as connection:
+        connection.sendall(before)
+        if before == GET:
+            assert status(answer(connection)) == 200
+        until(lambda: server.stages() == {"IDLE" if before == GET else "HEADERS": 1})
+        connections = server.server.connections
+
+        def late() -> None:
+            for each in connections:
+                each.late()
+
+        with held_up(server, late if act == "its time is over" else connections.end_one):
+            connection.sendall(GET if before == GET else GET.removeprefix(before))
+        assert status(answer(connection)) == 200
+
+
+def test_it_is_spared_once_a_head(server: Running) -> None:
+    with server.connect() as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\n")
+        until(lambda: server.stages() == {"HEADERS": 1})
+
+        def late_twice() -> None:
+            for each in [*server.server.connections] * 2:
+                each.late()
+
+        with held_up(server, late_twice):
+            connection.sendall(b"X: a\r\n")  # who drips is always just sending
+        assert_problem(rest(connection), 408)
 
 
 # -- many --------------------------------------------------------------------------------------------------------------
