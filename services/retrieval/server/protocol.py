@@ -301,10 +301,12 @@ class GuardedProtocol(HttpToolsProtocol):
 
     @property
     def unread(self) -> bool:
-        """Whether what is waited for lies there to be read, be it that the client has left."""
+        """Whether what is waited for may lie there to be read, be it that the client has left."""
         if self.stage not in (Stage.HEADERS, Stage.IDLE, Stage.BODY):
             return False
-        here = self._raw.get_extra_info("socket") if self._raw is not None else None
+        if self._raw is None:  # it has just been taken
+            return True
+        here = self._raw.get_extra_info("socket")
         if here is None or here.fileno() < 0:
             return False
         look = select.poll()

@@ -424,37 +424,49 @@ def held_up(server: Running, then: Callable[[], object]) -> Iterator[None]:
     sent.set()
 
 
-@pytest.mark.parametrize("before", [b"", GET, b"GET /x HTTP/1.1\r\nHo"], ids=["fresh", "kept", "half a head"])
-@pytest.mark.parametrize("act", ["its time is over", "others need its place"])
-def test_who_was_not_read_yet_is_not_the_one_who_is_late(act: str, before: bytes) -> None:
+@contextmanager
+def client(kind: str) -> Iterator[tuple[Running, socket.socket]]:
+    """A client of a server of its own: fresh, kept, or one who has sent half a head, which was read."""
     with running(create(), Door()) as server, server.connect() as connection:
-        connection.sendall(before)
-        if before == GET:
+        if kind != "fresh":
+            connection.sendall(GET)
             assert status(answer(connection)) == 200
-        until(lambda: server.stages() == {"IDLE" if before == GET else "HEADERS": 1})
-        connections = server.server.connections
+            until(lambda: server.stages() == {"IDLE": 1})
+        if kind == "half a head":
+            connection.sendall(GET[:9])
+        until(lambda: server.stages() == {"IDLE" if kind == "kept" else "HEADERS": 1})
+        yield server, connection
+
+
+@pytest.mark.parametrize("kind", ["fresh", "kept", "half a head"])
+@pytest.mark.parametrize("act", ["its time is over", "others need its place"])
+def test_who_was_not_read_yet_is_not_the_one_who_is_late(act: str, kind: str) -> None:
+    with client(kind) as (server, connection):
 
         def late() -> None:
-            for each in connections:
+            for each in server.server.connections:
                 each.late()
 
-        with held_up(server, late if act == "its time is over" else connections.end_one):
-            connection.sendall(GET if before == GET else GET.removeprefix(before))
+        with held_up(server, late if act == "its time is over" else server.server.connections.end_one):
+            connection.sendall(GET[9:] if kind == "half a head" else GET)
         assert status(answer(connection)) == 200
 
 
-def test_it_is_spared_once_a_head(server: Running) -> None:
-    with server.connect() as connection:
-        connection.sendall(b"GET / HTTP/1.1\r\n")
-        until(lambda: server.stages() == {"HEADERS": 1})
+def test_it_is_spared_once_a_head() -> None:
+    with client("half a head") as (server, connection):
+        stages: list[dict[str, int]] = []
 
         def late_twice() -> None:
-            for each in [*server.server.connections] * 2:
-                each.late()
+            for _ in range(2):
+                for each in server.server.connections:
+                    each.late()
+                stages.append(server.stages())
 
         with held_up(server, late_twice):
-            connection.sendall(b"X: a\r\n")  # who drips is always just sending
+            connection.sendall(GET[9:12])  # who drips has always just sent something
         assert_problem(rest(connection), 408)
+        assert stages[0] == {"HEADERS": 1}
+        assert "HEADERS" not in stages[1]
 
 
 # -- many --------------------------------------------------------------------------------------------------------------
