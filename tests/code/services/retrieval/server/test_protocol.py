@@ -428,6 +428,7 @@ def held_up(server: Running, then: Callable[[], object]) -> Iterator[None]:
 def client(kind: str) -> Iterator[tuple[Running, socket.socket]]:
     """A client of a server of its own: fresh, kept, or one who has sent half a head, which was read."""
     with running(create(), Door()) as server, server.connect() as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # what is sent is there at once
         if kind != "fresh":
             connection.sendall(GET)
             assert status(answer(connection)) == 200
