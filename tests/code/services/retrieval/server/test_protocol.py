@@ -466,6 +466,7 @@ def test_it_is_spared_once_a_head() -> None:
         with held_up(server, late_twice):
             connection.sendall(GET[9:12])  # who drips has always just sent something
         assert_problem(rest(connection), 408)
+        until(lambda: len(stages) == 2)
         assert stages[0] == {"HEADERS": 1}
         assert "HEADERS" not in stages[1]
 
