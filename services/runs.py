@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Strict
 
+from taxohash.release.judging import Compared
 from taxohash.runtime.configuration import NonNegative, Series, canonical, configuration, parse
 
 
@@ -27,26 +28,6 @@ EXIT_CODES = {
     Verdict.REFUSED: 4,
     Verdict.INTERRUPTED: 130,
 }
-
-
-@configuration
-class Compared:
-    """One metric of the challenger.
-
-    Attributes:
-        metric: its name, such as mAP.
-        value: of the challenger.
-        bound: what it must reach: the champion's value, or the floor.
-        difference: value - bound, as the queries give it.
-        low, high: the interval in which the difference lies with the gate's confidence.
-    """
-
-    metric: str
-    value: float
-    bound: float
-    difference: float
-    low: float
-    high: float
 
 
 @configuration

@@ -1,6 +1,5 @@
 """What the steps do that only the reindexing pipeline has, see pipelines.steps."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,7 @@ from taxohash.evaluation.report.read import read_report
 from taxohash.release.draft import first_rows
 from taxohash.release.reindexing import Canaries, Catalogue, Policy
 from taxohash.runtime.atomic import write_json
-from taxohash.runtime.configuration import parse
+from taxohash.runtime.configuration import parse, plain
 
 if TYPE_CHECKING:
     from taxohash.generation.hasher import Hasher
@@ -61,7 +60,7 @@ def judge_generation(
         after.bits,
         said,
     )
-    write_json(Path(out), asdict(judgement))
+    write_json(Path(out), plain(judgement))
 
 
 def _catalogue(hasher: "Hasher") -> Catalogue:

@@ -5,7 +5,6 @@ import hashlib
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -115,7 +114,7 @@ def gate_hasher(challenger: str, champion: str, champion_id: str, policy: str, o
     from taxohash.evaluation.baseline import Yardsticks
     from taxohash.evaluation.scores import load_scores
     from taxohash.release.gate import judge
-    from taxohash.runtime.configuration import parse
+    from taxohash.runtime.configuration import parse, plain
 
     refuse_canary(queries_of(read_report(challenger)), "asked by the gate")
     yardsticks = Yardsticks.load(challenger)
@@ -126,4 +125,4 @@ def gate_hasher(challenger: str, champion: str, champion_id: str, policy: str, o
         yardsticks.baseline,
         parse(Policy, policy),
     )
-    write_json(Path(out), asdict(judgement))
+    write_json(Path(out), plain(judgement))

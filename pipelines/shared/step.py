@@ -7,6 +7,7 @@ from typing import ParamSpec, TypeVar
 
 from pipelines.shared.events import tell
 from taxohash.errors import TaxohashError
+from taxohash.runtime.provenance import started_as
 from taxohash.runtime.terminal import printable
 
 P = ParamSpec("P")
@@ -21,7 +22,8 @@ def step(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
         def run(*args: P.args, **kwargs: P.kwargs) -> R:
             tell(name, "started")
             try:
-                result = function(*args, **kwargs)
+                with started_as(f"taxohash pipeline: step {name}"):
+                    result = function(*args, **kwargs)
             except TaxohashError as error:
                 tell(name, "failed", printable(error))
                 print(f"error: {printable(error)}", flush=True)

@@ -1,6 +1,7 @@
 """A run in ten lines, for people."""
 
-from services.runs import Compared, Outcome, Verdict
+from services.runs import Outcome, Verdict
+from taxohash.release.judging import Compared
 
 _LONGEST = 4  # steps that are named
 

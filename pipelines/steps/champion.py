@@ -1,8 +1,6 @@
 """The generation that is served when a run begins: who it is, how it does on the run's data, what has changed since its own."""
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from pipelines.shared.generations import bring
 from pipelines.shared.record import Record
@@ -10,8 +8,10 @@ from pipelines.shared.step import step
 from services.codestore.own import code_store
 from taxohash.datasets import Dataset
 from taxohash.datasets.ids import item_ids
+from taxohash.datasets.splits import indexed_splits
 from taxohash.evaluation.report.read import REPORT
 from taxohash.generation.hasher import Hasher
+from taxohash.release.changes import changes, labelled
 from taxohash.runtime.atomic import write_json
 
 DATABASE, QUERIES = "train", "test"
@@ -23,15 +23,15 @@ def resolve(work: str, run: str, data: str, dataset_md5: str, collection: str, g
     record = Record(work, run)
     with code_store() as store:
         published = store.published(collection) if store.exists(collection) else None
-    if published is None:
-        record.note("champion", id="")
+    champion = _replaced(record, published.id if published else "")
+    record.note("champion", id=champion)
+    if not champion:
         record.note("data", md5=dataset_md5, changes={})
         return ""
-    bring(published.id, Path(generations))
-    hasher = Hasher(Path(generations) / published.id)
-    record.note("champion", id=published.id)
-    record.note("data", md5=dataset_md5, changes=changes(_found(hasher), _has(Dataset.open(data))))
-    return published.id
+    bring(champion, Path(generations))
+    hasher = Hasher(Path(generations) / champion)
+    record.note("data", md5=dataset_md5, changes=_changes(hasher, Dataset.open(data)))
+    return champion
 
 
 @step("compare")
@@ -54,37 +54,22 @@ def evaluate(champion: str, data: str, generations: str, out: str) -> dict[str, 
     return report.headline
 
 
-Labelled = Mapping[str, frozenset[tuple[str, ...]]]
+def _replaced(record: Record, published: str) -> str:
+    """The champion of this run: what is published, or what that replaced where it is this very run that published it, in an attempt
+    that was interrupted afterwards."""
+    own = published and published == record.noted("generation").get("id")
+    return str(record.noted("champion").get("id", "")) if own else published
 
 
-def changes(before: Labelled, after: Labelled) -> dict[str, int]:
-    """How many items are added, removed and relabelled, from the label paths of each item before and after."""
-    both = before.keys() & after.keys()
-    return {
-        "added": len(after.keys() - both),
-        "removed": len(before.keys() - both),
-        "relabelled": sum(before[item] != after[item] for item in both),
-    }
-
-
-def _found(hasher: Hasher) -> Labelled:
-    """The items whose codes a generation was made with."""
-    return _labelled(hasher.ids, hasher.labels, hasher.taxonomy.paths)
-
-
-def _has(dataset: Dataset) -> Labelled:
-    """The items of a data set, but for the canaries."""
-    from taxohash.datasets.splits import indexed_splits
-
+def _changes(hasher: Hasher, dataset: Dataset) -> dict[str, int]:
+    """Of the items whose codes a generation was made with, those of a data set, but for the canaries."""
     ids, indexed = item_ids(dataset), indexed_splits(dataset)
-    return _labelled(
-        [item for split in indexed for item in ids[split]],
-        [own for split in indexed for own in dataset.item_labels(split)],
-        dataset.taxonomy.paths,
+    found = changes(
+        labelled(hasher.ids, hasher.labels, hasher.taxonomy.paths),
+        labelled(
+            [item for split in indexed for item in ids[split]],
+            [own for split in indexed for own in dataset.item_labels(split)],
+            dataset.taxonomy.paths,
+        ),
     )
-
-
-def _labelled(ids: Sequence[str], labels: Sequence[Sequence[int]], paths: Sequence[Any]) -> Labelled:
-    return {
-        item: frozenset(tuple(paths[label]) for label in own) for item, own in zip(ids, labels, strict=True)
-    }
+    return {"added": found.added, "removed": found.removed, "relabelled": found.relabelled}

@@ -1,31 +1,13 @@
 """What a generation was judged to be, in a run's record: it decides whether anything is published."""
 
 from pathlib import Path
-from typing import Literal
 
 from pipelines.shared.record import Record
 from pipelines.shared.step import step
-from services.runs import Compared
+from taxohash.release.judging import Judgement
 from taxohash.runtime.atomic import read_json
-from taxohash.runtime.configuration import Series, configuration, plain, read
+from taxohash.runtime.configuration import plain, read
 from taxohash.runtime.progress import announce
-
-
-@configuration
-class Judgement:
-    """What a pipeline's judge says.
-
-    Attributes:
-        verdict: whether the generation passes, awaits a person's approval, or is refused.
-        reason: one sentence with the numbers that decided.
-        against: what it was compared with: `champion` or `floor`.
-        compared: metric by metric.
-    """
-
-    verdict: Literal["passes", "awaits", "refused"]
-    reason: str
-    against: str = ""
-    compared: Series[Compared] = ()
 
 
 @step("decide")

@@ -6,23 +6,20 @@ baseline say (`evaluation.baseline`). No number of any one data set stands here.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from taxohash.errors import TaxohashError
 from taxohash.release.bootstrap import interval
-from taxohash.release.judging import Judging
+from taxohash.release.judging import Against, Compared, Judgement, Judging, Verdict
 from taxohash.runtime.configuration import NonNegative, Share, configuration
 
 if TYPE_CHECKING:
     from taxohash.protocols import Scores  # slow to import: pipelines read the policy alone
 
 Values = npt.NDArray[np.floating]
-Against = Literal["champion", "floor"]
-Verdict = Literal["passes", "awaits", "refused"]
 ROUNDING = 1e-9  # of a mean of scores
 PERFECT = 1 - 1e-6  # where chance already scores this, nothing better can be shown
 
@@ -39,48 +36,6 @@ class Policy(Judging):
     tolerance_least: NonNegative = 0.002
     tolerance_most: NonNegative = 0.05
     floor_share: Share = 0.5
-
-
-@dataclass(frozen=True)
-class Compared:
-    """One metric of the challenger against what it must reach.
-
-    Attributes:
-        metric: its name, such as mAP.
-        value: of the challenger.
-        bound: what it is held against: the champion's value, or the floor.
-        difference: value - bound.
-        low, high: the interval in which the difference lies with the policy's confidence.
-    """
-
-    metric: str
-    value: float
-    bound: float
-    difference: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """What the gate says.
-
-    Attributes:
-        verdict: whether it passes, awaits a person's approval as the policy wants, or is refused.
-        reason: one sentence with the numbers that decided.
-        against: what the metrics were held against: `champion` or `floor`.
-        compared: every metric, in the order of the report.
-    """
-
-    verdict: Verdict
-    reason: str
-    against: Against
-    compared: tuple[Compared, ...]
-
-    @property
-    def passed(self) -> bool:
-        """Whether it may be published, at once or when somebody approves."""
-        return self.verdict != "refused"
 
 
 def judge(
@@ -108,7 +63,9 @@ def judge(
     policy = policy or Policy()
     _check(challenger, {"champion": champion, "chance": chance, "baseline": baseline})
     if absurd := [name for name, scores in challenger.items() if not np.isfinite(scores).all()]:
-        return Judgement("refused", f"challenger's {', '.join(absurd)} is not a number", "floor", ())
+        return Judgement(
+            verdict="refused", reason=f"challenger's {', '.join(absurd)} is not a number", against="floor"
+        )
     floor = {name: _floor(chance[name], baseline[name], policy.floor_share) for name in challenger}
     to_chance, to_floor = _compare(challenger, chance, policy), _compare(challenger, floor, policy)
 
@@ -129,9 +86,11 @@ def judge(
     for what, held_against, failing in trials:
         if failing:
             told = to_floor if held_against == "floor" else compared
-            return Judgement("refused", _sentence(what, failing, policy), held_against, told)
+            reason = _sentence(what, failing, policy)
+            return Judgement(verdict="refused", reason=reason, against=held_against, compared=told)
     verdict: Verdict = "awaits" if policy.approve == "always" else "passes"
-    return Judgement(verdict, _sentence(_praise(against, compared), compared, policy), against, compared)
+    reason = _sentence(_praise(against, compared), compared, policy)
+    return Judgement(verdict=verdict, reason=reason, against=against, compared=compared)
 
 
 def _praise(against: Against, compared: Sequence[Compared]) -> str:

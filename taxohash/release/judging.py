@@ -5,7 +5,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from taxohash.errors import TaxohashError
-from taxohash.runtime.configuration import NonNegative, Seed, configuration
+from taxohash.runtime.configuration import NonNegative, Seed, Series, configuration
+
+Verdict = Literal["passes", "awaits", "refused"]
+Against = Literal["champion", "floor"]
 
 
 @configuration
@@ -39,3 +42,46 @@ class Judging:
     def tolerated(self, difference: float, high: float) -> bool:
         """Whether a difference is let pass, whose interval ends at `high`: what the queries leave open is half of that interval."""
         return difference >= -min(max(high - difference, self.tolerance_least), self.tolerance_most)
+
+
+@configuration
+class Compared:
+    """One metric of what is judged.
+
+    Attributes:
+        metric: its name, such as mAP.
+        value: of what is judged.
+        bound: what it is held against: the champion's value, or the floor.
+        difference: value - bound.
+        low, high: the interval in which the difference lies with the judge's confidence; of what is counted, not
+            estimated, both are the difference.
+    """
+
+    metric: str
+    value: float
+    bound: float
+    difference: float
+    low: float
+    high: float
+
+
+@configuration
+class Judgement:
+    """What a judge says.
+
+    Attributes:
+        verdict: whether it passes, awaits a person's approval, or is refused.
+        reason: one sentence with the numbers that decided.
+        against: what the metrics were held against.
+        compared: every metric.
+    """
+
+    verdict: Verdict
+    reason: str
+    against: Against
+    compared: Series[Compared] = ()
+
+    @property
+    def passed(self) -> bool:
+        """Whether it may be published, at once or when somebody approves."""
+        return self.verdict != "refused"

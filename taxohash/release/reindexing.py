@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 from taxohash.codes import Codes, check
 from taxohash.release.bootstrap import interval
-from taxohash.release.gate import Compared, Judgement
-from taxohash.release.judging import Judging
+from taxohash.release.changes import changes, labelled
+from taxohash.release.judging import Compared, Judgement, Judging, Verdict
 from taxohash.runtime.configuration import NonNegative, Share, configuration
 
 NEAREST = 10  # items among which a canary looks for its class
@@ -97,26 +97,29 @@ def judge(
     for what, catalogue in (("old", before), ("new", after)):
         check(catalogue.codes, bits, f"codes of the {what} generation", rows=len(catalogue.ids))
     if not after.ids:
-        return Judgement("refused", "the new data version has no item that can be found", "champion", ())
+        return _judgement("refused", "the new data version has no item that can be found")
+    if not all(math.isfinite(catalogue.health.get("entropy", 0.0)) for catalogue in (before, after)):
+        return _judgement("refused", "the entropy of the bits is not a number")
     shares = _shares(before, after, policy)
     health = _health(before.health, after.health)
     recalls = _recalls(before, after, canaries, bits, policy) if canaries and canaries.paths else ()
     compared = (*health, *recalls, *shares)
-    if not all(math.isfinite(part.difference) for part in health):
-        return Judgement("refused", "the entropy of the bits is not a number", "champion", ())
     if dull := [part for part in health if part.difference < -policy.entropy_most]:
-        return Judgement(
-            "refused", f"codes use their bits less than before: {_told(dull)}", "champion", compared
-        )
+        return _judgement("refused", f"codes use their bits less than before: {_told(dull)}", compared)
     if worse := [part for part in recalls if not policy.tolerated(part.difference, part.high)]:
         told = f"canaries find their classes less often at {100 * policy.confidence:g} % confidence: {_told(worse)}"
-        return Judgement("refused", told, "champion", compared)
+        return _judgement("refused", told, compared)
     if much := [part for part in shares if part.difference > 0]:
-        told = f"much of the catalogue changes: {_in_words(much, bounds=True)}"
-        return Judgement("awaits", told, "champion", compared)
+        return _judgement(
+            "awaits", f"much of the catalogue changes: {_in_words(much, bounds=True)}", compared
+        )
     healthy = "bits and canaries are as before" if recalls else "bits are as before, canaries there are none"
     told = f"{healthy}; {_in_words(shares)}"
-    return Judgement("awaits" if policy.approve == "always" else "passes", told, "champion", compared)
+    return _judgement("awaits" if policy.approve == "always" else "passes", told, compared)
+
+
+def _judgement(verdict: Verdict, reason: str, compared: Sequence[Compared] = ()) -> Judgement:
+    return Judgement(verdict=verdict, reason=reason, against="champion", compared=tuple(compared))
 
 
 def recall(catalogue: Catalogue, canaries: Canaries, bits: int, levels: int) -> Floats:
@@ -187,13 +190,12 @@ def _recalls(
 
 
 def _shares(before: Catalogue, after: Catalogue, policy: Policy) -> tuple[Compared, ...]:
-    old, new = _labelled(before), _labelled(after)
-    both = old.keys() & new.keys()
-    relabelled = sum(old[item] != new[item] for item in both)
+    found = changes(*(labelled(each.ids, each.labels, each.paths) for each in (before, after)))
+    come = _share(found.added, found.added + found.kept) if before.ids else 0.0
     return (
-        _exact(GONE, _share(len(old) - len(both), len(old)), policy.gone_most),
-        _exact(COME, _share(len(new) - len(both), len(new)) if old else 0.0, policy.come_most),
-        _exact(RELABELLED, _share(relabelled, len(both)), policy.relabelled_most),
+        _exact(GONE, _share(found.removed, found.removed + found.kept), policy.gone_most),
+        _exact(COME, come, policy.come_most),
+        _exact(RELABELLED, _share(found.relabelled, found.kept), policy.relabelled_most),
     )
 
 
@@ -207,7 +209,9 @@ def _health(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Compar
 def _exact(metric: str, value: float, bound: float) -> Compared:
     """What is counted, not estimated."""
     difference = value - bound
-    return Compared(metric, value, bound, difference, difference, difference)
+    return Compared(
+        metric=metric, value=value, bound=bound, difference=difference, low=difference, high=difference
+    )
 
 
 def _share(part: int, whole: int) -> float:
@@ -225,14 +229,6 @@ def _in_words(shares: Sequence[Compared], bounds: bool = False) -> str:
         + (f" (without a person's approval {100 * part.bound:g} % may)" if bounds else "")
         for part in shares
     )
-
-
-def _labelled(catalogue: Catalogue) -> dict[str, frozenset[Path]]:
-    paths = [tuple(path) for path in catalogue.paths]
-    return {
-        item: frozenset(paths[label] for label in own)
-        for item, own in zip(catalogue.ids, catalogue.labels, strict=True)
-    }
 
 
 def _flat(labels: Sequence[Sequence[int]]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from pipelines.reindex import steps
-from pipelines.steps.judgement import Judgement
 from taxohash.codes import bit_health
 from taxohash.datasets import Dataset
 from taxohash.datasets.ids import item_ids
 from taxohash.datasets.writer import Row, write_dataset
 from taxohash.generation.hasher import CODES, ITEMS, Hasher
 from taxohash.images import decode
+from taxohash.release.judging import Judgement
 from taxohash.release.reindexing import Policy
 from taxohash.runtime.atomic import read_json, write_json
 from taxohash.runtime.configuration import canonical, read

@@ -101,3 +101,11 @@ def test_a_version_with_a_new_label_is_searchable_and_what_is_gone_is_not(
     snapshot = store.snapshot("shop", made)
     assert "train/0003" not in snapshot.ids
     assert "train/0003" in store.snapshot("shop", old).ids  # it goes on being found where one goes back
+
+    # Killed after it published, the run is taken up with the champion that it replaced; another run meets what is published.
+    again = [
+        champion.resolve(work, run, data, second.md5(), "shop", generations) for run in ("second", "third")
+    ]
+    assert again == [old, made]
+    assert Record(work, "second").noted("data")["changes"]["added"] == 20
+    assert Record(work, "third").noted("data")["changes"]["added"] == 0

@@ -5,11 +5,12 @@ from dataclasses import replace
 import pytest
 from prometheus_client import REGISTRY
 
-from services.runs import Compared, Outcome, Verdict
+from services.runs import Outcome, Verdict
 from services.trigger import decide
 from services.trigger.decide import Policy, Standing
 from services.trigger.exported import export
 from services.trigger.records import DataVersion, Kind, Reason, State
+from taxohash.release.judging import Compared
 
 COLLECTION = "exported"
 COMPARED = Compared(metric="mAP", value=0.8, bound=0.7, difference=0.1, low=0.05, high=0.15)

@@ -9,7 +9,8 @@ import pytest
 
 from taxohash.errors import TaxohashError
 from taxohash.protocols import Scores
-from taxohash.release.gate import Judgement, Policy, judge
+from taxohash.release.gate import Policy, judge
+from taxohash.release.judging import Judgement
 from taxohash.runtime.configuration import read
 
 METRICS = ("mAP", "mAHP", "nDCG")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import taxohash
-from taxohash.runtime.provenance import revision
+from taxohash.runtime.provenance import command, revision, started_as
 
 TELL = "from taxohash.runtime.provenance import command\nprint(command())\n"
 
@@ -43,3 +43,10 @@ def test_a_revision_is_complete() -> None:
     found = revision()
     assert found.keys() == {"version", "commit", "command"}
     assert all(found.values())
+
+
+def test_a_process_that_nobody_typed_says_what_it_is() -> None:
+    typed = command()
+    with started_as("taxohash pipeline: step train"):
+        assert revision()["command"] == "taxohash pipeline: step train"
+    assert command() == typed
