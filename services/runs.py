@@ -20,7 +20,7 @@ class Verdict(StrEnum):
     INTERRUPTED = "interrupted"
 
 
-# Of the command that runs it. 2 is every command's for what it was given and cannot take.
+# Of the command that runs it.
 EXIT_CODES = {
     Verdict.PUBLISHED: 0,
     Verdict.FAILED: 1,
@@ -28,6 +28,8 @@ EXIT_CODES = {
     Verdict.REFUSED: 4,
     Verdict.INTERRUPTED: 130,
 }
+# Of every command that refuses what it was given, before it begins anything: repeated, it says the same.
+REFUSED_CODE = 2
 
 
 @configuration

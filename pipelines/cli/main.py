@@ -1,13 +1,15 @@
 """Pipelines on this machine and in Kubeflow: run, submit, watch, approve and schedule them.
 
-Exit codes of run and submit: 0 published, 1 failed, 2 refused before it began, 3 awaiting approval, 4 refused, 130 interrupted.
+Exit codes of run and submit: 0 published, 1 failed, or what is needed does not answer now, 2 refused before it began, 3 awaiting
+approval, 4 refused, 130 interrupted.
 """
 
 import sys
 from collections.abc import Sequence
 
 from pipelines.cli import approve, backfill, cancel, logs, run, schedule, status, submit
-from taxohash.errors import TaxohashError
+from services.runs import EXIT_CODES, REFUSED_CODE, Verdict
+from taxohash.errors import TaxohashError, UnavailableError
 from taxohash.runtime.flags import Parser
 from taxohash.runtime.requirements import remedy
 from taxohash.runtime.terminal import printable
@@ -36,12 +38,12 @@ def main(words: Sequence[str] | None = None) -> int:
         return code
     except TaxohashError as error:
         print(f"taxohash pipeline {given.command}: {printable(error)}", file=sys.stderr)
-        return 2
+        return EXIT_CODES[Verdict.FAILED] if isinstance(error, UnavailableError) else REFUSED_CODE
     except ModuleNotFoundError as error:
         if (text := remedy(error)) is None:
             raise
         print(f"taxohash pipeline {given.command}: {text}", file=sys.stderr)
-        return 2
+        return REFUSED_CODE
     except KeyboardInterrupt:
         print(f"taxohash pipeline {given.command}: interrupted", file=sys.stderr)
         return 130

@@ -193,14 +193,20 @@ def cancelled(state: State, name: str, who: str) -> State:
     return replace(state, running=replace(state.running, cancelled=who))
 
 
-def ended(state: State, name: str, outcome: Outcome, policy: Policy, now: float) -> State:
-    """What came of the run under way; nothing changes where that is known already."""
+def ended(
+    state: State, name: str, outcome: Outcome, policy: Policy, now: float, *, final: bool = False
+) -> State:
+    """What came of the run under way; nothing changes where that is known already.
+
+    Args:
+        final: another try would come to the same, so there is none.
+    """
     run = state.running
     if run is None or run.name != name:
         return state
     run = replace(run, outcome=outcome, ended=now)
     state = replace(state, running=None, history=(run, *state.history)[:MOST_HISTORY])
-    if outcome.verdict in _BROKEN and not run.cancelled and run.attempt < policy.attempts:
+    if outcome.verdict in _BROKEN and not (run.cancelled or final) and run.attempt < policy.attempts:
         return _again(state, run)
     if run.pipeline == "reindex" and _same(run.data, state.data) and outcome.verdict is not Verdict.REFUSED:
         for reason in run.reasons:

@@ -180,9 +180,10 @@ class Keeper:
         end = self._runs.follow(run)
         if end is None:
             return self.state
-        outcome = end.outcome
-        now = self.now
-        state = self._memory.change(lambda state: decide.ended(state, run.name, outcome, self.policy, now))
+        outcome, now = end.outcome, self.now
+        state = self._memory.change(
+            lambda state: decide.ended(state, run.name, outcome, self.policy, now, final=end.final)
+        )
         count(outcome)
         LOG.info(
             "a run ended", extra={**_told(run), "verdict": outcome.verdict.value, "reason": outcome.reason}

@@ -2,7 +2,8 @@
 
 Of one trigger's runs one process is there at a time. It holds a lock that the kernel lets go of when the process ends, however that
 is: so whoever finds the lock taken has found a run, and neither a number of a process nor a heartbeat has to be believed. What the
-run prints lies in a folder of its name; the file for its output is made by its process alone, and tells that there was one.
+run prints lies in a folder of its name, and its exit code after it; the file for its output is made by its process alone, and tells
+that there was one.
 """
 
 import fcntl
@@ -17,13 +18,19 @@ from pathlib import Path
 from typing import NamedTuple
 
 from services.processes import end_session
-from services.runs import Outcome, Verdict
+from services.runs import REFUSED_CODE, Outcome, Verdict
 from services.trigger.records import Run
 from taxohash.errors import TaxohashError
 from taxohash.runtime.terminal import printable, shortened
 
 STOP_SECONDS = 20.0
-_LAUNCH = 'echo $$ >"$0/pid"; exec "$@" >"$0/out" 2>"$0/log" </dev/null'
+# The shell outlives the signals that the run heeds, to write its exit code. It says nothing itself.
+_LAUNCH = (
+    'exec 2>/dev/null; echo $$ >"$0/pid"; trap : INT TERM; '
+    '(exec "$@" >"$0/out" 2>"$0/log" </dev/null); echo $? >"$0/code"'
+)
+# The command refused what it was given, or it cannot be executed or is not there, as a shell has it.
+_FINAL_CODES = (REFUSED_CODE, 126, 127)
 _MOST_BYTES = 1024 * 1024
 _MOST_REASON = 300  # characters
 
@@ -33,10 +40,12 @@ class Ended(NamedTuple):
 
     Attributes:
         told: it came to its own end, where it notifies whoever is to be notified.
+        final: another try would come to the same.
     """
 
     outcome: Outcome
     told: bool
+    final: bool = False
 
 
 class Runs:
@@ -82,10 +91,13 @@ class Runs:
     def leave(self, run: Run, seconds: float = STOP_SECONDS) -> None:
         """End our part of a run, as Ctrl-C does, and let the next trigger begin it again by its name.
 
-        What takes place here ends, and is taken up from where it was; what takes place on Kubeflow goes on, and is followed.
+        What takes place here ends, and is taken up from where it was; what takes place on Kubeflow goes on, and is followed. One
+        that came to its own end meanwhile is not begun again.
         """
         self._signal(run, signal.SIGINT, seconds)
-        shutil.rmtree(self._of(run), ignore_errors=True)
+        end = self._ended(run)
+        if not end.told or end.outcome.verdict is Verdict.INTERRUPTED:
+            shutil.rmtree(self._of(run), ignore_errors=True)
 
     def _signal(self, run: Run, number: signal.Signals, seconds: float) -> None:
         """End the processes of a run that are here."""
@@ -135,10 +147,18 @@ class Runs:
         with suppress(TaxohashError, IndexError):
             return Ended(Outcome.of_json(lines[-1]), told=True)
         said = _tail(self._of(run) / "log") or lines or ["and said nothing"]
-        reason = f"it ended without an outcome: {shortened(printable(said[-1]), _MOST_REASON)}"
-        return self._without(run, Verdict.FAILED, reason)
+        words = shortened(printable(said[-1]), _MOST_REASON)
+        if self._code(run) in _FINAL_CODES:
+            return self._without(run, Verdict.FAILED, words, final=True)
+        return self._without(run, Verdict.FAILED, f"it ended without an outcome: {words}")
 
-    def _without(self, run: Run, verdict: Verdict, reason: str) -> Ended:
+    def _code(self, run: Run) -> int | None:
+        """The exit code of a run's command; None where the shell was ended before it could tell."""
+        with suppress(OSError, ValueError):
+            return int((self._of(run) / "code").read_text())
+        return None
+
+    def _without(self, run: Run, verdict: Verdict, reason: str, *, final: bool = False) -> Ended:
         """The end of a run that told no outcome."""
         outcome = Outcome(
             run=run.name,
@@ -149,7 +169,7 @@ class Runs:
             started=run.began,
             data_md5=run.data.md5 if run.data else "",
         )
-        return Ended(outcome, told=False)
+        return Ended(outcome, told=False, final=final)
 
 
 def _tail(path: Path) -> list[str]:

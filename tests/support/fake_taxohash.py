@@ -1,7 +1,7 @@
 """A `taxohash pipeline` that makes nothing: it writes down that it was started, waits as it is told, and prints an outcome.
 
 `fake_taxohash.py FOLDER run retrain --collection C [--revision R] --run NAME --json`. FOLDER/script.json may say {"seconds", "verdict",
-"generation"}; FOLDER/ledger has a line for each start and each end.
+"generation", "dies", "refuses"}; FOLDER/ledger has a line for each start and each end.
 """
 
 import itertools
@@ -28,6 +28,12 @@ def main() -> int:
         "pid": os.getpid(),
     }
     _write(home, {"event": "started", **told})
+    if script.get("refuses"):
+        print(
+            "taxohash pipeline run: unrecognized arguments: --nope: see taxohash pipeline run --help",
+            file=sys.stderr,
+        )
+        return 2
     until = time.monotonic() + script.get("seconds", 0.0)
     while time.monotonic() < until and not (home / "finish").exists():
         time.sleep(0.01)

@@ -21,7 +21,7 @@ from kfp.client import Client, ServiceAccountTokenVolumeCredentials
 from pipelines.runners.kubeflow.access import Access
 from pipelines.runners.kubeflow.states import parameters_of, pipeline_of
 from services import settings
-from taxohash.errors import TaxohashError
+from taxohash.errors import TaxohashError, UnavailableError
 from taxohash.runtime.terminal import shortened
 
 T = TypeVar("T")
@@ -30,7 +30,7 @@ _IDENTITY = ("dataset_md5", "collection")  # what a run of a name is of, whateve
 EXPERIMENT = "taxohash"  # the folder of our runs
 
 
-class UnreachableError(TaxohashError):
+class UnreachableError(UnavailableError):
     """Kubeflow does not answer now; it may later."""
 
 

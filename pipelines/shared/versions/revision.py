@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from taxohash.datasets.tracked import named_md5
-from taxohash.errors import TaxohashError
+from taxohash.errors import TaxohashError, UnavailableError
 
 TRACKED = "data"  # the folder whose .dvc file is meant if a revision names none
 SECONDS = 120.0  # for a server to answer
@@ -17,6 +17,14 @@ _UNATTENDED = {"GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": "true", "GIT_SSH_COMMA
 
 class _GitError(Exception):
     """What git says, in one line."""
+
+    kind: type[TaxohashError] = TaxohashError
+
+
+class _FetchError(_GitError):
+    """What git says where a server gives nothing."""
+
+    kind = UnavailableError
 
 
 def resolve(repository: str, revision: str = "HEAD") -> str:
@@ -28,7 +36,8 @@ def resolve(repository: str, revision: str = "HEAD") -> str:
         revision: a branch, a tag or a commit, here also such as HEAD~1; of another .dvc file than data.dvc, REVISION:FOLDER.
 
     Raises:
-        TaxohashError: no such repository, revision or file, no permission, no answer, or the file tracks no folder.
+        TaxohashError: no such repository, revision or file, no permission, or the file tracks no folder.
+        UnavailableError: the server of a repository gives nothing; whether it ever will, it does not say.
     """
     commit, _, tracked = revision.partition(":")
     commit, tracked = commit or "HEAD", (tracked or TRACKED).removesuffix(".dvc") + ".dvc"
@@ -41,7 +50,7 @@ def resolve(repository: str, revision: str = "HEAD") -> str:
         )
     except _GitError as error:
         reason = str(error).replace(repository, shown)
-        raise TaxohashError(
+        raise error.kind(
             f"{tracked} at {commit!r} of {shown} cannot be read ({reason}): "
             "name a branch, a tag or a commit that has it"
         ) from None
@@ -58,7 +67,12 @@ def _read_there(repository: str, commit: str, tracked: str) -> str:
     """Only the one commit is fetched."""
     with tempfile.TemporaryDirectory() as scratch:
         _git(scratch, "init", "--quiet", "--bare")
-        _git(scratch, "fetch", "--quiet", "--depth=1", "--no-tags", "--end-of-options", repository, commit)
+        try:
+            _git(
+                scratch, "fetch", "--quiet", "--depth=1", "--no-tags", "--end-of-options", repository, commit
+            )
+        except _GitError as error:
+            raise _FetchError(error) from None
         return _git(scratch, "show", f"FETCH_HEAD:{os.path.normpath(tracked)}")
 
 

@@ -3,11 +3,11 @@
 import re
 from dataclasses import dataclass
 
-from taxohash.errors import TaxohashError
+from taxohash.errors import TaxohashError, UnavailableError
 from taxohash.runtime.terminal import printable
 
 
-class StoreUnavailableError(TaxohashError):
+class StoreUnavailableError(UnavailableError):
     """The server cannot be reached or cannot take the command now: nothing is wrong with the input."""
 
 

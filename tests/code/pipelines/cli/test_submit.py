@@ -172,6 +172,14 @@ def test_what_cannot_be_is_one_line(
     assert line.startswith(f"taxohash pipeline {words[0]}: {told}")
 
 
+def test_a_kubeflow_that_does_not_answer_is_a_failure_not_a_refusal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KF_PIPELINES_ENDPOINT", "http://127.0.0.1:9")
+    assert main([*FIRST]) == EXIT_CODES[Verdict.FAILED]  # so that who supervises it tries again
+    assert "does not answer" in capsys.readouterr().err
+
+
 def test_without_a_kubeflow_it_is_refused(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

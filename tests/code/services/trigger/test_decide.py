@@ -157,6 +157,14 @@ def test_a_run_that_broke_is_tried_again_and_not_for_ever() -> None:
     assert [run.attempt for run in state.history] == [3, 2, 1]
 
 
+def test_a_run_that_would_end_the_same_is_not_tried_again() -> None:
+    state = begin(decide.asked(State(), "retrain", reason(Kind.PERSON)), 0.0)
+    assert state.running
+    failed = outcome(state.running, Verdict.FAILED)
+    assert decide.ended(state, state.running.name, failed, POLICY, 1.0).pending
+    assert not decide.ended(state, state.running.name, failed, POLICY, 1.0, final=True).pending
+
+
 def test_a_person_waits_for_nothing_but_the_run_under_way_and_one_that_broke() -> None:
     state = end(begin(decide.arrived(State(), data("one"), served=None), 0.0), 1.0)
     person = reason(Kind.PERSON, "p")

@@ -111,6 +111,22 @@ def test_one_that_breaks_is_tried_again_later(tmp_path: Path) -> None:
     assert len({line["run"] for line in toy.ledger("started")}) == 2
 
 
+def test_one_that_was_refused_before_it_began_is_not_tried_again(tmp_path: Path) -> None:
+    toy = ToyTrigger(tmp_path, Policy(watched=False, retry=0.0, cool_down=0.0))
+    toy.script(refuses=True)
+    ask(toy)
+    state = toy.settle()
+    (run,) = state.history
+    assert run.outcome
+    assert run.outcome.verdict is Verdict.FAILED
+    assert run.outcome.reason.startswith("taxohash pipeline run: unrecognized arguments: --nope")
+    assert toy.told == [f"retrain failed: {run.outcome.reason}"]
+    assert not state.pending
+    ask(toy)  # the next reason may find that somebody mended it
+    toy.script()
+    assert toy.settle().history[0].attempt == 1
+
+
 def test_a_run_is_cancelled(toy: ToyTrigger) -> None:
     toy.script(seconds=600)
     ask(toy)

@@ -11,7 +11,7 @@ import pytest
 
 from services.runs import Outcome, Verdict
 from services.trigger.records import Run
-from services.trigger.runs import Runs
+from services.trigger.runs import Ended, Runs
 from taxohash.errors import TaxohashError
 from tests.support.waiting import until
 
@@ -39,17 +39,22 @@ def lasting(tmp_path: Path) -> Iterator[Runs]:
             os.killpg(int((folder / "pid").read_text()), signal.SIGKILL)
 
 
-def followed(runs: Runs, run: Run) -> Outcome:
-    found: list[Outcome] = []
+def end_of(runs: Runs, run: Run) -> Ended:
+    found: list[Ended] = []
 
     def there() -> bool:
         if end := runs.follow(run):
-            found.append(end.outcome)
-            assert end.told is (end.outcome == OUTCOME)
+            found.append(end)
         return bool(found)
 
     until(there)
     return found[0]
+
+
+def followed(runs: Runs, run: Run) -> Outcome:
+    end = end_of(runs, run)
+    assert end.told is (end.outcome == OUTCOME)
+    return end.outcome
 
 
 def begun(runs: Runs, folder: Path, name: str = "a") -> None:
@@ -91,6 +96,26 @@ def test_a_command_that_is_not_there_is_a_run_that_failed(tmp_path: Path) -> Non
     assert "/no/such/command" in outcome.reason
 
 
+@pytest.mark.parametrize(
+    ("command", "final", "reason"),
+    [
+        ((sys.executable, "-S", "-c", "import sys; print('no such option', file=sys.stderr); sys.exit(2)"), True, "no such option"),
+        (("/no/such/command",), True, "/no/such/command"),
+        ((str(Path(__file__)),), True, str(Path(__file__))),  # no program
+        ((sys.executable, "-S", "-c", "import sys; sys.exit('away')"), False, "it ended without an outcome: away"),
+        ((sys.executable, "-S", "-c", "import os; os.kill(os.getpid(), 9)"), False, "it ended without an outcome"),
+        (("/bin/sh", "-c", "kill -9 $PPID; exit 2"), False, "it ended without an outcome"),  # nobody wrote its exit code
+    ],
+)  # fmt: skip
+def test_what_was_refused_before_it_began_would_be_refused_again(
+    tmp_path: Path, command: tuple[str, ...], final: bool, reason: str
+) -> None:
+    end = end_of(Runs(tmp_path, "c", lambda run: command), run_of())
+    assert (end.final, end.outcome.verdict) == (final, Verdict.FAILED)
+    assert reason in end.outcome.reason
+    assert end.outcome.reason.startswith("it ended without an outcome") is not final
+
+
 def test_another_trigger_finds_it_and_begins_nothing(lasting: Runs, tmp_path: Path) -> None:
     begun(lasting, tmp_path)
     other = runs_of(tmp_path, "raise SystemExit('begun twice')")
@@ -105,6 +130,20 @@ def test_what_is_left_is_begun_again_by_its_name(lasting: Runs, tmp_path: Path) 
     begun(lasting, tmp_path)
     lasting.leave(run_of())
     assert followed(runs_of(tmp_path, f"print({OUTCOME.to_json()!r})"), run_of()) == OUTCOME
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        f"print({OUTCOME.to_json()!r}, flush=True)",  # before it heard of it
+        f"import os, signal; signal.signal(2, lambda *_: (os.write(1, {OUTCOME.to_json().encode()!r}), os._exit(4))); {LASTING}",
+    ],
+)
+def test_what_came_to_its_end_as_it_was_left_is_not_begun_again(tmp_path: Path, program: str) -> None:
+    runs = runs_of(tmp_path, program)
+    begun(runs, tmp_path)
+    runs.leave(run_of())
+    assert followed(runs_of(tmp_path, "raise SystemExit('begun twice')"), run_of()) == OUTCOME
 
 
 @pytest.mark.parametrize(("way", "number"), [("cancel", signal.SIGTERM), ("leave", signal.SIGINT)])
