@@ -1,4 +1,4 @@
-"""How this service's errors are answered: what there is instead of a path that is not there, and what of the store is told."""
+"""How this service's errors are answered: what there is instead of a path that is not there."""
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -6,8 +6,8 @@ from starlette.responses import Response
 from starlette.types import ExceptionHandler, Scope
 
 from services.codestore import StoreUnavailableError
-from services.web.problems import BUG, bug, gone, refused, told
-from services.web.refused import RefusedError, unavailable
+from services.web.problems import BUG, bug, gone, no_store, refused, told
+from services.web.refused import RefusedError
 
 _UNREADABLE = "request cannot be read: send what the documentation of this endpoint asks for"
 
@@ -37,11 +37,6 @@ async def http_error(request: Request, error: Exception) -> Response:
     if error.status_code < 500:
         return told(request, RefusedError(error.status_code, "request", _UNREADABLE))
     return told(request, BUG)
-
-
-async def no_store(request: Request, error: Exception) -> Response:
-    """What it says names the store: that is for the log."""
-    return told(request, unavailable("the code store does not answer: try again in a few seconds"))
 
 
 HANDLERS: dict[type[Exception] | int, ExceptionHandler] = {

@@ -22,8 +22,8 @@ from services.trigger.page import STYLE
 from services.trigger.routes import ENDPOINTS
 from services.trigger.service import Service
 from services.web.logs import Sparing
-from services.web.problems import answer_to, bug, gone, refused, told
-from services.web.refused import RefusedError, unavailable
+from services.web.problems import answer_to, bug, gone, no_store, refused, told
+from services.web.refused import RefusedError
 
 LOG = logging.getLogger("taxohash.requests")
 _refusals = Sparing("that were refused")
@@ -125,15 +125,10 @@ async def _unreadable(request: Request, error: Exception) -> Response:
     )
 
 
-async def _no_store(request: Request, error: Exception) -> Response:
-    """What it says names the store: that is for the log."""
-    return told(request, unavailable("the code store does not answer: try again in a few seconds"))
-
-
 _HANDLERS: dict[type[Exception] | int, ExceptionHandler] = {
     HTTPException: _unreadable,
     RefusedError: refused,
-    StoreUnavailableError: _no_store,
+    StoreUnavailableError: no_store,
     ClientDisconnect: gone,
     Exception: bug,
 }

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.web.refused import RefusedError
+from services.web.refused import RefusedError, unavailable
 
 MEDIA_TYPE = "application/problem+json"
 # Every reason, the last part of a problem's type.
@@ -70,6 +70,7 @@ def answer_to(error: RefusedError, request_id: str) -> Response:
 
 
 BUG = RefusedError(500, "server", "the server failed to answer: its log says why, under this request's id")
+NO_STORE = unavailable("the code store does not answer: try again in a few seconds")
 _GONE = RefusedError(400, "gone", "request ended before it was complete: send it again")
 
 
@@ -86,6 +87,11 @@ async def refused(request: Request, error: Exception) -> Response:
 async def gone(request: Request, error: Exception) -> Response:
     """The client left before its request was complete; nobody reads this."""
     return told(request, _GONE)
+
+
+async def no_store(request: Request, error: Exception) -> Response:
+    """The code store is away. What the error says names it: that is for the log."""
+    return told(request, NO_STORE)
 
 
 async def bug(request: Request, error: Exception) -> Response:
