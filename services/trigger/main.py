@@ -82,17 +82,23 @@ def service(settings: Settings, store: CodeStore) -> Service:
     watch = None
     if settings.source:
         watch = Watch(settings.source, settings.folder / "data.git", settings.collection, keeper.data_arrived)
-    return Service(settings, keeper, watch, Approver(settings.collection, settings.command))
+    approver = Approver(settings.collection, settings.command)
+    return Service(settings, keeper, watch, approver, partial(published, store, settings.collection))
+
+
+def published(store: CodeStore, collection: str) -> str:
+    """Id of the published generation, empty where there is none."""
+    found = store.published(collection) if store.exists(collection) else None
+    return found.id if found else ""
 
 
 def served(store: CodeStore, collection: str) -> str | None:
     """Data version of the published generation, empty where its files cannot be read here; None: nothing is published."""
-    published = store.published(collection) if store.exists(collection) else None
-    if published is None:
+    if not (generation := published(store, collection)):
         return None
     files = GenerationFiles.named()
     try:
-        return files.dataset_md5(published.id) if files else ""
+        return files.dataset_md5(generation) if files else ""
     except TaxohashError:
         return ""
 

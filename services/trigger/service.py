@@ -1,6 +1,7 @@
 """What the routes work with, and the threads that it starts and ends."""
 
 import asyncio
+from collections.abc import Callable
 from typing import cast
 
 from starlette.requests import Request
@@ -16,10 +17,19 @@ class Service:
 
     Attributes:
         watch: what looks for new data; None where no repository was named.
+        published: asks the code store for the id of the published generation, empty where there is none.
     """
 
-    def __init__(self, settings: Settings, keeper: Keeper, watch: Watch | None, approver: Approver) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        keeper: Keeper,
+        watch: Watch | None,
+        approver: Approver,
+        published: Callable[[], str],
+    ) -> None:
         self.settings, self.keeper, self.watch, self.approver = settings, keeper, watch, approver
+        self.published = published
 
     def start(self) -> None:
         """Keep runs and look for data from now on."""

@@ -26,12 +26,14 @@ class ToyTrigger:
     Attributes:
         now: Unix time, which passes when the test says so.
         served: data version of the published generation.
+        published: its id; the fake's runs are compared with it.
         told: what people were told.
     """
 
     def __init__(self, folder: Path, policy: Policy | None = None, **settings: Any) -> None:
         self.folder, self.now = folder, 1_000_000.0
         self.served: str | None = ""
+        self.published = "old"
         self.told: list[str] = []
         self.settings = Settings(
             COLLECTION,
@@ -42,7 +44,8 @@ class ToyTrigger:
         )
         self.server, self._memory = toy_memory(COLLECTION)
         self.keeper = self.keeper_of()
-        self.service = Service(self.settings, self.keeper, None, Approver(COLLECTION, self.settings.command))
+        approver = Approver(COLLECTION, self.settings.command)
+        self.service = Service(self.settings, self.keeper, None, approver, lambda: self.published)
 
     def keeper_of(self, name: str = "here") -> Keeper:
         """Another trigger's keeper over the same memory and folder, as after a restart."""

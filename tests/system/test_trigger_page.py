@@ -29,11 +29,11 @@ def test_a_person_looks_says_who_it_is_and_publishes(tmp_path: Path) -> None:
         base = f"http://localhost:{server.address[1]}"
         browser.get(approval.link(base, COLLECTION, "gen", SECRET, toy.now + 60))
         assert (
-            "awaiting approval: the fake says so"
+            "Awaiting approval: the fake says so"
             in browser.find_element(By.CSS_SELECTOR, "[role=status]").text
         )
-        body = browser.find_element(By.TAG_NAME, "body")
-        assert body.value_of_css_property("max-width") != "none"  # the style is let in
+        main = browser.find_element(By.TAG_NAME, "main")
+        assert main.value_of_css_property("max-width") != "none"  # the style is let in
         button = browser.find_element(By.TAG_NAME, "button")
         button.click()
         assert not toy.ledger("approve")  # who is wanted first
@@ -44,4 +44,6 @@ def test_a_person_looks_says_who_it_is_and_publishes(tmp_path: Path) -> None:
         assert not browser.find_elements(By.TAG_NAME, "button")
         said: list[object] = browser.get_log("browser")  # type: ignore[no-untyped-call]
         assert not said  # nothing was blocked
+        browser.get(approval.link(base, COLLECTION, "gen", SECRET, toy.now - 60))
+        assert "link has expired" in browser.find_element(By.CSS_SELECTOR, "[role=status]").text
     assert len(toy.ledger("approve")) == 1

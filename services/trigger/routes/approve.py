@@ -1,32 +1,58 @@
 """The page on which a person approves a generation. Looking at it approves nothing: mail readers and chats open links too."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from functools import wraps
 from urllib.parse import parse_qs
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from services import approval
-from services.runs import Outcome
+from services.codestore import StoreUnavailableError
 from services.trigger import decide
 from services.trigger.access import refuse_other_sites
+from services.trigger.candidate import Candidate
 from services.trigger.endpoint import Endpoint, body_of
 from services.trigger.page import page
-from services.trigger.records import State
 from services.trigger.service import Service, service_of
+from services.web.problems import NO_STORE
 from services.web.refused import RefusedError
 from taxohash.errors import TaxohashError
 
 _MOST_CHARACTERS = 200
 
 
+Answer = Callable[[Request], Awaitable[Response]]
+
+
+def for_people(answer: Answer) -> Answer:
+    """What is refused is a page too for who asks for one, as browsers do; for others it is a problem, as everywhere."""
+
+    @wraps(answer)
+    async def answered(request: Request) -> Response:
+        try:
+            return await answer(request)
+        except (RefusedError, StoreUnavailableError) as error:
+            if "text/html" not in request.headers.get("accept", ""):
+                raise
+            refused = error if isinstance(error, RefusedError) else NO_STORE
+            shown = page(str(refused), asks=refused.reason == "parameter")
+            return HTMLResponse(shown, refused.status, refused.headers)
+
+    return answered
+
+
+@for_people
 async def look(request: Request) -> Response:
     """A page that says what is to be approved, by a signed link. It approves nothing."""
     service, generation = service_of(request), _checked(request)
-    state = await asyncio.to_thread(lambda: service.keeper.state)
-    return HTMLResponse(page(service.settings.collection, generation, _why(_outcome(state, generation))))
+    found = await asyncio.to_thread(_candidate, service, generation)
+    facts = found.facts(service.settings.collection)
+    return HTMLResponse(page(found.said(), facts, found.compared, asks=found.is_open))
 
 
+@for_people
 async def approve(request: Request) -> Response:
     """Publish the generation of a signed link: a form with `who` and `why`."""
     refuse_other_sites(request.scope)
@@ -36,14 +62,13 @@ async def approve(request: Request) -> Response:
     if not who:
         raise RefusedError(400, "parameter", "who is missing: say who approves, for the audit")
     await asyncio.to_thread(_publish, service, generation, who, why)
-    return HTMLResponse(page(service.settings.collection, generation, f"Published by {who}.", asks=False))
+    facts = {"Generation": generation, "Collection": service.settings.collection}
+    return HTMLResponse(page(f"Published by {who}.", facts, asks=False))
 
 
 def _publish(service: Service, generation: str, who: str, why: str) -> None:
-    outcome = _outcome(service.keeper.state, generation)
-    service.approver.approve(
-        generation, who, why or "approved by a link", outcome.champion if outcome else None
-    )
+    champion = _candidate(service, generation).champion
+    service.approver.approve(generation, who, why or "approved by a link", champion)
     service.keeper.change(lambda state: decide.approved(state, generation, who))
 
 
@@ -67,14 +92,8 @@ def _checked(request: Request) -> str:
     return generation
 
 
-def _outcome(state: State, generation: str) -> Outcome | None:
-    """Of the run that made a generation, where that is remembered."""
-    outcomes = (run.outcome for run in state.history if run.outcome and run.outcome.generation == generation)
-    return next(outcomes, None)
-
-
-def _why(outcome: Outcome | None) -> str:
-    return f"{outcome.verdict.value}: {outcome.reason}" if outcome else "No run is known that made it."
+def _candidate(service: Service, generation: str) -> Candidate:
+    return Candidate.of(generation, service.keeper.state, service.published())
 
 
 def _line(form: dict[str, list[str]], name: str) -> str:

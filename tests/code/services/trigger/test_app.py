@@ -230,7 +230,7 @@ def test_looking_approves_nothing_and_posting_publishes(toy: ToyTrigger) -> None
     toy.settle()
     looked = send(toy, "GET", link(toy))
     assert looked.status == 200
-    assert b"awaiting approval: the fake says so" in looked.body
+    assert b"Awaiting approval: the fake says so" in looked.body
     assert not toy.ledger("approve")
     assert send(toy, "POST", link(toy), form(why="no name")).reason() == "parameter"
     done = send(toy, "POST", link(toy), form(who="Ada", why="looks good"))
@@ -242,6 +242,57 @@ def test_looking_approves_nothing_and_posting_publishes(toy: ToyTrigger) -> None
     (run,) = toy.keeper.state.history
     assert run.outcome
     assert (run.outcome.verdict, run.approved) == (Verdict.PUBLISHED, "Ada")
+
+
+def awaited(toy: ToyTrigger) -> None:
+    """A run whose generation awaits approval."""
+    toy.script(verdict="awaiting approval", generation="gen")
+    wish = Reason(kind=Kind.PERSON, key="a", text="a", time=0.0)
+    toy.keeper.change(lambda state: decide.asked(state, "retrain", wish))
+    toy.settle()
+
+
+def test_the_page_says_how_a_generation_stands(toy: ToyTrigger) -> None:
+    awaited(toy)
+    looked = send(toy, "GET", link(toy)).body
+    assert b"<button>" in looked
+    assert b"<dd>old" in looked
+    toy.published = "newer"
+    looked = send(toy, "GET", link(toy)).body
+    assert b"<button>" not in looked
+    assert b"it was compared with old, and newer is published by now" in looked
+    toy.published = "old"
+    send(toy, "POST", link(toy), form(who="Ada"))
+    toy.published = "gen"
+    looked = send(toy, "GET", link(toy)).body
+    assert b"<button>" not in looked
+    assert b"It is published already, by Ada." in looked
+
+
+@pytest.mark.parametrize("accept", ["text/html,application/xhtml+xml,*/*;q=0.8", "*/*"])
+def test_a_browser_is_told_by_a_page_and_others_by_a_problem(
+    accept: str, toy: ToyTrigger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away() -> str:
+        raise StoreUnavailableError("code store redis://secret:6379 does not answer")
+
+    good = link(toy)
+    toy.script(approve_code=2, approve_says="<b>no</b>")
+    answers = [
+        (send(toy, "GET", f"{good}0", accept=accept), 403, b"not made here"),
+        (send(toy, "POST", good, form(who=" "), accept=accept), 400, b"ho is missing"),
+        (send(toy, "POST", good, form(who="Ada"), accept=accept), 409, b"ot published: "),
+    ]
+    monkeypatch.setattr(toy.service, "published", away)
+    answers.append((send(toy, "GET", good, accept=accept), 503, b"code store does not answer"))
+    for answer, status, said in answers:
+        assert answer.status == status
+        assert said in answer.body
+        assert b"secret:6379" not in answer.body
+        is_page = b"<!doctype html>" in answer.body
+        assert is_page is ("text/html" in accept)
+        assert (b"<button>" in answer.body) is (is_page and status == 400)  # what was left out can be said
+        assert not (is_page and b"<b>" in answer.body)
 
 
 def test_a_generation_whose_run_is_not_remembered_is_published_too(toy: ToyTrigger) -> None:
