@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from taxohash.datasets import Dataset
 from taxohash.datasets.identity import directory_md5
 from taxohash.datasets.named import prepare
-from taxohash.datasets.tracked import named_md5
 from taxohash.errors import TaxohashError
 from taxohash.runtime.flags import Parser
+from taxohash.runtime.tracked import named_md5
 
 if TYPE_CHECKING:
     from dvc.repo import Repo

@@ -109,7 +109,8 @@ def words_of(settings: Settings, run: Run) -> list[str]:
     if run.pipeline == "retrain":
         words += settings.retrain_options
     if run.data and settings.source:
-        words += ["--repository", settings.source.repository, "--revision", run.data.revision]
+        revision = f"{run.data.revision}:{settings.source.tracked}"
+        words += ["--repository", settings.source.repository, "--revision", revision]
     return [*words, "--collection", settings.collection, "--run", run.name, "--json"]
 
 

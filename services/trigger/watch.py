@@ -2,7 +2,6 @@
 
 import logging
 import os
-import re
 import subprocess
 import threading
 from collections.abc import Callable
@@ -11,13 +10,13 @@ from pathlib import Path
 from services import metrics
 from services.trigger.settings import Source
 from taxohash.errors import TaxohashError
+from taxohash.runtime.git import unattended, without_password
 from taxohash.runtime.terminal import printable, shortened
+from taxohash.runtime.tracked import named_md5
 
 LOG = logging.getLogger("taxohash.trigger")
 _GIT_SECONDS = 120.0
 _MOST_CHARACTERS = 300
-_MD5 = re.compile(r"^[ -]+md5: ([0-9a-f]{32}\.dir)\s*$", re.MULTILINE)
-_CREDENTIALS = re.compile(r"//[^/@\s]*@")
 
 
 class Watch:
@@ -62,7 +61,7 @@ class Watch:
         self._git("fetch", "--quiet", "--no-tags", "--depth=1", "--force", "--end-of-options", source.repository, source.branch or "HEAD")  # fmt: skip
         commit = self._git("rev-parse", "--verify", "FETCH_HEAD^{commit}").strip()
         content = self._git("cat-file", "blob", f"{commit}:{source.tracked}")
-        self._arrived(md5_in(content, source.tracked), commit)
+        self._arrived(named_md5(content, source.tracked), commit)
 
     def _watch(self) -> None:
         while not self._stopped.is_set():
@@ -84,10 +83,9 @@ class Watch:
 
     def _git(self, *words: str, inside: bool = True) -> str:
         where = ["--git-dir", str(self._folder)] if inside else []
-        environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0"}
         try:
             done = subprocess.run(
-                ["git", *where, *words], env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                ["git", *where, *words], env=unattended(os.environ), stdin=subprocess.DEVNULL, capture_output=True, text=True,
                 errors="replace", timeout=_GIT_SECONDS, check=False,
             )  # fmt: skip
         except subprocess.TimeoutExpired:
@@ -100,22 +98,8 @@ class Watch:
         return done.stdout
 
     def _refusal(self, reason: str) -> TaxohashError:
-        """Without what stands in an address before its host: that may be a password."""
-        where, why = (_CREDENTIALS.sub("//", text) for text in (self._source.repository, reason))
+        where, why = map(without_password, (self._source.repository, reason))
         return TaxohashError(
             f"{self._source.tracked} of {printable(where)} cannot be had ({printable(why)}): "
             "see the settings of the trigger in docs/api.md"
         )
-
-
-def md5_in(content: str, name: str) -> str:
-    """The data version that a file of DVC names.
-
-    Raises:
-        TaxohashError: it names none, or several.
-    """
-    _, _, outs = f"\n{content}".partition("\nouts:")
-    found = _MD5.findall(outs)
-    if len(found) != 1:
-        raise TaxohashError(f"{name} names {len(found)} folders of data: track one with `dvc add`")
-    return str(found[0])

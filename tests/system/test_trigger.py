@@ -248,5 +248,5 @@ def test_new_data_of_a_repository_start_runs_that_name_the_commit(trigger: Proce
     second = repository.commit(DVC.format(TWO))
     until(lambda: len(trigger.state()["history"]) == 2)
     runs = ledger(trigger.folder, "started")
-    assert [line["revision"] for line in runs] == [first, second]
+    assert [line["revision"] for line in runs] == [f"{first}:data.dvc", f"{second}:data.dvc"]
     assert {reason["kind"] for reason in trigger.state()["history"][0]["reasons"]} == {"alert", "data"}

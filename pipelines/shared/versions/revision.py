@@ -1,18 +1,16 @@
 """Which data version a git revision names, of a repository here or at a URL."""
 
 import os
-import re
 import subprocess
 import tempfile
 from pathlib import Path
 
-from taxohash.datasets.tracked import named_md5
 from taxohash.errors import TaxohashError, UnavailableError
+from taxohash.runtime.git import unattended, without_password
+from taxohash.runtime.tracked import named_md5
 
 TRACKED = "data"  # the folder whose .dvc file is meant if a revision names none
 SECONDS = 120.0  # for a server to answer
-# Nobody is there to be asked for a password.
-_UNATTENDED = {"GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": "true", "GIT_SSH_COMMAND": "ssh -o BatchMode=yes"}
 
 
 class _GitError(Exception):
@@ -41,7 +39,7 @@ def resolve(repository: str, revision: str = "HEAD") -> str:
     """
     commit, _, tracked = revision.partition(":")
     commit, tracked = commit or "HEAD", (tracked or TRACKED).removesuffix(".dvc") + ".dvc"
-    shown = re.sub("//[^/@]*@", "//***@", repository)
+    shown = without_password(repository)
     try:
         text = (
             _read_here(repository, commit, tracked)
@@ -82,7 +80,7 @@ def _git(folder: str, *arguments: str) -> str:
             ["git", "-C", folder, *arguments],
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            env=os.environ | _UNATTENDED | {"LC_ALL": "C"},
+            env=unattended(os.environ),
             timeout=SECONDS,
             check=False,
         )

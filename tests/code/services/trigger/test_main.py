@@ -46,12 +46,16 @@ def test_what_cannot_be_is_one_line(
     assert told in said.err
 
 
+@pytest.mark.parametrize("tracked", ["data.dvc", "sets/birds.dvc"])
 @pytest.mark.parametrize(("pipeline", "own"), [("retrain", ["--bits", "32"]), ("reindex", [])])
-def test_a_run_is_told_its_data_and_its_options(pipeline: Pipeline, own: list[str], tmp_path: Path) -> None:
+def test_a_run_is_told_its_data_and_its_options(
+    pipeline: Pipeline, own: list[str], tracked: str, tmp_path: Path
+) -> None:
     environment = {
         "TAXOHASH_COLLECTION": "birds", "TAXOHASH_TRIGGER_FOLDER": str(tmp_path), "TAXOHASH_TRIGGER_REPOSITORY": "https://git/x",
         "TAXOHASH_TRIGGER_COMMAND": "taxohash pipeline submit", "TAXOHASH_TRIGGER_OPTIONS": "--remote 's3://a b/c'",
         "TAXOHASH_TRIGGER_RETRAIN_OPTIONS": "--bits 32", "TAXOHASH_TRIGGER_ASK_FIRST": "alert schedule",
+        "TAXOHASH_TRIGGER_TRACKED": tracked,
     }  # fmt: skip
     settings = Settings.from_environment(environment)
     data = DataVersion(md5="1" * 32 + ".dir", revision="c0ffee", time=0.0)
@@ -59,7 +63,7 @@ def test_a_run_is_told_its_data_and_its_options(pipeline: Pipeline, own: list[st
     assert words_of(settings, run) == [
         *("taxohash", "pipeline", "submit", pipeline, "--remote", "s3://a b/c"),
         *own,
-        *("--repository", "https://git/x", "--revision", "c0ffee", "--collection", "birds", "--run", "run-1", "--json"),
+        *("--repository", "https://git/x", "--revision", f"c0ffee:{tracked}", "--collection", "birds", "--run", "run-1", "--json"),
     ]  # fmt: skip
     assert settings.policy.ask_first == ("alert", "schedule")
 

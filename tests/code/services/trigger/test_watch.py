@@ -10,7 +10,7 @@ import pytest
 
 from services import metrics
 from services.trigger.settings import Source
-from services.trigger.watch import Watch, md5_in
+from services.trigger.watch import Watch
 from taxohash.errors import TaxohashError
 from tests.support.waiting import until
 
@@ -144,20 +144,3 @@ def test_it_looks_when_told_and_says_when_it_cannot(
     until(lambda: seen)
     until(lambda: failing._value.get() == 0.0)
     assert sum("cannot be had" in record.message for record in caplog.records) == 1
-
-
-@pytest.mark.parametrize(
-    ("text", "found"),
-    [
-        (DVC.format(ONE), ONE),
-        (f"md5: {'3' * 32}\nframe: x\ndeps:\n- path: https://x\n  md5: {TWO}\n" + DVC.format(ONE), ONE),
-        (f"outs:\n- path: data\n  hash: md5\n  md5: {ONE}\n", ONE),
-        ("", None), (DVC.format("1" * 32), None), (DVC.format(ONE) + f"- md5: {TWO}\n  path: more\n", None), ("<html>", None),
-    ],
-)  # fmt: skip
-def test_what_a_file_of_dvc_names(text: str, found: str | None) -> None:
-    if found:
-        assert md5_in(text, "data.dvc") == found
-    else:
-        with pytest.raises(TaxohashError, match=r"data\.dvc names"):
-            md5_in(text, "data.dvc")

@@ -1,7 +1,7 @@
 import pytest
 
-from taxohash.datasets.tracked import named_md5
 from taxohash.errors import TaxohashError
+from taxohash.runtime.tracked import named_md5
 
 OURS, THEIRS = (f"{letter * 32}.dir" for letter in "ab")
 
