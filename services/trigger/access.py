@@ -12,7 +12,7 @@ from starlette.types import Scope
 
 from services import settings
 from services.web.headers import values
-from services.web.origin import came_by_proxy, from_another_site, is_loopback, names_loopback
+from services.web.origin import came_from_here, from_another_site, is_loopback
 from services.web.refused import RefusedError
 from taxohash.errors import TaxohashError
 
@@ -78,7 +78,7 @@ def admit(scope: Scope, token_file: Path | None) -> None:
                 "a token is needed here: send it as Authorization: Bearer TOKEN",
                 {"WWW-Authenticate": "Bearer"},
             )
-    elif not _is_here(scope):
+    elif not came_from_here(scope.get("server"), headers):
         raise RefusedError(
             401,
             "key",
@@ -95,12 +95,6 @@ def refuse_other_sites(scope: Scope) -> None:
     """
     if from_another_site(scope["headers"], _NOBODY):
         raise RefusedError(403, "origin", "this came from a page of another site: ask from a server")
-
-
-def _is_here(scope: Scope) -> bool:
-    server = scope.get("server")
-    here = server is not None and is_loopback(server[0])
-    return here and names_loopback(scope["headers"]) and not came_by_proxy(scope["headers"])
 
 
 def _shown(sent: list[bytes]) -> bytes:

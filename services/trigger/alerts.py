@@ -3,7 +3,7 @@
 import json
 from typing import Any, NamedTuple
 
-from services.trigger.records import Kind, Reason
+from services.trigger.records import PIPELINES, Kind, Pipeline, Reason
 from services.web.refused import RefusedError
 from taxohash.runtime.terminal import printable, shortened
 
@@ -14,18 +14,19 @@ class Alerts(NamedTuple):
     """What a notification says of one collection.
 
     Attributes:
-        firing: reasons for a retraining.
+        firing: reasons, each for the run that it asks for.
         resolved: keys of those that are reasons no more.
         others: alerts of other collections.
     """
 
-    firing: tuple[Reason, ...]
+    firing: tuple[tuple[Pipeline, Reason], ...]
     resolved: tuple[str, ...]
     others: int
 
 
 def alerts_of(body: bytes, collection: str, now: float) -> Alerts:
-    """Read a notification. An alert without a label `collection` is of the trigger's own.
+    """Read a notification. An alert without a label `collection` is of the trigger's own; one without a label `pipeline` of ours
+    asks for a retraining.
 
     Raises:
         RefusedError: 400, it is none.
@@ -35,13 +36,18 @@ def alerts_of(body: bytes, collection: str, now: float) -> Alerts:
         own = [
             alert for alert in sent["alerts"] if alert["labels"].get("collection", collection) == collection
         ]
-        firing = [_reason(alert, now) for alert in own if alert["status"] == "firing"]
+        firing = [(_pipeline(alert), _reason(alert, now)) for alert in own if alert["status"] == "firing"]
         resolved = [_key(alert) for alert in own if alert["status"] == "resolved"]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise RefusedError(
             400, "alert", "body is no notification of Alertmanager: send version 4 of its webhook"
         ) from None
     return Alerts(tuple(firing), tuple(resolved), len(sent["alerts"]) - len(own))
+
+
+def _pipeline(alert: dict[str, Any]) -> Pipeline:
+    named = alert["labels"].get("pipeline")
+    return next((pipeline for pipeline in PIPELINES if pipeline == named), "retrain")
 
 
 def _reason(alert: dict[str, Any], now: float) -> Reason:

@@ -51,11 +51,14 @@ async def body_of(request: Request) -> bytes:
     return bytes(body)
 
 
-async def object_of(request: Request) -> dict[str, Any]:
+async def object_of(request: Request, *names: str) -> dict[str, Any]:
     """The JSON object that a request brings; an empty one where it brings nothing.
 
+    Args:
+        names: that it may have.
+
     Raises:
-        RefusedError: 400, it is none; or as `body_of`.
+        RefusedError: 400, it is none, or has another name; or as `body_of`.
     """
     body = await body_of(request)
     try:
@@ -64,6 +67,8 @@ async def object_of(request: Request) -> dict[str, Any]:
         found = None
     if not isinstance(found, dict):
         raise RefusedError(400, "parameter", "body is no JSON object: send one")
+    if (unknown := next((name for name in found if name not in names), None)) is not None:
+        raise RefusedError(400, "parameter", f"{unknown[:40]!r} is unknown here: give {', '.join(names)}")
     return found
 
 

@@ -32,9 +32,14 @@ def names_loopback(headers: Headers) -> bool:
     return host == "localhost" or is_loopback(host)
 
 
-def came_by_proxy(headers: Headers) -> bool:
-    """Whether something between says that it passed a request on."""
-    return any(name in _FORWARDED for name, _ in headers)
+def came_from_here(server: tuple[str, int | None] | None, headers: Headers) -> bool:
+    """Whether a request came in on loopback, names this machine, and nothing between says that it passed it on.
+
+    Args:
+        server: address at which it came in; of a socket of the file system it is a path.
+    """
+    forwarded = any(name in _FORWARDED for name, _ in headers)
+    return server is not None and is_loopback(server[0]) and names_loopback(headers) and not forwarded
 
 
 def from_another_site(headers: Headers, listed: frozenset[str]) -> bool:

@@ -9,7 +9,7 @@ and must not have come through a proxy. TAXOHASH_ALLOW_ANONYMOUS says instead wh
 from services.retrieval.access.roles import Role
 from services.retrieval.settings import Settings
 from services.web.headers import Headers
-from services.web.origin import came_by_proxy, is_loopback, names_loopback
+from services.web.origin import came_from_here, is_loopback
 from taxohash.errors import TaxohashError
 
 _LOCAL: Role = "write"
@@ -44,6 +44,4 @@ def open_to(
     """
     if allowed:
         return "write" if allowed == "write" else "search"
-    if keyed or server is None or not is_loopback(server[0]) or not names_loopback(headers):
-        return None
-    return None if came_by_proxy(headers) else _LOCAL
+    return _LOCAL if not keyed and came_from_here(server, headers) else None

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from services.processes import end_with_parent, stop
 
-BAD_SETTINGS = 2  # exit code of one that another start would not help
+BAD_SETTINGS = 2  # exit code of a process that another start would not help
 _LIVED_SECONDS = 30.0  # one that ends earlier is not started again at once: after a second, two, four
 _MOST_WAITING_SECONDS = 60.0
 _END_SECONDS = 5.0

@@ -18,9 +18,8 @@ from pathlib import Path
 from types import FrameType
 
 from services.processes import adopt_orphans, children, end_with_parent
-from services.retrieval.server.companion import Companion
+from services.retrieval.server.companion import BAD_SETTINGS, Companion
 
-BAD_SETTINGS = 2  # exit code of a worker that another start would not help
 # Of a beat a second. One that starts imports for seconds, and on a loaded machine for longer.
 _SILENT_SECONDS, _START_SECONDS = 10.0, 60.0
 _SOON_SECONDS = 10.0  # a worker that dies earlier is not replaced at once: after a second, two, four

@@ -15,14 +15,14 @@ from services.trigger.view import told
 
 
 async def notify(request: Request) -> Response:
-    """Alertmanager's webhook, version 4: alerts that fire are reasons for a retraining, those resolved are reasons no more; what follows of them."""
+    """Alertmanager's webhook, version 4: alerts that fire are reasons for a retraining, or for the run that their label `pipeline` names, those resolved are reasons no more; what follows of them."""
     service = service_of(request)
     keeper = service.keeper
     alerts = alerts_of(await body_of(request), service.settings.collection, keeper.now)
 
     def step(state: State) -> State:
-        for reason in alerts.firing:
-            state = decide.asked(state, "retrain", reason)
+        for pipeline, reason in alerts.firing:
+            state = decide.asked(state, pipeline, reason)
         for key in alerts.resolved:
             state = decide.resolved(state, key)
         return state

@@ -27,7 +27,7 @@ async def show(request: Request) -> Response:
 async def ask(request: Request) -> Response:
     """A person asks for a run: {"pipeline", "who", "why", "id"}, all optional; it waits for nothing but the run under way. Sent again with its id, it is one."""
     keeper = service_of(request).keeper
-    sent = await object_of(request)
+    sent = await object_of(request, "pipeline", "who", "why", "id")
     pipeline = _PIPELINES.get(text_in(sent, "pipeline", "retrain"))
     if pipeline is None:
         raise RefusedError(400, "parameter", "pipeline is none: give retrain or reindex")
@@ -43,7 +43,7 @@ async def ask(request: Request) -> Response:
 async def cancel(request: Request) -> Response:
     """End the run under way, and do not try it again: {"who"}, optional."""
     keeper, name = service_of(request).keeper, request.path_params["name"]
-    who = text_in(await object_of(request), "who", "") or "somebody"
+    who = text_in(await object_of(request, "who"), "who", "") or "somebody"
     state = await asyncio.to_thread(keeper.change, lambda state: decide.cancelled(state, name, who))
     if state.running is None or state.running.name != name:
         raise RefusedError(404, "run", f"run {name[:80]!r} is not under way: GET /v1/runs tells which is")

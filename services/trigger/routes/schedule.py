@@ -24,7 +24,7 @@ async def show(request: Request) -> Response:
 
 async def put(request: Request) -> Response:
     """Set the timer: {"every": "24h"} or {"cron": "0 3 * * *"}, in UTC. What it asks for is deduplicated and cooled down like all else."""
-    keeper, sent = service_of(request).keeper, await object_of(request)
+    keeper, sent = service_of(request).keeper, await object_of(request, "every", "cron")
     every, cron = text_in(sent, "every", ""), text_in(sent, "cron", "")
     if bool(every) is bool(cron):
         raise RefusedError(400, "parameter", "give either every, such as 24h, or cron, such as 0 3 * * *")

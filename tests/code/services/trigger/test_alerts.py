@@ -27,7 +27,8 @@ def body(*alerts: dict[str, Any], **more: Any) -> bytes:
 def test_what_fires_is_a_reason_and_what_is_resolved_its_key() -> None:
     resolved = {**ALERT, "status": "resolved", "fingerprint": "beef"}
     found = alerts_of(body(ALERT, resolved), "birds", 7.0)
-    (reason,) = found.firing
+    ((pipeline, reason),) = found.firing
+    assert pipeline == "retrain"
     assert (reason.kind, reason.key, reason.time) == ("alert", "alert c0ffee", 7.0)
     assert reason.text == "QueriesFarFromEverything: a third of the queries is far from everything"
     assert found.resolved == ("alert beef",)
@@ -38,13 +39,22 @@ def test_alerts_of_another_collection_are_not_ours() -> None:
     ours = {**ALERT, "labels": {"collection": "birds"}, "annotations": {}}
     theirs = {**ALERT, "labels": {"alertname": "x", "collection": "plants"}}
     found = alerts_of(body(ours, theirs), "birds", 0.0)
-    assert [reason.text for reason in found.firing] == ["alert"]
+    assert [reason.text for _, reason in found.firing] == ["alert"]
     assert found.others == 1
+
+
+@pytest.mark.parametrize(
+    ("named", "wanted"),
+    [("reindex", "reindex"), ("retrain", "retrain"), ("drop", "retrain"), (["reindex"], "retrain")],
+)
+def test_an_alert_names_the_run_that_it_asks_for(named: Any, wanted: str) -> None:
+    alert = {**ALERT, "labels": {**ALERT["labels"], "pipeline": named}}
+    assert [pipeline for pipeline, _ in alerts_of(body(alert), "birds", 0.0).firing] == [wanted]
 
 
 def test_long_and_hostile_texts_are_cut_and_printable() -> None:
     hostile = {**ALERT, "annotations": {"summary": "\x1b[2J\n" + "x" * 10_000}, "fingerprint": "\n" * 1000}
-    (reason,) = alerts_of(body(hostile), "birds", 0.0).firing
+    ((_, reason),) = alerts_of(body(hostile), "birds", 0.0).firing
     assert len(reason.text) <= 200
     assert reason.text.isprintable()
     assert reason.key.isprintable()

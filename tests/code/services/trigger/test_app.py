@@ -137,7 +137,18 @@ def test_a_person_asks_and_the_same_wish_is_one(toy: ToyTrigger) -> None:
 
 
 @pytest.mark.parametrize(
-    "sent", [{"pipeline": "drop"}, {"who": 1}, {"why": "x" * 201}, {"why": "\n"}, b"[", b"[]", b"\xff"]
+    "sent",
+    [
+        {"pipeline": "drop"},
+        {"pipelin": "reindex"},
+        {"": 1},
+        {"who": 1},
+        {"why": "x" * 201},
+        {"why": "\n"},
+        b"[",
+        b"[]",
+        b"\xff",
+    ],
 )
 def test_a_wish_that_cannot_be_read_is_refused(sent: Any, toy: ToyTrigger) -> None:
     assert send(toy, "POST", "/v1/runs", sent).reason() == "parameter"
@@ -149,6 +160,7 @@ def test_a_run_is_cancelled_and_its_log_shown(toy: ToyTrigger) -> None:
     running = toy.keeper.look().running
     assert running
     assert send(toy, "POST", "/v1/runs/other/cancel").reason() == "run"
+    assert send(toy, "POST", f"/v1/runs/{running.name}/cancel", {"why": "x"}).reason() == "parameter"
     assert (
         send(toy, "POST", f"/v1/runs/{running.name}/cancel", {"who": "me"}).json()["running"]["cancelled"]
         == "me"
@@ -204,7 +216,7 @@ def test_the_timer_is_set_shown_and_dropped(toy: ToyTrigger) -> None:
 
 
 @pytest.mark.parametrize(
-    "sent", [{}, {"every": "1h", "cron": "* * * * *"}, {"every": "1s"}, {"every": "soon"}, {"cron": "x"}, {"cron": "0 0 30 2 *"}, {"every": 5}]
+    "sent", [{}, {"every": "1h", "cron": "* * * * *"}, {"every": "1s"}, {"every": "soon"}, {"cron": "x"}, {"cron": "0 0 30 2 *"}, {"every": 5}, {"every": "1h", "pipeline": "reindex"}]
 )  # fmt: skip
 def test_a_timer_that_is_none_is_refused(sent: dict[str, Any], toy: ToyTrigger) -> None:
     assert send(toy, "PUT", "/v1/schedule", sent).reason() == "parameter"
