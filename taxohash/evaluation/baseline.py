@@ -8,7 +8,7 @@ compared query by query.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -162,10 +162,8 @@ def _features(config: "RunConfig", dataset: Dataset, cache: Path) -> tuple[Read,
             return lambda split: features(dataset, split, extractor, cache), words
         except TaxohashError as error:  # weights that were fetched when it was trained, and cannot be now
             announce(f"baseline of pixels, not of frozen features: {error}")
-    ground = Preprocessing(
-        SIDE, network.channels, "pad", (0.0,) * network.channels, (1.0,) * network.channels
-    )
-    small = replace(ground, reader=config.reader)
+    channels = network.channels
+    small = Preprocessing(SIDE, channels, "pad", (0.0,) * channels, (1.0,) * channels, config.reader)
     return lambda split: dataset.pixels(split, small).reshape(
         dataset.count(split), -1
     ), f"pictures of {SIDE} px"

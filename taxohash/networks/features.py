@@ -6,7 +6,6 @@ each block of rows. A block is written whole or not at all, so an interrupted ru
 
 import hashlib
 import json
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,7 +24,6 @@ from taxohash.runtime.atomic import replacing, write_json
 from taxohash.runtime.progress import bars
 
 Features = npt.NDArray[np.float16]
-CACHE = Path(".cache/features")
 BLOCK = 2000
 
 
@@ -82,18 +80,16 @@ def frozen(name: str, size: int, channels: int = 3, reader: int = READER) -> Ext
     return Extractor(name, _digest(module), preprocessing, module)
 
 
-def features(
-    dataset: Dataset, split: str, extractor: Extractor, cache: str | Path | None = CACHE, block: int = BLOCK
-) -> Features:
-    """float16[N, width] of a split, in the order of its rows; computed where the cache lacks it, or there is none.
+def features(dataset: Dataset, split: str, extractor: Extractor, cache: Path, block: int = BLOCK) -> Features:
+    """float16[N, width] of a split, in the order of its rows; computed where the cache lacks it.
 
     Raises:
         TaxohashError: an image that cannot be decoded, or a cache file that is damaged.
     """
     count = dataset.count(split)
     blocks = []
-    with tempfile.TemporaryDirectory() as passing, bars() as progress:
-        folder = _folder(Path(cache or passing), extractor.key(dataset.md5()))
+    folder = _folder(cache, extractor.key(dataset.md5()))
+    with bars() as progress:
         task = progress.add_task(f"features of {split}", total=count, note="")
         for start in range(0, count, block):
             rows = range(start, min(start + block, count))

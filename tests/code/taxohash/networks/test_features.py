@@ -89,16 +89,6 @@ def test_an_interrupted_run_keeps_whole_blocks_and_goes_on(
     assert means(extractor).seen == ROWS
 
 
-def test_without_a_cache_nothing_is_kept(
-    dataset: Dataset, extractor: Extractor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    kept = features(dataset, "train", extractor, tmp_path / "cache", BLOCK)
-    before = sorted(tmp_path.rglob("*"))
-    np.testing.assert_array_equal(features(dataset, "train", extractor, None, BLOCK), kept)
-    assert sorted(tmp_path.rglob("*")) == before
-
-
 def test_a_network_without_pretrained_weights_gives_no_frozen_features() -> None:
     with pytest.raises(TaxohashError, match="network 'small-resnet' has no pretrained weights"):
         frozen("small-resnet", 32)
