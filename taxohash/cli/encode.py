@@ -3,14 +3,19 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from taxohash.codes import Codes
+from taxohash.errors import TaxohashError
 from taxohash.generation.hasher import Hasher
 from taxohash.generation.manifest import MANIFEST
 from taxohash.images import load_pixels, read_bytes
-from taxohash.release.shards import WHOLE, Shard
+from taxohash.runtime.atomic import writable
+
+if TYPE_CHECKING:
+    from taxohash.release.shards import Shard
 
 
 def encode_files(source: str | Path, files: Sequence[Path]) -> Codes:
@@ -34,7 +39,7 @@ def encode_files(source: str | Path, files: Sequence[Path]) -> Codes:
     return encode_pixels(network, np.stack([load_pixels(file, network.preprocessing) for file in files]))
 
 
-def encode_data(source: Path, data: Path, splits: Sequence[str], out: Path, shard: Shard = WHOLE) -> int:
+def encode_data(source: Path, data: Path, splits: Sequence[str], out: Path, shard: "Shard") -> int:
     """Write the codes of a shard of some splits, uint8[rows, ceil(bits/8)], to a .npy file; how many there are.
 
     Args:
@@ -45,11 +50,18 @@ def encode_data(source: Path, data: Path, splits: Sequence[str], out: Path, shar
         TaxohashError: neither of the two, a split that cannot be indexed, an image that cannot be decoded, or a file that cannot
             be written.
     """
-    from taxohash.datasets import Dataset
+    from taxohash.datasets import Dataset  # pyarrow: only where data are given
     from taxohash.datasets.splits import indexed_splits
-    from taxohash.release.draft import Draft
+    from taxohash.release.draft import DRAFT, Draft
     from taxohash.release.shards import encode, save
 
+    if not any((source / name).is_file() for name in (MANIFEST, DRAFT)):
+        raise TaxohashError(
+            f"{source} holds no exported hasher: give a generation, which `taxohash export` makes of a run"
+        )
+    if out.is_dir():
+        raise TaxohashError(f"{out} is a folder: name a file for the codes")
+    writable(out.parent)  # before the work that fills it
     dataset = Dataset.open(data)
     indexed = indexed_splits(dataset, splits)
     if (source / MANIFEST).is_file():

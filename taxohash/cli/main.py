@@ -177,17 +177,21 @@ def encode(
 ) -> None:
     """Print the code of each picture, in hex; or write those of a data set's splits to a file, whole or in shards."""
     from taxohash.cli.encode import encode_data, encode_files
-    from taxohash.datasets.splits import listed
-    from taxohash.release.shards import Shard
 
+    whole = not splits and shard == "1/1"
     if data is not None and out is not None and not images:
+        from taxohash.datasets.splits import listed
+        from taxohash.release.shards import Shard
+
         rows = encode_data(source, data, listed(splits), out, Shard.parse(shard))
         print(f"{printable(out)}: {rows:,} codes")
-    elif data is None and out is None and images:
+    elif data is None and out is None and whole and images:
         for file, code in zip(images, encode_files(source, images), strict=True):
             print(f"{code.tobytes().hex()}  {printable(file)}")
     else:
-        raise TaxohashError("encode takes pictures, or --data with --out: give one of the two")
+        raise TaxohashError(
+            "encode takes pictures, or --data with --out, of which --splits and --shard choose: give one of the two"
+        )
 
 
 @app.command()

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from taxohash.cli.encode import encode_files
+from taxohash.cli.encode import encode_data, encode_files
 from taxohash.cli.main import app
 from taxohash.datasets import Dataset
 from taxohash.errors import TaxohashError
 from taxohash.generation.hasher import Hasher
 from taxohash.release.export import export
+from taxohash.release.shards import WHOLE
 from taxohash.training.run import Run
 
 
@@ -54,7 +55,33 @@ def test_a_data_set_is_encoded_whole_or_in_shards(run: Run, data: Dataset, tmp_p
 
 
 def test_pictures_or_a_data_set_are_encoded_not_both_and_not_neither(tmp_path: Path) -> None:
-    for words in ([], ["picture.png", "--data", "."], ["--data", "."], ["--out", "codes.npy"]):
+    for words in (
+        [],
+        ["picture.png", "--data", "."],
+        ["picture.png", "--shard", "3/16"],
+        ["picture.png", "--splits", "test"],
+        ["--data", "."],
+        ["--out", "codes.npy"],
+    ):
         done = CliRunner().invoke(app, ["encode", str(tmp_path), *words])
         assert isinstance(done.exception, TaxohashError)
         assert "encode takes pictures, or --data with --out" in str(done.exception)
+
+
+def test_what_cannot_encode_a_data_set_or_be_written_is_said_before_anything_is_encoded(
+    run: Run, data: Dataset, tmp_path: Path
+) -> None:
+    folder = export(run.folder, tmp_path / "generations")
+    (tmp_path / "file").touch()
+    for source, out, said in (
+        (
+            run.folder,
+            "codes.npy",
+            "holds no exported hasher: give a generation, which `taxohash export` makes",
+        ),
+        (tmp_path / "nowhere", "codes.npy", "nowhere holds no exported hasher"),
+        (folder, ".", "is a folder: name a file"),
+        (folder, "file/codes.npy", "cannot be written"),
+    ):
+        with pytest.raises(TaxohashError, match=said):
+            encode_data(source, data.folder / "not looked at", (), tmp_path / out, WHOLE)
