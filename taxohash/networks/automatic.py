@@ -15,6 +15,16 @@ def installed() -> bool:
     return all(importlib.util.find_spec(package) for package in PACKAGES)
 
 
+def only_small(size: int | None, channels: int | None, freeze: bool | None, augment: str) -> bool:
+    """Whether `auto` can be no other than the small network, whatever the data, with what else was chosen."""
+    if freeze is not None:
+        return not freeze
+    known = BACKBONES[PRETRAINED]
+    low, high = known.sizes
+    takes = low <= (size or low) <= high and (channels or known.channels[0]) in known.channels
+    return not (takes and augment == "none" and installed())
+
+
 def check_choice(name: str, size: int | None, channels: int | None, freeze: bool | None) -> None:
     """Make sure that a network can be made at all, whatever the data.
 

@@ -118,31 +118,30 @@ class HasherConfig:
     def completed(self) -> Self:
         """The same with all options of the objective written out, checked as far as it can be without data.
 
-        Of `auto` it is written out what it cannot be here, so that who installs more later makes another run. Loads torch, which objectives and networks need.
+        `auto` is written out as the small network where it can be no other, so that who installs more later makes another
+        run. Loads torch, which objectives and networks need.
 
         Raises:
             TaxohashError: an unknown objective, option or network, an objective that trains no network with
                 binary codes, a size or number of channels that the network is not made for, or a backbone to be frozen
                 that cannot be.
         """
-        from taxohash.networks.automatic import AUTO, SMALL, check_choice, installed
+        from taxohash.networks.automatic import AUTO, SMALL, check_choice, only_small
         from taxohash.objectives import configured
 
-        chosen = self.network
+        chosen, augment = self.network, self.training.augment
         check_choice(chosen.name, chosen.size, chosen.channels, chosen.freeze)
-        if chosen.freeze and self.training.augment != "none":
+        if chosen.freeze and augment != "none":
             raise TaxohashError(
-                f"augment = {self.training.augment!r}: features of a frozen backbone are computed once, of images as they "
+                f"augment = {augment!r}: features of a frozen backbone are computed once, of images as they "
                 "are: use augment = 'none' or freeze = false"
             )
         _check_trainable(self.objective.name)
         options = plain(configured(self.objective.name, self.objective.options))
-        network = (
-            replace(chosen, name=SMALL)
-            if chosen.name == AUTO and not chosen.freeze and not installed()
-            else chosen
-        )
-        return replace(self, objective=replace(self.objective, options=options), network=network)
+        if chosen.name == AUTO and only_small(chosen.size, chosen.channels, chosen.freeze, augment):
+            chosen = replace(chosen, name=SMALL)
+            check_choice(chosen.name, chosen.size, chosen.channels, chosen.freeze)
+        return replace(self, objective=replace(self.objective, options=options), network=chosen)
 
 
 def _check_trainable(name: str) -> None:

@@ -37,6 +37,9 @@ def shaped(hasher: HasherConfig, pictures: PictureShape) -> ShapedNetworkConfig:
     The size is the median of the pictures' longer sides within what the backbone takes, and FROZEN_SIZE for the frozen
     backbone of `auto`. The input is grey if all pictures are; but a pretrained backbone takes RGB, whatever they are.
 
+    Args:
+        hasher: as `completed` returned it.
+
     Raises:
         TaxohashError: a size or number of channels that the network is not made for.
     """
@@ -46,7 +49,8 @@ def shaped(hasher: HasherConfig, pictures: PictureShape) -> ShapedNetworkConfig:
     chosen = hasher.network
     name, freeze, fitting = chosen.name, bool(chosen.freeze), pictures.size
     if name == AUTO:
-        freeze = _knows_such(hasher, pictures) if chosen.freeze is None else chosen.freeze
+        digits = pictures.all_grey and pictures.size <= DIGITS
+        freeze = freeze or not digits
         name, fitting = (PRETRAINED, FROZEN_SIZE) if freeze else (SMALL, pictures.size)
     known = find_backbone(name)
     low, high = known.sizes
@@ -54,15 +58,3 @@ def shaped(hasher: HasherConfig, pictures: PictureShape) -> ShapedNetworkConfig:
     channels = chosen.channels or (1 if pictures.all_grey and 1 in known.channels else 3)
     find_backbone(name, size, channels)
     return ShapedNetworkConfig(name=name, size=size, channels=channels, freeze=freeze)
-
-
-def _knows_such(hasher: HasherConfig, pictures: PictureShape) -> bool:
-    """Whether the pretrained backbone is there, can take what else was chosen, and knows such pictures."""
-    from taxohash.networks.automatic import PRETRAINED, installed
-    from taxohash.networks.backbones import BACKBONES
-
-    known, chosen = BACKBONES[PRETRAINED], hasher.network
-    low, high = known.sizes
-    takes = low <= (chosen.size or low) <= high and (chosen.channels or 3) in known.channels
-    digits = pictures.all_grey and pictures.size <= DIGITS
-    return installed() and takes and hasher.training.augment == "none" and not digits

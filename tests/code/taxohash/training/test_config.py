@@ -135,6 +135,14 @@ def test_what_auto_cannot_be_is_written_out(monkeypatch: pytest.MonkeyPatch) -> 
     for there, name in [(True, "auto"), (False, "small-resnet")]:
         monkeypatch.setattr("taxohash.networks.automatic.installed", lambda there=there: there)
         assert HasherConfig().completed().network.name == name
+    for path, value in [
+        ("network.freeze", False),
+        ("network.size", 32),
+        ("network.channels", 1),
+        ("training.augment", "crop"),
+    ]:
+        monkeypatch.setattr("taxohash.networks.automatic.installed", lambda: True)
+        assert replaced(HasherConfig(), {path: value}).completed().network.name == "small-resnet"
     frozen = replaced(HasherConfig(), {"network.freeze": True})
     assert (
         frozen.completed().network.name == "auto"

@@ -67,11 +67,11 @@ def test_what_is_left_out_suits_the_pictures(
 
 def test_without_the_weights_a_small_network_is_trained(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(automatic, "PACKAGES", ("of_no_such_package",))
-    assert shaped(HasherConfig(), pictures(48)) == ShapedNetworkConfig(
+    assert shaped(HasherConfig().completed(), pictures(48)) == ShapedNetworkConfig(
         name="small-resnet", size=48, channels=3
     )
     with pytest.raises(TaxohashError, match="takes images of 16 to 64 px, not 96"):
-        shaped(replaced(HasherConfig(), {"network.size": 96}), pictures(48))
+        replaced(HasherConfig(), {"network.size": 96}).completed()
 
 
 @pytest.mark.parametrize(
@@ -82,6 +82,12 @@ def test_without_the_weights_a_small_network_is_trained(monkeypatch: pytest.Monk
         ({"network.channels": 1, "network.freeze": True}, "takes images in RGB"),
         ({"network.name": "small-resnet", "network.freeze": True}, "has no pretrained weights that freeze"),
         ({"network.freeze": True, "training.augment": "crop"}, "use augment = 'none' or freeze = false"),
+        (
+            {"network.size": 96, "training.augment": "crop"},
+            "'small-resnet' takes images of 16 to 64 px, not 96",
+        ),
+        ({"network.size": 96, "network.freeze": False}, "'small-resnet' takes images of 16 to 64 px, not 96"),
+        ({"network.size": 96, "network.channels": 1}, "'small-resnet' takes images of 16 to 64 px, not 96"),
     ],
 )
 def test_what_cannot_be_is_said_before_the_data_are_looked_at(chosen: dict[str, Any], said: str) -> None:
