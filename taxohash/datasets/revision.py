@@ -11,8 +11,7 @@ from pathlib import Path
 
 from taxohash.datasets.dataset import Dataset
 from taxohash.errors import TaxohashError
-
-TRACKED = "data"  # the folder whose .dvc file is meant if a revision names none
+from taxohash.runtime.tracked import tracked_at
 
 
 @contextmanager
@@ -29,8 +28,7 @@ def opened(source: str) -> Iterator[Dataset]:
     if Path(source).is_dir():
         yield Dataset.open(source)
         return
-    revision, _, tracked = source.partition(":")
-    tracked = (tracked or TRACKED).removesuffix(".dvc")
+    revision, tracked = tracked_at(source)
     commit = _git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
     root, above = _git("rev-parse", "--show-toplevel"), _git("rev-parse", "--show-prefix")
     if not commit or not root or revision.startswith("-"):

@@ -1,13 +1,19 @@
-"""What a .dvc file says: the directory md5 of the folder that it tracks."""
+"""A folder that DVC tracks: how one is named, and what its .dvc file says, the directory md5 of its bytes."""
 
 import re
 
 from taxohash.errors import TaxohashError
 
-_OUTS = re.compile(
-    r"^outs:[ \t\r]*\n((?:\W.*\n?)*)", re.MULTILINE
-)  # not `deps`, of which an import has an md5, too
+TRACKED = "data"  # the folder that is meant if a revision names none
+# Not `deps`, of which an import has an md5, too.
+_OUTS = re.compile(r"^outs:[ \t\r]*\n((?:[^\w\n].*(?:\n|\Z)|\n)*)", re.MULTILINE)
 _MD5 = re.compile(r"^[ -]+md5: ([0-9a-f]{32}\.dir)[ \t\r]*$", re.MULTILINE)
+
+
+def tracked_at(revision: str) -> tuple[str, str]:
+    """What a revision such as v2:sets/birds or v2:sets/birds.dvc names: the commit, HEAD if none, and the folder."""
+    commit, _, folder = revision.partition(":")
+    return commit or "HEAD", (folder or TRACKED).removesuffix(".dvc")
 
 
 def named_md5(text: str, file: str) -> str:

@@ -7,9 +7,8 @@ from pathlib import Path
 
 from taxohash.errors import TaxohashError, UnavailableError
 from taxohash.runtime.git import unattended, without_password
-from taxohash.runtime.tracked import named_md5
+from taxohash.runtime.tracked import named_md5, tracked_at
 
-TRACKED = "data"  # the folder whose .dvc file is meant if a revision names none
 SECONDS = 120.0  # for a server to answer
 
 
@@ -37,8 +36,8 @@ def resolve(repository: str, revision: str = "HEAD") -> str:
         TaxohashError: no such repository, revision or file, no permission, or the file tracks no folder.
         UnavailableError: the server of a repository gives nothing; whether it ever will, it does not say.
     """
-    commit, _, tracked = revision.partition(":")
-    commit, tracked = commit or "HEAD", (tracked or TRACKED).removesuffix(".dvc") + ".dvc"
+    commit, folder = tracked_at(revision)
+    tracked = f"{folder}.dvc"
     shown = without_password(repository)
     try:
         text = (

@@ -110,6 +110,15 @@ def test_what_is_not_there_is_told_in_one_line(
     assert not seen
 
 
+def test_a_file_that_names_no_data_is_told(
+    repository: Repository, seen: list[tuple[str, str]], tmp_path: Path
+) -> None:
+    repository.commit("<html>")
+    with pytest.raises(TaxohashError, match=r"data\.dvc names no folder's md5"):
+        watch_of(repository.folder, seen, tmp_path).look()
+    assert not seen
+
+
 def test_no_password_of_an_address_is_told(seen: list[tuple[str, str]], tmp_path: Path) -> None:
     with pytest.raises(TaxohashError) as refused:
         watch_of("https://me:hunter2@127.0.0.1:1/x.git", seen, tmp_path).look()

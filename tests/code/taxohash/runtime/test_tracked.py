@@ -1,7 +1,7 @@
 import pytest
 
 from taxohash.errors import TaxohashError
-from taxohash.runtime.tracked import named_md5
+from taxohash.runtime.tracked import named_md5, tracked_at
 
 OURS, THEIRS = (f"{letter * 32}.dir" for letter in "ab")
 
@@ -19,10 +19,11 @@ def test_the_md5_of_a_folder(end: str) -> None:
     [
         f"md5: {'c' * 32}\nfrozen: true\ndeps:\n- md5: {THEIRS}\n  path: s3://there\nouts:\n- md5: {OURS}\n  path: data\n",
         f"outs:\n- md5: {OURS}\n  path: data\ndeps:\n- md5: {THEIRS}\n  path: s3://there\n",
+        f"outs:\n- md5: {OURS}\n  path: data\n\ndeps:\n- md5: {THEIRS}\n  path: s3://there\n",
         f"outs:\n  - path: data\n    hash: md5\n    md5: {OURS}",
         f"# ours\nouts:\n\n- md5: {OURS}\n  path: data\nmeta:\n  md5: {THEIRS}\n",
     ],
-    ids=["import", "import, outs first", "as others lay it out", "with more in it"],
+    ids=["import", "import, outs first", "and set apart", "as others lay it out", "with more in it"],
 )
 def test_only_what_comes_out_counts(text: str) -> None:
     assert named_md5(text, "data.dvc") == OURS
@@ -39,3 +40,16 @@ def test_only_what_comes_out_counts(text: str) -> None:
 def test_what_names_none_or_two(text: str, said: str) -> None:
     with pytest.raises(TaxohashError, match=said):
         named_md5(text, "data.dvc")
+
+
+@pytest.mark.parametrize(
+    ("revision", "meant"),
+    [
+        ("main", ("main", "data")),
+        ("HEAD~1:sets/birds", ("HEAD~1", "sets/birds")),
+        ("v2:sets/birds.dvc", ("v2", "sets/birds")),
+        (":sets/birds", ("HEAD", "sets/birds")),
+    ],
+)
+def test_the_folder_that_a_revision_means(revision: str, meant: tuple[str, str]) -> None:
+    assert tracked_at(revision) == meant
