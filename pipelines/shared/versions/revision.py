@@ -29,7 +29,7 @@ def resolve(repository: str, revision: str = "HEAD") -> str:
 
     Args:
         repository: a folder in a git repository, or the URL of one. Passwords are git's own affair: its credential helpers,
-            or an SSH key.
+            GIT_ASKPASS, or an SSH key (GIT_SSH_COMMAND).
         revision: a branch, a tag or a commit, here also such as HEAD~1; of another .dvc file than data.dvc, REVISION:FOLDER.
 
     Raises:
@@ -80,6 +80,7 @@ def _git(folder: str, *arguments: str) -> str:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             env=unattended(os.environ),
+            start_new_session=True,  # without a terminal, at which ssh would ask
             timeout=SECONDS,
             check=False,
         )

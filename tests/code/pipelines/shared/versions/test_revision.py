@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -94,3 +95,37 @@ def test_a_server_that_is_silent_is_given_up(repository: Path, monkeypatch: pyte
     monkeypatch.setattr(revision, "SECONDS", 0.0)
     with pytest.raises(TaxohashError, match="no answer in 0 s"):
         resolve(str(repository))
+
+
+def test_the_way_to_a_repository_is_the_users_and_nobody_is_asked_on_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In place of ssh, a program that says how it was called, and in what session."""
+    (tmp_path / "ssh").write_text(
+        f"#!{sys.executable}\nimport os, sys\nopen({str(tmp_path / 'said')!r}, 'w').write(f'{{os.getsid(0)}} {{sys.argv}}')\nsys.exit(1)\n"
+    )
+    (tmp_path / "ssh").chmod(0o755)
+    monkeypatch.setenv("GIT_SSH_COMMAND", f"{tmp_path / 'ssh'} -i key")
+    with pytest.raises(TaxohashError, match="cannot be read"):
+        resolve("git@example.org:sets.git")
+    session, _, called = (tmp_path / "said").read_text().partition(" ")
+    assert "'-i', 'key'" in called
+    assert int(session) != os.getsid(0)
+
+
+def test_a_password_comes_from_the_program_that_the_user_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_ASKPASS", "mine")
+    seen: list[str] = []
+
+    def run(*_: object, env: dict[str, str], **__: object) -> object:
+        seen.append(env["GIT_ASKPASS"])
+        raise OSError
+
+    monkeypatch.setattr(subprocess, "run", run)
+    for _ in range(2):
+        with pytest.raises(TaxohashError):
+            resolve(str(tmp_path))
+        monkeypatch.delenv("GIT_ASKPASS", raising=False)
+    assert seen == ["mine", "true"]
