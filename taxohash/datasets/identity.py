@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from operator import itemgetter
+from collections.abc import Mapping
 from pathlib import Path
 
 from taxohash.datasets.dvcignore import tracked_files
@@ -20,10 +20,12 @@ def directory_md5(folder: Path) -> str:
         TaxohashError: a file, a folder or a .dvcignore cannot be read, or is where DVC takes none.
     """
     top = Path(os.path.abspath(folder))
-    entries = [
-        {"md5": _md5(file), "relpath": file.relative_to(top).as_posix()} for file in tracked_files(top)
-    ]
-    entries.sort(key=itemgetter("relpath"))
+    return listing_md5({file.relative_to(top).as_posix(): _md5(file) for file in tracked_files(top)})
+
+
+def listing_md5(files: Mapping[str, str]) -> str:
+    """The same of the md5 of each relative path."""
+    entries = [{"md5": digest, "relpath": path} for path, digest in sorted(files.items())]
     return hashlib.md5(json.dumps(entries, sort_keys=True).encode()).hexdigest() + ".dir"
 
 

@@ -9,11 +9,13 @@ in a repository, and logs its errors instead of raising them.
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from services.codestore.places import Place
+from taxohash.datasets.identity import listing_md5
 from taxohash.errors import TaxohashError
 
 _MD5 = re.compile(r"[0-9a-f]{32}")
@@ -114,19 +116,32 @@ def files_of(listing: bytes, md5: str) -> dict[str, str]:
     """The files of a version: the md5 of each relative path.
 
     Raises:
-        TaxohashError: it is no such list, or a path leads out of the folder.
+        TaxohashError: it is no such list, or not as DVC writes it, so that no folder has this md5; or a path leads out of the
+            folder.
     """
     try:
         files = {str(entry["relpath"]): str(entry["md5"]) for entry in json.loads(listing)}
     except (ValueError, TypeError, KeyError, RecursionError):
         raise TaxohashError(f"data version {md5} is no list of files: make it with `dvc add`") from None
     for path, digest in files.items():
-        parts = PurePosixPath(path).parts
-        if not parts or path.startswith("/") or ".." in parts or "\0" in path or not _MD5.fullmatch(digest):
+        if not _names_a_file_below(path) or not _MD5.fullmatch(digest):
             raise TaxohashError(
                 f"data version {md5} holds {path!r} as {digest!r}: make it with `dvc add` of a folder"
             )
+    if listing_md5(files) != md5:
+        raise TaxohashError(f"data version {md5} does not list its files as DVC does: make it with `dvc add`")
     return files
+
+
+def _names_a_file_below(path: str) -> bool:
+    """Whether a relative path names a file in the folder, in the one way that there is, and as a file system can."""
+    found = PurePosixPath(path)
+    try:
+        name = os.fsencode(path)
+    except UnicodeEncodeError:
+        return False
+    ours = bool(found.parts) and not found.is_absolute() and ".." not in found.parts
+    return ours and str(found) == path and b"\0" not in name
 
 
 def file_md5(file: Path) -> str:
