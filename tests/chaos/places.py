@@ -14,7 +14,8 @@ import redis
 from services.codestore import EmbeddedServer
 from tests.chaos.proxy import Proxy
 from tests.support import servers
-from tests.support.cluster import Cluster, free_port, running_cluster
+from tests.support.cluster import Cluster, running_cluster
+from tests.support.ports import free_port
 from tests.support.waiting import until
 
 SCENARIOS = ("valkey", "redis8", "redis7", "replica", "cluster")

@@ -1,6 +1,5 @@
 """A Redis cluster on loopback, and what an operator does to it."""
 
-import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -11,17 +10,10 @@ from typing import Any
 import redis
 
 from services.codestore import EmbeddedServer
+from tests.support.ports import free_ports
 
 SLOTS = 16_384
 _SECONDS = 60
-
-
-def free_port() -> int:
-    """A TCP port of loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @dataclass(frozen=True)
@@ -95,7 +87,7 @@ def running_cluster(
 ) -> Iterator[Cluster]:
     """A cluster whose slots are spread over the first servers; the last ones hold none."""
     count = primaries + without_slots
-    ports = [free_port() for _ in range(2 * count)]
+    ports = free_ports(2 * count)
     with ExitStack() as stack:
         servers: list[EmbeddedServer] = []
         clients: list[Any] = []

@@ -1,6 +1,5 @@
 """Prometheus and Alertmanager, which scripts/monitoring unpacks, as processes on loopback."""
 
-import socket
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -13,6 +12,7 @@ import pytest
 import yaml
 
 from services.processes import end_with_parent, stop
+from tests.support.ports import free_port
 
 PROGRAMS = Path(__file__).parents[2] / ".cache" / "monitoring" / "usr" / "bin"
 needs_prometheus = pytest.mark.skipif(
@@ -42,7 +42,7 @@ def prometheus(
         },
     }
     file = _written(folder / "prometheus.yaml", config)
-    address = _free_address()
+    address = f"127.0.0.1:{free_port()}"
     options = (
         f"--config.file={file}",
         f"--storage.tsdb.path={folder / 'tsdb'}",
@@ -56,7 +56,7 @@ def prometheus(
 def alertmanager(folder: Path, config: dict[str, Any]) -> Iterator[str]:
     """Its address."""
     file = _written(folder / "alertmanager.yaml", config)
-    address = _free_address()
+    address = f"127.0.0.1:{free_port()}"
     options = (
         f"--config.file={file}",
         f"--storage.path={folder / 'alertmanager'}",
@@ -82,12 +82,6 @@ def notified(alertmanager_url: str) -> list[str]:
 def _written(file: Path, config: dict[str, Any]) -> Path:
     file.write_text(yaml.safe_dump(config))
     return file
-
-
-def _free_address() -> str:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{probe.getsockname()[1]}"
 
 
 @contextmanager

@@ -12,6 +12,8 @@ from typing import Any
 import boto3
 import httpx
 
+from tests.support.ports import free_port
+
 BUCKET = "pictures"
 _POLICY = '{{"Version": "2012-10-17", "Statement": [{{"Effect": "Allow", "Action": {}, "Resource": "*"}}]}}'
 
@@ -60,9 +62,7 @@ def _account(port: int, name: str, actions: str) -> tuple[str, str]:
 @contextmanager
 def s3_server() -> Iterator[S3]:
     """Start it on a free port; it ends with the block."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
         try:

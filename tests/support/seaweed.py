@@ -1,17 +1,17 @@
 """SeaweedFS, a real S3 server from a wheel, on loopback: where data versions are pushed to and pulled from."""
 
 import json
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 
 from services.processes import stop
+from tests.support.ports import free_ports
 from tests.support.s3 import BUCKET, S3
 
 _PORTS = (
@@ -49,7 +49,7 @@ def seaweed(folder: Path) -> Iterator[S3]:
             }
         )
     )
-    ports = dict(zip(_PORTS + _S3_PORTS, _free_ports(len(_PORTS + _S3_PORTS)), strict=True))
+    ports = dict(zip(_PORTS + _S3_PORTS, free_ports(len(_PORTS + _S3_PORTS)), strict=True))
     command = [
         str(Path(sys.executable).with_name("weed")),
         "server",
@@ -79,14 +79,6 @@ def seaweed(folder: Path) -> Iterator[S3]:
         yield found
     finally:
         stop(server, 0.5)  # nothing of it is kept
-
-
-def _free_ports(count: int) -> list[int]:
-    with ExitStack() as probes:
-        sockets = [probes.enter_context(socket.socket()) for _ in range(count)]
-        for probe in sockets:
-            probe.bind(("127.0.0.1", 0))
-        return [int(probe.getsockname()[1]) for probe in sockets]
 
 
 def _wait(server: "subprocess.Popen[bytes]", found: S3) -> None:

@@ -15,7 +15,7 @@ from redis.retry import Retry
 from benchmarks.common import servers
 from benchmarks.common.servers import REDIS_7, REDIS_8, SERVERS, VALKEY
 from taxohash.errors import TaxohashError
-from tests.support.cluster import free_port
+from tests.support.ports import free_port
 
 __all__ = ["REDIS_7", "REDIS_8", "SERVERS", "VALKEY"]
 

@@ -7,8 +7,9 @@ import pytest
 
 from services.codestore import EmbeddedServer
 from tests.support import servers
-from tests.support.cluster import free_port, running_cluster
+from tests.support.cluster import running_cluster
 from tests.support.generations import make_generation
+from tests.support.ports import free_port
 from tests.support.serving import publish
 
 # Modules whose processes are measured too where coverage is: nothing else runs what these run.

@@ -20,6 +20,7 @@ from services.processes import stop
 from services.retrieval.access.cli import main as keys_command
 from services.retrieval.routes import ENDPOINTS
 from tests.support.keyring import Keyring
+from tests.support.ports import free_port
 from tests.support.serving import PICTURES, ROOT, START_SECONDS, Service, environment, serving
 from tests.support.waiting import until
 
@@ -201,9 +202,7 @@ def other_address() -> str | None:
 @contextmanager
 def bentoml_serving(variables: dict[str, str], log: Path) -> Iterator[int]:
     """`bentoml serve` of the sources, at all addresses; its port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "bentoml", "serve", "services.retrieval.bento.service:Retrieval"]
     with log.open("wb") as out:
         process = subprocess.Popen(

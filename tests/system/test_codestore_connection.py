@@ -33,9 +33,10 @@ from services.codestore.connection.topology import slot_of
 from services.codestore.embedded import find_server
 from taxohash.errors import TaxohashError
 from tests.support import toy_functions
-from tests.support.cluster import Cluster, free_port, running_cluster
+from tests.support.cluster import Cluster, running_cluster
 from tests.support.false_server import GREETING, answering, certificate, echoing, false_server, in_tls, losing
 from tests.support.outcome import answer
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.system
 

@@ -30,9 +30,9 @@ from taxohash.errors import TaxohashError
 from taxohash.generation.hasher import Hasher
 from taxohash.generation.manifest import Generation
 from taxohash.images import decode
-from tests.support.cluster import free_port
 from tests.support.generations import BITS, TAXONOMY, make_generation
 from tests.support.hostile_ids import HOSTILE_IDS
+from tests.support.ports import free_port
 from tests.support.serving import (
     COLLECTION,
     IDS,

@@ -11,7 +11,7 @@ import httpx
 import psutil  # type: ignore[import-untyped]
 import pytest
 
-from tests.support.cluster import free_port
+from tests.support.ports import free_port
 from tests.support.serving import ROOT, START_SECONDS, environment
 
 pytestmark = pytest.mark.system
