@@ -1,7 +1,6 @@
 """Outcomes of runs where those find them who started a run on another machine: beside the generations (TAXOHASH_GENERATIONS)."""
 
-import re
-
+from pipelines.shared.record import run_name
 from services import settings
 from services.codestore.places import Place
 from services.runs import Outcome
@@ -9,14 +8,13 @@ from taxohash.errors import TaxohashError
 from taxohash.runtime.progress import announce
 
 _LARGEST = 1 << 20
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 def keep(outcome: Outcome) -> None:
     """Put an outcome there, where that place is named. A run does not fail for it: it has ended."""
     try:
         if place := _place():
-            place.write(_name(outcome.run), outcome.to_json().encode())
+            place.write(_file(outcome.run), outcome.to_json().encode())
     except TaxohashError as error:
         announce(f"the outcome is not kept beside the generations: {error}")
 
@@ -28,8 +26,12 @@ def kept(run: str) -> Outcome | None:
         StoreUnavailableError: the place does not answer.
         TaxohashError: what is there is no outcome.
     """
-    place = _place() if _NAME.fullmatch(run) else None
-    data = place.read(_name(run), _LARGEST) if place else None
+    try:
+        file = _file(run)
+    except TaxohashError:
+        return None
+    place = _place()
+    data = place.read(file, _LARGEST) if place else None
     return Outcome.of_json(data.decode()) if data else None
 
 
@@ -38,5 +40,5 @@ def _place() -> Place | None:
     return Place.open(address, "outcomes of runs") if address else None
 
 
-def _name(run: str) -> str:
-    return f"_runs/{run}.json"  # no id of a generation begins so
+def _file(run: str) -> str:
+    return f"_runs/{run_name(run)}.json"  # no id of a generation begins so

@@ -4,14 +4,12 @@ begun.json, data.json, champion.json, judgement.json, generation.json, ended.jso
 outcome.json                                                                         by the exit handler
 """
 
-import re
 from pathlib import Path
 from typing import Any
 
-from taxohash.errors import TaxohashError
+from services.codestore.keys import check_name
 from taxohash.runtime.atomic import read_json, write_json
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 OUTCOME = "outcome"
 
 
@@ -43,8 +41,4 @@ def run_name(text: str) -> str:
     Raises:
         TaxohashError: it cannot be.
     """
-    if not _NAME.fullmatch(text):
-        raise TaxohashError(
-            f"run {text!r} cannot be named so: use letters, digits, dots and dashes, 100 at most"
-        )
-    return text
+    return check_name("run", text)

@@ -9,16 +9,16 @@ import numpy.typing as npt
 
 from taxohash.errors import TaxohashError
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+NAME = "[A-Za-z0-9][A-Za-z0-9._-]{0,99}"  # safe in a key, a file's name and an address
 
 
 def check_name(what: str, name: str) -> str:
-    """A collection name or generation id that is safe in a key.
+    """The name of a collection or a run, or a generation's id.
 
     Raises:
         TaxohashError: it is not 1 to 100 letters, digits, '.', '_' or '-', starting with a letter or digit.
     """
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
+    if not isinstance(name, str) or not re.fullmatch(NAME, name):
         raise TaxohashError(f"{what} {name!r} is no name: use 1 to 100 letters, digits, '.', '_' or '-'")
     return name
 

@@ -23,6 +23,7 @@ from typing import Annotated
 from pydantic import Field
 
 from services.codestore.checksums import NO_BLOCK, added, sums_of
+from services.codestore.keys import NAME
 from services.codestore.places import Place
 from taxohash.errors import TaxohashError
 from taxohash.generation.file import Number, Sha256
@@ -35,7 +36,7 @@ _LARGEST = 64 << 20  # bytes of a part: the last chunk goes over _PART_BYTES
 _MANIFEST = "manifest.json"
 
 # Names of files and folders in it: they lead nowhere else.
-_Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+_Name = Annotated[str, Field(pattern=f"^{NAME}$")]
 
 Fields = Mapping[bytes, bytes]
 

@@ -66,7 +66,7 @@ def test_the_policy_is_a_file_changed_by_fields(tmp_path: Path) -> None:
         (["--policy", "nothing=2"], "nothing"),
         (["--bits", "3"], "bits = 3: give a whole number from 16 to 256"),
         (["--shards", "0"], "shard"),
-        (["--run", "../up"], "cannot be named so"),
+        (["--run", "../up"], "run '../up' is no name: use"),
         (["reindex", "--bits", "16"], "--bits is of a training, and reindex trains nothing: leave it out"),
         (["reindex", "--set", "bits=16"], "--set is of a training"),
     ],
