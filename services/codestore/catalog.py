@@ -8,9 +8,9 @@ import numpy.typing as npt
 from services.codestore.checks import check_ids, check_items
 from services.codestore.collection import STEP_BLOCKS, Collection, CollectionReader
 from services.codestore.connection import APPLIED, Durability
-from services.codestore.keys import check_name, segments_of
+from services.codestore.keys import check_name
 from services.codestore.records import Item, Written
-from services.codestore.wire import by_segment, ended, is_member, pack_items, unended, unpack_item
+from services.codestore.wire import ended, is_member, pack_items, unended, unpack_item
 from services.codestore.writers import WriteId
 from taxohash.errors import TaxohashError
 
@@ -102,23 +102,12 @@ class Catalog(CollectionReader):
             check_name("generation id", generation_id)
 
         def work(opened: Collection) -> list[Item | None]:
-            found: list[Item | None] = [None] * len(listed)
-            for parts in by_segment(segments_of(listed, opened.segments)):
-                calls = [
-                    opened.on(
-                        segment,
-                        "items",
-                        ended([listed[i] for i in indices]),
-                        generation_id or "",
-                        read_only=True,
-                    )
-                    for segment, indices in parts.items()
-                ]
-                for indices, replies in zip(parts.values(), self._call_all(calls), strict=True):
-                    for i, reply in zip(indices.tolist(), replies, strict=True):
-                        if reply is not None and (generation_id is None or is_member(reply)):
-                            found[i] = unpack_item(listed[i], reply)
-            return found
+            return [
+                unpack_item(item_id, reply)
+                if reply is not None and (generation_id is None or is_member(reply))
+                else None
+                for item_id, reply in zip(listed, self._items(opened, listed, generation_id), strict=True)
+            ]
 
         return self._use(collection, work)
 

@@ -12,7 +12,7 @@ from services.codestore.connection import APPLIED, Call, Durability, StaleError
 from services.codestore.keys import check_name, collection_keys, segment_keys, segments_of
 from services.codestore.labels import LabelNumbers
 from services.codestore.records import GenerationRef, Item, State, Token, Written
-from services.codestore.wire import by_segment, results, unended
+from services.codestore.wire import by_segment, ended, results, unended
 from services.codestore.writers import Lanes, WriteId
 from taxohash.codes import check
 from taxohash.errors import TaxohashError
@@ -178,6 +178,23 @@ class CollectionReader:
 
     def _call_all(self, calls: Sequence[Call]) -> list[Any]:
         return self._connection.call_all(calls)
+
+    def _items(
+        self, opened: Collection, ids: Sequence[str], generation_id: str | None
+    ) -> list[Sequence[Any] | None]:
+        """What lua/items.lua answers of each id, None where there is no such item."""
+        found: list[Sequence[Any] | None] = [None] * len(ids)
+        for parts in by_segment(segments_of(ids, opened.segments)):
+            calls = [
+                opened.on(
+                    segment, "items", ended([ids[i] for i in indices]), generation_id or "", read_only=True
+                )
+                for segment, indices in parts.items()
+            ]
+            for indices, replies in zip(parts.values(), self._call_all(calls), strict=True):
+                for i, reply in zip(indices.tolist(), replies, strict=True):
+                    found[i] = reply
+        return found
 
     def _write(
         self,

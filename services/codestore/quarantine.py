@@ -8,16 +8,18 @@ import time
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from services.codestore.checks import check_ids
 from services.codestore.collection import STEP_BLOCKS, Collection, CollectionReader
 from services.codestore.connection import Call
 from services.codestore.keys import backfill_key, quarantine_key
-from services.codestore.records import Lacking
-from services.codestore.wire import unpack_lacking
+from services.codestore.records import Item, Lacking
+from services.codestore.wire import has_picture, lacks_code, unpack_item, unpack_lacking
 from taxohash.runtime.terminal import printable
 
 _LACKING = 250  # items of one reply
 _SCANNED = 500
 _LONGEST = 300  # characters of a reason
+_NO_PICTURE = "it has no picture: put it with one, or with a URI"
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,22 @@ class Quarantine(CollectionReader):
     def are_quarantined(self, collection: str, generation_id: str, items: Sequence[Lacking]) -> list[bool]:
         """Of each item that lacks its code whether its picture, as it is now, is known to be bad."""
         opened = self._use(collection, lambda opened: opened)
-        return self._are_quarantined(opened, generation_id, items)
+        return [entry is not None for entry in self._entries_of(opened, generation_id, items)]
+
+    def unencodable(self, collection: str, generation_id: str, ids: Iterable[str]) -> dict[str, str]:
+        """Of which items no backfill can bring the code as they are now, and why: their picture is in quarantine, or nowhere."""
+        listed = check_ids(ids)
+
+        def work(opened: Collection) -> dict[str, str]:
+            replies = zip(listed, self._items(opened, listed, generation_id), strict=True)
+            lacking = [(item_id, reply) for item_id, reply in replies if reply and lacks_code(reply)]
+            pictured = [unpack_item(item_id, reply) for item_id, reply in lacking if has_picture(reply)]
+            entries = self._entries_of(opened, generation_id, pictured)
+            return {item_id: _NO_PICTURE for item_id, reply in lacking if not has_picture(reply)} | {
+                entry.id: f"its picture cannot be read: {entry.reason}" for entry in entries if entry
+            }
+
+        return self._use(collection, work)
 
     def quarantined(self, collection: str, generation_id: str) -> Iterator[Quarantined]:
         """All entries, in no order, those among them that count for nothing any more."""
@@ -140,7 +157,7 @@ class Quarantine(CollectionReader):
         """What lacks in a segment, of the items whose picture was set up to a position."""
         found = Lack()
         for items, without in self._lacking_of(opened, generation_id, segment, position):
-            bad = sum(self._are_quarantined(opened, generation_id, items))
+            bad = sum(entry is not None for entry in self._entries_of(opened, generation_id, items))
             found += Lack(len(items) - bad, bad, without)
         return found
 
@@ -155,18 +172,20 @@ class Quarantine(CollectionReader):
             yield unpack_lacking(reply), reply[-1]
             block = reply[0]
 
-    def _are_quarantined(
-        self, opened: Collection, generation_id: str, items: Sequence[Lacking]
-    ) -> list[bool]:
+    def _entries_of(
+        self, opened: Collection, generation_id: str, items: Sequence[Lacking | Item]
+    ) -> list[Quarantined | None]:
+        """What is said of each item's picture as it is now."""
         if not items:
             return []
         key = quarantine_key(opened.name, generation_id)
         values = self._connection.command("HMGET", key, *(item.id for item in items), key=key)
         entries = [
-            value and _entry(opened, item.id, value) for item, value in zip(items, values, strict=True)
+            _entry(opened, item.id, value) if value else None
+            for item, value in zip(items, values, strict=True)
         ]
         return [
-            entry is not None and entry.revision == item.revision
+            entry if entry and entry.revision == item.revision else None
             for item, entry in zip(items, entries, strict=True)
         ]
 

@@ -198,7 +198,7 @@ class Columns:
         rows: int64[n] in the segment, ascending.
         alive: bool[n]: an item has the row.
         member: bool[n]: it belongs to the generation.
-        coded: bool[n]: and its code is there. A member without one is being encoded.
+        coded: bool[n]: and its code is there. A member without one is being encoded, or cannot be.
         ids: UTF-8 of each id, ended by the byte 0xff; nothing but the end for a free row.
         labels: numbers, of each row.
         codes: uint8[n, width].

@@ -20,8 +20,8 @@ PART_ITEMS = 500  # items of one call; keeps the server busy for a few milliseco
 NO_LABEL = -1  # in the column of labels: the item has several, or none
 NO_RECORD = b"\xff" * 4
 
-_ALIVE, _API = 1, 2
-_MEMBER, _CODED = 1, 2
+_ALIVE, _API, _ENCODABLE = 1, 2, 16
+_MEMBER, _CODED, _PICTURED = 1, 2, 16
 _RESULTS = {
     "n": "added", "r": "replaced", "k": "kept", "d": "deleted", "a": "absent", "c": "coded", "m": "no member", "x": "changed",
 }  # fmt: skip
@@ -108,6 +108,16 @@ def unpack_item(item_id: str, reply: Sequence[Any]) -> Item:
 def is_member(reply: Sequence[Any]) -> bool:
     """Whether the item in a reply of items belongs to the generation that was asked for."""
     return bool(reply[5] & _MEMBER)
+
+
+def lacks_code(reply: Sequence[Any]) -> bool:
+    """Whether the item in a reply of items belongs to the generation that was asked for, and has no code there."""
+    return bool(reply[5] & (_MEMBER | _CODED) == _MEMBER)
+
+
+def has_picture(reply: Sequence[Any]) -> bool:
+    """Whether the item in a reply of items has a picture somewhere, as far as the catalogue and the generation know."""
+    return bool(reply[0] & _ENCODABLE or reply[5] & _PICTURED)
 
 
 def unpack_columns(

@@ -124,7 +124,7 @@ class Engine:
             "id": generation.id,
             "bits": generation.bits,
             "codes": len(self),
-            "being_encoded": self.replica.uncoded,
+            "without_code": self.replica.uncoded,
             "items_with_unknown_labels": self._summed().unsaid,
             "database": generation.database,
             "objective": generation.objective,

@@ -4,7 +4,7 @@ import ctypes
 import gc
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 
 from services.codestore import GenerationRef, Pointer
@@ -47,6 +47,14 @@ class Followed:
         """Where it is read."""
         collection = Collection(self._store(), self._name, self._process)
         return collection.pinned(self._pin) if self._pin else collection.source(pointer)
+
+    def unencodable(self, generation: str, ids: Sequence[str]) -> Mapping[str, str]:
+        """Of which items no backfill can bring the code, and why.
+
+        Raises:
+            TaxohashError: nobody can tell now.
+        """
+        return self._store().unencodable(self._name, generation, ids)
 
     def open(self, hashers: Hashers, ref: GenerationRef) -> Served:
         """A generation with an empty replica.

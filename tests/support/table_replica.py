@@ -49,7 +49,7 @@ class TableReplica:
         codes = self._codes()
         return np.array([codes.get(item_id) is not None for item_id in ids], np.bool_)
 
-    def being_encoded(self, ids: Sequence[str]) -> npt.NDArray[np.bool_]:
+    def lacking(self, ids: Sequence[str]) -> npt.NDArray[np.bool_]:
         codes = self._codes()
         return np.array([item_id in codes and codes[item_id] is None for item_id in ids], np.bool_)
 

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from services.codestore import CodeStore, EmbeddedServer, GenerationRef, Item
+from services.codestore.backfill import Turn
 from services.codestore.follower.follower import Follower
 from services.codestore.follower.protocol import Pace
 from services.codestore.follower.source import Collection
-from services.codestore.follower.swap import Serving, Swap
+from services.codestore.follower.swap import Serving, Standing, Swap
 from services.codestore.keys import collection_keys, segment_keys
 from services.codestore.records import Token
 from taxohash.taxonomy import Taxonomy
@@ -169,23 +170,32 @@ def test_publishing_and_going_back_swap_without_losing_an_item(store: CodeStore)
         token = store.upsert(name, [Item("in both")], both).token
         token |= store.upsert(name, [Item("in a", uri="file:///x")], {"a": codes(1, chance)}).token
         assert swap.answer(token, ["in both", "in a", "nowhere"], LONG) == {
-            "in both": "searchable",
-            "in a": "searchable",
-            "nowhere": "absent",
+            "in both": Standing("searchable"),
+            "in a": Standing("searchable"),
+            "nowhere": Standing("absent"),
         }
         store.put_codes(name, "b", ["in a"], codes(1, chance))
         store.publish(name, "b")
         token |= store.upsert(name, [Item("in a", uri="file:///y")], {"a": codes(1, chance)}).token
         until(lambda: swap.serving is not None and swap.serving.generation == "b")
         assert swap.answer(token, ["in both", "in a"], LONG) == {
-            "in both": "searchable",
-            "in a": "being encoded",
+            "in both": Standing("searchable"),
+            "in a": Standing("being encoded"),
+        }
+        with Turn(store, name, "b", "a backfill") as turn:
+            (lacking,) = [item for items in store.lacking(name, "b") for item in items]
+            store.quarantine(name, "b", turn.token, [(lacking, "it is a page")])
+        token |= store.upsert(name, [Item("no picture")]).token
+        assert swap.answer(token, ["in both", "in a", "no picture"], LONG) == {
+            "in both": Standing("searchable"),
+            "in a": Standing("cannot be encoded", "its picture cannot be read: it is a page"),
+            "no picture": Standing("cannot be encoded", "it has no picture: put it with one, or with a URI"),
         }
         store.rollback(name)
         until(lambda: swap.serving is not None and swap.serving.generation == "a")
         assert swap.answer(token, ["in both", "in a"], LONG) == {
-            "in both": "searchable",
-            "in a": "searchable",
+            "in both": Standing("searchable"),
+            "in a": Standing("searchable"),
         }
 
 

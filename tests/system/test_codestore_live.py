@@ -12,7 +12,7 @@ import pytest
 from services.codestore import CodeStore, GenerationRef, Item
 from services.codestore.follower.replica import Replica
 from services.codestore.follower.source import Collection
-from services.codestore.follower.swap import Serving, Swap
+from services.codestore.follower.swap import Serving, Standing, Swap
 from taxohash.taxonomy import Taxonomy
 from tests.support.threads import at_once
 
@@ -90,10 +90,12 @@ def test_searches_go_on_while_generations_are_published_and_items_change(
                         name, items(ids), {serving.generation: encoded(ids, serving.generation)}
                     )
                     standings = swap.answer(written.token, ids, LONG)
-                    assert set(standings.values()) <= {"searchable", "being encoded"}, standings
+                    assert set(standings.values()) <= {Standing("searchable"), Standing("being encoded")}, (
+                        standings
+                    )
                     gone = store.delete(name, ids[:2])
                     standings = swap.answer(gone.token, ids[:2], LONG)
-                    assert set(standings.values()) == {"absent"}, standings
+                    assert set(standings.values()) == {Standing("absent")}, standings
                     number += 5
                     counts["writes"] += 1
 

@@ -155,8 +155,8 @@ class Replica:
         found: Flags = self._look_up(ids)[1] == SEARCHABLE
         return found
 
-    def being_encoded(self, ids: Sequence[str]) -> Flags:
-        """bool[n]: which are members whose code is not there yet."""
+    def lacking(self, ids: Sequence[str]) -> Flags:
+        """bool[n]: which are members whose code is not there."""
         found: Flags = self._look_up(ids)[1] == MEMBER
         return found
 
@@ -166,7 +166,7 @@ class Replica:
 
     @property
     def uncoded(self) -> int:
-        """Members that are being encoded."""
+        """Members whose code is not there."""
         return self._state.uncoded
 
     @property
@@ -175,7 +175,7 @@ class Replica:
         return int(sum(self._sizes().values()))
 
     def stats(self) -> dict[str, Any]:
-        """Items that can be found, those being encoded, members with labels that the taxonomy version does not know,
+        """Items that can be found, members whose code is not there, members with labels that the taxonomy version does not know,
         rows with room, bytes in parts and an item, and what the index says of itself.
         """
         view, sizes = self.view(), self._sizes()

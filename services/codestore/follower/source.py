@@ -1,6 +1,6 @@
 """Where a follower reads: one generation in one incarnation of a collection."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -90,6 +90,7 @@ class Store(Protocol):
     def release(self, collection: str, generation_id: str, process: str) -> None: ...
     def pointer(self, collection: str) -> Pointer: ...
     def segments(self, collection: str) -> int: ...
+    def unencodable(self, collection: str, generation_id: str, ids: Sequence[str]) -> Mapping[str, str]: ...
 
 
 @dataclass(frozen=True)
@@ -160,6 +161,10 @@ class Collection:
             len(pointer.positions),
             self.process,
         )
+
+    def unencodable(self, generation: str, ids: Sequence[str]) -> Mapping[str, str]:
+        """Of which items no backfill can bring the code, and why. Raises: TaxohashError: nobody can tell now."""
+        return self.store.unencodable(self.name, generation, ids)
 
     def pinned(self, generation: str) -> StoreSource:
         """Where a generation is read, whatever is published.

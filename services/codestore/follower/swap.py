@@ -9,8 +9,10 @@ tried again later, and what is served stays.
 import math
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import compress
 from typing import Generic, Literal, Protocol, Self, TypeVar
 
 import numpy as np
@@ -28,8 +30,19 @@ _LEVEL_SECONDS = 1.0  # for which what is served is held still, so that the next
 _FIRST_RETRY_SECONDS = 1.0  # until a generation that could not be loaded is tried again; doubled each time
 _LAST_RETRY_SECONDS = 60.0
 
-Standing = Literal["searchable", "being encoded", "absent", "not yet applied"]
-"""Of an item that was written: absent after a deletion only; not yet applied where the replica is behind the write."""
+
+@dataclass(frozen=True)
+class Standing:
+    """Of an item that was written.
+
+    Attributes:
+        state: cannot be encoded until it is put again with another picture; absent after a deletion only; not yet applied where
+            the replica is behind the write.
+        reason: why it cannot be encoded, in one line.
+    """
+
+    state: Literal["searchable", "being encoded", "cannot be encoded", "absent", "not yet applied"]
+    reason: str = ""
 
 
 class Replica(follower.Replica, Protocol):
@@ -38,8 +51,8 @@ class Replica(follower.Replica, Protocol):
     def searchable(self, ids: Sequence[str]) -> npt.NDArray[np.bool_]:
         """bool[n]: which are members that can be found."""
 
-    def being_encoded(self, ids: Sequence[str]) -> npt.NDArray[np.bool_]:
-        """bool[n]: which are members whose code is not there yet."""
+    def lacking(self, ids: Sequence[str]) -> npt.NDArray[np.bool_]:
+        """bool[n]: which are members whose code is not there."""
 
 
 R = TypeVar("R", bound=Replica)
@@ -72,6 +85,9 @@ class Store(Protocol):
 
     def source(self, pointer: Pointer) -> Source:
         """Where the published generation is read."""
+
+    def unencodable(self, generation: str, ids: Sequence[str]) -> Mapping[str, str]:
+        """Of which items no backfill can bring the code, and why."""
 
 
 @dataclass(eq=False)
@@ -200,19 +216,31 @@ class Swap(Generic[R, E]):
     def answer(self, token: Token, ids: Sequence[str], seconds: float = 0.0) -> dict[str, Standing]:
         """What has become of items that a write with this token wrote, waiting so long until it is applied.
 
+        One that lacks its code is being encoded where nobody can tell otherwise now.
+
         Raises:
             TaxohashError: see Follower.covers.
         """
         self.wait(token, seconds)
         served = self._served
         if served is None or not served.follower.covers(token):
-            return dict.fromkeys(ids, "not yet applied")
+            return dict.fromkeys(ids, Standing("not yet applied"))
         with served.follower.held():  # both answers are of one moment
             searchable = served.serving.replica.searchable(ids)
-            encoding = served.serving.replica.being_encoded(ids)
+            lacking = served.serving.replica.lacking(ids)
+        standings = dict.fromkeys(ids, Standing("absent"))
+        standings |= {item_id: Standing("searchable") for item_id in compress(ids, searchable)}
+        return standings | self._encoding(served.serving.generation, list(compress(ids, lacking)))
+
+    def _encoding(self, generation: str, lacking: Sequence[str]) -> dict[str, Standing]:
+        reasons: Mapping[str, str] = {}
+        with suppress(TaxohashError):
+            reasons = self._store.unencodable(generation, lacking) if lacking else {}
         return {
-            item_id: "searchable" if found else "being encoded" if lacks else "absent"
-            for item_id, found, lacks in zip(ids, searchable.tolist(), encoding.tolist(), strict=True)
+            item_id: Standing("cannot be encoded", reasons[item_id])
+            if item_id in reasons
+            else Standing("being encoded")
+            for item_id in lacking
         }
 
     def _is_replaced(self, served: _Loaded[R, E] | None, seconds: float) -> bool:

@@ -47,7 +47,7 @@ class View:
 
     @property
     def uncoded(self) -> int:
-        """Members of the generation that are being encoded."""
+        """Members of the generation whose code is not there."""
         return self._state.uncoded
 
     def search(

@@ -75,11 +75,15 @@ def test_quarantine_is_told_apart_and_not_waited_for(store: CodeStore, other: Co
         assert all(entry.when > 0 for entry in told.values())
         with pytest.raises(FencedError, match="is encoded by first now"):
             other.quarantine(name, "g", turn.token - 1, [(items[0], "bad")])
+        reasons = other.unencodable(name, "g", [*ids, "no picture", "item 0", "never"])
+        assert reasons.keys() == {*ids, "no picture"}
+        assert all(reasons[item_id].startswith("its picture cannot be read: bad new") for item_id in ids)
         # Another picture leaves by itself, whatever is kept; a deleted item too; and one that comes with its code.
         store.upsert(name, [Item(ids[0], uri="another")])
         store.delete(name, ids[1:2])
         store.put_codes(name, "g", ids[2:3], random_codes(1))
         assert store.lack(name, "g") == Lack(1, 27, 1)
+        assert other.unencodable(name, "g", ids).keys() == set(ids[3:])
         with pytest.raises(TaxohashError, match="lacks the codes of 1 of the 130"):
             store.publish(name, "g")
         store.forget_quarantined(name, "g", turn.token, set(ids[3:]))

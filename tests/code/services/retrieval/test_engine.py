@@ -56,6 +56,7 @@ def test_an_older_generation_is_served_in_its_own_words_and_tells_what_it_cannot
     assert paths["gold"] == [PATHS[2]]  # by its name in the generation's tree
     assert engine.describe_generation()["items_with_unknown_labels"] == 2
     assert engine.describe_generation()["codes"] == len(paths)
+    assert engine.describe_generation()["without_code"] == 0
 
 
 def test_a_node_that_the_generation_does_not_know_is_refused(store: CodeStore, hasher: Hasher) -> None:

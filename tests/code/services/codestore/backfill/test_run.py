@@ -152,8 +152,15 @@ def test_a_bad_picture_is_tried_once_told_apart_and_leaves_with_another_picture(
     assert store.lack(COLLECTION, GENERATION) == Lack(quarantined=2, without_picture=1)
     entries = {entry.id: entry.reason for entry in store.quarantined(COLLECTION, GENERATION)}
     assert entries == {"bad": "a picture is none", "worse": "a picture is none"}
+    ids = ["bad", "worse", "without a picture", IDS[0], "never"]
+    assert store.unencodable(COLLECTION, GENERATION, ids) == {
+        "bad": "its picture cannot be read: a picture is none",
+        "worse": "its picture cannot be read: a picture is none",
+        "without a picture": "it has no picture: put it with one, or with a URI",
+    }
     put(store, ["bad"])
     store.delete(COLLECTION, ["worse"])
+    assert store.unencodable(COLLECTION, GENERATION, ids).keys() == {"without a picture"}
     assert store.lack(COLLECTION, GENERATION) == Lack(waiting=1, without_picture=1)
     assert backfill(store, read, encode) == Backfilled(coded=1)
     assert tried == ["bad"]

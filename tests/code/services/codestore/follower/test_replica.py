@@ -153,7 +153,7 @@ class Writes(RuleBasedStateMachine):
         ids = [item.id for item in rows.values()]
         np.testing.assert_array_equal(self.replica.rows_of([*ids, "absent", ""]), [*rows, -1, -1])
         lacking = [item.code is None for item in rows.values()]
-        np.testing.assert_array_equal(self.replica.being_encoded([*ids, "absent"]), [*lacking, False])
+        np.testing.assert_array_equal(self.replica.lacking([*ids, "absent"]), [*lacking, False])
         np.testing.assert_array_equal(
             self.replica.searchable([*ids, ""]), [*(not lack for lack in lacking), False]
         )

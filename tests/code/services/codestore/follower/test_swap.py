@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,7 @@ import pytest
 from services.codestore.follower.follower import Follower
 from services.codestore.follower.protocol import Pace
 from services.codestore.follower.source import Source
-from services.codestore.follower.swap import Serving, Swap
+from services.codestore.follower.swap import Serving, Standing, Swap
 from services.codestore.records import GenerationRef, Pointer, Token
 from taxohash.errors import TaxohashError
 from tests.support.follower_model import ModelReplica
@@ -44,7 +44,7 @@ class Replica(ModelReplica):
     def searchable(self, ids: Sequence[str]) -> npt.NDArray[np.bool_]:
         return np.array([self._has(item_id) and item_id not in self.uncoded for item_id in ids], np.bool_)
 
-    def being_encoded(self, ids: Sequence[str]) -> npt.NDArray[np.bool_]:
+    def lacking(self, ids: Sequence[str]) -> npt.NDArray[np.bool_]:
         return np.array([self._has(item_id) and item_id in self.uncoded for item_id in ids], np.bool_)
 
 
@@ -56,6 +56,7 @@ class Published:
         self.generation: str | None = None
         self.positions: tuple[int, ...] = ()
         self.uncoded: dict[str, set[str]] = {}
+        self.reasons: dict[str, dict[str, str]] = {}
         self.opening: Callable[[str], None] = lambda generation: None
         self.warming: Callable[[Serving[Replica, str]], None] = lambda serving: None
         self.opened: list[str] = []
@@ -72,6 +73,11 @@ class Published:
     def source(self, pointer: Pointer) -> ModelSource:
         assert pointer.generation
         return self.model.source(pointer.generation.id)
+
+    def unencodable(self, generation: str, ids: Sequence[str]) -> Mapping[str, str]:
+        self.model.check()
+        reasons = self.reasons.get(generation, {})
+        return {item_id: reasons[item_id] for item_id in ids if item_id in reasons}
 
     def open(self, ref: GenerationRef) -> Serving[Replica, str]:
         generation = ref.id
@@ -218,13 +224,21 @@ def test_an_item_without_a_code_in_the_newer_generation_is_being_encoded() -> No
         assert swap.wait_ready(LONG)
         token = published.model.write(20)
         item = an_item(published.model)
-        assert swap.answer(token, [item, "never"], LONG) == {item: "searchable", "never": "absent"}
+        assert swap.answer(token, [item, "never"], LONG) == {
+            item: Standing("searchable"),
+            "never": Standing("absent"),
+        }
         published.uncoded["b"] = {item}
         published.publish("b")
         until(lambda: served(swap) == "b")
-        assert swap.answer(token, [item], LONG) == {item: "being encoded"}
+        assert swap.answer(token, [item], LONG) == {item: Standing("being encoded")}
+        published.reasons = {"b": {item: "its picture cannot be read: it is a page"}}
+        told = Standing("cannot be encoded", "its picture cannot be read: it is a page")
+        assert swap.answer(token, [item, "never"], LONG) == {item: told, "never": Standing("absent")}
         published.model.down = "cut"
-        assert swap.answer(published.model.token({0: 10_000}), [item]) == {item: "not yet applied"}
+        assert swap.answer(token, [item]) == {item: Standing("being encoded")}  # nobody can tell otherwise
+        later = published.model.token({0: 10_000})
+        assert swap.answer(later, [item]) == {item: Standing("not yet applied")}
 
 
 @pytest.mark.parametrize(
