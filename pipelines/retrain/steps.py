@@ -1,10 +1,7 @@
 """What the steps do that only the retraining pipeline has, see pipelines.steps."""
 
-import fcntl
 import hashlib
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,8 +11,8 @@ from taxohash.datasets import Dataset
 from taxohash.datasets.splits import indexed_splits, listed, refuse_canary
 from taxohash.evaluation.report.read import PAGE, queries_of, read_report
 from taxohash.release.gate import Policy
+from taxohash.runtime.alone import alone
 from taxohash.runtime.atomic import write_json
-from taxohash.runtime.progress import announce
 
 if TYPE_CHECKING:
     from taxohash.training.config import HasherConfig
@@ -57,22 +54,11 @@ def train_hasher(data: str, work: str, config: str, out: str) -> None:
 
     hasher = parse(HasherConfig, config).completed()  # what is refused leaves nothing
     folder = run_folder(work, Dataset.open(data).md5(), hasher)
-    with _alone(folder):
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    lock = folder.with_name(f".{folder.name}.lock")
+    with alone(lock, f"another run trains {folder.name}: waiting for it"):  # and then finds what it made
         run = train(data, folder, hasher)
     shutil.copytree(run.folder, out, dirs_exist_ok=True)
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """While no other run trains the same hasher; what that one made is found then."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with folder.with_name(f".{folder.name}.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            announce(f"another run trains {folder.name}: waiting for it")
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def run_folder(work: str, dataset_md5: str, hasher: "HasherConfig") -> Path:

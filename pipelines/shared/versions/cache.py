@@ -7,7 +7,6 @@ Every pull reads what it returns and compares it with the md5; what is damaged i
 at any time.
 """
 
-import fcntl
 import os
 import shutil
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from pathlib import Path
 from pipelines.shared.versions.remote import Remote, check_version, file_md5, files_of, object_name
 from taxohash.datasets.identity import directory_md5
 from taxohash.errors import TaxohashError
+from taxohash.runtime.alone import alone
 from taxohash.runtime.atomic import drafting, place, replacing, writable
 from taxohash.runtime.progress import announce, bars
 
@@ -116,16 +116,7 @@ def _is(file: Path, md5: str) -> bool:
 @contextmanager
 def _alone(home: Path) -> Iterator[None]:
     """While nobody else pulls into `home`; what was left by those that were killed is removed."""
-    with (home / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            announce(f"another process fetches data into {home}: waiting for it")
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        except OSError as error:
-            raise TaxohashError(
-                f"{home} cannot be locked ({error.strerror}): choose a folder in a file system that has locks"
-            ) from None
+    with alone(home / ".lock", f"another process fetches data into {home}: waiting for it"):
         for left in (*home.glob(".draft-*"), *home.glob("files/md5/*/.*")):
             shutil.rmtree(left) if left.is_dir() else left.unlink()
         yield

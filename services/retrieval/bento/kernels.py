@@ -5,7 +5,6 @@ needed is noted while a process runs all of them; for the other targets they are
 machine will do.
 """
 
-import fcntl
 import os
 import platform
 import shutil
@@ -21,6 +20,7 @@ from services.processes import end_with_parent
 from services.retrieval.bento.compiling import ITEMS
 from taxohash.errors import TaxohashError
 from taxohash.runtime import cpu, kernel_places
+from taxohash.runtime.alone import alone
 from taxohash.runtime.atomic import drafting, place, writable
 from taxohash.runtime.progress import announce, bars
 from taxohash.runtime.sources import ROOT
@@ -157,12 +157,7 @@ def _failure(job: Job, log: Path) -> str:
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """While no other process compiles into the folder; what one that was killed has left is removed."""
-    with (folder / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            announce("kernels are being compiled by another process: waiting for it")
-            fcntl.flock(lock, fcntl.LOCK_EX)
+    with alone(folder / ".lock", "kernels are being compiled by another process: waiting for it"):
         for left in folder.glob(".draft-*"):
             shutil.rmtree(left, ignore_errors=True)
         yield
