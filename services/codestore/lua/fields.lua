@@ -63,6 +63,21 @@ local function sliced(command, key, values)
   end
 end
 
+-- From one of the arguments on field, value, ...: '' removes a field. -> how many are set
+local function put_fields(key, args, first)
+  local set, dropped = {}, {}
+  for i = first, #args, 2 do
+    if args[i + 1] == '' then
+      dropped[#dropped + 1] = args[i]
+    else
+      set[#set + 1], set[#set + 2] = args[i], args[i + 1]
+    end
+  end
+  sliced('HSET', key, set)
+  sliced('HDEL', key, dropped)
+  return #set / 2
+end
+
 local function has(flags, bit)
   return flags % (2 * bit) >= bit
 end

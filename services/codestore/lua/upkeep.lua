@@ -331,17 +331,7 @@ local function restore_raw(keys, args)
   if not is_of(keys, args[1]) then return stale(keys[1]) end
   local refused = moved_from(keys[1], args[2])
   if refused then return refused end
-  local set, dropped = {}, {}
-  for i = 3, #args, 2 do
-    if args[i + 1] == '' then
-      dropped[#dropped + 1] = args[i]
-    else
-      set[#set + 1], set[#set + 2] = args[i], args[i + 1]
-    end
-  end
-  sliced('HSET', keys[1], set)
-  sliced('HDEL', keys[1], dropped)
-  return #set / 2
+  return put_fields(keys[1], args, 3)
 end
 
 -- incarnation, position, blocks, generations (id, bits, state, sum), sums of names, catalog and deleted, first block, how many,
