@@ -111,7 +111,7 @@ def backfill(
                     passing.leave()
                     return passing.done
         passing.end()
-    except (TaxohashError, KeyboardInterrupt, SystemExit):  # no picture's fault
+    except (TaxohashError, KeyboardInterrupt):  # no picture's fault
         passing.leave()
         raise
     return passing.done
