@@ -1,7 +1,7 @@
 """Runs on this machine, by the records that they keep below their home."""
 
 import signal
-from collections.abc import Iterable
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import psutil  # type: ignore[import-untyped]
 from pipelines.runners.local import EVENTS, LOG, PARAMETERS
 from pipelines.runners.process import process_of
 from pipelines.runners.runs import RunState, StepState
-from pipelines.shared.events import Event, events
+from pipelines.shared.events import Event, events, seconds
 from pipelines.shared.record import OUTCOME, Record
 from services.runs import Outcome
 from taxohash.errors import TaxohashError
@@ -67,20 +67,21 @@ class LocalRuns:
         )
 
 
-def steps_of(told: Iterable[Event], unended: str) -> list[StepState]:
-    """The steps that have told of themselves, each as it was told of last.
+def steps_of(told: Sequence[Event], unended: str) -> list[StepState]:
+    """The steps that have told of themselves; one of a loop is once there for all its rounds, which run side by side.
 
     Args:
         unended: the state of those that have not told how they ended.
     """
-    found: dict[str, StepState] = {}
-    since: dict[str, float] = {}
-    for event in told:
-        if event.kind == "started":
-            since[event.step] = event.time
-            found[event.step] = StepState(event.step, unended, 0.0)
+    found = []
+    for name, spent in seconds(told).items():
+        own = [event for event in told if event.step == name]
+        starts = [number for number, event in enumerate(own) if event.kind == "started"]
+        failed = next((event for event in own[starts[-1] :] if event.kind == "failed"), None)
+        if len(own) < 2 * len(starts):
+            found.append(StepState(name, unended, 0.0))
+        elif failed:
+            found.append(StepState(name, "failed", spent, failed.reason))
         else:
-            state = "succeeded" if event.kind == "ended" else "failed"
-            seconds = event.time - since.get(event.step, event.time)
-            found[event.step] = StepState(event.step, state, seconds, event.reason)
-    return list(found.values())
+            found.append(StepState(name, "succeeded", spent))
+    return found

@@ -106,3 +106,16 @@ def test_a_step_of_a_loop_is_as_it_was_told_of_last() -> None:
     assert (step.state, step.seconds, step.reason) == ("failed", 1.0, "no space")
     (step,) = steps_of(told, "running")
     assert (step.state, step.reason) == ("running", "")
+
+
+def test_a_step_of_a_loop_ends_with_its_last_round() -> None:
+    told = [
+        Event("encode", "started", 1.0),
+        Event("encode", "started", 2.0),
+        Event("encode", "failed", 3.0, "no space"),
+        Event("encode", "ended", 5.0),
+    ]
+    (step,) = steps_of(told[:3], "running")
+    assert (step.state, step.seconds) == ("running", 0.0)
+    (step,) = steps_of(told, "running")
+    assert (step.state, step.seconds, step.reason) == ("failed", 4.0, "no space")
