@@ -4,14 +4,20 @@ import argparse
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 
 from services import settings
 from taxohash.errors import TaxohashError
+from taxohash.runtime.terminal import printable
 
 _SECONDS = 30.0
+# No answer, or one that no trigger gives.
+_NO_TRIGGER = (
+    *(httpx.HTTPError, httpx.InvalidURL),
+    *(ValueError, TypeError, LookupError, AttributeError, OverflowError),
+)
 
 
 def add(commands: Any) -> None:
@@ -30,31 +36,44 @@ def add(commands: Any) -> None:
 
 
 def run(given: argparse.Namespace) -> int:
-    found = _asked(given)["schedule"]
-    if found is None:
+    timer = _asked(given)
+    if timer is None:
         print("no timer is set")
         return 0
-    due = datetime.fromtimestamp(found["due"], UTC)
-    hours = max(0.0, found["due"] - time.time()) / 3600.0
-    print(f"{found['pipeline']} {found['text']}: next at {due:%Y-%m-%d %H:%M} UTC, in {hours:.1f} hours")
+    hours = max(0.0, timer.due.timestamp() - time.time()) / 3600.0
+    told = f"{timer.pipeline} {timer.text}: next at {timer.due:%Y-%m-%d %H:%M} UTC, in {hours:.1f} hours"
+    print(printable(told))
     return 0
 
 
-def _asked(given: argparse.Namespace) -> dict[str, Any]:
-    """What the trigger answers."""
-    method = "DELETE" if given.off else "PUT" if given.every or given.cron else "GET"
-    body = {"every": given.every} if given.every else {"cron": given.cron} if given.cron else None
+class _Timer(NamedTuple):
+    pipeline: str
+    text: str
+    due: datetime
+
+
+def _asked(given: argparse.Namespace) -> _Timer | None:
+    """The timer, as the trigger answers; None where there is none."""
+    wanted = {name: text for name in ("every", "cron") if (text := getattr(given, name)) is not None}
+    method, body = ("DELETE", None) if given.off else ("PUT", wanted) if wanted else ("GET", None)
     url = f"{given.url.rstrip('/')}/v1/schedule"
     try:
         answer = httpx.request(method, url, json=body, headers=_token(), timeout=_SECONDS)
-        told: dict[str, Any] = answer.json()
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+        told = answer.json()
+        if answer.is_success:
+            return _timer(told["schedule"])
+        reason = told.get("detail", answer.status_code)
+    except _NO_TRIGGER as error:
         raise TaxohashError(
             f"trigger {given.url} does not answer as one does ({type(error).__name__}): start `taxohash trigger`, or give its --url"
         ) from None
-    if not answer.is_success:
-        raise TaxohashError(f"trigger {given.url} refused: {told.get('detail', answer.status_code)}")
-    return told
+    raise TaxohashError(f"trigger {given.url} refused: {reason}")
+
+
+def _timer(told: Any) -> _Timer | None:
+    if told is None:
+        return None
+    return _Timer(str(told["pipeline"]), str(told["text"]), datetime.fromtimestamp(told["due"], UTC))
 
 
 def _token() -> dict[str, str]:

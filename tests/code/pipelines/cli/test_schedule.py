@@ -1,13 +1,17 @@
 """`taxohash pipeline schedule`, against a trigger."""
 
+import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
+from pipelines.cli import schedule
 from pipelines.cli.main import main
 from services.retrieval.settings import Door
 from services.trigger.app import application
+from taxohash.errors import TaxohashError
 from tests.support.own_server import running
 from tests.support.toy_trigger import ToyTrigger
 
@@ -35,6 +39,13 @@ def test_the_timer_is_set_shown_and_dropped(url: str, capsys: pytest.CaptureFixt
     assert said("--off") == said() == "no timer is set\n"
 
 
+@pytest.mark.parametrize("answer", [[], {}, "page", {"schedule": 1}, {"schedule": {"due": 1}}, None])
+def test_another_server_that_answers_is_no_trigger(answer: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(httpx, "request", lambda *words, **given: httpx.Response(200, json=answer))
+    with pytest.raises(TaxohashError, match="does not answer as one does"):
+        schedule.run(argparse.Namespace(every=None, cron=None, off=False, url="http://elsewhere"))
+
+
 def test_what_the_trigger_refuses_is_one_line(
     url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -48,6 +59,8 @@ def test_what_the_trigger_refuses_is_one_line(
     assert "a time such as" in refusal("--url", url, "--every", "soon")
     assert "does not answer" in refusal("--url", "http://127.0.0.1:1")
     assert "does not answer" in refusal("--url", "nonsense")
+    assert "give either every" in refusal("--url", url, "--every", "")
+    assert "give either every" in refusal("--url", url, "--cron", "")
     (tmp_path / "token").write_text("")
     assert "TOKEN" not in refusal("--url", url)
     monkeypatch.delenv("TAXOHASH_TRIGGER_TOKEN_FILE")
