@@ -1,12 +1,11 @@
 """`taxohash pipeline backfill`: encode what the live generations of a collection lack, once or for as long as it runs."""
 
 import argparse
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
+from pipelines.runners.termination import Terminated, terminable
 from services import settings
 from taxohash.errors import TaxohashError
 from taxohash.runtime.progress import announce
@@ -64,8 +63,10 @@ def run(given: argparse.Namespace) -> int:
         if wanted:
             return act(given)
     try:
-        with _ending_in_order():
+        with terminable():
             return _encode(given)
+    except Terminated:  # what it held is let go of, and need not wait for the end of a lease
+        return 0
     except KeyboardInterrupt:
         announce("stopped; the same command goes on from here")
         return 130
@@ -159,17 +160,3 @@ def _hashers(generations: Path | None) -> "Hashers":
             f"it is not said where generations lie: give --generations FOLDER, or set {settings.GENERATIONS.name}"
         )
     return Hashers(None, files.address, kept_in(settings.CACHE.of()))
-
-
-@contextmanager
-def _ending_in_order() -> Iterator[None]:
-    """Have SIGTERM unwind the program, so that what it holds is let go at once, not when its lease ends."""
-
-    def end(_signal: int, _frame: object) -> NoReturn:
-        raise SystemExit(0)
-
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -4,15 +4,13 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines.runners.kubeflow.access import Access
+from pipelines.runners.kubeflow.access import EXPERIMENT, Access
 from services import settings
 from services.codestore.home import users_data
 
 if TYPE_CHECKING:
     from pipelines.runners.kubeflow.client import Kubeflow
     from pipelines.runners.runs import Runs
-
-HOME = "pipelines"  # among the user's data
 
 
 def add_kubeflow(parser: argparse.ArgumentParser) -> None:
@@ -23,7 +21,7 @@ def add_kubeflow(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--namespace", help=f"in which runs run there, instead of {settings.KF_PIPELINES_NAMESPACE.name}"
     )
-    parser.add_argument("--experiment", default="taxohash", help="in which runs are kept together there")
+    parser.add_argument("--experiment", default=EXPERIMENT, help="in which runs are kept together there")
 
 
 def add_places(parser: argparse.ArgumentParser) -> None:
@@ -58,4 +56,9 @@ def runs(given: argparse.Namespace) -> "Runs":
         return KubeflowRuns(kubeflow(given))
     from pipelines.runners.local_runs import LocalRuns
 
-    return LocalRuns((given.home or users_data() / HOME).resolve())
+    return LocalRuns(home(given).resolve())
+
+
+def home(given: argparse.Namespace) -> Path:
+    """Where runs of this machine keep what they make: --home, else among the user's data."""
+    return given.home or users_data() / "pipelines"

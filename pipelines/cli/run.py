@@ -4,10 +4,10 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from pipelines.cli.places import home
 from pipelines.runners.parameters import add_arguments, parameters
 from pipelines.shared.events import Event
 from pipelines.shared.summary import lines, minutes
-from services.codestore.home import users_data
 from services.runs import EXIT_CODES, Outcome, Verdict
 from taxohash.errors import TaxohashError
 from taxohash.runtime.progress import console
@@ -35,7 +35,7 @@ def run(given: argparse.Namespace) -> int:
         )
     from pipelines.runners import local
 
-    placed = local.place(given.home or users_data() / "pipelines", given.data)
+    placed = local.place(home(given), given.data)
     if given.revision is not None:
         placed |= {
             "repository": _here(given.repository),
@@ -63,7 +63,7 @@ def show(outcome: Outcome, as_json: bool) -> None:
 
 def say(text: str) -> None:
     """A line for whoever watches, on standard error."""
-    console.print(printable(text), markup=False, soft_wrap=True)
+    console.print(printable(text), soft_wrap=True)
 
 
 class Told:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.cli.places import add_kubeflow, kubeflow
-from pipelines.cli.run import show
+from pipelines.cli.run import say, show
 from pipelines.runners.parameters import add_arguments, parameters
 from pipelines.runners.termination import Terminated, terminable
 from pipelines.shared.placement import Placement
@@ -15,8 +15,6 @@ from services.runs import EXIT_CODES, Verdict
 from taxohash.errors import TaxohashError
 from taxohash.runtime.atomic import read_json
 from taxohash.runtime.configuration import read
-from taxohash.runtime.progress import console
-from taxohash.runtime.terminal import printable
 
 _DESCRIPTION = """Run a pipeline on Kubeflow, and follow it to its end. A run has a name: repeated with it, the command follows the run
 that is there and starts none. Ctrl-C stops following, and the run goes on; SIGTERM, as of a supervisor, ends the run too.
@@ -58,14 +56,14 @@ def run(given: argparse.Namespace) -> int:
             if placement != Placement():
                 package = compiled.write_package(given.pipeline, Path(scratch) / package.name, placement)
             run_id = there.start(package, name, asked, given.service_account or placement.service_account)
-            told(f"run {name}: {there.address(run_id)}")
+            say(f"run {name}: {there.address(run_id)}")
             if given.detach:
                 return 0
-            ended = follow(there, run_id, told)
+            ended = follow(there, run_id, say)
     except Terminated:  # by a supervisor, which means the run
         outcome = cancelled(there, there.run(there.find(name)))
     except KeyboardInterrupt:
-        told(
+        say(
             f"run {name} goes on: end it by `taxohash pipeline cancel {name}`, or follow it by `submit --run {name}`"
         )
         return EXIT_CODES[Verdict.INTERRUPTED]
@@ -73,11 +71,6 @@ def run(given: argparse.Namespace) -> int:
         outcome = outcome_of(there, ended)
     show(outcome, given.json)
     return EXIT_CODES[outcome.verdict]
-
-
-def told(text: str) -> None:
-    """Say something on standard error."""
-    console.print(printable(text), soft_wrap=True)
 
 
 def _data(given: argparse.Namespace) -> dict[str, str]:

@@ -13,6 +13,8 @@ from taxohash.errors import TaxohashError
 # Where the manifests put the token of a pod's service account.
 POD_TOKEN = Path("/var/run/secrets/kubeflow/pipelines/token")
 
+EXPERIMENT = "taxohash"  # the folder of our runs
+
 
 @dataclass(frozen=True)
 class Access:
@@ -71,7 +73,10 @@ class Access:
 
 
 def _address(text: str) -> str:
-    parts = urlsplit(text)
+    try:
+        parts = urlsplit(text)
+    except ValueError:  # an address of IPv6 that is none
+        parts = urlsplit("")
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise TaxohashError(f"address {text!r} of Kubeflow is none: write http://HOST or https://HOST")
     if parts.username or parts.password:

@@ -18,7 +18,7 @@ import urllib3
 import yaml
 from kfp.client import Client, ServiceAccountTokenVolumeCredentials
 
-from pipelines.runners.kubeflow.access import Access
+from pipelines.runners.kubeflow.access import EXPERIMENT, Access
 from pipelines.runners.kubeflow.states import parameters_of, pipeline_of
 from services import settings
 from taxohash.errors import TaxohashError, UnavailableError
@@ -27,7 +27,6 @@ from taxohash.runtime.terminal import shortened
 T = TypeVar("T")
 SECONDS = (5.0, 20.0)  # to connect, and to be answered; what only reads is tried four times
 _IDENTITY = ("dataset_md5", "collection")  # what a run of a name is of, whatever the rest
-EXPERIMENT = "taxohash"  # the folder of our runs
 
 
 class UnreachableError(UnavailableError):
@@ -86,7 +85,7 @@ class Kubeflow:
         experiment = self._experiment()
         if (found := self._named(name, experiment)) is not None:
             run = self.run(str(found.run_id))
-            _require_same(run, f"taxohash-{package.stem}", parameters)
+            _require_same(run, package.stem, parameters)
             return str(run.run_id)
         body = kfp_server_api.V2beta1Run(
             experiment_id=experiment,

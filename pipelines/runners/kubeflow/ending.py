@@ -63,7 +63,7 @@ def of_states(run: Any, verdict: Verdict, reason: str) -> Outcome:
         Outcome,
         {
             "run": run.display_name,
-            "pipeline": pipeline_of(run).removeprefix("taxohash-"),
+            "pipeline": pipeline_of(run),
             "collection": parameters.get("collection", COLLECTION),
             "verdict": verdict,
             "reason": reason,

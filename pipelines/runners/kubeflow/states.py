@@ -64,8 +64,8 @@ def spec_of(run: Any) -> Mapping[str, Any]:
 
 
 def pipeline_of(run: Any) -> str:
-    """The name of a run's pipeline, such as taxohash-retrain; empty where Kubeflow does not say it."""
-    return str(spec_of(run).get("pipelineInfo", {}).get("name", ""))
+    """The name of a run's pipeline, such as retrain; empty where Kubeflow does not say it."""
+    return str(spec_of(run).get("pipelineInfo", {}).get("name", "")).removeprefix("taxohash-")
 
 
 def parameters_of(run: Any) -> Mapping[str, Any]:

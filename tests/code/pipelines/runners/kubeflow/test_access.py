@@ -47,6 +47,7 @@ def test_secrets_are_not_shown() -> None:
     [
         ({}, "no Kubeflow is named: set KF_PIPELINES_ENDPOINT to its address"),
         ({"KF_PIPELINES_ENDPOINT": "kubeflow.example"}, "address 'kubeflow.example' of Kubeflow is none"),
+        ({"KF_PIPELINES_ENDPOINT": "http://[kubeflow"}, "address 'http://[kubeflow' of Kubeflow is none"),
         ({"KF_PIPELINES_ENDPOINT": "ftp://kubeflow.example"}, "address 'ftp://kubeflow.example' of Kubeflow"),
         (
             {**ENDPOINT, "KF_PIPELINES_CA_CERT": "/no/file"},

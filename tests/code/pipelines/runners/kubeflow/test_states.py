@@ -28,7 +28,7 @@ def test_only_steps_are_told_of(client: Kubeflow, package: Path) -> None:
     assert step_names(run) == {"prepare", "train", "record"}
     steps = [(step.name, step.state, step.seconds) for step in steps_of(run)]
     assert steps == [("prepare", "SUCCEEDED", 60.0), ("train", "RUNNING", 0.0)]
-    assert (pipeline_of(run), parameters_of(run)["dataset_md5"]) == ("taxohash-retrain", "0" * 32)
+    assert (pipeline_of(run), parameters_of(run)["dataset_md5"]) == ("retrain", "0" * 32)
     run.pipeline_spec = None  # as of a version that was removed
     assert (step_names(run), pipeline_of(run)) == (set(), "")
 
