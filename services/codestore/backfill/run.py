@@ -20,7 +20,7 @@ import numpy.typing as npt
 from services.codestore.backfill.pace import Pace
 from services.codestore.backfill.patience import Patience
 from services.codestore.backfill.turn import Turn
-from services.codestore.connection import StoreUnavailableError
+from services.codestore.connection import FencedError, StoreUnavailableError
 from services.codestore.records import Lacking
 from services.codestore.store import CodeStore
 from services.codestore.turns import Progress, Trying
@@ -111,6 +111,8 @@ def backfill(
                     passing.leave()
                     return passing.done
         passing.end()
+    except FencedError:  # what is noted is the other runner's
+        raise
     except (TaxohashError, KeyboardInterrupt):  # no picture's fault
         passing.leave()
         raise

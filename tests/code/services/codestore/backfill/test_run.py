@@ -229,17 +229,22 @@ def test_one_who_was_held_up_writes_nothing_after_another_has_begun(store: CodeS
     assert store.held(COLLECTION) == {}
 
 
-def test_one_who_was_held_up_puts_nothing_into_quarantine(store: CodeStore) -> None:
+def test_one_who_was_held_up_puts_nothing_into_quarantine_and_leaves_the_others_notes(
+    store: CodeStore,
+) -> None:
     put(store, IDS[:1], "no picture {}")
+    noted = Trying({"the other's": 0})
 
     def held_up(pictures: Sequence[bytes]) -> Codes:
         store.let_go(COLLECTION, GENERATION, "runner")
         with Turn(store, COLLECTION, GENERATION, "another"):
+            store.tell_trying(COLLECTION, GENERATION, noted)
             raise TaxohashError("a picture is none")
 
     with pytest.raises(FencedError, match="is encoded by nobody now"):
         backfill(store, by_uri, held_up)
     assert not list(store.quarantined(COLLECTION, GENERATION))
+    assert store.trying(COLLECTION, GENERATION) == noted
 
 
 class Killed(BaseException):
