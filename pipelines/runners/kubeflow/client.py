@@ -82,7 +82,7 @@ class Kubeflow:
         Raises:
             TaxohashError: besides, the run of that name is of another pipeline, data version or collection.
         """
-        experiment = self._experiment()
+        experiment = self._experiment() or self._made()
         if (found := self._named(name, experiment)) is not None:
             run = self.run(str(found.run_id))
             _require_same(run, package.stem, parameters)
@@ -103,7 +103,8 @@ class Kubeflow:
 
     def find(self, name: str) -> str:
         """The id of a run, by its name or its id."""
-        if (found := self._named(name, self._experiment())) is not None:
+        experiment = self._experiment()
+        if experiment and (found := self._named(name, experiment)) is not None:
             return str(found.run_id)
         return str(self.run(name).run_id)
 
@@ -113,10 +114,12 @@ class Kubeflow:
 
     def runs(self, most: int = 20) -> list[Any]:
         """The last runs, the newest first."""
+        if (experiment := self._experiment()) is None:
+            return []
         listed = self._asked(
             "it",
             self._client.runs.run_service_list_runs,
-            experiment_id=self._experiment(),
+            experiment_id=experiment,
             page_size=most,
             sort_by="created_at desc",
         )
@@ -159,16 +162,18 @@ class Kubeflow:
             raise _NotFoundError(path)  # a page, which servers show for what they do not know
         return str(text)
 
-    def _experiment(self) -> str:
-        """The id of the experiment of that name; it is made where there is none."""
+    def _experiment(self) -> str | None:
+        """The id of the experiment of that name, None where there is none."""
         listed = self._asked(
             "it",
             self._client.experiments.experiment_service_list_experiments,
             filter=_equals("display_name", self._name),
             **self._scope(),
         )
-        if listed.experiments:
-            return str(listed.experiments[0].experiment_id)
+        return str(listed.experiments[0].experiment_id) if listed.experiments else None
+
+    def _made(self) -> str:
+        """The id of an experiment of that name, which is made."""
         made = self._asked(
             f"experiment {self._name}",
             self._client.experiments.experiment_service_create_experiment,

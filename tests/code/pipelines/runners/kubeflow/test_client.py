@@ -77,6 +77,13 @@ def test_a_run_is_found_by_name_and_by_id(client: Kubeflow, package: Path) -> No
         client.find("third")
 
 
+def test_who_looks_makes_nothing(client: Kubeflow, fake: FakeKubeflow) -> None:
+    assert client.runs() == []
+    with pytest.raises(TaxohashError, match="run first is not in Kubeflow at http"):
+        client.find("first")
+    assert fake.experiments == {}
+
+
 def test_a_run_is_cancelled(client: Kubeflow, package: Path) -> None:
     run_id = client.start(package, "first", {"dataset_md5": MD5})
     client.cancel(run_id)
