@@ -2,8 +2,9 @@
 
 from typing import NamedTuple, Self
 
-from services.runs import Compared, Outcome
+from services.runs import Outcome
 from services.trigger.records import State
+from taxohash.release.judging import Compared
 
 
 class Candidate(NamedTuple):

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from string import Template
 
-from services.runs import Compared
+from taxohash.release.judging import Compared
 
 STYLE = """
 :root { color-scheme: light dark; --ground: #f6f7f9; --sheet: #fff; --ink: #16191f; --soft: #5a6270; --line: #d9dde4; --field: #868e9c; --accent: #2350c7; --on-accent: #fff }

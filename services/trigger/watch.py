@@ -85,7 +85,7 @@ class Watch:
         where = ["--git-dir", str(self._folder)] if inside else []
         try:
             done = subprocess.run(
-                ["git", *where, *words], env=unattended(os.environ), stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                ["git", *where, *words], env=unattended(os.environ), stdin=subprocess.DEVNULL, capture_output=True, text=True, start_new_session=True,
                 errors="replace", timeout=_GIT_SECONDS, check=False,
             )  # fmt: skip
         except subprocess.TimeoutExpired:

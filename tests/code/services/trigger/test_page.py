@@ -1,7 +1,7 @@
 """The approval page, as text."""
 
-from services.runs import Compared
 from services.trigger.page import page
+from taxohash.release.judging import Compared
 
 
 def test_what_is_known_is_shown_and_nothing_of_it_is_markup() -> None:
