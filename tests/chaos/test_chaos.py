@@ -50,7 +50,9 @@ def test_a_right_store_has_no_violation(tmp_path: Path) -> None:
     assert violations(tmp_path, None, 1, rounds=6) == (0, [])
 
 
-@pytest.mark.parametrize("defect", DEFECTS)
+@pytest.mark.parametrize(
+    "defect", [pytest.param(defect, marks=pytest.mark.slow if defect == "drops" else ()) for defect in DEFECTS]
+)
 def test_a_wrong_store_is_caught(tmp_path: Path, defect: Defect) -> None:
     done, found = violations(tmp_path, defect, 1000 if defect == "drops" else 100, rounds=100)
     assert done
@@ -60,7 +62,7 @@ def test_a_wrong_store_is_caught(tmp_path: Path, defect: Defect) -> None:
 
 
 @pytest.mark.system
-@pytest.mark.parametrize("scenario", ["valkey", "cluster"])
+@pytest.mark.parametrize("scenario", ["valkey", pytest.param("cluster", marks=pytest.mark.slow)])
 def test_a_short_run(scenario: str) -> None:
     outcome = run(scenario, seed=random.randrange(10**6), seconds=5.0)
     assert outcome.good, table(outcome)

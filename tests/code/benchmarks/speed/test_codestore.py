@@ -51,6 +51,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> list[Row]:
     return rows
 
 
+@pytest.mark.slow
 def test_everything_is_measured(rows: list[Row]) -> None:
     assert {row["measure"] for row in rows} == {
         "load", "ingest", "server memory", "process memory", "visible", "publish", "gc", "turnover", "vector sets",
@@ -58,24 +59,28 @@ def test_everything_is_measured(rows: list[Row]) -> None:
     assert [row["server"] for row in matching(rows, measure="server memory")] == list(installed())
 
 
+@pytest.mark.slow
 def test_nothing_fails_and_nothing_is_mixed_while_another_generation_is_published(rows: list[Row]) -> None:
     (row,) = matching(rows, measure="publish")
     assert (row["failed"], row["mixed"]) == (0, 0)
     assert row["searches"] > 10 * row["followers"]
 
 
+@pytest.mark.slow
 def test_every_write_was_seen_after_it_was_sent(rows: list[Row]) -> None:
     (row,) = matching(rows, measure="visible")
     assert row["writes"] == 200
     assert 0 < row["min_ms"] <= row["median_ms"] <= row["p99_ms"] <= row["max_ms"]
 
 
+@pytest.mark.slow
 def test_gc_removes_what_it_is_timed_for(rows: list[Row]) -> None:
     (row,) = matching(rows, measure="gc")
     assert row["removed"] == 550
     assert {"drop", "sweep", "fold", "compact"} <= row["longest_of"].keys()
 
 
+@pytest.mark.slow
 def test_what_is_not_measured_again_stays(rows: list[Row], tmp_path: Path) -> None:
     (tmp_path / "codestore.json").write_text(json.dumps(rows))
     done = CliRunner().invoke(app, [*TINY, "--only", "visible", "--results", str(tmp_path)])
