@@ -21,13 +21,13 @@ dt, th { color: var(--soft); font-weight: normal }
 dd { margin: 0; overflow-wrap: anywhere }
 table { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .9rem }
 th, td { padding: .3rem 0 .3rem .5rem; border-bottom: 1px solid var(--line); text-align: right; vertical-align: top }
-th:first-child { padding-left: 0; text-align: left; overflow-wrap: break-word }
+th:first-child { padding-left: 0; text-align: left; overflow-wrap: anywhere }
 form { margin-top: 1.5rem }
 label, input, button { display: block; font: inherit }
 input { width: 100%; margin: .25rem 0 1rem; padding: .5rem; border: 1px solid var(--field); border-radius: 4px; background: var(--ground); color: inherit }
 button { padding: .6rem 1.4rem; border: 0; border-radius: 4px; background: var(--accent); color: var(--on-accent); cursor: pointer }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px }
-@media (max-width: 30rem) { main { padding: 1rem } dl { display: block } dd { margin-bottom: .5rem } }
+@media (max-width: 30rem) { body { padding: 0 } main { padding: 1rem } dl { display: block } dd { margin-bottom: .5rem } }
 """
 _PAGE = Template("""<!doctype html>
 <html lang="en">

@@ -51,7 +51,8 @@ def test_a_right_store_has_no_violation(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "defect", [pytest.param(defect, marks=pytest.mark.slow if defect == "drops" else ()) for defect in DEFECTS]
+    "defect",
+    [pytest.param(defect, marks=pytest.mark.slow if defect == "drops" else ()) for defect in DEFECTS],
 )
 def test_a_wrong_store_is_caught(tmp_path: Path, defect: Defect) -> None:
     done, found = violations(tmp_path, defect, 1000 if defect == "drops" else 100, rounds=100)
