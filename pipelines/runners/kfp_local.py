@@ -6,10 +6,12 @@ What kfp prints goes to the log of the run and is read by nobody but people: ste
 import importlib
 import json
 import logging
+import os
 import signal
 import sys
 import warnings
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import FrameType
 
 from services.processes import end_children, end_with_parent
@@ -32,11 +34,13 @@ def main(file: Path) -> int:
     )
     name = asked["pipeline"]
     pipeline = getattr(importlib.import_module(f"pipelines.{name}.pipeline"), name)
-    try:
-        pipeline(**asked["parameters"])
-    except RuntimeError as error:  # the step that failed has said why
-        print(error, file=sys.stderr)
-        return 1
+    with TemporaryDirectory(prefix="taxohash-", ignore_cleanup_errors=True) as folder:
+        os.environ["TMPDIR"] = folder  # kfp removes nothing of what it writes for each step
+        try:
+            pipeline(**asked["parameters"])
+        except RuntimeError as error:  # the step that failed has said why
+            print(error, file=sys.stderr)
+            return 1
     return 0
 
 

@@ -52,6 +52,7 @@ def seaweed(folder: Path) -> Iterator[S3]:
     ports = dict(zip(_PORTS + _S3_PORTS, free_ports(len(_PORTS + _S3_PORTS)), strict=True))
     command = [
         str(Path(sys.executable).with_name("weed")),
+        f"-logdir={folder}",
         "server",
         f"-dir={folder}",
         "-ip=127.0.0.1",

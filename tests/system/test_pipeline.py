@@ -56,8 +56,16 @@ def environment(redis_url: str, home: Path) -> dict[str, str]:
         "TAXOHASH_REDIS_URL": redis_url,
         "TAXOHASH_PICTURES": str(home.with_name(f"{home.name}-pictures")),
         "OMP_NUM_THREADS": "1",
+        "TMPDIR": str(scratch(home)),
     }
     return os.environ | own
+
+
+def scratch(home: Path) -> Path:
+    """Where its processes put what they need for a while: nothing of it stays."""
+    folder = home.with_name(f"{home.name}-scratch")
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 def pipeline(redis_url: str, data: Path, home: Path, *options: str) -> "subprocess.CompletedProcess[str]":
@@ -101,6 +109,7 @@ def test_publish_repeat_refuse_reindex_and_approve(
     assert {part.metric for part in first.compared} == {"mAP", "mAHP", "nDCG"}
     assert Path(first.report).is_file()
     assert {"train", "encode", "publish"} <= {*first.seconds}
+    assert not [*scratch(home).iterdir()]
     assert Generation.load(home / "generations" / champion).dataset_md5 == data.md5()
     with CodeStore.connect(redis_url) as store:
         assert store.count(COLLECTION, champion) == IMAGES + QUERIES
@@ -259,6 +268,7 @@ def test_ctrl_c_says_in_one_line_that_repeating_goes_on(
     assert "Traceback" not in err
     with pytest.raises(ProcessLookupError):
         os.killpg(process.pid, 0)  # nothing is left of it
+    assert not [*scratch(tmp_path).iterdir()]
     (folder,) = (tmp_path / "runs").glob("[!.]*")
     assert (folder / CHECKPOINT).is_file()
 

@@ -1,8 +1,11 @@
 """What a program may ask a hasher to encode, and what it is told of the rest."""
 
 import json
+import os
 import pickle
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -106,6 +109,17 @@ def test_several_threads_may_encode(hasher: Hasher) -> None:
 def test_a_hasher_travels_to_another_process_as_its_folder(hasher: Hasher) -> None:
     copy = pickle.loads(pickle.dumps(hasher))  # noqa: S301 (made here)
     np.testing.assert_array_equal(copy.encode(COLOURS), hasher.encode(COLOURS))
+
+
+def test_it_reports_to_nobody(hasher: Hasher, tmp_path: Path) -> None:
+    # What is reported is first kept in files, and nothing is where ONNX Runtime takes itself for tested.
+    variables = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "TMPDIR": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys; from taxohash.generation.hasher import Hasher; Hasher(sys.argv[1]).bits", hasher.folder],
+        cwd=Path(__file__).parents[4], env=variables, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert not [*tmp_path.iterdir()]
 
 
 def test_a_generation_without_codes_says_so(hasher: Hasher) -> None:

@@ -30,7 +30,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     make_dataset(two / "data", train=50, test=6)
     together.main(one)
     launch = ["-m", "torch.distributed.run", "--nproc-per-node", "2"]
-    launch += ["--rdzv-backend", "c10d", "--rdzv-endpoint", "localhost:0"]
+    launch += ["--rdzv-backend", "c10d", "--rdzv-endpoint", "localhost:0", "--log-dir", str(two / "torchrun")]
     done = subprocess.run(
         [sys.executable, *launch, "-m", "tests.support.together", str(two)],
         cwd=ROOT,
