@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
@@ -68,7 +69,8 @@ def kill_at(step: str, words: list[str], environment: dict[str, str], file: Path
     until(lambda: started() or process.poll() is not None, 240)
     found = psutil.Process(process.pid)
     for victim in [found, *found.children(recursive=True)]:
-        victim.send_signal(signal.SIGKILL)
+        with suppress(psutil.NoSuchProcess):  # it came to its end meanwhile
+            victim.send_signal(signal.SIGKILL)
     process.wait()
     assert started(), f"it ended before {step}"
 
