@@ -96,7 +96,7 @@ def measure_yardsticks(folder: str | Path, data: str | Path | None = None) -> Ya
     dataset, config = run.dataset(data), run.config
     queries, named = queries_of(report), find_protocol(report["protocol"])
     protocol, labels = graded(named, dataset, config.split, queries)
-    database = queries if protocol.leave_one_out else config.split
+    database = queries if protocol.among_queries else config.split
     read, words = _features(config, dataset, run.folder / FEATURES)
 
     values = read(database)

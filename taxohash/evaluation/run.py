@@ -69,7 +69,7 @@ def evaluate_run(
         return Split(split, encode_pixels(network, pixels, f"encoding {split}"), known)
 
     asked = encoded(queries)
-    ranked = asked if chosen.leave_one_out else encoded(run.config.split)
+    ranked = asked if chosen.among_queries else encoded(run.config.split)
     report = evaluate(
         chosen.name,
         asked.codes,
@@ -116,7 +116,7 @@ def evaluate_generation(
         return Split(split, hasher.encode_pixels(pixels), known)
 
     asked = encoded(queries)
-    ranked = asked if chosen.leave_one_out else encoded(database)
+    ranked = asked if chosen.among_queries else encoded(database)
     return evaluate(
         chosen.name,
         asked.codes,
@@ -139,7 +139,7 @@ def graded(
     column = dataset.label_column(queries)
     protocol = named or find_protocol(DEFAULT_PROTOCOLS[column or "label"])
     columns = {queries: column}
-    if not protocol.leave_one_out:
+    if not protocol.among_queries:
         columns[database] = dataset.label_column(database)
     for split, known in columns.items():
         if known is None:

@@ -27,7 +27,8 @@ class Protocol:
 
     Attributes:
         views: from query labels, database labels and taxonomy; the first one gives the curves.
-        leave_one_out: the queries are the database, and each is left out of its own ranking.
+        ranks: what a query ranks: the database; or, where there is none but the queries, the others, or those of the
+            other half, see `halves`.
         label_sets: whether relevance is defined for items that have sets of labels, or for no others.
         queries, database, classes: counts of the data set that the protocol names, classes of each level
             coarse -> fine; a report notes where they differ.
@@ -36,11 +37,16 @@ class Protocol:
     name: str
     summary: str
     views: Callable[[Labels, Labels, Taxonomy], list[View]]
-    leave_one_out: bool = False
+    ranks: Literal["database", "others", "halves"] = "database"
     label_sets: Literal["refused", "taken", "demanded"] = "refused"
     queries: int | None = None
     database: int | None = None
     classes: tuple[int, ...] | None = None
+
+    @property
+    def among_queries(self) -> bool:
+        """Whether the queries are ranked among themselves, and there is no other database."""
+        return self.ranks != "database"
 
     def grades_sets(self, sets: bool) -> bool:
         """Whether items are graded by sets of labels, given that they have such, or one label each.
@@ -129,6 +135,15 @@ PROTOCOLS = {
             classes=(20, 100),
         ),
         Protocol(
+            "hpdh-heldout",
+            "The database held out of training: CIFAR-100's 10,000 test images in two halves, seed 0, stratified by class, each ranks"
+            " the other; mAP@all, mAHP@2500, nDCG@100, mean of both.",
+            partial(_hpdh, radius=2500),
+            ranks="halves",
+            queries=10_000,
+            classes=(20, 100),
+        ),
+        Protocol(
             "hpdh-nabirds",
             "SHPDH on NABirds, official split: mAP@all, mAHP@250, nDCG@100.",
             partial(_hpdh, radius=250),
@@ -141,7 +156,7 @@ PROTOCOLS = {
             "Barz and Denzler: each test image queries the others; similarity by height of the common ancestor"
             " on the tree given; AHP@250 by the trapezoid rule, so that a perfect ranking scores 0.996.",
             _barz,
-            leave_one_out=True,
+            ranks="others",
         ),
         Protocol(
             "flat",

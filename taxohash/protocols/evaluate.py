@@ -18,6 +18,7 @@ from taxohash.runtime.progress import bars
 from taxohash.taxonomy import Taxonomy
 
 Items = npt.NDArray[Any]
+Rows = npt.NDArray[np.int64]
 Ties = Literal["expected", "stable", "random"]
 RECALLS: Floats = np.linspace(0.01, 1.0, 100)
 LARGEST_BLOCK = 512
@@ -43,7 +44,7 @@ def evaluate(
         query_codes: packed codes uint8[Q, ceil(bits/8)], or real vectors float[Q, D] with bits=None.
         query_labels: int[Q] into the taxonomy, or multi-hot [Q, labels] (`multilabel`, `flat`).
         database_codes, database_labels: the same for the N items ranked. Under a protocol that ranks
-            the queries among themselves (`barz`) they must be the queries, in the same order.
+            the queries among themselves (`barz`, `hpdh-heldout`) they must be the queries, in the same order.
         taxonomy: the tree that the labels index.
         bits: bits of a code; None for real vectors.
         ties: `expected` takes the expected value over all orders of tied items; `stable` keeps the
@@ -62,48 +63,72 @@ def evaluate(
     query_codes, query_labels = np.asarray(query_codes), np.asarray(query_labels)
     database_codes, database_labels = np.asarray(database_codes), np.asarray(database_labels)
     _check(chosen, query_codes, query_labels, database_codes, database_labels, taxonomy, bits)
-    order = np.arange(len(query_codes))
-    if query_labels.ndim == 1 and not chosen.leave_one_out:  # queries of one class share their ideal rankings
-        order = np.argsort(query_labels, kind="stable")
-    query_codes, query_labels = query_codes[order], query_labels[order]
-    tied = None if ties == "expected" else np.arange(len(database_codes))
-    if ties == "random":
-        tied = np.random.default_rng(seed).permutation(len(database_codes))
+    rng = np.random.default_rng(seed)
+    itself = chosen.ranks == "others"
 
-    values: dict[str, Floats] = {}
-    curves: dict[str, Floats] = {}
-    for view in chosen.views(query_labels, database_labels, taxonomy):
-        measures, ranker = (
-            view.measures,
-            _ranker(query_codes, database_codes, bits, metric, view, tied, chosen.leave_one_out),
-        )
-        if isinstance(ranker, m.HistogramRanker):
-            measures = measures | view.by_radius
-        found, drawn = _measure(ranker, measures, view.curves, len(order))
-        values |= found
-        curves |= drawn
+    def ranked(asked: Rows, among: Rows) -> tuple[dict[str, Floats], dict[str, Floats]]:
+        tied = None if ties == "expected" else np.arange(len(among))
+        if ties == "random":
+            tied = rng.permutation(len(among))
+        values: dict[str, Floats] = {}
+        curves: dict[str, Floats] = {}
+        for view in chosen.views(query_labels[asked], database_labels[among], taxonomy):
+            measures, ranker = (
+                view.measures,
+                _ranker(query_codes[asked], database_codes[among], bits, metric, view, tied, itself),
+            )
+            if isinstance(ranker, m.HistogramRanker):
+                measures = measures | view.by_radius
+            found, drawn = _measure(ranker, measures, view.curves, len(asked))
+            values |= found
+            curves |= drawn
+        return values, curves
+
+    rounds = _rounds(chosen, query_labels, len(database_codes))
+    values, curves = map(_joined, zip(*(ranked(*one) for one in rounds), strict=True))
+    order = np.concatenate([asked for asked, _ in rounds])
     return Report(
         protocol=protocol,
         metrics={name: float(value.mean()) for name, value in values.items()},
         counts={
             "queries": len(query_codes),
-            "database": len(database_codes) - chosen.leave_one_out,
+            "database": len(rounds[0][1]) - itself,
             "dimensions" if bits is None else "bits": bits or query_codes.shape[1],
         },
         ties=f"random (seed {seed})" if ties == "random" else ties,
-        notes=tuple(
-            _notes(chosen, len(query_codes), len(database_codes), taxonomy, query_labels, database_labels)
-        ),
+        notes=tuple(_notes(chosen, taxonomy, query_labels, database_labels, rounds)),
         curves={
             name: {"recall": RECALLS.tolist(), "precision": points.mean(axis=0).tolist()}
             for name, points in curves.items()
         },
-        classes=_by_class(values["mAP"], query_labels, taxonomy),
+        classes=_by_class(values["mAP"], query_labels[order], taxonomy),
         scores={
             name: values[full][np.argsort(order)].astype(np.float32)
             for name, full in headline_names(values).items()
         },
     )
+
+
+def _rounds(protocol: Protocol, labels: Labels, database: int) -> list[tuple[Rows, Rows]]:
+    """Rows of the queries, and of what they rank."""
+    if protocol.ranks == "halves":
+        first, second = halves(labels)
+        return [(first, second), (second, first)]
+    asked = np.arange(len(labels))
+    if labels.ndim == 1 and protocol.ranks == "database":  # queries of one class share their ideal rankings
+        asked = np.argsort(labels, kind="stable")
+    return [(asked, np.arange(database))]
+
+
+def halves(labels: Labels, seed: int = 0) -> tuple[Rows, Rows]:
+    """Rows int64[*] of two halves of items, drawn by a seed: they differ by one item at most, of each class too."""
+    drawn = np.random.default_rng(seed).permutation(len(labels))
+    by_class = drawn[np.argsort(labels[drawn], kind="stable")]
+    return by_class[::2], by_class[1::2]
+
+
+def _joined(rounds: tuple[dict[str, Floats], ...]) -> dict[str, Floats]:
+    return {name: np.concatenate([found[name] for found in rounds]) for name in rounds[0]}
 
 
 def _ranker(
@@ -175,7 +200,7 @@ def _check(
     many = protocol.grades_sets(query_labels.ndim == 2)
     check_labels("query labels", query_labels, len(query_codes), taxonomy, many)
     check_labels("database labels", database_labels, len(database_codes), taxonomy, many)
-    if protocol.leave_one_out:
+    if protocol.among_queries:
         same = np.array_equal(query_codes, database_codes) and np.array_equal(query_labels, database_labels)
         if not same or len(query_codes) < 2:
             raise TaxohashError(
@@ -185,22 +210,23 @@ def _check(
 
 def _notes(
     protocol: Protocol,
-    queries: int,
-    database: int,
     taxonomy: Taxonomy,
     query_labels: Labels,
     database_labels: Labels,
+    rounds: list[tuple[Rows, Rows]],
 ) -> list[str]:
     notes = []
-    if protocol.queries not in (None, queries):
-        notes.append(f"{queries:,} queries where the protocol has {protocol.queries:,}")
-    if protocol.database not in (None, database):
-        notes.append(f"{database:,} database items where the protocol has {protocol.database:,}")
+    if protocol.queries not in (None, len(query_labels)):
+        notes.append(f"{len(query_labels):,} queries where the protocol has {protocol.queries:,}")
+    if protocol.database not in (None, len(database_labels)):
+        notes.append(f"{len(database_labels):,} database items where the protocol has {protocol.database:,}")
     classes = tuple(taxonomy.class_count(level) for level in range(taxonomy.depth))
     if protocol.classes not in (None, classes):
         notes.append(f"levels of {classes} classes where the protocol has {protocol.classes}")
     if query_labels.ndim == 1:
-        unanswered = int((~np.isin(query_labels, database_labels)).sum())
+        unanswered = sum(
+            int((~np.isin(query_labels[asked], database_labels[among])).sum()) for asked, among in rounds
+        )
         if unanswered:
             notes.append(f"{unanswered:,} queries of classes that the database lacks score 0 in mAP")
     return notes

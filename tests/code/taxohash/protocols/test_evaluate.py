@@ -6,10 +6,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from taxohash.codes import Codes
 from taxohash.errors import TaxohashError
 from taxohash.protocols import PROTOCOLS, evaluate
+from taxohash.protocols.evaluate import halves
 from taxohash.taxonomy import Taxonomy
 from taxohash.taxonomy.similarity import height_similarity
 
@@ -69,7 +73,7 @@ def test_closed_form_scores_on_the_counts_of_cifar100(
 @pytest.mark.parametrize("protocol", sorted(PROTOCOLS))
 def test_each_query_has_its_score_in_the_order_given(protocol: str) -> None:
     given = sample()
-    if PROTOCOLS[protocol].leave_one_out:
+    if PROTOCOLS[protocol].among_queries:
         given |= {"database_codes": given["query_codes"], "database_labels": given["query_labels"]}
     if PROTOCOLS[protocol].label_sets == "demanded":
         given |= {name: np.eye(8, dtype=bool)[given[name]] for name in ("query_labels", "database_labels")}
@@ -80,7 +84,7 @@ def test_each_query_has_its_score_in_the_order_given(protocol: str) -> None:
         assert scores.dtype == np.float32
         assert scores.mean() == pytest.approx(report.headline[name])
     assert "scores" not in report.as_dict()
-    if PROTOCOLS[protocol].leave_one_out:
+    if PROTOCOLS[protocol].among_queries:
         return
     for row in range(3):
         alone = given | {name: given[name][row : row + 1] for name in ("query_codes", "query_labels")}
@@ -126,6 +130,35 @@ def test_a_perfect_ranking_scores_0_996_under_barz() -> None:
     assert report.metrics["mAHP@250"] == pytest.approx(0.996, abs=1e-9)
     assert report.metrics["HP@100"] == pytest.approx(1, abs=1e-9)
     assert report.counts == {"queries": 400, "database": 399, "dimensions": 20}
+
+
+@pytest.mark.parametrize("items", [20, 31])
+def test_held_out_each_half_ranks_the_other(items: int) -> None:
+    data = sample(queries=items)
+    codes, labels = data["query_codes"], data["query_labels"]
+    data |= {"database_codes": codes, "database_labels": labels}
+    report = evaluate("hpdh-heldout", **data)
+    first, second = halves(labels)
+    for name, score in report.headline.items():
+        found = np.empty(items)
+        for asked, among in ((first, second), (second, first)):
+            alone = evaluate(
+                "hpdh-cifar100", codes[asked], labels[asked], codes[among], labels[among], SMALL, bits=12
+            )
+            found[asked] = alone.scores[name]
+        np.testing.assert_allclose(report.scores[name], found, atol=1e-6)
+        assert score == pytest.approx(found.mean(), abs=1e-6)
+    assert report.counts == {"queries": items, "database": items // 2, "bits": 12}
+
+
+@given(labels=arrays(np.int64, st.integers(2, 60), elements=st.integers(0, 7)))
+def test_halves_are_as_large_and_have_as_many_of_each_class(labels: npt.NDArray[np.int64]) -> None:
+    first, second = halves(labels)
+    assert sorted([*first, *second]) == list(range(len(labels)))
+    assert len(first) - len(second) in (0, 1)
+    counts = np.bincount(labels[first], minlength=8) - np.bincount(labels[second], minlength=8)
+    assert np.abs(counts).max() <= 1
+    assert all(map(np.array_equal, halves(labels), (first, second)))
 
 
 @pytest.mark.parametrize("protocol", ["hierarchical", "hpdh-nabirds", "flat", "fine-grained"])
@@ -220,6 +253,7 @@ def test_vectors_have_no_radius() -> None:
         ({"database_labels": np.full(200, 8)}, "database labels contain 8: .* labels 0 to 7"),
         ({"database_labels": np.full(200, -1)}, "database labels contain -1"),
         ({"protocol": "barz"}, "'barz' ranks the queries among themselves"),
+        ({"protocol": "hpdh-heldout"}, "'hpdh-heldout' ranks the queries among themselves"),
         ({"protocol": "multilabel"}, "give multi-hot labels"),
         (
             {"query_labels": np.zeros((30, 8))},

@@ -29,7 +29,7 @@ def codes(labels: Any, wrong: float = 0.2) -> Any:
 
 
 def told(protocol: str, tree: Taxonomy = TREE, where: dict[str, Any] = FIRST) -> tuple[list[str], Any]:
-    alone, sets = PROTOCOLS[protocol].leave_one_out, PROTOCOLS[protocol].label_sets == "demanded"
+    alone, sets = PROTOCOLS[protocol].among_queries, PROTOCOLS[protocol].label_sets == "demanded"
     ranked, found = (SETS, codes(SETS.argmax(axis=1))) if sets else (RANKED, codes(RANKED))
     asked, query = (ranked, found) if alone or sets else (ASKED, codes(ASKED))
     report = evaluate(protocol, query, asked, found, ranked, tree, bits=16)
