@@ -79,7 +79,8 @@ def main(
 def as_markdown(rows: list[Row], searched: list[Row]) -> list[str]:
     """Each metric by method and code length, and beside it that of the table, whose database is the training set."""
     measured = [row for row in rows if row["metrics"]]
-    first, names = measured[0], list(dict.fromkeys(row["method"] for row in measured))
+    first, known = measured[0], {row["method"] for row in measured}
+    names = [method for method in MAKERS if method in known]
     table = matching(searched, stage="table", data=first["data"], shuffled=False)
     lines = [
         "# The database held out of training",
