@@ -12,6 +12,7 @@ from taxohash.metrics.hierarchical import (
 )
 from taxohash.metrics.precision import (
     average_precision,
+    collisions,
     precision,
     precision_recall,
     precision_within,
@@ -29,6 +30,7 @@ __all__ = [
     "average_hierarchical_precision",
     "average_precision",
     "average_set_intersection",
+    "collisions",
     "hamming",
     "hierarchical_average_precision",
     "hierarchical_precision",

@@ -49,6 +49,17 @@ def precision_within(ranking: Ranking, grade: int, radius: int) -> Floats:
     return ball
 
 
+def collisions(ranking: Ranking, grade: int) -> Floats:
+    """Share of the items of a lower grade that have the query's own code, float64[Q]; 0 where there is none.
+
+    Only for rankings by Hamming distance. Of classes (the finest grade), its mean is the share of pairs of different
+    classes with one code, which no ranking tells apart.
+    """
+    found = ranking.counts[:, 0, :grade].sum(axis=1)
+    share: Floats = found / np.maximum(ranking.totals[:, :grade].sum(axis=1), 1)
+    return share
+
+
 def precision_recall(ranking: Ranking, grade: int, recalls: Floats) -> Floats:
     """Precision at given recalls, float64[Q, len(recalls)], along the expected path through each block.
 

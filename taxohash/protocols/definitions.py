@@ -87,7 +87,7 @@ def _flat(query: Labels, database: Labels, taxonomy: Taxonomy) -> list[View]:
     measures: Measures = {"mAP": partial(m.average_precision, grade=1)}
     measures |= {f"mAP@{at}": partial(m.average_precision, grade=1, at=at) for at in (1000, 5000)}
     measures |= {f"P@{at}": partial(m.precision, grade=1, at=at) for at in (1, 10, 100, 1000)}
-    return [View(grades, measures, {"P@r2": partial(m.precision_within, grade=1, radius=2)}, {"label": 1})]
+    return [View(grades, measures, _by_radius(), {"label": 1})]
 
 
 def _multilabel(query: Labels, database: Labels, taxonomy: Taxonomy) -> list[View]:
@@ -101,9 +101,15 @@ def _multilabel(query: Labels, database: Labels, taxonomy: Taxonomy) -> list[Vie
         "mAP@5000": partial(m.average_precision, grade=1, at=5000),
         "P@100": partial(m.precision, grade=1, at=100),
     }
-    return [
-        View(grades, measures, {"P@r2": partial(m.precision_within, grade=1, radius=2)}, {"any label": 1})
-    ]
+    return [View(grades, measures, _by_radius(), {"any label": 1})]
+
+
+def _by_radius() -> Measures:
+    """Of binary relevance."""
+    return {
+        "P@r2": partial(m.precision_within, grade=1, radius=2),
+        "collisions": partial(m.collisions, grade=1),
+    }
 
 
 def _barz(query: Labels, database: Labels, taxonomy: Taxonomy) -> list[View]:

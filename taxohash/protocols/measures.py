@@ -53,10 +53,12 @@ def by_level(
     for suffix, grade in levels.items() if precisions else ():
         for at in (1, 10, 100):
             named[f"P@{at}{suffix}"] = partial(m.precision, grade=grade, at=at)
+    by_radius: Measures = {"collisions": partial(m.collisions, grade=taxonomy.depth)}
+    by_radius |= {f"P@r2{s}": partial(m.precision_within, grade=g, radius=2) for s, g in levels.items()}
     return View(
         grades=m.Grades.of_tree(taxonomy.ancestors, query, database),
         measures=named,
-        by_radius={f"P@r2{s}": partial(m.precision_within, grade=g, radius=2) for s, g in levels.items()},
+        by_radius=by_radius,
         curves={taxonomy.levels[grade - 1]: grade for grade in levels.values()},
     )
 

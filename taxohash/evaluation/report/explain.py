@@ -8,6 +8,7 @@ MEANINGS = {
     r"wmAP@(\d+)": "mAP that counts how many labels are shared, over the first {0} answers (DSRH)",
     r"P@(\d+)": "share of relevant answers among the first {0}",
     r"P@r(\d+)": "share of relevant ones among all codes within {0} bits of the query's; 0 where there is none",
+    r"collisions": "share of what is of another class, or shares no label, that has the query's very code: nothing tells it apart",
     r"mAHP@(\d+)": "likeness on the tree of the first 1, 2, ... {0} answers, over the best there is, in the mean (SHPDH)",
     r"HP@(\d+)": "likeness on the tree of the first {0} answers, over the best there is (Deng et al., 2011)",
     r"nDCG@(\d+|all)": "gain of the first {0} answers, discounted by rank, over the best there is (Järvelin, Kekäläinen)",

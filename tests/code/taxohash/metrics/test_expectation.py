@@ -128,6 +128,12 @@ def test_precision_within_radius() -> None:
     assert m.precision_within(ranking, 1, 2).tolist() == [0.5, 0.0]
 
 
+def test_collisions_are_items_of_other_classes_with_the_own_code() -> None:
+    ranking = m.Ranking(np.array([[[1, 2, 4], [5, 0, 1]], [[0, 0, 3], [2, 6, 0]], [[0, 0, 1], [0, 0, 1]]]))
+    assert m.collisions(ranking, 2).tolist() == [3 / 8, 0.0, 0.0]
+    assert m.collisions(ranking, 1).tolist() == [1 / 6, 0.0, 0.0]
+
+
 def test_precision_at_recalls() -> None:
     ranking = m.Ranking(np.array([[[0, 2], [4, 2]], [[6, 0], [2, 0]], [[3, 1], [4, 0]]]))
     recalls = np.array([0.25, 0.5, 0.75, 1.0])

@@ -92,6 +92,21 @@ def test_each_query_has_its_score_in_the_order_given(protocol: str) -> None:
         assert {name: scores[row] for name, scores in report.scores.items()} == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("protocol", ["hierarchical", "barz", "flat"])
+def test_collisions_are_pairs_of_different_classes_with_one_code(protocol: str) -> None:
+    data = sample(bits=6)
+    if PROTOCOLS[protocol].among_queries:
+        data |= {"database_codes": data["query_codes"], "database_labels": data["query_labels"]}
+    asked, among, own, other = (
+        data[f"{of}_{what}"] for what in ("codes", "labels") for of in ("query", "database")
+    )
+    strangers = own[:, None] != other
+    same = (asked[:, None] == among).all(axis=2) & strangers
+    expected = (same.sum(axis=1) / strangers.sum(axis=1)).mean()
+    assert expected > 0
+    assert evaluate(protocol, **data).metrics["collisions"] == pytest.approx(expected)
+
+
 def test_a_perfect_hierarchy_scores_one() -> None:
     def codes(labels: npt.NDArray[np.integer]) -> Codes:
         return np.packbits(
@@ -234,7 +249,9 @@ def test_vectors_have_no_radius() -> None:
         data[name] = np.unpackbits(data[name], axis=1, count=12) - 0.5
     vectors = evaluate("hierarchical", **(data | {"bits": None})).metrics
     codes = evaluate("hierarchical", **sample()).metrics
-    assert vectors == pytest.approx({k: v for k, v in codes.items() if not k.startswith("P@r2")}, abs=1e-9)
+    assert vectors == pytest.approx(
+        {k: v for k, v in codes.items() if not k.startswith(("P@r2", "collisions"))}, abs=1e-9
+    )
 
 
 @pytest.mark.parametrize(
