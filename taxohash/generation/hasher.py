@@ -1,6 +1,5 @@
 """Turning images into codes with an exported hasher: ONNX Runtime, no torch."""
 
-import os
 from collections.abc import Iterable
 from functools import cached_property
 from itertools import islice
@@ -9,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import onnxruntime
 from PIL import Image
 
 from taxohash.codes import Codes, check, code_bytes, pack
@@ -41,9 +41,6 @@ class Model:
     """
 
     def __init__(self, file: Path, threads: int = 1) -> None:
-        os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # else it tells its maker of every process
-        import onnxruntime
-
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1

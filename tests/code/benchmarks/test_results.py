@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.common.places import RESULTS
 from benchmarks.common.rows import Row, matching, read_rows
-from benchmarks.methods import barz, fashion_mnist, finetuned, posterior_ranking, unseen_classes
+from benchmarks.methods import barz, fashion_mnist, finetuned, heldout, posterior_ranking, unseen_classes
 from benchmarks.methods import report as methods
 from benchmarks.search import report as search
 from benchmarks.speed import decoding
@@ -25,6 +25,10 @@ def ranked(rows: list[Row]) -> list[str]:
     return posterior_ranking.as_markdown(rows, codes)
 
 
+def held_out(rows: list[Row]) -> list[str]:
+    return heldout.as_markdown(rows, read_rows(RESULTS / "methods.json"))
+
+
 PAGES: dict[str, Callable[[list[Row]], list[str]]] = {
     "barz": barz.as_markdown,
     "codestore": codestore.as_markdown,
@@ -33,6 +37,7 @@ PAGES: dict[str, Callable[[list[Row]], list[str]]] = {
     "door": door.as_markdown,
     "fashion-mnist": fashion_mnist.as_markdown,
     "finetuned": finetuned.as_markdown,
+    "heldout": held_out,
     "methods": methods.as_markdown,
     "posterior-ranking": ranked,
     "search": searched,
