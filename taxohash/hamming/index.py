@@ -47,7 +47,7 @@ _indexes: "weakref.WeakSet[HammingIndex]" = weakref.WeakSet()
 
 
 class HammingIndex:
-    """Exact top-k and radius search over binary codes of `bits` bits, by Hamming distance, ties by row.
+    """Exact top-k and radius search over binary codes of `bits` bits, by Hamming distance, plain or weighted, ties by row.
 
     Any number of threads may search while others change the index: a search sees one version, a change is visible to
     the next search. Codes that cluster are grouped around centres and most are never looked at; other codes are
@@ -130,16 +130,26 @@ class HammingIndex:
         return Moment(self.bits, self._version, self, self._last)
 
     def search(
-        self, queries: npt.ArrayLike, k: int = 10, allowed: Allowed | None = None, threads: int = 1
+        self,
+        queries: npt.ArrayLike,
+        k: int = 10,
+        allowed: Allowed | None = None,
+        threads: int = 1,
+        weights: npt.ArrayLike | None = None,
     ) -> tuple[Distances, Rows]:
-        """The k nearest rows of each query: see `Moment.search`."""
-        return self.moment().search(queries, k, allowed, threads)
+        """The k nearest rows of each query, by weights of its bits if there are any: see `Moment.search`."""
+        return self.moment().search(queries, k, allowed, threads, weights)
 
     def range_search(
-        self, queries: npt.ArrayLike, radius: int, allowed: Allowed | None = None, threads: int = 1
+        self,
+        queries: npt.ArrayLike,
+        radius: float,
+        allowed: Allowed | None = None,
+        threads: int = 1,
+        weights: npt.ArrayLike | None = None,
     ) -> tuple[Rows, Distances, Rows]:
         """All rows at distance `radius` or less of each query: see `Moment.range_search`."""
-        return self.moment().range_search(queries, radius, allowed, threads)
+        return self.moment().range_search(queries, radius, allowed, threads, weights)
 
     def add(self, codes: npt.ArrayLike) -> Rows:
         """Append codes uint8[n, ceil(bits/8)]; their new rows int64[n].

@@ -11,7 +11,18 @@ import numpy as np
 import numpy.typing as npt
 
 from taxohash.hamming.centres import NO_WORDS, Centres
-from taxohash.hamming.kernels import bitslice, blocks, cells, flat, grouping, rings
+from taxohash.hamming.kernels import (
+    bitslice,
+    blocks,
+    cells,
+    flat,
+    grouping,
+    rings,
+    weighted,
+    weighted_planes,
+    weighted_rings,
+)
+from taxohash.hamming.weights import Weights
 from taxohash.hamming.words import Words, width_of
 
 RowNumbers = npt.NDArray[np.uint32]  # one a code, or empty where row = position
@@ -38,8 +49,11 @@ class Layout(Protocol):
     @property
     def layout(self) -> str: ...
 
-    def search(self, queries: Words, mask: Bitmap, best: Keys) -> int:
-        """Bring the nearest allowed codes into the empty heaps best uint64[Q, k]; the codes looked at."""
+    def search(self, queries: Words, mask: Bitmap, best: Keys, weights: Weights | None = None) -> int:
+        """Bring the nearest allowed codes into the empty heaps best uint64[Q, k]; the codes looked at.
+
+        With `weights` distances are weighted, and a heap may be full of one key instead: only smaller ones are wanted.
+        """
         ...
 
     def histogram(self, query: Words, mask: Bitmap, counts: npt.NDArray[np.int64]) -> None:
@@ -72,8 +86,8 @@ class Flat:
     def __len__(self) -> int:
         return self.count
 
-    def search(self, queries: Words, mask: Bitmap, best: Keys) -> int:
-        bring(self, queries, mask, best, ordered=False)
+    def search(self, queries: Words, mask: Bitmap, best: Keys, weights: Weights | None = None) -> int:
+        bring(self, queries, mask, best, ordered=False, weights=weights)
         return self.count * len(queries)
 
     def histogram(self, query: Words, mask: Bitmap, counts: npt.NDArray[np.int64]) -> None:
@@ -106,24 +120,22 @@ class Sliced:
     def __len__(self) -> int:
         return self.count
 
-    def search(self, queries: Words, mask: Bitmap, best: Keys) -> int:
-        return self.search_part(queries, mask, best, 0, self.count)
+    def search(self, queries: Words, mask: Bitmap, best: Keys, weights: Weights | None = None) -> int:
+        return self.search_part(queries, mask, best, 0, self.count, weights)
 
-    def search_part(self, queries: Words, mask: Bitmap, best: Keys, start: int, stop: int) -> int:
+    def search_part(
+        self, queries: Words, mask: Bitmap, best: Keys, start: int, stop: int, weights: Weights | None = None
+    ) -> int:
         """`search` among the positions start..stop-1; `start` is a multiple of intrinsics.CODES."""
-        bitslice.scan_sliced(
-            width_of(self.bits),
-            self.bits,
-            self.blocks,
-            NO_WORDS,
-            self.rows,
-            mask,
-            start,
-            stop,
-            queries,
-            best,
-            True,
-        )
+        width = width_of(self.bits)
+        if weights is None:
+            bitslice.scan_sliced(
+                width, self.bits, self.blocks, NO_WORDS, self.rows, mask, start, stop, queries, best, True
+            )
+        else:
+            weighted_planes.scan_sliced_weighted(
+                width, self.bits, self.blocks, self.rows, mask, start, stop, queries, weights.whole, best
+            )
         return (stop - start) * len(queries)
 
     def histogram(self, query: Words, mask: Bitmap, counts: npt.NDArray[np.int64]) -> None:
@@ -164,7 +176,14 @@ class Rings:
     def __len__(self) -> int:
         return self.rows.size
 
-    def search(self, queries: Words, mask: Bitmap, best: Keys) -> int:
+    def search(self, queries: Words, mask: Bitmap, best: Keys, weights: Weights | None = None) -> int:
+        if weights is not None:
+            return int(
+                weighted_rings.search_rings_weighted(
+                    width_of(self.bits), self.bits, self.codes, self.rows, mask, self.centres.words, self._cells(),
+                    queries, weights.whole, best,
+                )
+            )  # fmt: skip
         return int(
             rings.search_rings(
                 width_of(self.bits), self.bits, self.codes, self.rows, mask, self.centres.words, self._cells(),
@@ -205,10 +224,16 @@ class Rings:
         return near, radii
 
 
-def bring(part: Flat, queries: Words, mask: Bitmap, best: Keys, ordered: bool) -> None:
+def bring(
+    part: Flat, queries: Words, mask: Bitmap, best: Keys, ordered: bool, weights: Weights | None = None
+) -> None:
     """Bring the codes of `part` into heaps that may hold others already, sliced on the way for many queries."""
     width = width_of(part.bits)
-    if len(queries) >= SLICE_QUERIES and part.count >= SLICE_FROM:
+    if weights is not None:
+        weighted.scan_each_weighted(
+            width, part.codes, part.rows, mask, part.count, queries, weights.whole, best
+        )
+    elif len(queries) >= SLICE_QUERIES and part.count >= SLICE_FROM:
         words = part.words()
         bitslice.scan_sliced(
             width, part.bits, NO_WORDS, words, part.rows, mask, 0, part.count, queries, best, ordered

@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,16 +15,19 @@ from taxohash.hamming.following import Belongs, Following
 from taxohash.hamming.kernels import flat
 from taxohash.hamming.kernels.conventions import EMPTY, LOW, SHIFT
 from taxohash.hamming.kernels.intrinsics import CODES
+from taxohash.hamming.kernels.weighted import weigh_all
 from taxohash.hamming.layouts import Bitmap, Keys, Layout, Sliced, bring
 from taxohash.hamming.selection import Scope, Selection, whole
 from taxohash.hamming.versions import Version
-from taxohash.hamming.words import Rows, Words, to_words
+from taxohash.hamming.weights import Weights, to_weights
+from taxohash.hamming.words import Rows, Words, to_words, width_of
 
 T = TypeVar("T")
 R = TypeVar("R")
-Distances = npt.NDArray[np.int32]
+Distances = npt.NDArray[Any]  # int32, or float64 by weights
 Allowed = npt.ArrayLike | Selection | Following
 
+SHORT = 64  # answers within a radius that there is room for at first
 LONG_K = 2048  # from here on distances are counted first and the k nearest collected and sorted
 SPLIT = 1 << 20  # codes from which several threads share one query
 
@@ -67,45 +70,55 @@ class Moment:
         k: int = 10,
         allowed: Allowed | None = None,
         threads: int = 1,
+        weights: npt.ArrayLike | None = None,
     ) -> tuple[Distances, Rows]:
         """The k nearest rows of each query.
+
+        By `weights` w >= 0 the distance of a code is not the number of bits in which it differs from the query, but the
+        sum of their w. So that it does not depend on the order of a sum it is one of whole numbers: the w of a query
+        are taken in multiples, each rounded to the nearest, of its greatest w / 2^(30 - ceil(log2 bits)), a
+        2^24th of it for 64 bits. What is returned is that sum times this unit, in float64.
 
         Args:
             queries: uint8[Q, ceil(bits/8)].
             k: how many.
             allowed: a mask bool[rows], an array of rows, or a `Selection`; None allows all.
             threads: how many to use; the interpreter's lock is not held.
+            weights: float32[Q, bits], of each query's bits as numpy.packbits numbers them: 0 is the highest of a code's
+                first byte. Finite, 0 or more.
 
         Returns:
-            distances int32[Q, k'] and rows int64[Q, k'], ascending distance, ties by row,
+            distances int32[Q, k'], by weights float64[Q, k'], and rows int64[Q, k'], ascending distance, ties by row,
             where k' = min(k, allowed rows that exist).
 
         Raises:
-            TaxohashError: k or threads out of range, queries of the wrong dtype or shape, a wrong allowed-set.
+            TaxohashError: k or threads out of range, queries of the wrong dtype or shape, wrong weights or a wrong
+                allowed-set.
         """
         asked = to_words(queries, self.bits, "queries")
         if k < 0 or threads < 1:
             raise TaxohashError(
                 f"k is {k} and threads {threads}: pass k of 0 or more and threads of 1 or more"
             )
+        weighed = None if weights is None else to_weights(weights, self.bits, len(asked))
         selection = self._selection(allowed)
         scope = whole(self._version) if selection is None else selection.scope(self._version)
         base, mask, tail, tail_mask = scope
         most = min(k, len(self) if selection is None else min(len(self), selection.count))
         if most > LONG_K:
-            return self._search_long(asked, most, scope)
+            return self._search_long(asked, most, scope, weighed)
         best: Keys = np.empty((max(len(asked), 1), max(most, 1)), dtype=np.uint64)
         best.fill(EMPTY)
         if len(asked) == 0 or most == 0:
             most = min(most, _count_allowed(scope))
-            return np.empty((len(asked), most), dtype=np.int32), np.empty((len(asked), most), dtype=np.int64)
-        touched = _search_base(base, asked, mask, best, threads)
+            distances, rows = _empty(len(asked), most)
+            return distances if weighed is None else weighed.distances(distances), rows
+        touched = _search_base(base, asked, mask, best, threads, weighed)
         if len(tail):
-            bring(tail, asked, tail_mask, best, ordered=False)
+            bring(tail, asked, tail_mask, best, ordered=False, weights=weighed)
         if selection is not None:
             most = min(most, int(np.count_nonzero(best[0] != EMPTY)))
-        distances = np.empty((len(asked), most), dtype=np.int32)
-        rows = np.empty((len(asked), most), dtype=np.int64)
+        distances, rows = _empty(len(asked), most)
         flat.finish(best, distances, rows)
         self.touched.update(
             {
@@ -114,39 +127,46 @@ class Moment:
                 "touched": touched + len(asked) * len(tail),
             }
         )
-        return distances, rows
+        return distances if weighed is None else weighed.distances(distances), rows
 
     def range_search(
         self,
         queries: npt.ArrayLike,
-        radius: int,
+        radius: float,
         allowed: Allowed | None = None,
         threads: int = 1,
+        weights: npt.ArrayLike | None = None,
     ) -> tuple[Rows, Distances, Rows]:
-        """All rows at distance `radius` or less of each query.
+        """All rows at distance `radius` or less of each query, by `weights` as `search` has them.
 
         Returns:
-            limits int64[Q + 1], distances int32[n], rows int64[n]: query i has the answers limits[i]:limits[i + 1],
+            limits int64[Q + 1], distances int32[n] (by weights float64[n]), rows int64[n]: query i has the answers limits[i]:limits[i + 1],
             ascending distance, ties by row.
 
         Raises:
-            TaxohashError: as `search`; a negative radius.
+            TaxohashError: as `search`; a radius that is negative or no number.
         """
         asked = to_words(queries, self.bits, "queries")
-        if radius < 0 or threads < 1:
+        if not radius >= 0 or threads < 1:
             raise TaxohashError(f"radius is {radius} and threads {threads}: pass 0 or more, and 1 or more")
+        weighed = None if weights is None else to_weights(weights, self.bits, len(asked))
         selection = self._selection(allowed)
         scope = whole(self._version) if selection is None else selection.scope(self._version)
-        radius = min(int(radius), self.bits)
-
-        def one(query: Words) -> Keys:
-            return _collect(query, radius, scope)
-
-        found = _each(one, list(asked), threads)
+        if weighed is None:
+            near = int(min(radius, self.bits))
+            found = _each(lambda query: _collect(query, near, scope), list(asked), threads)
+        else:
+            within = list(weighed.limits(radius))
+            found = _each(
+                lambda i: _collect_weighted(asked[i : i + 1], weighed[i : i + 1], within[i], scope),
+                list(range(len(asked))),
+                threads,
+            )
+        counts = [keys.size for keys in found]
         limits = np.zeros(len(asked) + 1, dtype=np.int64)
-        np.cumsum([keys.size for keys in found], out=limits[1:])
+        np.cumsum(counts, out=limits[1:])
         distances, rows = _split(np.concatenate([np.empty(0, dtype=np.uint64), *found]))
-        return limits, distances, rows
+        return limits, distances if weighed is None else distances * np.repeat(weighed.scale, counts), rows
 
     def _selection(self, allowed: Allowed | None) -> Selection | Following | None:
         if allowed is None:
@@ -157,13 +177,21 @@ class Moment:
             return allowed
         return Selection(allowed, self._version.end, self._index, once=True)
 
-    def _search_long(self, asked: Words, most: int, scope: Scope) -> tuple[Distances, Rows]:
-        """`search` for long rankings: count the distances, then collect and sort what is near enough."""
+    def _search_long(
+        self, asked: Words, most: int, scope: Scope, weighed: Weights | None
+    ) -> tuple[Distances, Rows]:
+        """`search` for long rankings: count the distances, then collect and sort what is near enough.
+
+        Weighted distances, of which there are too many, are all written down.
+        """
         base, mask, tail, tail_mask = scope
         most = min(most, _count_allowed(scope))
-        distances = np.empty((len(asked), most), dtype=np.int32)
-        rows = np.empty((len(asked), most), dtype=np.int64)
+        distances, rows = _empty(len(asked), most)
         for i, query in enumerate(asked):
+            if weighed is not None:
+                keys = _weigh_all(query, weighed[i : i + 1], scope)
+                distances[i], rows[i] = _split(np.sort(np.partition(keys, most - 1)[:most]))
+                continue
             counts = np.zeros(self.bits + 1, dtype=np.int64)
             base.histogram(query, mask, counts)
             tail.histogram(query, tail_mask, counts)
@@ -176,7 +204,7 @@ class Moment:
                 "touched": len(asked) * (len(base) + len(tail)),
             }
         )
-        return distances, rows
+        return distances if weighed is None else weighed.distances(distances), rows
 
 
 def _count_allowed(scope: Scope) -> int:
@@ -186,16 +214,23 @@ def _count_allowed(scope: Scope) -> int:
     )
 
 
-def _search_base(base: Layout, queries: Words, mask: Bitmap, best: Keys, threads: int) -> int:
+def _empty(queries: int, most: int) -> tuple[npt.NDArray[np.int32], Rows]:
+    """Room for distances and rows."""
+    return np.empty((queries, most), dtype=np.int32), np.empty((queries, most), dtype=np.int64)
+
+
+def _search_base(
+    base: Layout, queries: Words, mask: Bitmap, best: Keys, threads: int, weights: Weights | None
+) -> int:
     """`base.search` on several threads: each takes some queries, or, of few queries, some of the codes."""
     if threads == 1 or (len(queries) == 1 and len(base) < SPLIT):
-        return base.search(queries, mask, best)
+        return base.search(queries, mask, best, weights)
     if len(queries) < threads and isinstance(base, Sliced) and len(base) >= SPLIT:
         step = -(-len(base) // (threads * CODES)) * CODES
-        parts = [(np.full_like(best, EMPTY), start) for start in range(0, len(base), step)]
+        parts = [(best.copy(), start) for start in range(0, len(base), step)]
         touched = sum(
             _each(
-                lambda p: base.search_part(queries, mask, p[0], p[1], min(p[1] + step, len(base))),
+                lambda p: base.search_part(queries, mask, p[0], p[1], min(p[1] + step, len(base)), weights),
                 parts,
                 threads,
             )
@@ -205,14 +240,12 @@ def _search_base(base: Layout, queries: Words, mask: Bitmap, best: Keys, threads
         ]
         return touched
     cuts = np.linspace(0, len(queries), min(threads, len(queries)) + 1).astype(np.int64)
-    spans = list(itertools.pairwise(cuts))
-    return sum(
-        _each(
-            lambda span: base.search(queries[span[0] : span[1]], mask, best[span[0] : span[1]]),
-            spans,
-            threads,
-        )
-    )
+    spans = [slice(start, stop) for start, stop in itertools.pairwise(cuts)]
+
+    def some(span: slice) -> int:
+        return base.search(queries[span], mask, best[span], None if weights is None else weights[span])
+
+    return sum(_each(some, spans, threads))
 
 
 def _collect(query: Words, radius: int, scope: Scope) -> Keys:
@@ -221,6 +254,35 @@ def _collect(query: Words, radius: int, scope: Scope) -> Keys:
     keys, size = base.collect(query, radius, mask, np.empty(64, dtype=np.uint64), 0)
     keys, size = tail.collect(query, radius, tail_mask, keys, size)
     return np.sort(keys[:size])
+
+
+def _collect_weighted(query: Words, weights: Weights, limit: np.int64, scope: Scope) -> Keys:
+    """The sorted keys of all allowed codes within the whole distance `limit` of query uint64[1, W].
+
+    A search whose heap has room for all, and holds the first key that is too great from the start.
+    """
+    base, mask, tail, tail_mask = scope
+    beyond = np.uint64(limit + 1) << SHIFT
+    for room in (SHORT, LONG_K):
+        best: Keys = np.full((1, room), beyond)
+        base.search(query, mask, best, weights)
+        bring(tail, query, tail_mask, best, ordered=False, weights=weights)
+        if best[0, 0] == beyond:
+            return np.sort(best[best < beyond])
+    keys = _weigh_all(query[0], weights, scope)
+    return np.sort(keys[keys < beyond])
+
+
+def _weigh_all(query: Words, weights: Weights, scope: Scope) -> Keys:
+    """The keys of all allowed codes."""
+    base, mask, tail, tail_mask = scope
+    width, whole_weights = width_of(base.bits), weights.whole[0]
+    return np.concatenate(
+        [
+            weigh_all(width, base.words(), base.rows, mask, len(base), query, whole_weights),
+            weigh_all(width, tail.words(), tail.rows, tail_mask, len(tail), query, whole_weights),
+        ]
+    )
 
 
 def _split(keys: Keys) -> tuple[Distances, Rows]:

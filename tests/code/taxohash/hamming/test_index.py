@@ -28,7 +28,14 @@ from taxohash.hamming import centres as centres_module
 from taxohash.hamming.following import Following
 from taxohash.hamming.storage import read_arrays, write_arrays
 from taxohash.hamming.versions import Version, merged
-from tests.support.hamming_oracle import KINDS, make_codes, nearest
+from tests.support.hamming_oracle import (
+    KINDS,
+    WEIGHTS,
+    make_codes,
+    make_weights,
+    nearest,
+    weighted_nearest,
+)
 
 BITS = 48
 
@@ -157,6 +164,31 @@ class Changes(RuleBasedStateMachine):
         queries = make_codes(self.rng, 3, BITS, self.kind)
         limits, near, rows = self.index.range_search(queries, radius)
         full_near, full = nearest(self.codes, queries, len(self.codes), np.flatnonzero(self.live))
+        for i in range(3):
+            inside = full_near[i] <= radius
+            np.testing.assert_array_equal(near[limits[i] : limits[i + 1]], full_near[i][inside])
+            np.testing.assert_array_equal(rows[limits[i] : limits[i + 1]], full[i][inside])
+
+    @rule(
+        k=st.sampled_from((1, 10, 61, 10_000)),
+        share=st.sampled_from((0, 0.01, 0.2, 0.8, 1)),
+        form=st.integers(0, 2),
+        weighing=st.sampled_from(WEIGHTS),
+        threads=st.sampled_from((1, 3)),
+    )
+    def weighted(self, k: int, share: float, form: int, weighing: str, threads: int) -> None:
+        mask = self.rng.random(len(self.codes)) < share
+        allowed = (mask, np.flatnonzero(mask), self.index.select(mask))[form]
+        queries = make_codes(self.rng, 3, BITS, self.kind)
+        weights = make_weights(self.rng, 3, BITS, weighing)
+        full_near, full = weighted_nearest(
+            self.codes, queries, weights, len(self.codes), np.flatnonzero(mask & self.live)
+        )
+        near, rows = self.index.search(queries, k, allowed, threads, weights)
+        np.testing.assert_array_equal(near, full_near[:, :k])
+        np.testing.assert_array_equal(rows, full[:, :k])
+        radius = float(full_near[0, min(k, full.shape[1]) - 1]) if full.size else 1.0
+        limits, near, rows = self.index.range_search(queries, radius, allowed, threads, weights)
         for i in range(3):
             inside = full_near[i] <= radius
             np.testing.assert_array_equal(near[limits[i] : limits[i + 1]], full_near[i][inside])
@@ -461,6 +493,24 @@ def test_stats_tell_what_a_search_did() -> None:
         (lambda i: i.search(np.zeros((1, 6), np.uint8), allowed=np.ones(7, bool)), r"mask has shape \(7,\)"),
         (lambda i: i.search(np.zeros((1, 6), np.uint8), allowed=[0.5]), "pass a one-dimensional array"),
         (lambda i: i.range_search(np.zeros((1, 6), np.uint8), -1), "radius is -1"),
+        (lambda i: i.range_search(np.zeros((1, 6), np.uint8), float("nan")), "radius is nan"),
+        (lambda i: _weighted(i, np.ones((1, BITS))), r"weights are float64\[1, 48\]: pass float32\[1, 48\]"),
+        (lambda i: _weighted(i, np.ones((1, 47), np.float32)), r"weights are float32\[1, 47\]"),
+        (lambda i: _weighted(i, np.ones((2, BITS), np.float32)), r"weights are float32\[2, 48\]"),
+        (lambda i: _weighted(i, np.ones(BITS, np.float32)), r"weights are float32\[48\]"),
+        (lambda i: _weighted(i, [["a"] * BITS]), "weights are <U1"),
+        (
+            lambda i: _weighted(i, np.full((1, BITS), -1e-30, np.float32)),
+            "weights hold -1.*e-30: pass finite",
+        ),
+        (lambda i: _weighted(i, np.full((1, BITS), np.nan, np.float32)), "weights hold nan"),
+        (lambda i: _weighted(i, np.full((1, BITS), np.inf, np.float32)), "weights hold inf"),
+        (
+            lambda i: i.range_search(
+                np.zeros((1, 6), np.uint8), -0.5, weights=np.ones((1, BITS), np.float32)
+            ),
+            "radius is -0.5",
+        ),
         (lambda i: i.remove([20]), "rows hold 20"),
         (lambda i: i.put([3, 3], np.zeros((2, 6), np.uint8)), "each row once"),
         (lambda i: i.put([3, 4], np.zeros((1, 6), np.uint8)), "one code a row"),
@@ -482,6 +532,10 @@ def test_bad_input_is_named_and_changes_nothing(act: Callable[[HammingIndex], ob
     with pytest.raises(TaxohashError, match=message):
         act(made)
     assert_answers(made, codes, codes[:2], 10, np.arange(9))
+
+
+def _weighted(index: HammingIndex, weights: npt.ArrayLike) -> None:
+    index.search(np.zeros((1, 6), np.uint8), weights=weights)
 
 
 def test_a_full_disk_leaves_the_file_of_before(tmp_path: Path) -> None:

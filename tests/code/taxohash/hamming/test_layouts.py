@@ -11,15 +11,27 @@ from taxohash.hamming.arrange import arrange, find_bodies, keep_flat, make_layou
 from taxohash.hamming.centres import NO_MASK, NO_ROWS, Centres
 from taxohash.hamming.kernels import flat
 from taxohash.hamming.kernels.blocks import pick
-from taxohash.hamming.kernels.conventions import EMPTY, LOW
+from taxohash.hamming.kernels.conventions import EMPTY, LOW, SHIFT
 from taxohash.hamming.layouts import (
     Flat,
     Layout,
     Rings,
     Sliced,
 )
+from taxohash.hamming.weights import to_weights
 from taxohash.hamming.words import from_words, to_words, width_of
-from tests.support.hamming_oracle import KINDS, LENGTHS, Answer, distances, make_codes, nearest
+from tests.support.hamming_oracle import (
+    KINDS,
+    LENGTHS,
+    WEIGHTS,
+    Answer,
+    distances,
+    make_codes,
+    make_weights,
+    nearest,
+    weighted_distances,
+    weighted_nearest,
+)
 
 MANY = 9000  # codes enough for several blocks and for slicing
 
@@ -93,6 +105,40 @@ def test_every_arrangement_finds_what_a_naive_scan_finds(
         np.testing.assert_array_equal(
             counts, np.bincount(distances(codes[allowed], queries[0]), minlength=bits + 1)
         )
+
+
+@pytest.mark.parametrize("bits", LENGTHS)
+@settings(max_examples=8)
+@given(
+    st.integers(0, 2**32),
+    st.sampled_from(KINDS),
+    st.sampled_from((1, 300, MANY)),
+    st.sampled_from((1, 10, 100)),
+    st.sampled_from(WEIGHTS),
+)
+def test_every_arrangement_finds_by_weights_what_a_naive_scan_finds(
+    bits: int, seed: int, kind: str, count: int, k: int, weighing: str
+) -> None:
+    rng = np.random.default_rng(seed)
+    codes = make_codes(rng, count, bits, kind)
+    queries = np.concatenate([make_codes(rng, 3, bits, kind), make_codes(rng, 2, bits, "uniform")])
+    given = make_weights(rng, len(queries), bits, weighing)
+    weights, words = to_weights(given, bits, len(queries)), to_words(queries, bits)
+    allowed = np.flatnonzero(rng.random(count) < 0.3)
+    wanted = weighted_nearest(codes, queries, given, k)[1]
+    wanted_allowed = weighted_nearest(codes, queries, given, k, allowed)[1]
+    limit = int(np.median(weighted_distances(codes, queries[0], given[0])[0]))
+    within = np.flatnonzero(weighted_distances(codes, queries[0], given[0])[0] <= limit)
+    for layout in arrangements(bits, codes, rng):
+        for mask, rows in ((NO_MASK, wanted), (bitmap(allowed, count), wanted_allowed)):
+            best = np.full((len(queries), k), EMPTY)
+            layout.search(words, mask, best, weights)
+            best.sort(axis=1)
+            np.testing.assert_array_equal(best[:, : rows.shape[1]] & LOW, rows)
+            assert (best[:, rows.shape[1] :] == EMPTY).all()
+        best = np.full((1, count + 1), np.uint64(limit + 1) << SHIFT)  # a bound instead of an empty heap
+        layout.search(words[:1], NO_MASK, best, weights[:1])
+        np.testing.assert_array_equal(np.sort(best[0, best[0] < best[0, 0]] & LOW), within)
 
 
 @pytest.mark.parametrize("bits", LENGTHS)
