@@ -8,7 +8,7 @@ The 64 x 64 transposition: Warren, Hacker's Delight, 2nd ed., 7-3.
 import numba as nb
 import numpy as np
 
-from taxohash.hamming.kernels.conventions import OPTIONS, ZERO
+from taxohash.hamming.kernels.conventions import KERNEL, OPTIONS, ZERO
 from taxohash.hamming.kernels.intrinsics import (
     CODES,
     LANES,
@@ -21,7 +21,7 @@ from taxohash.hamming.kernels.intrinsics import (
 WHOLE = 24  # codes wanted of one block from which transposing all of it is cheaper
 
 
-@nb.njit(**OPTIONS)
+@nb.njit(**KERNEL)
 def transpose(tile):  # type: ignore[no-untyped-def]
     """Transpose the LANES bit matrices of tile uint64[CODES] in place, two butterfly stages a pass."""
     wide, mask = 32, np.uint64(0x0000_0000_FFFF_FFFF)

@@ -267,11 +267,13 @@ def slice_body(width, words, centre, start, stop):  # type: ignore[no-untyped-de
                     words[at + j * stride] = tile[j * LANES + lane]
 
 
-@nb.njit(**OPTIONS)
-def unslice(width, words, centre, first, stop, codes):  # type: ignore[no-untyped-def]
-    """The inverse of `slice_body` for the up to CODES codes from the block at `first` on: codes uint64[CODES * W]."""
+@nb.njit(**KERNEL)
+def unslice(width, words, centre, first, stop, codes, tile):  # type: ignore[no-untyped-def]
+    """The inverse of `slice_body` for the up to CODES codes from the block at `first` on: codes uint64[CODES * W].
+
+    tile uint64[CODES] is scratch.
+    """
     size, count = len(width), min(CODES, stop - first)
-    tile = np.empty(CODES, np.uint64)
     for w in range(size):
         for lane in range(count >> 6):
             block = first + lane // LINE * BLOCK
@@ -296,14 +298,14 @@ def slice_bodies(width, words, centres, bodies):  # type: ignore[no-untyped-def]
 def unslice_bodies(width, words, centres, bodies):  # type: ignore[no-untyped-def]
     """All codes as words uint64[N * W], at the same positions."""
     size = len(width)
-    plain, tile = words.copy(), np.empty(CODES * size, np.uint64)
+    plain, codes, tile = words.copy(), np.empty(CODES * size, np.uint64), np.empty(CODES, np.uint64)
     for c in range(bodies.shape[0]):
         centre, stop = centres[c * size : (c + 1) * size], np.int64(bodies[c, 1])
         for first in range(np.int64(bodies[c, 0]), stop, CODES):
-            unslice(width, words, centre, first, stop, tile)
+            unslice(width, words, centre, first, stop, codes, tile)
             count = min(np.int64(CODES), stop - first)
             for i in range(count * size):
-                plain[first * size + i] = tile[i]
+                plain[first * size + i] = codes[i]
     return plain
 
 
@@ -311,7 +313,7 @@ def unslice_bodies(width, words, centres, bodies):  # type: ignore[no-untyped-de
 def histogram_cells(width, words, rows, mask, centres, offsets, bodies, query, counts):  # type: ignore[no-untyped-def]
     """Add the distances of the allowed codes to counts int64[bits + 1]."""
     size, last = len(width), offsets.shape[1] - 1
-    tile = np.empty(CODES * size, np.uint64)
+    codes, tile = np.empty(CODES * size, np.uint64), np.empty(CODES, np.uint64)
     for c in range(bodies.shape[0]):
         centre = centres[c * size : (c + 1) * size]
         low, high = np.int64(bodies[c, 0]), np.int64(bodies[c, 1])
@@ -319,6 +321,6 @@ def histogram_cells(width, words, rows, mask, centres, offsets, bodies, query, c
             part = words[start * size : stop * size]
             histogram(width, part, rows[start:stop], mask, stop - start, query, counts)
         for first in range(low, high, CODES):
-            unslice(width, words, centre, first, high, tile)
+            unslice(width, words, centre, first, high, codes, tile)
             count = min(np.int64(CODES), high - first)
-            histogram(width, tile, rows[first : first + count], mask, count, query, counts)
+            histogram(width, codes, rows[first : first + count], mask, count, query, counts)

@@ -36,7 +36,7 @@ def centre_distances(width, centres, query, near):  # type: ignore[no-untyped-de
 
 
 @nb.njit(**KERNEL)
-def _candidates(near, extents, limit, first, starts, order):  # type: ignore[no-untyped-def]
+def find_candidates(near, extents, limit, first, starts, order):  # type: ignore[no-untyped-def]
     """The centres, without `first`, that may have a code within `limit`, nearest first, into order int32[2, C].
 
     Returns how many they are, in order[1]. starts int32[bits + 2] is scratch for a counting sort.
@@ -107,7 +107,7 @@ def _scan_ring(width, words, rows, mask, edges, body, start, stop, query, slots,
 
 
 @nb.njit(**KERNEL)
-def _add_window(width, words, centres, bodies, query, cell, start, stop, windows, slots, count):  # type: ignore[no-untyped-def]
+def add_window(width, words, centres, bodies, query, cell, start, stop, windows, slots, count):  # type: ignore[no-untyped-def]
     """Note a run of codes of a cell to be scanned and ask for its memory; how many there are now."""
     if stop <= start:
         return count
@@ -123,7 +123,7 @@ def _add_window(width, words, centres, bodies, query, cell, start, stop, windows
     return count + 1
 
 
-_add_window_inline = nb.njit(inline="always", **KERNEL)(_add_window.py_func)  # as scan_cell_inline
+_add_window_inline = nb.njit(inline="always", **KERNEL)(add_window.py_func)  # as scan_cell_inline
 
 
 @nb.njit(**KERNEL)
@@ -144,9 +144,9 @@ def _add_rings(width, words, rows, centres, cells, query, cell, near, limit, rad
         second = np.int64(offsets[cell, first + 1])
         end = _end(rows, firsts, start, second, cell, first, limit, best)
         if end < second:
-            at = _add_window(width, words, centres, bodies, query, cell, start, end, windows, slots, at)
+            at = add_window(width, words, centres, bodies, query, cell, start, end, windows, slots, at)
             start = second
-    return _add_window(width, words, centres, bodies, query, cell, start, stop, windows, slots, at)
+    return add_window(width, words, centres, bodies, query, cell, start, stop, windows, slots, at)
 
 
 @nb.njit(**KERNEL)
@@ -203,7 +203,7 @@ def _search(width, bits, words, rows, mask, centres, cells, query, scratch, best
             touched += stop - start
             scan_cell(width, words, rows, mask, edges, body, start, stop, query, slots[j], home, out, best)
         seen, reach = reach, bits
-    candidates = _candidates(
+    candidates = find_candidates(
         near, extents, np.int32(min(np.int64(best[0] >> SHIFT), bits)), first, starts, order
     )
     done, added, scanned, ahead = 0, ZERO, 0, 2

@@ -1,13 +1,13 @@
 """Weighted distances: the sum of the weights of the bits in which query and code differ.
 
-Weights are whole numbers, uint32[64 W], by the place of a bit in the words (see `weights.Weights`); their sum is below
-2 ** 31, so keys, heaps and ties are those of plain distances.
+Weights are whole numbers, uint32[64 W], by the place of a bit in the words (see `weights.Weights`); their sum is at most
+2 ** 30, so keys, heaps and ties are those of plain distances, and the greatest is a power of two or 0.
 
 `table` is uint32[8 W * 256]: what each value of each byte of query ^ code weighs.
 
-*Coarse* weights are whole multiples v of a `unit` that the weights w are not below: v * unit <= w. So codes whose coarse
-distance is above limit // unit are farther than limit. They have LEVELS bits: v = sum of 2^b [bit in masks[b]], with masks
-uint64[LEVELS * W], so that a coarse distance is LEVELS popcounts. Other conventions as in `flat`.
+*Coarse* weights are w >> drop, of LEVELS bits, so codes whose coarse distance is above limit >> drop are farther than limit.
+Bit b of them is set for the bits in masks[b], masks uint64[LEVELS * W]: a coarse distance is LEVELS popcounts.
+Other conventions as in `flat`.
 """
 
 import numba as nb
@@ -46,23 +46,22 @@ def weigh(width, words, position, query, table):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(**KERNEL)
-def coarsen(weights, unit, masks):  # type: ignore[no-untyped-def]
-    """Make the masks of the coarse weights in multiples of `unit`."""
-    size = weights.size >> 6
+def coarsen(weights, masks):  # type: ignore[no-untyped-def]
+    """Make the masks of the coarse weights; returns `drop`."""
+    size, drop, most = weights.size >> 6, 0, (1 << LEVELS) - 1
+    greatest = np.uint32(0)
+    for j in range(weights.size):
+        greatest = max(greatest, weights[j])
+    while (
+        greatest >> drop > most + 1
+    ):  # it may be one too great: it is a power of two, of which a bit more would be lost
+        drop += 1
     masks.fill(0)
     for j in range(weights.size):
-        value = min(np.int64(weights[j]) // unit, (1 << LEVELS) - 1)
+        value = min(np.int64(weights[j]) >> drop, most)
         for level in range(LEVELS):
             masks[level * size + (j >> 6)] |= np.uint64((value >> level) & 1) << np.uint64(j & 63)
-
-
-@nb.njit(**KERNEL)
-def fine_unit(weights):  # type: ignore[no-untyped-def]
-    """The smallest unit for which coarse weights have no more than LEVELS bits."""
-    greatest = np.int64(1)
-    for j in range(weights.size):
-        greatest = max(greatest, np.int64(weights[j]))
-    return greatest // (1 << LEVELS) + 1
+    return drop
 
 
 @nb.njit(inline="always", **KERNEL)
@@ -87,16 +86,16 @@ def count_coarse(width, words, start, stop, query, masks, limit):  # type: ignor
 
 
 @nb.njit(**KERNEL)
-def scan_weighted(width, words, origin, rows, mask, start, stop, query, table, masks, unit, best):  # type: ignore[no-untyped-def]
+def scan_weighted(width, words, origin, rows, mask, start, stop, query, table, masks, drop, best):  # type: ignore[no-untyped-def]
     """`flat.scan` by weights, for rows in any order."""
     for block in range(start, stop, BLOCK):
         end = min(block + BLOCK, stop)
-        limit = np.int64(best[0] >> SHIFT) // unit
+        limit = np.int64(best[0] >> SHIFT) >> drop
         if count_coarse(width, words, block, end, query, masks, limit) == 0:
             continue
         for sub in range(block, end, SUB_BLOCK):
             sub_end = min(sub + SUB_BLOCK, end)
-            limit = np.int64(best[0] >> SHIFT) // unit
+            limit = np.int64(best[0] >> SHIFT) >> drop
             if count_coarse(width, words, sub, sub_end, query, masks, limit) == 0:
                 continue
             for position in range(sub, sub_end):
@@ -110,10 +109,9 @@ def scan_each_weighted(width, words, rows, mask, stop, queries, weights, best): 
     masks = np.empty(LEVELS * len(width), np.uint64)
     for q in range(queries.shape[0]):
         fill_table(weights[q], table)
-        unit = fine_unit(weights[q])
-        coarsen(weights[q], unit, masks)
+        drop = coarsen(weights[q], masks)
         scan_weighted(
-            width, words, ZERO, rows, mask, ZERO, stop, queries[q], table, masks, unit, best[q]
+            width, words, ZERO, rows, mask, ZERO, stop, queries[q], table, masks, drop, best[q]
         )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from taxohash.hamming.kernels.blocks import unslice_block
 from taxohash.hamming.kernels.conventions import OPTIONS, ZERO
 from taxohash.hamming.kernels.intrinsics import CODES, block_size
-from taxohash.hamming.kernels.weighted import LEVELS, coarsen, fill_table, fine_unit, scan_weighted
+from taxohash.hamming.kernels.weighted import LEVELS, coarsen, fill_table, scan_weighted
 
 
 @nb.njit(**OPTIONS)
@@ -18,12 +18,11 @@ def scan_sliced_weighted(width, bits, blocks, rows, mask, start, stop, queries, 
     masks = np.empty(LEVELS * len(width), np.uint64)
     for q in range(queries.shape[0]):
         fill_table(weights[q], table)
-        unit = fine_unit(weights[q])
-        coarsen(weights[q], unit, masks)
+        drop = coarsen(weights[q], masks)
         for first in range(start, stop, CODES):
             end = min(first + CODES, stop)
             block = blocks[first // CODES * size : (first // CODES + 1) * size]
             unslice_block(width, bits, block, tile, ZERO, end - first)
             scan_weighted(
-                width, tile, first, rows, mask, ZERO, end - first, queries[q], table, masks, unit, best[q]
+                width, tile, first, rows, mask, ZERO, end - first, queries[q], table, masks, drop, best[q]
             )  # fmt: skip
