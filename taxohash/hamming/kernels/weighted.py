@@ -15,7 +15,7 @@ import numpy as np
 
 from taxohash.hamming.kernels.conventions import KERNEL, OPTIONS, SHIFT, ZERO
 from taxohash.hamming.kernels.flat import BLOCK, SUB_BLOCK, is_allowed, offer, row_at
-from taxohash.hamming.kernels.intrinsics import popcount
+from taxohash.hamming.kernels.intrinsics import ONE, popcount
 
 LEVELS = 3
 
@@ -58,9 +58,9 @@ def coarsen(weights, masks):  # type: ignore[no-untyped-def]
         drop += 1
     masks.fill(0)
     for j in range(weights.size):
-        value = min(np.int64(weights[j]) >> drop, most)
+        value = np.uint64(min(weights[j] >> np.uint32(drop), np.uint32(most)))
         for level in range(LEVELS):
-            masks[level * size + (j >> 6)] |= np.uint64((value >> level) & 1) << np.uint64(j & 63)
+            masks[level * size + (j >> 6)] |= ((value >> np.uint64(level)) & ONE) << np.uint64(j & 63)
     return drop
 
 

@@ -13,33 +13,34 @@ left first the planes of A are weighed, then the others, heaviest first, until i
 import numba as nb
 import numpy as np
 
-from taxohash.hamming.kernels.cells import ALL, BLOCK, FEW, unslice
-from taxohash.hamming.kernels.conventions import EMPTY, KERNEL, LOW, OPTIONS, SHIFT, ZERO
+from taxohash.hamming.kernels.cells import ALL, BLOCK, FETCHED, FEW, unslice
+from taxohash.hamming.kernels.conventions import EMPTY, KERNEL, LOW, SHIFT, ZERO
 from taxohash.hamming.kernels.flat import offer
-from taxohash.hamming.kernels.intrinsics import CODES, ONE, VECTOR, count_common, lowest, popcount
+from taxohash.hamming.kernels.intrinsics import CODES, ONE, VECTOR, count_common, lowest, popcount, prefetch
 from taxohash.hamming.kernels.weighted import scan_weighted, weigh, weigh_coarsely
 
 FAR = np.int64(1 << 40)
 MANY = 64  # codes of a block that take longer to weigh by themselves than to turn 2,048 into words
 
 
-@nb.njit(**OPTIONS)
-def sort_bits(bits, weights, order, least, most):  # type: ignore[no-untyped-def]
-    """The places of the bits of a code, lightest first, into order int64[bits].
+@nb.njit(**KERNEL)
+def sort_bits(bits, weights, keys, order, least, most):  # type: ignore[no-untyped-def]
+    """The places of the bits of a code, lightest first, into order int64[bits]; keys int64[bits] is scratch.
 
     least and most, int64[bits + 1], become the weights of the n lightest and of the n heaviest bits.
     """
     for j in range(bits):
         place = j ^ 7  # as codes come packed
-        order[j] = np.int64(weights[place]) << 10 | place
-    order.sort()
+        keys[j] = np.int64(weights[place]) << 10 | place
+    for j in range(bits):  # how many are lighter is where it belongs: quick in vectors
+        rank, key = 0, keys[j]
+        for i in range(bits):
+            rank += keys[i] < key
+        order[rank] = key & 1023
     least[0] = most[0] = 0
     for i in range(bits):
-        least[i + 1] = least[i] + (order[i] >> 10)
-    for i in range(bits + 1):
-        most[i] = least[bits] - least[bits - i]
-    for i in range(bits):
-        order[i] &= 1023
+        least[i + 1] = least[i] + np.int64(weights[order[i]])
+        most[i + 1] = most[i] + np.int64(weights[order[bits - 1 - i]])
 
 
 @nb.njit(**KERNEL)
@@ -82,7 +83,7 @@ def _needed(bounds, ring, used, limit):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(**KERNEL)
-def _take(
+def _take(  # type: ignore[no-untyped-def]
     words,
     at,
     stride,
@@ -101,7 +102,7 @@ def _take(
     weights,
     bounds,
     best,
-):  # type: ignore[no-untyped-def]
+):
     """Bring the answers of `count_common` among positions start..stop-1, all of one ring, into `best`."""
     others, inside, outside = bounds
     for lane in range((start - block) >> 6, (stop - block + 63) >> 6):
@@ -120,13 +121,14 @@ def _take(
             place = at + lane
             near = np.int64(0)
             for i in range(used):
-                set_bit = (words[place + slots[i] * stride] >> bit) & ONE
-                near += np.int64(weights[slots[i]]) * np.int64(set_bit ^ ONE)
+                has = (words[np.uint64(place + slots[i] * stride)] >> bit) & ONE
+                near += np.int64(weights[slots[i]]) * np.int64(has ^ ONE)
             i = left - 1
             while more > 0 and near + outside[more] <= limit:
-                set_bit = np.int64((words[place + others[i] * stride] >> bit) & ONE)
-                near += np.int64(weights[others[i]]) * set_bit
-                more -= set_bit
+                other = others[i]
+                has = np.int64((words[np.uint64(place + other * stride)] >> bit) & ONE)
+                near += np.int64(weights[np.uint64(other)]) * has
+                more -= has
                 i -= 1
             if more == 0:
                 offer(rows, mask, origin + np.int64(bit), np.uint64(near), best)
@@ -143,7 +145,7 @@ def _between(hits, low, high):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(**KERNEL)
-def _scan_body(
+def _scan_body(  # type: ignore[no-untyped-def]
     width,
     words,
     rows,
@@ -161,7 +163,7 @@ def _scan_body(
     bounds,
     scratch,
     best,
-):  # type: ignore[no-untyped-def]
+):
     """`scan_weighted` of positions start..stop-1 of a body."""
     weights, table, masks, drop = asked
     out, codes, tile = scratch
@@ -171,7 +173,7 @@ def _scan_body(
             ring += 1
         block = body[0] + (position - body[0]) // BLOCK * BLOCK
         end = min(block + BLOCK, stop, np.int64(edges[ring + 1]))
-        if best[0] == EMPTY:  # few at a time, so that the heap fills and its limit falls
+        if best[0] == EMPTY and ring == 0:  # copies of the centre: a few fill the heap
             end = min(end, block + ((position - block) | 63) + 1)
         limit = np.int64(best[0] >> SHIFT)
         need = _needed(bounds, ring, used, limit)
@@ -184,24 +186,31 @@ def _scan_body(
         first, last = (position - block) >> 6, (end - block + 63) >> 6
         lanes = first // VECTOR * VECTOR, last
         at = block * len(width)
-        if count_common(width, words, at, stride, lanes, slots, used, need, out):
-            hits = 0
+        ahead = block + FETCHED * BLOCK
+        if ahead < stop:
+            further = min(BLOCK, body[1] - ahead) >> 6
+            for i in range(used):
+                prefetch(words, ahead * len(width) + slots[i] * further)
+        hits = np.uint64(0)
+        if best[0] == EMPTY and ring > 0:  # so that its limit falls at once
+            hits = ALL
+        elif count_common(width, words, at, stride, lanes, slots, used, need, out):
             for lane in range(first, last):
-                hits += np.int64(popcount(out[lane]))
-            if hits > MANY and best[0] != EMPTY:
-                end = min(block + CODES, stop)
-                unslice(width, words, centre, block, body[1], codes, tile)
-                scan_weighted(
-                    width, codes, block, rows, mask, position - block, end - block, query, table, masks, drop, best
-                )  # fmt: skip
-            else:
-                planes = 0
-                while (used - need) >> planes:
-                    planes += 1
-                _take(
-                    words, at, stride, out, planes, block, position, end, rows, mask, ring, slots, used, left, need,
-                    weights, bounds, best,
-                )  # fmt: skip
+                hits += popcount(out[lane])
+        if hits > MANY:
+            end = min(block + CODES, stop)
+            unslice(width, words, centre, block, body[1], codes, tile)
+            scan_weighted(
+                width, codes, block, rows, mask, position - block, end - block, query, table, masks, drop, best
+            )  # fmt: skip
+        elif hits:
+            planes = 0
+            while (used - need) >> planes:
+                planes += 1
+            _take(
+                words, at, stride, out, planes, block, position, end, rows, mask, ring, slots, used, left, need, weights,
+                bounds, best,
+            )  # fmt: skip
         position = end
 
 

@@ -11,7 +11,7 @@ import numba as nb
 import numpy as np
 
 from taxohash.hamming.kernels.cells import differing
-from taxohash.hamming.kernels.conventions import KERNEL, OPTIONS, SHIFT, ZERO
+from taxohash.hamming.kernels.conventions import EMPTY, KERNEL, OPTIONS, SHIFT, ZERO
 from taxohash.hamming.kernels.intrinsics import CODES, LINE, count_planes
 from taxohash.hamming.kernels.rings import AHEAD, WINDOWS, add_window, centre_distances, find_candidates
 from taxohash.hamming.kernels.weighted import LEVELS, coarsen, fill_table, weigh
@@ -32,23 +32,21 @@ def _reach(least, limit):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(**KERNEL)
-def _window(offsets, extents, cell, near, weighed, reach, limit, least, most):  # type: ignore[no-untyped-def]
-    """The run of positions of a cell, `near` and `weighed` the distances of its centre, that can hold a code within `limit`."""
-    low = max(near - reach, np.int64(extents[0, cell]))
-    high = min(near + reach, np.int64(extents[1, cell]))
+def _narrow(low, high, weighed, limit, least, most):  # type: ignore[no-untyped-def]
+    """Those of the rings low..high of a cell, whose centre is at distance `weighed`, that can hold a code within `limit`."""
     while low <= high and most[low] < weighed - limit:
         low += 1
     while low <= high and least[high] > weighed + limit:
         high -= 1
-    if low > high:
-        return ZERO, ZERO
-    return np.int64(offsets[cell, low]), np.int64(offsets[cell, high + 1])
+    return low, high
 
 
 @nb.njit(**KERNEL)
 def _search(width, bits, words, rows, mask, centres, cells, query, asked, sorts, scratch, best):  # type: ignore[no-untyped-def]
-    """One query; the codes it looked at. First the rings of the nearest centre, from that in which a copy of the query would lie
-    outwards, then the other centres, nearest first.
+    """One query; the codes it looked at.
+
+    First the rings of the nearest centre about the query's own distance to it, until there is a k-th, then the rest of that
+    centre's, then those of the other centres, nearest first.
     """
     offsets, extents, _firsts, bodies = cells
     order, least, most = sorts
@@ -57,25 +55,36 @@ def _search(width, bits, words, rows, mask, centres, cells, query, asked, sorts,
     centre_distances(width, centres, query, near)
     first = np.argmin(near)
     home, weighed = np.int64(near[first]), np.int64(weigh(width, centres, first, query, table))
-    body = np.int64(bodies[first, 0]), np.int64(bodies[first, 1])
+    edges, body = offsets[first], (np.int64(bodies[first, 0]), np.int64(bodies[first, 1]))
     differing(width, centres, first, query, slots[0])
-    touched, limit = np.int64(0), np.int64(best[0] >> SHIFT)
-    for away in range(bits + 1):
-        if least[away] > limit:
-            break
-        for ring in (home - away, home + away):
-            if ring < 0 or ring > bits or (away == 0 and touched) or most[ring] < weighed - limit:
-                continue
-            if least[ring] > weighed + limit:
-                continue
-            start, stop = np.int64(offsets[first, ring]), np.int64(offsets[first, ring + 1])
-            touched += stop - start
-            scan_cell_weighted(
-                width, words, rows, mask, centres, first, offsets[first], body, start, stop, query, asked, order, slots[0],
-                home, bounds, own, best,
-            )  # fmt: skip
-            limit = np.int64(best[0] >> SHIFT)
-    reach = _reach(least, limit)
+    touched, seen = np.int64(0), np.int64(-1)
+    while best[0] == EMPTY and seen < bits:
+        seen += 1
+        for sign in (-1, 1):
+            ring = home + sign * seen
+            if 0 <= ring <= bits and (sign > 0 or seen > 0):
+                start, stop = np.int64(edges[ring]), np.int64(edges[ring + 1])
+                touched += stop - start
+                scan_cell_weighted(
+                    width, words, rows, mask, centres, first, edges, body, start, stop, query, asked, order, slots[0],
+                    home, bounds, own, best,
+                )  # fmt: skip
+    reach, count, after = _reach(least, np.int64(best[0] >> SHIFT)), ZERO, 1 if seen < 0 else seen + 1
+    for low, high in ((home - reach, home - seen - 1), (home + after, home + reach)):
+        low, high = _narrow(max(low, 0), min(high, bits), weighed, np.int64(best[0] >> SHIFT), least, most)
+        if low <= high:
+            start, stop = np.int64(edges[low]), np.int64(edges[high + 1])
+            count = add_window(
+                width, words, centres, bodies, query, first, start, stop, windows, slots, count
+            )
+    for j in range(count):
+        start, stop = windows[j, 1], windows[j, 2]
+        touched += stop - start
+        scan_cell_weighted(
+            width, words, rows, mask, centres, first, edges, body, start, stop, query, asked, order, slots[j], home,
+            bounds, own, best,
+        )  # fmt: skip
+    reach = _reach(least, np.int64(best[0] >> SHIFT))
     count = find_candidates(near, extents, np.int32(reach), first, starts, found)
     done, added, scanned, ahead = 0, ZERO, 0, 2
     while True:
@@ -87,8 +96,13 @@ def _search(width, bits, words, rows, mask, centres, cells, query, asked, sorts,
                 reach -= 1
             away = np.int64(near[c])
             weighed = np.int64(weigh(width, centres, c, query, table))
-            start, stop = _window(offsets, extents, c, away, weighed, reach, limit, least, most)
-            added = add_window(width, words, centres, bodies, query, c, start, stop, windows, slots, added)
+            low, high = max(away - reach, np.int64(extents[0, c])), min(away + reach, np.int64(extents[1, c]))
+            low, high = _narrow(low, high, weighed, limit, least, most)
+            if low <= high:
+                start, stop = np.int64(offsets[c, low]), np.int64(offsets[c, high + 1])
+                added = add_window(
+                    width, words, centres, bodies, query, c, start, stop, windows, slots, added
+                )
         if scanned == added:
             return touched
         at = scanned % WINDOWS
@@ -109,6 +123,7 @@ def search_rings_weighted(width, bits, words, rows, mask, centres, cells, querie
     count = cells[0].shape[0]
     table = np.empty(len(width) << 11, np.uint32)
     masks = np.empty(LEVELS * len(width), np.uint64)
+    keys = np.empty(bits, np.int64)
     sorts = np.empty(bits, np.int64), np.empty(bits + 1, np.int64), np.empty(bits + 1, np.int64)
     scratch = (
         np.empty(count, np.int32),
@@ -127,7 +142,7 @@ def search_rings_weighted(width, bits, words, rows, mask, centres, cells, querie
     for q in range(queries.shape[0]):
         fill_table(weights[q], table)
         drop = coarsen(weights[q], masks)
-        sort_bits(bits, weights[q], sorts[0], sorts[1], sorts[2])
+        sort_bits(bits, weights[q], keys, sorts[0], sorts[1], sorts[2])
         asked = weights[q], table, masks, drop
         total += _search(
             width, bits, words, rows, mask, centres, cells, queries[q], asked, sorts, scratch, best[q]
