@@ -70,6 +70,7 @@ def exercise_codes(bits: int) -> None:
         index = replica._state.index
         for allowed in ([0], np.arange(index.rows) < 9):
             index.search(codes[:1], allowed=allowed)
+        _weigh(index, codes[:16])
         _keep(index, codes)
 
 
@@ -89,7 +90,18 @@ def _keep(index: HammingIndex, codes: Codes) -> None:
         file = Path(folder) / "index"
         index.save(file)
         for mmap in (True, False):
-            HammingIndex.load(file, mmap).search(codes[:1])
+            read = HammingIndex.load(file, mmap)
+            read.search(codes[:1])
+            _weigh(read, codes[:1])
+
+
+def _weigh(index: HammingIndex, queries: Codes) -> None:
+    """Search by weights, of all and some, by number and by distance."""
+    weights = np.ones((len(queries), index.bits), np.float32)
+    for allowed in (None, [0]):
+        for k in (1, LONG):
+            index.search(queries, k, allowed, weights=weights)
+        index.range_search(queries, 1.5, allowed, weights=weights)
 
 
 def _page(segment: int, codes: Codes, labels: ItemLabels, total: int = 0) -> Columns:

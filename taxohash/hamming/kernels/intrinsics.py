@@ -310,3 +310,62 @@ def count_common(
 
     whole = types.int64
     return types.uint64(width, words, whole, whole, types.UniTuple(whole, 2), slots, whole, whole, out), emit  # type: ignore[no-untyped-call]
+
+
+@emitted
+def compare_weighed(
+    _: Any, width: Any, levels: Any, block: Any, slots: Any, counts: Any, start: Any, out: Any
+) -> Any:
+    """Which codes of a block have b - a - start <= 0, where a and b are sums of its planes, each times a power of two.
+
+    With S = slots.shape[1], slots int32[2 L, S] and counts int64[2 L], multiples of 4 up to S, for L = len(levels): a adds
+    2 ** i times the planes at slots[i, : counts[i]], b likewise those of slots[L + i]. All sums are below 2 ** (C + L - 1).
+    Writes the answers to out uint64[LANES]; returns them or'ed together.
+    """
+
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        size = count_planes(range(width.count)) + levels.count
+        base = _data(context, builder, signature.args[2], arguments[2])
+        table = context.make_array(signature.args[3])(context, builder, arguments[3])
+        stride = emit_tools.unpack_tuple(builder, table.shape, 2)[1]
+        amounts = _data(context, builder, signature.args[4], arguments[4])
+        output = _data(context, builder, signature.args[6], arguments[6])
+        begin = [
+            _splat(builder, builder.neg(builder.and_(builder.lshr(arguments[5], I64(i)), I64(1))))
+            for i in range(size)
+        ]
+        counters = [emit_tools.alloca_once(builder, VECTOR_TYPE) for _ in range(size)]
+        seen = emit_tools.alloca_once_value(builder, ZERO)
+
+        def add(row: int, level: int, lane: Any) -> None:
+            first = builder.mul(I64(row), stride)
+            count = builder.load(builder.gep(amounts, [I64(row)]))
+
+            def planes(slot: Any, many: int) -> list[Any]:
+                places = [builder.gep(table.data, [builder.add(slot, I64(i))]) for i in range(many)]
+                offsets = [builder.sext(builder.load(place), I64) for place in places]
+                return [_load(builder, base, builder.add(offset, lane)) for offset in offsets]
+
+            eights = builder.lshr(count, I64(3))
+            with emit_tools.for_range(builder, eights, intp=I64) as loop:
+                slot = builder.add(first, builder.shl(loop.index, I64(3)))
+                _accumulate(builder, counters[level:], planes(slot, 8))
+            with builder.if_then(builder.icmp_unsigned("!=", builder.and_(count, I64(4)), I64(0))):
+                slot = builder.add(first, builder.shl(eights, I64(3)))
+                _accumulate(builder, counters[level:], planes(slot, 4))
+
+        with emit_tools.for_range_slice(builder, I64(0), I64(LANES), I64(VECTOR), intp=I64) as (lane, _count):
+            for counter, value in zip(counters, begin, strict=True):
+                builder.store(value, counter)
+            for level in range(levels.count):
+                add(level, level, lane)
+            for counter in counters:  # what there is becomes -1 - it
+                builder.store(builder.xor(builder.load(counter), ONES), counter)
+            for level in range(levels.count):
+                add(levels.count + level, level, lane)
+            answer = builder.load(counters[size - 1])
+            _store(builder, answer, output, lane)
+            builder.store(builder.or_(builder.load(seen), answer), seen)
+        return _or_lanes(builder, builder.load(seen))
+
+    return types.uint64(width, levels, block, slots, counts, types.int64, out), emit

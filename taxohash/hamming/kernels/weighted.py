@@ -46,6 +46,16 @@ def weigh(width, words, position, query, table):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(**KERNEL)
+def heaviest(weights):  # type: ignore[no-untyped-def]
+    """The greatest of weights uint32[64 * W]."""
+    most = np.uint32(0)
+    for j in range(weights.size):
+        if weights[j] > most:
+            most = weights[j]
+    return np.int64(most)
+
+
+@nb.njit(**KERNEL)
 def coarsen(weights, masks):  # type: ignore[no-untyped-def]
     """Make the masks of the coarse weights; returns `drop`."""
     size, drop, most = weights.size >> 6, 0, (1 << LEVELS) - 1
