@@ -55,6 +55,9 @@ def markdown(setting: Row, cases: list[Row]) -> list[str]:
                 "microseconds a query: " + ", ".join(f"{k} {v:.3g}" for k, v in case["profile"].items()),
                 "",
             ]
+        if "weighted" in case:
+            columns = ["weights", "method", "batch", "min ms", "median ms", "x plain search"]
+            lines += [*table(columns, (_weighted_cells(case, row) for row in case["weighted"])), ""]
         if "filters" in case:
             filters = ([r["filter"], f"{r['min_ms']:.4g}", f"{r['median_ms']:.4g}"] for r in case["filters"])
             lines += [*table(["allowed, batch 1", "min ms", "median ms"], filters), ""]
@@ -66,6 +69,16 @@ def _cells(case: Row, row: Row) -> list[str]:
     times = f"{ratio(case, row):.1f}" if has_peer(case, row) else ""
     numbers = (f"{row[name]:.4g}" for name in ("min_ms", "median_ms"))
     return [row["method"], f"{row['batch']}", f"{row['k']}", *numbers, times, f"{row['recall']:.4g}"]
+
+
+def _weighted_cells(case: Row, row: Row) -> list[str]:
+    plain = next(
+        r["min_ms"]
+        for r in case["weighted"]
+        if r["method"] == "taxohash, plain" and (r["weights"], r["batch"]) == (row["weights"], row["batch"])
+    )
+    numbers = (f"{row[name]:.4g}" for name in ("min_ms", "median_ms"))
+    return [row["weights"], row["method"], f"{row['batch']}", *numbers, f"{row['min_ms'] / plain:.2f}"]
 
 
 def plot(cases: list[Row]) -> Figure:

@@ -37,6 +37,7 @@ from benchmarks.common.timing import interleaved, milliseconds, shortest, timed
 from benchmarks.search.data import real, resampled, synthetic
 from benchmarks.search.profile import profile
 from benchmarks.search.report import write
+from benchmarks.search.weighted import weighted
 from taxohash.codes import Codes
 from taxohash.errors import TaxohashError
 from taxohash.hamming import HammingIndex, Selection
@@ -329,6 +330,8 @@ def case(kind: str, codes: Codes, queries: Codes, bits: int, rounds: int) -> Row
     row["touched_share"] = index.stats()["touched"] / (100 * count)
     if bits == 64:
         row["profile"] = profile(index, queries, rounds)
+    if kind != "c02" and bits == 64 and count < HUGE:
+        row["weighted"] = weighted(index, codes, queries, rounds)
     if kind in ("uniform", "c10") and bits == 64 and count < HUGE:
         row["filters"] = filters(index, queries, rounds)
         row["changes"] = changes(index, queries)
