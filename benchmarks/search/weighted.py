@@ -56,6 +56,8 @@ def _compared(methods: dict[str, Ask], queries: Codes, weights: Floats, rounds: 
             ask(name, (turn * repeats + again) * batch % last, batch) for again in range(repeats)
         ]
 
+    for name in methods:  # kernels are loaded at the first call
+        ask(name, 0, 1)
     first = {(name, batch): ask(name, 0, batch) for name in methods for batch in BATCHES}
     turns = {turn: way(*turn, spent) for turn, spent in first.items() if spent < LONGEST}
     return [

@@ -57,7 +57,7 @@ def differing(width, centres, cell, query, slots):  # type: ignore[no-untyped-de
 
 
 @nb.njit(inline="always", **KERNEL)
-def _plane_words(block, body_stop):  # type: ignore[no-untyped-def]
+def plane_words(block, body_stop):  # type: ignore[no-untyped-def]
     """Words of a plane of the block at position `block`."""
     return min(BLOCK, body_stop - block) >> 6
 
@@ -68,7 +68,7 @@ def fetch_body(width, words, start, stop, body, slots, used):  # type: ignore[no
     block = body[0] + (start - body[0]) // BLOCK * BLOCK
     last = min(stop, block + FETCHED * BLOCK)
     while block < last:
-        stride = _plane_words(block, body[1])
+        stride = plane_words(block, body[1])
         at = block * len(width) + ((max(start, block) - block) >> 6)
         for i in range(used):
             prefetch(words, at + slots[i] * stride)
@@ -76,7 +76,7 @@ def fetch_body(width, words, start, stop, body, slots, used):  # type: ignore[no
 
 
 @nb.njit(inline="always", **KERNEL)
-def _between(hits, low, high):  # type: ignore[no-untyped-def]
+def between(hits, low, high):  # type: ignore[no-untyped-def]
     """The bits low..high-1 of a word; low < 64 and high > 0."""
     if low > 0:
         hits &= ALL << np.uint64(low)
@@ -86,7 +86,7 @@ def _between(hits, low, high):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(inline="always", **KERNEL)
-def _planes(most):  # type: ignore[no-untyped-def]
+def planes_of(most):  # type: ignore[no-untyped-def]
     """The planes of values up to `most`."""
     planes = 0
     while most >> planes:
@@ -95,7 +95,7 @@ def _planes(most):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(inline="always", **KERNEL)
-def _value(out, planes, lane, bit):  # type: ignore[no-untyped-def]
+def surplus(out, planes, lane, bit):  # type: ignore[no-untyped-def]
     """How many more bits than needed a code has in common with the query."""
     value = np.int64(0)
     for i in range(planes):
@@ -116,7 +116,7 @@ def _take(out, planes, block, start, stop, rows, mask, edges, ring, used, need, 
             prefetch(rows, block + 64 * lane + lowest(out[lane]))
     for lane in range((start - block) >> 6, (stop - block + 63) >> 6):
         origin = block + 64 * lane
-        hits = _between(out[lane], start - origin, stop - origin)
+        hits = between(out[lane], start - origin, stop - origin)
         lacking = max(((ring + used - np.int64(best[0] >> SHIFT) + 1) >> 1) - need, late)
         if hits and lacking > 0:
             lowest_plane = 0  # a value of `lacking` or more has a bit in this plane or above
@@ -132,7 +132,7 @@ def _take(out, planes, block, start, stop, rows, mask, edges, ring, used, need, 
             position = origin + bit
             while np.int64(edges[ring + 1]) <= position:
                 ring += 1
-            value = _value(out, planes, lane, bit)
+            value = surplus(out, planes, lane, bit)
             near = np.uint64(ring + used - 2 * (need + value))
             if near > best[0] >> SHIFT:  # its row does not matter
                 continue
@@ -160,15 +160,17 @@ def scan_body(width, words, rows, mask, edges, body, start, stop, slots, used, o
         need = max((ring + used - limit + 1) >> 1, 0)
         if need > used:
             return
-        stride = _plane_words(block, body[1])
+        stride = plane_words(block, body[1])
         lanes = ((position - block) >> 6) // VECTOR * VECTOR, (end - block + 63) >> 6
         ahead = block + FETCHED * BLOCK
         if ahead < stop:
-            further = _plane_words(ahead, body[1])
+            further = plane_words(ahead, body[1])
             for i in range(used):
                 prefetch(words, ahead * len(width) + slots[i] * further)
         if count_common(width, words, block * len(width), stride, lanes, slots, used, need, out):
-            _take(out, _planes(used - need), block, position, end, rows, mask, edges, ring, used, need, best)
+            _take(
+                out, planes_of(used - need), block, position, end, rows, mask, edges, ring, used, need, best
+            )
         position = end
         if position == block + BLOCK:
             block = position
@@ -213,11 +215,11 @@ def collect_cell(  # type: ignore[no-untyped-def]
         need = max((ring + used - radius + 1) >> 1, 0)
         if need > used:
             break
-        stride = _plane_words(block, body[1])
+        stride = plane_words(block, body[1])
         lanes = ((low - block) >> 6) // VECTOR * VECTOR, (end - block + 63) >> 6
         if count_common(width, words, block * len(width), stride, lanes, slots, used, need, out):
             keys = with_room(keys, size, end - low)
-            planes = _planes(used - need)
+            planes = planes_of(used - need)
             size = _append(
                 out, planes, block, low, end, rows, mask, edges, ring, used, need, radius, keys, size
             )
@@ -233,13 +235,13 @@ def _append(out, planes, block, start, stop, rows, mask, edges, ring, used, need
     """Append the answers of `count_common` among positions start..stop-1 that lie within `radius`; the new size."""
     for lane in range((start - block) >> 6, (stop - block + 63) >> 6):
         origin = block + 64 * lane
-        hits = _between(out[lane], start - origin, stop - origin)
+        hits = between(out[lane], start - origin, stop - origin)
         while hits:
             bit = lowest(hits)
             hits &= hits - ONE
             while np.int64(edges[ring + 1]) <= origin + bit:
                 ring += 1
-            near = ring + used - 2 * (need + _value(out, planes, lane, bit))
+            near = ring + used - 2 * (need + surplus(out, planes, lane, bit))
             row = np.uint64(rows[origin + bit])
             if near <= radius and is_allowed(mask, row):
                 keys[size] = (np.uint64(near) << SHIFT) | row
@@ -261,7 +263,7 @@ def slice_body(width, words, centre, start, stop):  # type: ignore[no-untyped-de
             transpose(tile)
             for lane in range(count >> 6):
                 block = first + lane // LINE * BLOCK
-                stride = _plane_words(block, stop)
+                stride = plane_words(block, stop)
                 at = block * size + 64 * w * stride + lane % LINE
                 for j in range(64):
                     words[at + j * stride] = tile[j * LANES + lane]
@@ -277,7 +279,7 @@ def unslice(width, words, centre, first, stop, codes, tile):  # type: ignore[no-
     for w in range(size):
         for lane in range(count >> 6):
             block = first + lane // LINE * BLOCK
-            stride = _plane_words(block, stop)
+            stride = plane_words(block, stop)
             at = block * size + 64 * w * stride + lane % LINE
             for j in range(64):
                 tile[j * LANES + lane] = words[at + j * stride]

@@ -7,13 +7,23 @@ the query in A outside of E and in E outside of A. Of x in ring r with t = |A & 
 
 where inside[n] and outside[n] are the weights of the n lightest bits in A and not in A. It falls with t, so a limit of D asks for
 some t: what `intrinsics.count_common` answers from the planes of A, which are few where query and centre are near. Of what is
-left first the planes of A are weighed, then the others, heaviest first, until it is too much.
+left first the planes of A are weighed, then the others, lightest first, until it is too much.
 """
 
 import numba as nb
 import numpy as np
 
-from taxohash.hamming.kernels.cells import ALL, BLOCK, FETCHED, FEW, unslice
+from taxohash.hamming.kernels.cells import (
+    ALL,
+    BLOCK,
+    FETCHED,
+    FEW,
+    between,
+    plane_words,
+    planes_of,
+    surplus,
+    unslice,
+)
 from taxohash.hamming.kernels.conventions import EMPTY, KERNEL, LOW, SHIFT, ZERO
 from taxohash.hamming.kernels.flat import offer
 from taxohash.hamming.kernels.intrinsics import CODES, ONE, VECTOR, count_common, lowest, popcount, prefetch
@@ -45,7 +55,7 @@ def sort_bits(bits, weights, keys, order, least, most):  # type: ignore[no-untyp
 
 @nb.njit(**KERNEL)
 def part_bits(width, centres, cell, query, weights, order, bounds):  # type: ignore[no-untyped-def]
-    """Fill bounds = (others, inside, outside) for a cell; `others` are the bits not in A, lightest first. Returns how many."""
+    """Fill bounds = (others, inside, outside) for a cell; `others` are the bits not in A, lightest first."""
     others, inside, outside = bounds
     used, left = 0, 0
     inside[0] = outside[0] = 0
@@ -62,7 +72,6 @@ def part_bits(width, centres, cell, query, weights, order, bounds):  # type: ign
             left += 1
     for i in range(left + 1, outside.size):  # there are no more bits
         outside[i] = FAR
-    return left
 
 
 @nb.njit(inline="always", **KERNEL)
@@ -97,7 +106,6 @@ def _take(  # type: ignore[no-untyped-def]
     ring,
     slots,
     used,
-    left,
     need,
     weights,
     bounds,
@@ -107,14 +115,12 @@ def _take(  # type: ignore[no-untyped-def]
     others, inside, outside = bounds
     for lane in range((start - block) >> 6, (stop - block + 63) >> 6):
         origin = block + 64 * lane
-        hits = _between(out[lane], start - origin, stop - origin)
+        hits = between(out[lane], start - origin, stop - origin)
         while hits:
             bit = np.uint64(lowest(hits))
             hits &= hits - ONE
             limit = np.int64(best[0] >> SHIFT)
-            common = need
-            for i in range(planes):
-                common += np.int64((out[(1 + i) * 8 + lane] >> bit) & ONE) << i
+            common = need + surplus(out, planes, lane, bit)
             more = ring - common  # of the other bits
             if inside[used - common] + outside[more] > limit:
                 continue
@@ -123,25 +129,15 @@ def _take(  # type: ignore[no-untyped-def]
             for i in range(used):
                 has = (words[np.uint64(place + slots[i] * stride)] >> bit) & ONE
                 near += np.int64(weights[slots[i]]) * np.int64(has ^ ONE)
-            i = left - 1
-            while more > 0 and near + outside[more] <= limit:
+            i = 0
+            while more > 0 and near + outside[i + more] - outside[i] <= limit:
                 other = others[i]
                 has = np.int64((words[np.uint64(place + other * stride)] >> bit) & ONE)
                 near += np.int64(weights[np.uint64(other)]) * has
                 more -= has
-                i -= 1
+                i += 1
             if more == 0:
                 offer(rows, mask, origin + np.int64(bit), np.uint64(near), best)
-
-
-@nb.njit(inline="always", **KERNEL)
-def _between(hits, low, high):  # type: ignore[no-untyped-def]
-    """The bits low..high-1 of a word; low < 64 and high > 0."""
-    if low > 0:
-        hits &= ALL << np.uint64(low)
-    if high < 64:
-        hits &= ALL >> np.uint64(64 - high)
-    return hits
 
 
 @nb.njit(**KERNEL)
@@ -159,7 +155,6 @@ def _scan_body(  # type: ignore[no-untyped-def]
     asked,
     slots,
     used,
-    left,
     bounds,
     scratch,
     best,
@@ -182,13 +177,13 @@ def _scan_body(  # type: ignore[no-untyped-def]
         if need < 0:
             position = min(stop, np.int64(edges[ring + 1]))
             continue
-        stride = min(BLOCK, body[1] - block) >> 6
+        stride = plane_words(block, body[1])
         first, last = (position - block) >> 6, (end - block + 63) >> 6
         lanes = first // VECTOR * VECTOR, last
         at = block * len(width)
         ahead = block + FETCHED * BLOCK
         if ahead < stop:
-            further = min(BLOCK, body[1] - ahead) >> 6
+            further = plane_words(ahead, body[1])
             for i in range(used):
                 prefetch(words, ahead * len(width) + slots[i] * further)
         hits = np.uint64(0)
@@ -204,11 +199,9 @@ def _scan_body(  # type: ignore[no-untyped-def]
                 width, codes, block, rows, mask, position - block, end - block, query, table, masks, drop, best
             )  # fmt: skip
         elif hits:
-            planes = 0
-            while (used - need) >> planes:
-                planes += 1
+            planes = planes_of(used - need)
             _take(
-                words, at, stride, out, planes, block, position, end, rows, mask, ring, slots, used, left, need, weights,
+                words, at, stride, out, planes, block, position, end, rows, mask, ring, slots, used, need, weights,
                 bounds, best,
             )  # fmt: skip
         position = end
@@ -229,8 +222,8 @@ def scan_cell_weighted(  # type: ignore[no-untyped-def]
             if weigh_coarsely(width, words, position, query, masks) <= np.int64(best[0] >> SHIFT) >> drop:
                 offer(rows, mask, position, weigh(width, words, position, query, table), best)
     if low < high:
-        left = part_bits(width, centres, cell, query, weights, order, bounds)
+        part_bits(width, centres, cell, query, weights, order, bounds)
         centre = centres[cell * len(width) : (cell + 1) * len(width)]
         _scan_body(
-            width, words, rows, mask, centre, edges, body, low, high, query, asked, slots, used, left, bounds, scratch, best
+            width, words, rows, mask, centre, edges, body, low, high, query, asked, slots, used, bounds, scratch, best
         )  # fmt: skip
