@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -234,6 +235,29 @@ def test_what_the_store_would_refuse_is_refused_before_anything_is_trained(
     assert done.reason.startswith("step check-ahead: ")
     assert "keeps its levels" in done.reason
     assert not (tmp_path / "home" / "runs").exists()
+
+
+@pytest.mark.slow
+def test_of_two_runs_at_once_one_publishes_and_the_other_is_told(
+    redis_url: str, data: Dataset, tmp_path: Path
+) -> None:
+    homes = [tmp_path / "one", tmp_path / "two"]
+    with ThreadPoolExecutor() as pool:
+        begun = [
+            pool.submit(retrain, redis_url, data.folder, home, "--collection", "twice", "--seed", str(seed))
+            for seed, home in enumerate(homes)
+        ]
+    won, lost = sorted(
+        (came_of(run.result()) for run in begun), key=lambda found: found.verdict is not Verdict.PUBLISHED
+    )
+    assert (won.verdict, lost.verdict) == (Verdict.PUBLISHED, Verdict.REFUSED)
+    assert lost.reason.startswith(
+        f"generation {won.generation} was published meanwhile, and this one was compared with none"
+    )
+    with CodeStore.connect(redis_url) as store:
+        served = store.published("twice")
+    assert served is not None
+    assert served.id == won.generation
 
 
 @pytest.mark.parametrize(

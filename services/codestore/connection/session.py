@@ -81,7 +81,7 @@ class Session:
         data = memoryview(packed(commands))
         try:
             while data:
-                self._socket.settimeout(_left(deadline))
+                self._socket.settimeout(deadline.timeout())
                 data = data[self._socket.send(data[:_SENT_AT_ONCE]) :]
         except TimeoutError:
             raise SilenceError("it does not take what is sent") from None
@@ -107,7 +107,7 @@ class Session:
 
     def _receive(self, missing: int) -> bytes:
         try:
-            self._socket.settimeout(_left(self._deadline))
+            self._socket.settimeout(self._deadline.timeout())
             data = self._socket.recv(min(max(missing, _READ_AT_ONCE), _MOST_READ_AT_ONCE))
         except TimeoutError:
             raise SilenceError("no answer came in time") from None
@@ -154,9 +154,3 @@ class Session:
     def _not_let_in(self, reply: ErrorReply) -> Exception:
         texts = (text for start, text in _GREETINGS.items() if reply.text.startswith(start))
         return explained(ErrorReply(next(texts, "it refuses the greeting")), str(self.address))
-
-
-def _left(deadline: Deadline) -> float:
-    if not deadline.left:
-        raise TimeoutError
-    return deadline.left

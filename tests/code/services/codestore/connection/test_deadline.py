@@ -1,0 +1,26 @@
+"""What is left of a deadline."""
+
+import itertools
+import time
+
+import pytest
+
+from services.codestore.connection.deadline import Deadline
+
+
+@pytest.mark.parametrize("step", [0.25, 0.5, 0.75])
+def test_a_timeout_is_never_0_however_late_the_clock_is_read(
+    step: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = itertools.count(step=step)
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+    deadline = Deadline(1.0)
+    with pytest.raises(TimeoutError):
+        while True:
+            assert deadline.timeout() > 0
+
+
+def test_the_sooner_of_two_counts() -> None:
+    assert Deadline(100.0).within(1.0).left <= 1.0
+    assert Deadline(1.0).within(100.0).left <= 1.0
+    assert Deadline(-1.0).left == 0.0
