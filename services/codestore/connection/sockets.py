@@ -26,7 +26,7 @@ def connected(address: Address, deadline: Deadline) -> socket.socket:
     if context is None:
         return raw
     try:
-        raw.settimeout(deadline.timeout())
+        raw.settimeout(_left(deadline))
         return context.wrap_socket(raw, server_hostname=address.host)
     except ssl.SSLCertVerificationError as error:
         raw.close()
@@ -42,9 +42,10 @@ def connected(address: Address, deadline: Deadline) -> socket.socket:
 
 
 def _left(deadline: Deadline) -> float:
-    if not deadline.left:
-        raise SilenceError("no connection came about in time")
-    return deadline.left
+    try:
+        return deadline.timeout()
+    except TimeoutError:
+        raise SilenceError("no connection came about in time") from None
 
 
 def _unix(address: Address, deadline: Deadline) -> socket.socket:
@@ -56,7 +57,7 @@ def _tcp(address: Address, deadline: Deadline) -> socket.socket:
     for number, (family, place) in enumerate(places):
         try:
             # One that does not answer leaves time for the others.
-            found = _connected(family, place, deadline.within(deadline.timeout() / (len(places) - number)))
+            found = _connected(family, place, deadline.within(_left(deadline) / (len(places) - number)))
         except LinkError:
             if number == len(places) - 1:
                 raise
@@ -73,7 +74,7 @@ def _tcp(address: Address, deadline: Deadline) -> socket.socket:
 def _connected(family: int, place: str | tuple[str, int], deadline: Deadline) -> socket.socket:
     found = socket.socket(family, socket.SOCK_STREAM)
     try:
-        found.settimeout(deadline.timeout())
+        found.settimeout(_left(deadline))
         found.connect(place)
     except TimeoutError:
         found.close()
@@ -104,7 +105,7 @@ def _places(host: str, port: int, deadline: Deadline) -> list[tuple[int, tuple[s
     except (OSError, UnicodeError):
         threading.Thread(target=look_up, daemon=True).start()
     try:
-        places = answers.get(timeout=deadline.timeout())
+        places = answers.get(timeout=_left(deadline))
     except queue.Empty:
         raise SilenceError(f"host name {host!r} is not found in time") from None
     if places is None:

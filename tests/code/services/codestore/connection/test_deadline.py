@@ -5,7 +5,10 @@ import time
 
 import pytest
 
+from services.codestore.connection.address import parse_address
 from services.codestore.connection.deadline import Deadline
+from services.codestore.connection.errors import SilenceError
+from services.codestore.connection.sockets import connected
 
 
 @pytest.mark.parametrize("step", [0.25, 0.5, 0.75])
@@ -21,6 +24,11 @@ def test_a_timeout_is_never_0_however_late_the_clock_is_read(
         except TimeoutError:
             return
     pytest.fail("it never passes")
+
+
+def test_nothing_is_connected_to_when_it_has_passed() -> None:
+    with pytest.raises(SilenceError, match="no connection came about in time"):
+        connected(parse_address("redis://127.0.0.1:1"), Deadline(-1.0))
 
 
 def test_the_sooner_of_two_counts() -> None:
