@@ -315,7 +315,7 @@ def test_nothing_is_lost_or_doubled_while_slots_move_to_and_fro(
 
 def test_a_server_of_the_cluster_that_is_gone_is_waited_for(connect: Connect, tmp_path: Path) -> None:
     with running_cluster(tmp_path, cluster_node_timeout=1000, cluster_require_full_coverage="no") as cluster:
-        connection, hasty = connect(cluster.url, 30), connect(cluster.url, 2.0)
+        connection, hasty = connect(cluster.url, 30), connect(cluster.url, 0.5)
         counters = [made(connection) for _ in range(12)]
         gone = cluster.holder(counters[0][0])
         there = next(keys for keys in counters if cluster.holder(keys[0]) != gone)

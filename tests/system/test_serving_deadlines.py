@@ -20,7 +20,7 @@ from tests.support.waiting import until
 pytestmark = pytest.mark.system
 
 THUMBNAIL = "/v1/items/item 1/thumbnail"
-STORE_SECONDS = 4.0
+STORE_SECONDS = 8.0  # so long that a busy machine answers all else before
 TOGETHER = 41
 PROMPT = ("/livez", "/readyz", "/metrics", "/")
 
@@ -74,12 +74,10 @@ def test_thumbnails_of_a_frozen_store_end_together_and_hold_nobody_up(
         with frozen(store):
             answers: list[Future[httpx.Response]] = [pool.submit(thumbnail, service) for _ in range(TOGETHER)]
             # They wait for the store, and nothing else does.
-            waiting = []
             for path in PROMPT * 3:
                 assert httpx.get(service.url + path, timeout=60).status_code == 200, path
-                waiting.append(not any(answer.done() for answer in answers))
             assert service.post().status_code == 200
-            assert waiting[0]  # on a slow machine their time may be up before the last
+            assert not any(answer.done() for answer in answers)
             told = [answer.result() for answer in answers]
             assert Counter(answer.status_code for answer in told) == {503: TOGETHER}
             for answer in told:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from services.codestore.follower.replica import Replica
 from services.retrieval.bento import exercise
 from taxohash.hamming import HammingIndex, moment
 
@@ -26,5 +27,15 @@ def test_every_arrangement_is_searched_in_every_way(monkeypatch: pytest.MonkeyPa
     }
 
 
-def test_items_are_exercised_as_they_are_kept() -> None:
+@pytest.mark.parametrize("asked", ["load", "apply", "write", "rows_of", "ids_of", "labels_of", "view"])
+def test_all_that_is_asked_of_items_is_asked(asked: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    method = getattr(Replica, asked)
+
+    def seeing(self: Replica, *given: Any, **named: Any) -> Any:
+        seen.append(asked)
+        return method(self, *given, **named)
+
+    monkeypatch.setattr(Replica, asked, seeing)
     exercise.exercise_items()
+    assert seen
