@@ -29,13 +29,13 @@ class Connection(Protocol):
 
     Attributes:
         stage: where it stands; None: nowhere.
-        unread: the client has sent what its stage waits for, and we have not read it yet.
+        in_transit: something that we have not read yet, or an answer that has not left yet; to close it now would lose it.
     """
 
     stage: Stage | None
 
     @property
-    def unread(self) -> bool: ...
+    def in_transit(self) -> bool: ...
 
     def late(self) -> None:
         """The time of its stage is over."""
@@ -115,7 +115,7 @@ class Connections:
         now = self._clock()
         for stage, least in _MAKES_WAY:
             oldest = islice(_while_before(self._since[stage], now - least), _LOOKS)
-            connection = next((each for each in oldest if not each.unread), None)
+            connection = next((each for each in oldest if not each.in_transit), None)
             if connection is not None:
                 metrics.CONNECTIONS_REPLACED.labels(stage.name.lower()).inc()
                 self.leave(connection)

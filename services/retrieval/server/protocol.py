@@ -300,11 +300,13 @@ class GuardedProtocol(HttpToolsProtocol):
         return Stage.BODY if self._answering.more_body else Stage.ANSWERING
 
     @property
-    def unread(self) -> bool:
-        """Whether what is waited for may lie there to be read, be it that the client has left."""
+    def in_transit(self) -> bool:
+        """Whether what is waited for may lie there to be read, be it that the client has left; or an answer is still here."""
         if self.stage not in (Stage.HEADERS, Stage.IDLE, Stage.BODY):
             return False
-        if self._raw is None:  # it has just been taken
+        if self._raw is None or self._out is None:  # it has just been taken
+            return True
+        if self._out.holds or self._raw.get_write_buffer_size():
             return True
         here = self._raw.get_extra_info("socket")
         if here is None or here.fileno() < 0:
@@ -315,7 +317,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def late(self) -> None:
         """The time of its stage is over."""
-        if not self._spared and self.unread:
+        if not self._spared and self.in_transit:
             self._spared = True  # it was we who were late; what is there is read before this is asked again
             return
         if self.stage in (Stage.STALLED, Stage.ENDING):
@@ -383,6 +385,11 @@ class _Orderly:
             self._transport.write(b"".join(self._held))
         self._held.clear()
         self._held_bytes = 0
+
+    @property
+    def holds(self) -> bool:
+        """Whether something has been written that is not sent yet."""
+        return bool(self._held)
 
     def close(self) -> None:
         self._protocol.end()

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from benchmarks.common.bombs import ARITHMETIC, BASELINE, PROGRESSIVE, jpeg, segment
+from services.retrieval.decoding.decoders import SMALL_SECONDS
 from taxohash.errors import TaxohashError
 from taxohash.images import MOST_SCANS, cost, decode
 from tests.support.extremes import makers, png
@@ -81,6 +82,11 @@ def test_comments_hide_no_frame() -> None:
     at = 13 + (3 << (data[10] & 7) + 1)
     for comment in (b"!\xfe\0", b"!\xfe\3,,;\0", b"!\xff\1;\1,\0" * 50, b"junk"):
         assert cost(data[:at] + comment + data[at:])[:2] == (30, 40)
+
+
+def test_as_many_tables_as_are_gone_through_cost_little() -> None:
+    tables = segment(0xC4, b"\0\1" + bytes(15) + b"\0") * 250
+    assert cost(jpeg(64, 64, BASELINE, between=tables)).seconds < SMALL_SECONDS
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ class Client:
     def __init__(self, name: str) -> None:
         self.name = name
         self.stage: Stage | None = None
-        self.unread = False
+        self.in_transit = False
         self.told: list[str] = []
 
     def late(self) -> None:
@@ -41,10 +41,10 @@ def crowd(clock: Clock, *stages: tuple[Stage, float], most: int = 100) -> tuple[
     return there, clients
 
 
-def test_who_has_sent_what_is_waited_for_does_not_make_way() -> None:
+def test_who_has_sent_something_or_is_still_to_get_something_does_not_make_way() -> None:
     there, clients = crowd(Clock(), (Stage.HEADERS, 5), (Stage.HEADERS, 3), (Stage.IDLE, 20))
     for client in clients:
-        client.unread = client.name != "HEADERS 3"
+        client.in_transit = client.name != "HEADERS 3"
     assert ended(there, clients) == ["HEADERS 3"]
     assert len(there) == 2
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
+from starlette.types import Receive, Scope, Send
 
 from services.retrieval.middleware.headers import HEADERS
 from services.retrieval.server import heads
@@ -562,3 +563,17 @@ def test_what_waits_to_be_taken_is_answered() -> None:
             connection.close()
         assert rest(blocker).endswith(b"blocked")
         blocker.close()
+
+
+def test_who_makes_way_just_when_it_is_answered_gets_its_answer() -> None:
+    made_way: list[bool] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await create()(scope, receive, send)
+        if scope["type"] == "http":  # the answer is whole, and has not left yet
+            made_way.append(here.server.connections.end_one())
+
+    with running(app, Door()) as here, here.connect() as connection:
+        connection.sendall(GET)
+        assert status(answer(connection)) == 200
+        assert made_way == [False]
