@@ -18,6 +18,7 @@ from benchmarks.methods.recipes import RECIPES, Recipe, set_name
 from taxohash.codes import bit_health, pack, unpack
 from taxohash.datasets import Dataset
 from taxohash.networks.features import features, frozen
+from taxohash.networks.hashing import hidden_layers
 from taxohash.objectives import AnyObjective, Setting, build, objective
 from taxohash.objectives.base import Projection
 from taxohash.objectives.itq import principal_components
@@ -137,12 +138,8 @@ def train_head(learned: AnyObjective, known: Problem, config: TrainingConfig) ->
         projection = nn.Linear(width, learned.width)
         projection.weight.data, projection.bias.data = learned.solve(known.inputs)
         return projection
-    head = nn.Sequential(
-        nn.Linear(width, HIDDEN, bias=False),
-        nn.BatchNorm1d(HIDDEN),
-        nn.ReLU(),
-        nn.Linear(HIDDEN, learned.width),
-    )
+    branches = learned.branches(learned.config)
+    head = nn.Sequential(*hidden_layers(width, HIDDEN, learned.width, branches))
     with tempfile.TemporaryDirectory() as out:
         fit(head, learned, known.inputs, config, Path(out))
     return head

@@ -35,7 +35,7 @@ METRICS = {"mAP": "fine mAP", "mAHP": "mAHP"}
 def posterior(known: Problem, task: Row, seed: int) -> Tensor:
     """What one trained head says of the queries: float[Q, C]."""
     # Its outputs are classes: how long its codes would be does not matter.
-    head = task | {"bits": BITS[-1], "seed": seed}
+    head = task | {"bits": BITS[-1], "seed": seed, "options": task["options"] | {"branches": 1}}
     _, network = trained(head, known, known.taxonomy, RECIPES[task["data"]])
     with torch.no_grad():
         return torch.softmax(embed(network, known.queries, batch=5000), dim=1)

@@ -23,7 +23,8 @@ class HashingNetwork(nn.Module):
     that an exported network takes raw pixels. `code` is the identity while the network learns; for an
     objective that makes its bits of other outputs, a trained network ends with its code layer. In training mode the
     outputs of linear heads on the backbone, for objectives that ask for such, follow those of the hash layer. A frozen
-    backbone cannot bend to the codes: its neck is a hidden layer that can. Else the neck does nothing.
+    backbone cannot bend to the codes: its neck is a hidden layer that can, or one for each branch of the outputs. Else the
+    neck does nothing.
 
     Attributes:
         width: outputs of the backbone.
@@ -40,6 +41,7 @@ class HashingNetwork(nn.Module):
         preprocessing: Preprocessing,
         heads: Mapping[str, int] | None = None,
         hidden: int | None = None,
+        branches: int = 1,
     ) -> None:
         super().__init__()
         self.preprocessing = preprocessing
@@ -48,11 +50,14 @@ class HashingNetwork(nn.Module):
         self.register_buffer("std", torch.tensor(preprocessing.std).reshape(shape), persistent=False)
         self.backbone = backbone
         self.width = width
-        self.neck = nn.Identity() if hidden is None else _hidden_layer(width, hidden)
-        self.hash = nn.Linear(hidden or width, outputs)
+        self.neck: nn.Module = nn.Identity()
+        self.hash: nn.Module = nn.Linear(width, outputs)
+        if hidden is not None:
+            self.neck, self.hash = hidden_layers(width, hidden, outputs, branches)
+            width = branches * hidden
         self.code: nn.Module = nn.Identity()
         sizes = (heads or {}).items()
-        self.heads = nn.ModuleDict({name: nn.Linear(hidden or width, size) for name, size in sizes})
+        self.heads = nn.ModuleDict({name: nn.Linear(width, size) for name, size in sizes})
 
     def forward(self, images: Tensor) -> Tensor:
         normalised = (images.float() - self.mean) / self.std
@@ -83,8 +88,24 @@ def _outputs(layers: HashingNetwork | _AfterBackbone, features: Tensor) -> Tenso
     return outputs
 
 
-def _hidden_layer(width: int, hidden: int) -> nn.Module:
-    return nn.Sequential(nn.Linear(width, hidden, bias=False), nn.BatchNorm1d(hidden), nn.ReLU())
+def hidden_layers(width: int, hidden: int, outputs: int, branches: int = 1) -> tuple[nn.Module, nn.Module]:
+    """A neck, float[n, width] -> float[n, branches * hidden], and the hash layer behind it."""
+    wide = branches * hidden
+    neck = nn.Sequential(nn.Linear(width, wide, bias=False), nn.BatchNorm1d(wide), nn.ReLU())
+    return neck, _Branches(hidden, outputs, branches) if branches > 1 else nn.Linear(hidden, outputs)
+
+
+class _Branches(nn.Linear):
+    """float[n, branches * hidden] -> float[n, outputs]: each part of the outputs sees its own part of the features."""
+
+    def __init__(self, hidden: int, outputs: int, branches: int) -> None:
+        super().__init__(hidden, outputs)
+        self.branches = branches
+
+    def forward(self, features: Tensor) -> Tensor:
+        parts = features.reshape(-1, self.branches, self.in_features)
+        weights = self.weight.reshape(self.branches, -1, self.in_features)
+        return torch.einsum("nbh,boh->nbo", parts, weights).flatten(1) + self.bias
 
 
 def network(
@@ -96,6 +117,7 @@ def network(
     heads: Mapping[str, int] | None = None,
     reader: int = READER,
     freeze: bool = False,
+    branches: int = 1,
 ) -> HashingNetwork:
     """A new network; `pretrained` where its backbone has such weights and they will not be replaced.
 
@@ -106,6 +128,7 @@ def network(
         heads: names and sizes of outputs beside the hash layer's, in training mode.
         reader: version of the reader of its images.
         freeze: whether its backbone is to stay as it is; it then has a hidden layer.
+        branches: of the outputs, each with a hidden layer of its own.
 
     Raises:
         TaxohashError: unknown name or reader, a size or number of channels it is not made for, or a package or weights
@@ -114,7 +137,9 @@ def network(
     known = find_backbone(name, size, channels)
     preprocessing = replace(known.preprocessing(size, channels), reader=reader)
     backbone, width = known.make(preprocessing, pretrained)
-    return HashingNetwork(backbone, width, outputs, preprocessing, heads, HIDDEN if freeze else None)
+    return HashingNetwork(
+        backbone, width, outputs, preprocessing, heads, HIDDEN if freeze else None, branches
+    )
 
 
 def encode_pixels(

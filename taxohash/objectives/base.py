@@ -105,6 +105,11 @@ class Objective(nn.Module, Generic[ConfigT, SupervisionT]):
         return {}
 
     @classmethod
+    def branches(cls, config: ConfigT) -> int:
+        """Equal parts of the outputs, each with a hidden layer of its own where the backbone is frozen."""
+        return 1
+
+    @classmethod
     def learns_from(cls) -> str:
         """What it learns from, in words."""
         return " or ".join(kind.name for kind in cls.supervision) + " per level" * cls.hierarchical

@@ -1,4 +1,4 @@
-"""Tree-code hashing: the bits are the Bayes decision over class codes that are laid out like the tree.
+"""Tree-code hashing: the bits are the Bayes decision over class codes laid out like the tree, and what is left beside it.
 
 Ours; docs/treecode.md gives the reasoning and what was measured.
 """
@@ -14,7 +14,7 @@ from torch.nn.functional import nll_loss
 from taxohash.objectives.base import Batch, Objective, Setting
 from taxohash.objectives.parts.tree_layout import tree_code
 from taxohash.objectives.supervision import Kinds, Labels
-from taxohash.runtime.configuration import NonNegative, Positive, Seed, Share, configuration
+from taxohash.runtime.configuration import Count, NonNegative, Positive, Seed, Share, configuration
 
 
 @configuration
@@ -27,6 +27,9 @@ class TreeCodeConfig:
         coarse: weight of the cross-entropy at each level above the finest.
         shrinkage: weight of the mean squared logit; keeps posteriors modest where images are few.
         sharpness: of the posterior from which the bits are made; 1 takes it as it was learned.
+        branches: classifiers behind hidden layers of their own, whose mean decides.
+        likeness: weight in each bit of the classes that the image is like, whatever is decided. None for
+            min(0.75, bits / 48): a short code has less room beside the decision.
         seed: of the class codes.
     """
 
@@ -34,15 +37,22 @@ class TreeCodeConfig:
     coarse: NonNegative = 0.5
     shrinkage: NonNegative = 0.0
     sharpness: Annotated[Positive, Field(le=1e6)] = 1.0
+    branches: Annotated[Count, Field(le=64)] = 2
+    likeness: Annotated[NonNegative, Field(le=1e6)] | None = None
     seed: Seed = 0
 
 
 class TreeCode(Objective[TreeCodeConfig, Labels]):
     """L = CE(p, y) + coarse sum_k CE(p^k, y^k) + shrinkage mean f^2 with p = softmax(f) over the leaves.
 
-    p^k, the posterior of a coarser level, is the sum over the leaves below each node. The network has one output
-    a leaf, and the code of an image is sign(sum_y p_y c_y), c the class codes: of all codes the one with the
-    least expected Hamming distance to the code of the image's class.
+    p^k, the posterior of a coarser level, is the sum over the leaves below each node. Each branch of the network has one
+    output a leaf, and a loss of its own; the mean counts. Bits are the signs of
+
+        sum_y p_y c_y + likeness g / (2 mean_j |g_j|),    g = sum_y f_y c_y,
+
+    c the class codes, p the branches' mean, f their logits' sum, taken from its mean. The first term's signs alone are, of
+    all codes, the one with the least expected Hamming distance to the code of the image's class. g is what that sum tends to
+    where the posterior is flattened: it moves the bits that the posterior leaves open to where similar images have them.
     """
 
     name: ClassVar[str] = "treecode"
@@ -62,10 +72,15 @@ class TreeCode(Objective[TreeCodeConfig, Labels]):
 
     @property
     def width(self) -> int:
-        return len(self.setting.taxonomy)
+        return self.config.branches * len(self.setting.taxonomy)
+
+    @classmethod
+    def branches(cls, config: TreeCodeConfig) -> int:
+        return config.branches
 
     def loss(self, batch: Batch[Labels]) -> dict[str, Tensor]:
-        outputs, labels = batch.outputs, batch.supervision.labels
+        outputs = batch.outputs.reshape(-1, len(self.setting.taxonomy))  # of an image, one row a branch
+        labels = batch.supervision.labels.repeat_interleave(self.config.branches)
         taxonomy, ancestors = self.setting.taxonomy, self.get_buffer("ancestors")
         leaves = torch.log_softmax(outputs, dim=1)
         terms = {f"class_{taxonomy.levels[-1]}": nll_loss(leaves, labels)}
@@ -81,24 +96,30 @@ class TreeCode(Objective[TreeCodeConfig, Labels]):
 
     @classmethod
     def code_layer(cls, state: Mapping[str, Tensor], config: TreeCodeConfig) -> nn.Module:
-        return ExpectedCode(state["codes"], config.sharpness)
+        codes = state["codes"]
+        likeness = min(0.75, codes.shape[1] / 48) if config.likeness is None else config.likeness
+        return ExpectedCode(codes, config.branches, config.sharpness, likeness)
 
     def class_codes(self) -> Tensor:
         return self.get_buffer("codes")
 
 
 class ExpectedCode(nn.Module):
-    """float[n, C] logits -> float[n, bits] in [-1, 1]: the class codes' mean under the posterior."""
+    """float[n, branches * C] logits -> float[n, bits]: the class codes' mean under the posterior, and under the logits."""
 
     codes: Tensor
 
-    def __init__(self, codes: Tensor, sharpness: float) -> None:
+    def __init__(self, codes: Tensor, branches: int, sharpness: float, likeness: float) -> None:
         super().__init__()
         self.register_buffer("codes", codes, persistent=False)
-        self.sharpness = sharpness
+        self.branches, self.sharpness, self.likeness = branches, sharpness, likeness
 
-    def forward(self, logits: Tensor) -> Tensor:
-        return torch.softmax(self.sharpness * logits, dim=1) @ self.codes
+    def forward(self, outputs: Tensor) -> Tensor:
+        logits = outputs.reshape(-1, self.branches, len(self.codes))
+        expected = torch.softmax(self.sharpness * logits, dim=2).mean(dim=1) @ self.codes
+        like = (logits - logits.mean(dim=2, keepdim=True)).sum(dim=1) @ self.codes
+        scale = (2 * like.abs().mean(dim=1, keepdim=True)).clamp_min(torch.finfo(like.dtype).tiny)
+        return expected + self.likeness * like / scale
 
 
 def _log_sums(leaves: Tensor, parents: Tensor, count: int) -> Tensor:

@@ -133,10 +133,10 @@ class Run:
         bias = stored.get("network.hash.bias")
         if bias is None or bias.ndim != 1:
             raise TaxohashError(f"weights {file} hold no hash layer: train again")
-        made = _network(config, len(bias))
-        load_part(file, stored, "network", made)
         kind = objectives.objective(config.objective.name)
         options = objectives.configured(config.objective.name, config.objective.options)
+        made = _network(config, len(bias), kind.branches(options))
+        load_part(file, stored, "network", made)
         try:
             made.code = kind.code_layer(state_of("objective", stored), options)
             bits = made.eval()(torch.zeros(1, *made.preprocessing.shape)).shape[1]
@@ -167,7 +167,7 @@ def train(data: str | Path, out: str | Path, hasher: HasherConfig | None = None,
     config, taken = _for_data(hasher, dataset, split)
     torch.manual_seed(config.training.seed)
     loss = _objective(config, dataset)
-    made = _network(config, loss.width, pretrained=True, heads=loss.heads)
+    made = _network(config, loss.width, loss.branches(loss.config), pretrained=True, heads=loss.heads)
     learner: nn.Module = made.after_backbone() if config.network.freeze else made
     shape = (made.width,) if config.network.freeze else made.preprocessing.shape
     check_fit(learner, loss, shape, config.training)
@@ -203,13 +203,25 @@ def _inputs(config: RunConfig, dataset: Dataset, network: "HashingNetwork", fold
 
 
 def _network(
-    config: RunConfig, outputs: int, pretrained: bool = False, heads: Mapping[str, int] | None = None
+    config: RunConfig,
+    outputs: int,
+    branches: int,
+    pretrained: bool = False,
+    heads: Mapping[str, int] | None = None,
 ) -> "HashingNetwork":
     from taxohash.networks.hashing import network
 
     chosen = config.network
     return network(
-        chosen.name, outputs, chosen.size, chosen.channels, pretrained, heads, config.reader, chosen.freeze
+        chosen.name,
+        outputs,
+        chosen.size,
+        chosen.channels,
+        pretrained,
+        heads,
+        config.reader,
+        chosen.freeze,
+        branches,
     )
 
 

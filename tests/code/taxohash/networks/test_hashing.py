@@ -120,3 +120,15 @@ def test_what_does_not_fit_is_one_line(name: str, bits: int, size: int, channels
     with pytest.raises(TaxohashError, match=said) as caught:
         network(name, bits, size, channels)
     assert "\n" not in str(caught.value)
+
+
+def test_branches_share_the_features_and_nothing_else() -> None:
+    neck, hashed = hidden_layers(5, 4, 6, branches=3)
+    features = torch.randn(8, 5, generator=torch.Generator().manual_seed(0))
+    hidden = neck.eval()(features)
+    outputs = hashed(hidden)
+    for branch in range(3):
+        own, weights = slice(2 * branch, 2 * branch + 2), dict(hashed.named_parameters())
+        part = hidden[:, 4 * branch : 4 * branch + 4]
+        expected = part @ weights["weight"][own].T + weights["bias"][own]
+        torch.testing.assert_close(outputs[:, own], expected)
