@@ -94,7 +94,7 @@ def test_answers_of_one_distance_are_not_those_of_the_first_class() -> None:
 
 
 def test_classes_that_are_not_shown_are_counted() -> None:
-    many = Report("hierarchical", {}, {}, "expected", classes={f"c{i}": i / 50 for i in range(50)})
+    many = Report("hierarchical", {}, {}, "hamming", "expected", classes={f"c{i}": i / 50 for i in range(50)})
     assert left_out(many) == "; 40 of 50 shown, the strongest and the weakest"
     assert left_out(report()) == ""
 
