@@ -16,6 +16,8 @@ from taxohash.objectives.parts.tree_layout import tree_code
 from taxohash.objectives.supervision import Kinds, Labels
 from taxohash.runtime.configuration import NonNegative, Positive, Seed, Share, configuration
 
+Sharpness = Annotated[Positive, Field(le=1e6)]
+
 
 @configuration
 class TreeCodeConfig:
@@ -26,14 +28,16 @@ class TreeCodeConfig:
             min(0.1, 0.4 / levels): in a deep tree the upper levels would else be told apart by no bit.
         coarse: weight of the cross-entropy at each level above the finest.
         shrinkage: weight of the mean squared logit; keeps posteriors modest where images are few.
-        sharpness: of the posterior from which the bits are made; 1 takes it as it was learned.
+        sharpness: of the posterior from which the bits are made that an index stores; 1 takes it as it was learned.
+        query_sharpness: of the posterior by which a query ranks those bits by weights; the lower, the less it is sure of.
         seed: of the class codes.
     """
 
     flip: Share | None = None
     coarse: NonNegative = 0.5
     shrinkage: NonNegative = 0.0
-    sharpness: Annotated[Positive, Field(le=1e6)] = 1.0
+    sharpness: Sharpness = 1.0
+    query_sharpness: Sharpness = 0.5
     seed: Seed = 0
 
 
@@ -42,7 +46,8 @@ class TreeCode(Objective[TreeCodeConfig, Labels]):
 
     p^k, the posterior of a coarser level, is the sum over the leaves below each node. The network has one output
     a leaf, and the code of an image is sign(sum_y p_y c_y), c the class codes: of all codes the one with the
-    least expected Hamming distance to the code of the image's class.
+    least expected Hamming distance to the code of the image's class. A query ranks codes by weights with the same sum
+    under a posterior that is less sure.
     """
 
     name: ClassVar[str] = "treecode"
@@ -76,12 +81,17 @@ class TreeCode(Objective[TreeCodeConfig, Labels]):
         return terms
 
     def search_form(self, outputs: Tensor, query: bool = False) -> Tensor:
-        expected: Tensor = self.code_layer(self.state_dict(), self.config)(outputs)
+        layer = self.query_layer if query else self.code_layer
+        expected: Tensor = layer(self.state_dict(), self.config)(outputs)
         return expected
 
     @classmethod
     def code_layer(cls, state: Mapping[str, Tensor], config: TreeCodeConfig) -> nn.Module:
         return ExpectedCode(state["codes"], config.sharpness)
+
+    @classmethod
+    def query_layer(cls, state: Mapping[str, Tensor], config: TreeCodeConfig) -> nn.Module:
+        return ExpectedCode(state["codes"], config.query_sharpness)
 
     def class_codes(self) -> Tensor:
         return self.get_buffer("codes")
