@@ -64,6 +64,34 @@ def unpack(codes: Codes, bits: int) -> npt.NDArray[np.uint8]:
 
 
 @dataclass(frozen=True)
+class Queries:
+    """What pictures ask with: their codes, and the query form, by which they rank other codes by weights.
+
+    Codes x are ranked by sum_j |f_j| [sign f_j != x_j], f the query form: what the query is unsure of counts less.
+
+    Attributes:
+        codes: uint8[N, ceil(bits/8)], as an index stores them.
+        form: float32[N, bits]; a method may give it other signs than the codes have.
+    """
+
+    codes: Codes
+    form: npt.NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    @property
+    def signs(self) -> Codes:
+        """uint8[N, ceil(bits/8)]: the code that each asks for by weights, see `HammingIndex.search`."""
+        return pack(self.form)
+
+    @property
+    def weights(self) -> npt.NDArray[np.float32]:
+        """float32[N, bits], of these codes' bits."""
+        return np.abs(self.form)
+
+
+@dataclass(frozen=True)
 class BitHealth:
     """How well a set of codes uses its bits.
 

@@ -38,9 +38,9 @@ def matching(rows: Iterable[Row], **wanted: Any) -> list[Row]:
     return [row for row in rows if all(row.get(name) == value for name, value in wanted.items())]
 
 
-def percents(rows: Iterable[Row], metric: str) -> list[float]:
-    """A metric of every row, in per cent."""
-    return [100.0 * float(row["metrics"][metric]) for row in rows]
+def percents(rows: Iterable[Row], metric: str, ranking: str = "metrics") -> list[float]:
+    """A metric in per cent, by Hamming distance (`metrics`) or by weights (`weighted`), of every row that has such."""
+    return [100.0 * float(row[ranking][metric]) for row in rows if row.get(ranking)]
 
 
 def commits(rows: Iterable[Row], of: str = "commit") -> str:

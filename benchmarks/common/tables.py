@@ -1,11 +1,14 @@
 """Tables in Markdown: cells of several seeds, a column for each code length."""
 
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.common.rows import Row
 from taxohash.runtime.atomic import replacing
+
+BY_WEIGHTS = "*by weights*"
 
 
 def table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> list[str]:
@@ -16,6 +19,20 @@ def table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> list[str]:
 def by_bits(lengths: Iterable[int], lines: Iterable[Sequence[str]]) -> list[str]:
     """The lines of a table with a column for each code length, after one for the method."""
     return table(["method", *(f"{bits} bits" for bits in lengths)], lines)
+
+
+def by_ranking(
+    name: str, rows: Sequence[Row], cells: Callable[[Sequence[Row], str], list[str]]
+) -> list[list[str]]:
+    """The line of a method by Hamming distance, and below it that by weights, where its rows have such.
+
+    Args:
+        cells: those of some rows, of their `metrics` or of what is `weighted`.
+    """
+    lines = [[name, *cells(rows, "metrics")]]
+    if any(row.get("weighted") for row in rows):
+        lines.append([BY_WEIGHTS, *cells(rows, "weighted")])
+    return lines
 
 
 def spread(values: Sequence[float], digits: int = 1) -> str:

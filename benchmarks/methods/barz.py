@@ -8,6 +8,7 @@ learn from labels. Features, head, trials and the way they are chosen are those 
 all are chosen by mAHP@250, on rows held out of the training set. Interrupted, the command goes on where it was.
 """
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -26,7 +27,7 @@ from benchmarks.common.rows import (
     run,
     workers,
 )
-from benchmarks.common.tables import by_bits, options_cell, publish, spread, table
+from benchmarks.common.tables import by_bits, by_ranking, options_cell, publish, spread, table
 from benchmarks.methods.recipes import BITS, SEEDS
 from benchmarks.methods.trials import best_trial, lengths, new_task, search_tasks, trials
 from taxohash.taxonomy import Taxonomy
@@ -44,8 +45,8 @@ def measure(folder: Path, cache: Path, task: Row) -> Row:
     import torch  # torch belongs to the workers
 
     from benchmarks.methods.head import problem, quietly, trained
+    from benchmarks.methods.rankings import by_distance_and_weights
     from benchmarks.methods.recipes import RECIPES, set_name
-    from taxohash.codes import pack
     from taxohash.protocols import evaluate
     from taxohash.training.fit import embed
 
@@ -55,14 +56,17 @@ def measure(folder: Path, cache: Path, task: Row) -> Row:
     with quietly():
         learned, network = trained(task, known, levels_by_height(tree), RECIPES[set_name(folder)])
         with torch.no_grad():
-            items = learned.search_form(embed(network, known.queries, batch=5000)).numpy()
-        if learned.binary:
-            codes = pack(items)
-            report = evaluate("barz", codes, labels, codes, labels, tree, bits=items.shape[1])
-        else:
-            report = evaluate("barz", items, labels, items, labels, tree, metric="cosine")
-    metrics = {name: report.metrics[name] for name in METRICS}
-    return {"metrics": metrics, "queries": len(items), "data_md5": known.data_md5}
+            outputs = embed(network, known.queries, batch=5000)
+            if learned.binary:
+                reports = [*by_distance_and_weights("barz", learned, outputs, labels, outputs, labels, tree)]
+            else:
+                items = learned.search_form(outputs).numpy()
+                reports = [evaluate("barz", items, labels, items, labels, tree, metric="cosine")]
+    found = [{name: report.metrics[name] for name in METRICS} for report in reports]
+    return dict(zip(("metrics", "weighted"), found, strict=False)) | {
+        "queries": len(outputs),
+        "data_md5": known.data_md5,
+    }
 
 
 def table_tasks(depth: int, rows: list[Row]) -> list[Row]:
@@ -110,11 +114,9 @@ def as_markdown(rows: list[Row]) -> list[str]:
     ]
     for metric, title in METRICS.items():
         cells = [
-            [
-                method,
-                *(spread(percents(matching(measured, method=method, bits=bits), metric)) for bits in BITS),
-            ]
+            line
             for method in METHODS
+            for line in by_ranking(method, matching(measured, method=method), partial(_spreads, metric))
         ]
         lines += ["", f"## {title}", "", *by_bits(BITS, cells)]
     chosen = {
@@ -122,6 +124,10 @@ def as_markdown(rows: list[Row]) -> list[str]:
     }
     cells = [[method, options_cell(found[0]["options"])] for method, found in chosen.items()]
     return [*lines, "", "## Chosen on held-out rows, at 32 bits", "", *table(["method", "options"], cells)]
+
+
+def _spreads(metric: str, rows: Sequence[Row], ranking: str) -> list[str]:
+    return [spread(percents(matching(rows, bits=bits), metric, ranking)) for bits in BITS]
 
 
 if __name__ == "__main__":

@@ -14,8 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.common.rows import Row
+from benchmarks.methods.rankings import by_distance_and_weights, code_of, headlines
 from benchmarks.methods.recipes import RECIPES, Recipe, set_name
-from taxohash.codes import bit_health, pack, unpack
+from taxohash.codes import bit_health, unpack
 from taxohash.datasets import Dataset
 from taxohash.networks.features import features, frozen
 from taxohash.networks.hashing import hidden_layers
@@ -96,9 +97,9 @@ def measure(task: Row, folder: Path, cache_folder: Path) -> Row:
     with quietly():
         learned, network = trained(task, known, taxonomy, recipe)
         with torch.no_grad():
-            database = learned.search_form(embed(network, known.inputs, batch=5000))
-            queries = learned.search_form(embed(network, known.queries, batch=5000), query=True)
-        found = _evaluated(learned, known, queries.numpy(), database.numpy(), recipe.protocol)
+            database = embed(network, known.inputs, batch=5000)
+            queries = embed(network, known.queries, batch=5000)
+        found = _evaluated(learned, known, queries, database, recipe.protocol)
     return found | {"data_md5": known.data_md5}
 
 
@@ -158,22 +159,26 @@ def quietly() -> Iterator[None]:
 def _evaluated(
     learned: AnyObjective,
     known: Problem,
-    queries: npt.NDArray[np.float32],
-    database: npt.NDArray[np.float32],
+    queries: Tensor,
+    database: Tensor,
     protocol: str,
 ) -> Row:
+    """What outputs float[Q, width] of the queries find among float[N, width] of the database."""
     labels, query_labels = known.labels.numpy().astype(np.int32), known.query_labels
     if not learned.binary:
         some = np.linspace(0, len(queries) - 1, min(REAL_QUERIES, len(queries))).astype(int)
+        with torch.no_grad():
+            vectors = learned.search_form(database).numpy()
+            asked = learned.search_form(queries, query=True).numpy()
         report = evaluate(
-            protocol, queries[some], query_labels[some], database, labels, known.taxonomy, metric="l2"
+            protocol, asked[some], query_labels[some], vectors, labels, known.taxonomy, metric="l2"
         )
         return {"metrics": report.headline}
-    bits = database.shape[1]
-    packed = pack(database)
-    report = evaluate(protocol, pack(queries), query_labels, packed, labels, known.taxonomy, bits=bits)
-    return {
-        "metrics": report.headline,
+    reports = by_distance_and_weights(
+        protocol, learned, queries, query_labels, database, labels, known.taxonomy
+    )
+    packed, bits = code_of(learned, database), reports[0].counts["bits"]
+    return headlines(*reports) | {
         "health": {
             "entropy": bit_health(packed, bits).entropy,
             "class_distance": _least_distance(packed, labels, bits),

@@ -7,6 +7,7 @@ their best: it is sure of all it was trained on. What users search is new to the
 head and chosen hyper-parameters are those of the table. Interrupted, the command goes on where it was.
 """
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -16,7 +17,7 @@ import typer
 from benchmarks.common.command import CPUS, Cache, Workers, choices, start
 from benchmarks.common.places import CIFAR100, FEATURES, RESULTS
 from benchmarks.common.rows import Row, attempted, commits, matching, percents, read_rows, run, workers
-from benchmarks.common.tables import by_bits, publish, spread
+from benchmarks.common.tables import by_bits, by_ranking, publish, spread
 from benchmarks.methods.recipes import BITS, RECIPES, SEEDS, set_name
 from benchmarks.methods.trials import MAKERS, chosen_options, lengths, new_task
 
@@ -31,8 +32,7 @@ def measure(folder: Path, cache: Path, task: Row) -> Row:
     import torch  # torch belongs to the workers
 
     from benchmarks.methods.head import problem, quietly, trained
-    from taxohash.codes import pack
-    from taxohash.protocols import evaluate
+    from benchmarks.methods.rankings import by_distance_and_weights, headlines
     from taxohash.training.fit import embed
 
     known = problem(folder, "table", cache)
@@ -40,9 +40,9 @@ def measure(folder: Path, cache: Path, task: Row) -> Row:
     with quietly():
         learned, network = trained(task, known, taxonomy, RECIPES[task["data"]])
         with torch.no_grad():
-            codes = pack(learned.search_form(embed(network, known.queries, batch=5000)).numpy())
-        report = evaluate(PROTOCOL, codes, labels, codes, labels, taxonomy, bits=task["bits"])
-    return {"data_md5": known.data_md5, "metrics": report.headline, "counts": report.counts}
+            outputs = embed(network, known.queries, batch=5000)
+        reports = by_distance_and_weights(PROTOCOL, learned, outputs, labels, outputs, labels, taxonomy)
+    return headlines(*reports) | {"data_md5": known.data_md5, "counts": reports[0].counts}
 
 
 def tasks(data: str, methods: list[str], searched: list[Row]) -> list[Row]:
@@ -94,10 +94,13 @@ def as_markdown(rows: list[Row], searched: list[Row]) -> list[str]:
             line
             for method in names
             for line in (
-                [method, *_spreads(matching(measured, method=method), metric)],
+                *by_ranking(method, matching(measured, method=method), partial(_spreads, metric)),
                 [
                     "*training set*",
-                    *(cell and f"*{cell}*" for cell in _spreads(matching(table, method=method), metric)),
+                    *(
+                        cell and f"*{cell}*"
+                        for cell in _spreads(metric, matching(table, method=method), "metrics")
+                    ),
                 ],
             )
         ]
@@ -105,8 +108,8 @@ def as_markdown(rows: list[Row], searched: list[Row]) -> list[str]:
     return lines
 
 
-def _spreads(rows: list[Row], metric: str) -> list[str]:
-    return [spread(percents(matching(rows, bits=bits), metric)) for bits in BITS]
+def _spreads(metric: str, rows: Sequence[Row], ranking: str) -> list[str]:
+    return [spread(percents(matching(rows, bits=bits), metric, ranking)) for bits in BITS]
 
 
 if __name__ == "__main__":

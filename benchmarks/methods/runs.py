@@ -4,6 +4,7 @@ from pathlib import Path
 
 from benchmarks.common.rows import Row
 from taxohash.evaluation.run import evaluate_run
+from taxohash.protocols.result import headline_names
 from taxohash.runtime.progress import announce
 from taxohash.training.run import Run
 
@@ -16,5 +17,6 @@ def evaluated(run: Run, data: Path, protocol: str) -> Row:
         "data_md5": run.config.dataset_md5,
         "protocol": report.protocol,
         "metrics": report.headline,
+        "weighted": {short: report.weighted[full] for short, full in headline_names(report.weighted).items()},
         "trained": run.provenance["commit"],
     }

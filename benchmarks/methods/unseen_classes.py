@@ -7,6 +7,7 @@ is left out of training; its test images are the queries, and the whole training
 left-out classes is ranked. Head, features and chosen hyper-parameters are those of benchmarks/methods/table.py.
 """
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -18,12 +19,11 @@ import typer
 from benchmarks.common.command import Cache, start
 from benchmarks.common.places import CIFAR100, FEATURES, RESULTS
 from benchmarks.common.rows import Row, commits, matching, percents, read_rows, run
-from benchmarks.common.tables import publish, spread, table
+from benchmarks.common.tables import by_ranking, publish, spread, table
 from benchmarks.methods.head import Problem, problem, quietly, trained
+from benchmarks.methods.rankings import by_distance_and_weights, headlines
 from benchmarks.methods.recipes import RECIPES, SEEDS, set_name
 from benchmarks.methods.trials import chosen_options
-from taxohash.codes import pack
-from taxohash.protocols import evaluate
 from taxohash.taxonomy import Labels, Taxonomy
 from taxohash.training.fit import embed
 
@@ -66,20 +66,18 @@ def measure(known: Problem, task: Row) -> Row:
     learned, network = trained(task, shown, shown.taxonomy, recipe)
     asked = np.isin(known.query_labels, classes)
     with torch.no_grad():
-        database = learned.search_form(embed(network, known.inputs, batch=5000))
-        queries = learned.search_form(
-            embed(network, known.queries[torch.from_numpy(asked)], batch=5000), True
-        )
-    report = evaluate(
+        database = embed(network, known.inputs, batch=5000)
+        queries = embed(network, known.queries[torch.from_numpy(asked)], batch=5000)
+    reports = by_distance_and_weights(
         recipe.protocol,
-        pack(queries.numpy()),
+        learned,
+        queries,
         known.query_labels[asked],
-        pack(database.numpy()),
+        database,
         known.labels.numpy().astype(np.int32),
         known.taxonomy,
-        bits=task["bits"],
     )
-    return {"data_md5": known.data_md5, "metrics": report.headline}
+    return headlines(*reports) | {"data_md5": known.data_md5}
 
 
 def main(
@@ -103,8 +101,7 @@ def as_markdown(rows: list[Row]) -> list[str]:
     """Headline metrics by method."""
     first = rows[0]
     cells = [
-        [method, *(spread(percents(matching(rows, method=method), metric)) for metric in METRICS)]
-        for method in METHODS
+        line for method in METHODS for line in by_ranking(method, matching(rows, method=method), _spreads)
     ]
     return [
         "# Classes that training never showed",
@@ -114,6 +111,10 @@ def as_markdown(rows: list[Row]) -> list[str]:
         "",
         *table(["method", *METRICS.values()], cells),
     ]
+
+
+def _spreads(rows: Sequence[Row], ranking: str) -> list[str]:
+    return [spread(percents(rows, metric, ranking)) for metric in METRICS]
 
 
 if __name__ == "__main__":

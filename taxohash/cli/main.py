@@ -158,9 +158,12 @@ def evaluate(
     if as_json:
         print(json.dumps(report.as_dict()))
         return
-    rows = [(name, f"{value:.4f}") for name, value in report.metrics.items()]
+    rows = [
+        (name, f"{value:.4f}", f"{report.weighted[name]:.4f}" if name in report.weighted else "")
+        for name, value in report.metrics.items()
+    ]
     title = f"{report.protocol}, ties {report.ties}"
-    terminal.console().print(terminal.table(("metric", "value"), rows, title, right=1))
+    terminal.console().print(terminal.table(("metric", "by distance", "by weights"), rows, title, right=2))
     print(printable(run / PAGE))
 
 

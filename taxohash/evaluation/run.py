@@ -2,21 +2,21 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from taxohash.codes import Codes
+from taxohash.codes import Codes, Queries
 from taxohash.datasets import Dataset
 from taxohash.errors import TaxohashError
 from taxohash.evaluation.report.evidence import Evidence
 from taxohash.evaluation.report.write import write_report
 from taxohash.evaluation.scores import save_scores
 from taxohash.generation.hasher import Hasher
-from taxohash.protocols import Protocol, Report, evaluate, find_protocol
+from taxohash.protocols import Order, Protocol, Report, evaluate, find_protocol
 from taxohash.runtime.provenance import revision
 from taxohash.taxonomy import Taxonomy
 
@@ -29,11 +29,16 @@ DEFAULT_PROTOCOLS = {"label": "hierarchical", "labels": "multilabel"}
 
 @dataclass(frozen=True)
 class Split:
-    """Codes uint8[N, B] and labels, int32[N] or bool[N, labels], of one split of a data set."""
+    """Codes, query forms, and labels, int32[N] or bool[N, labels], of one split of a data set."""
 
     name: str
-    codes: Codes
+    queries: Queries
     labels: npt.NDArray[np.int32] | npt.NDArray[np.bool_]
+
+    @property
+    def codes(self) -> Codes:
+        """uint8[N, B]."""
+        return self.queries.codes
 
 
 def evaluate_run(
@@ -47,7 +52,8 @@ def evaluate_run(
 
     The protocol is `hierarchical` if none is named, or `multilabel` where the queries have sets of labels. Under one
     that ranks the queries among themselves, the training split is not looked at. `graded_by` is a taxonomy.json that
-    grades the answers in place of the data set's own, with the same names of labels.
+    grades the answers in place of the data set's own, with the same names of labels. What is found is by Hamming distance,
+    scores.npz included, and beside it by weights.
 
     Raises:
         TaxohashError: no finished run, other data than it was trained on, an unknown protocol or split, a split
@@ -63,22 +69,14 @@ def evaluate_run(
     network = run.network()
 
     def encoded(split: str) -> Split:
-        from taxohash.networks.hashing import encode_pixels
+        from taxohash.networks.hashing import encode_query_pixels
 
         known, pixels = labels(split), dataset.pixels(split, network.preprocessing)
-        return Split(split, encode_pixels(network, pixels, f"encoding {split}"), known)
+        return Split(split, encode_query_pixels(network, pixels, f"encoding {split}"), known)
 
     asked = encoded(queries)
     ranked = asked if chosen.among_queries else encoded(run.config.split)
-    report = evaluate(
-        chosen.name,
-        asked.codes,
-        asked.labels,
-        ranked.codes,
-        ranked.labels,
-        taxonomy,
-        bits=run.config.bits,
-    )
+    report = _measured(chosen, asked, ranked, taxonomy, run.config.bits)
     save_scores(run.folder, report.scores)
     write_report(
         run.folder,
@@ -113,19 +111,31 @@ def evaluate_generation(
 
     def encoded(split: str) -> Split:
         known, pixels = labels(split), dataset.pixels(split, hasher.generation.preprocessing)
-        return Split(split, hasher.encode_pixels(pixels), known)
+        return Split(split, hasher.encode_query_pixels(pixels), known)
 
     asked = encoded(queries)
     ranked = asked if chosen.among_queries else encoded(database)
-    return evaluate(
-        chosen.name,
-        asked.codes,
-        asked.labels,
-        ranked.codes,
-        ranked.labels,
-        dataset.taxonomy,
-        bits=hasher.generation.bits,
-    )
+    return _measured(chosen, asked, ranked, dataset.taxonomy, hasher.generation.bits)
+
+
+def _measured(protocol: Protocol, asked: Split, ranked: Split, taxonomy: Taxonomy, bits: int) -> Report:
+    """What is found by Hamming distance, and beside it by weights."""
+
+    def by(ranking: Order, queries: npt.NDArray[Any]) -> Report:
+        return evaluate(
+            protocol.name,
+            queries,
+            asked.labels,
+            ranked.codes,
+            ranked.labels,
+            taxonomy,
+            bits=bits,
+            ranking=ranking,
+        )
+
+    plain, weighted = by("hamming", asked.codes), by("weighted", asked.queries.form)
+    notes = dict.fromkeys((*plain.notes, *weighted.notes))
+    return replace(plain, weighted=weighted.metrics, notes=tuple(notes))
 
 
 def graded(

@@ -1,6 +1,6 @@
 """Turning images into codes with an exported hasher: ONNX Runtime, no torch."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -11,7 +11,7 @@ import numpy.typing as npt
 import onnxruntime
 from PIL import Image
 
-from taxohash.codes import Codes, check, code_bytes, pack
+from taxohash.codes import Codes, Queries, check, code_bytes, pack
 from taxohash.errors import TaxohashError
 from taxohash.generation.file import ItemsFile
 from taxohash.generation.manifest import Generation
@@ -28,6 +28,8 @@ ITEMS = "items.json"
 MOST_THREADS = 1024
 BLOCK = 1024  # images that are decoded before they are encoded
 
+Outputs = npt.NDArray[np.float32]
+
 
 class Model:
     """An exported network. Safe to call from several threads.
@@ -35,6 +37,7 @@ class Model:
     Attributes:
         shape: of one input, (C, H, W).
         bits: outputs of the network.
+        asks: whether it has a query form beside its outputs; else these are it.
 
     Raises:
         TaxohashError: the file is no such network.
@@ -55,15 +58,27 @@ class Model:
         self.shape: tuple[int, ...]
         self.bits: int
         match described:
-            case [("images", "tensor(uint8)", _, *shape), ("outputs", "tensor(float)", _, bits)]:
-                self.shape, self.bits = tuple(shape), bits
+            case [
+                ("images", "tensor(uint8)", _, *shape),
+                ("outputs", "tensor(float)", _, bits),
+                *more,
+            ] if [put[::3] for put in more] in ([], [("query", bits)]):
+                self.shape, self.bits, self.asks = tuple(shape), bits, bool(more)
             case _:
                 raise TaxohashError(f"{file} is no network that maps images to outputs: export it again")
 
-    def outputs(self, pixels: Pixels) -> npt.NDArray[np.float32]:
+    def outputs(self, pixels: Pixels) -> Outputs:
         """Real-valued outputs float32[N, bits] of uint8[N, C, H, W]."""
         (result,) = self._session.run(["outputs"], {"images": pixels})
         return result  # type: ignore[no-any-return]
+
+    def ask(self, pixels: Pixels) -> tuple[Outputs, Outputs]:
+        """The same, and the query form of uint8[N, C, H, W] beside it, float32[N, bits], from one pass."""
+        if not self.asks:
+            outputs = self.outputs(pixels)
+            return outputs, outputs
+        outputs, form = self._session.run(["outputs", "query"], {"images": pixels})
+        return outputs, form
 
     def encode_pixels(self, pixels: Pixels, batch: int = 256) -> Codes:
         """Packed codes uint8[N, ceil(bits/8)] of uint8[N, C, H, W]."""
@@ -71,6 +86,15 @@ class Model:
         for start in range(0, len(pixels), batch):
             codes[start : start + batch] = pack(self.outputs(pixels[start : start + batch]))
         return codes
+
+    def encode_query_pixels(self, pixels: Pixels, batch: int = 256) -> Queries:
+        """Codes and query forms of uint8[N, C, H, W]."""
+        codes = np.empty((len(pixels), code_bytes(self.bits)), np.uint8)
+        forms = np.empty((len(pixels), self.bits), np.float32)
+        for start in range(0, len(pixels), batch):
+            outputs, forms[start : start + batch] = self.ask(pixels[start : start + batch])
+            codes[start : start + batch] = pack(outputs)
+        return Queries(codes, forms)
 
 
 class Hasher:
@@ -171,12 +195,25 @@ class Hasher:
         Raises:
             TaxohashError: no images, or one that cannot be read or decoded; names the file, or counts from 0.
         """
-        preprocessing = self.generation.preprocessing
-        pixels = (_pixels(number, image, preprocessing) for number, image in enumerate(_several(images)))
         codes: list[Codes] = [np.empty((0, code_bytes(self.bits)), np.uint8)]
-        while block := list(islice(pixels, BLOCK)):
-            codes.append(self.encode_pixels(np.stack(block)))
+        codes += map(self.encode_pixels, self._blocks(images))
         return np.concatenate(codes)
+
+    def encode_queries(self, images: Iterable[Picture]) -> Queries:
+        """What images ask with, as `encode` takes them: their codes, and the query form by which they rank by weights.
+
+        Of a generation whose network has the one output `outputs` that is the form.
+
+        Raises:
+            TaxohashError: see `encode` and `encode_query_pixels`.
+        """
+        nothing = Queries(
+            np.empty((0, code_bytes(self.bits)), np.uint8), np.empty((0, self.bits), np.float32)
+        )
+        found = [nothing, *map(self.encode_query_pixels, self._blocks(images))]
+        return Queries(
+            np.concatenate([own.codes for own in found]), np.concatenate([own.form for own in found])
+        )
 
     def encode_pixels(self, pixels: Pixels) -> Codes:
         """Packed codes uint8[N, ceil(bits/8)] of preprocessed images uint8[N, C, H, W].
@@ -184,13 +221,37 @@ class Hasher:
         Raises:
             TaxohashError: an array of another shape or type.
         """
+        return self.model.encode_pixels(self._checked(pixels))
+
+    def encode_query_pixels(self, pixels: Pixels) -> Queries:
+        """What preprocessed images uint8[N, C, H, W] ask with, see `encode_queries`.
+
+        Raises:
+            TaxohashError: an array of another shape or type, or a network whose outputs are not finite.
+        """
+        found = self.model.encode_query_pixels(self._checked(pixels))
+        if not np.isfinite(found.form).all():
+            raise TaxohashError(
+                f"hasher of generation {self.generation.id} gives a picture NaN or infinity: train another"
+            )
+        return found
+
+    def _blocks(self, images: Iterable[Picture]) -> Iterator[Pixels]:
+        """Images as the network takes them, some at a time."""
+        preprocessing = self.generation.preprocessing
+        pixels = (_pixels(number, image, preprocessing) for number, image in enumerate(_several(images)))
+        while block := list(islice(pixels, BLOCK)):
+            yield np.stack(block)
+
+    def _checked(self, pixels: Pixels) -> Pixels:
+        """Pixels of the shape and type that the network takes."""
         shape, pixels = self.generation.preprocessing.shape, np.asarray(pixels)
         if pixels.dtype != np.uint8 or pixels.shape != (len(pixels) if pixels.ndim else 0, *shape):
             raise TaxohashError(
                 f"pixels are {pixels.dtype}{[*pixels.shape]}: give uint8[N, {', '.join(map(str, shape))}], "
                 "or images to encode()"
             )
-        return self.model.encode_pixels(pixels)
+        return pixels
 
     def _packed(self, name: str, rows: int | None) -> Codes:
         """The codes in a file of the generation."""

@@ -1,6 +1,13 @@
 """Retrieval metrics, tie-aware: expected values over all orders of tied items."""
 
-from taxohash.metrics.distances import HistogramRanker, Ranker, SortingRanker, hamming, real_valued
+from taxohash.metrics.distances import (
+    HistogramRanker,
+    Ranker,
+    SortingRanker,
+    hamming,
+    real_valued,
+    weighted,
+)
 from taxohash.metrics.gain import average_cumulative_gain, ndcg
 from taxohash.metrics.grades import Grades
 from taxohash.metrics.hierarchical import (
@@ -39,6 +46,7 @@ __all__ = [
     "precision_recall",
     "precision_within",
     "real_valued",
+    "weighted",
     "weighted_average_precision",
     "weighted_recall",
 ]

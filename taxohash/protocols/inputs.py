@@ -31,6 +31,20 @@ def check_items(name: str, items: Array, bits: int | None) -> None:
     check(items, bits, name)
 
 
+def check_outputs(name: str, outputs: Array, bits: int | None) -> None:
+    """Finite outputs float32[N, bits], of which signs and magnitudes rank codes."""
+    if bits is None:
+        raise TaxohashError(
+            "real vectors have no bits to weigh: rank packed codes by weights, with bits=, or leave ranking out"
+        )
+    if outputs.dtype != np.float32 or outputs.ndim != 2 or outputs.shape[1] != bits or not len(outputs):
+        raise TaxohashError(
+            f"{name} are {outputs.dtype}{[*outputs.shape]}: to rank by weights give the network's outputs, float32[Q, {bits}]"
+        )
+    if not np.isfinite(outputs).all():
+        raise TaxohashError(f"{name} contain NaN or infinity: evaluate a network whose outputs are finite")
+
+
 def check_labels(name: str, labels: Array, rows: int, taxonomy: Taxonomy, many: bool) -> None:
     """Labels int[rows] into the taxonomy, or multi-hot [rows, labels] where `many`."""
     if len(labels) != rows:

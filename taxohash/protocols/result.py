@@ -20,7 +20,11 @@ class Report:
         metrics: values by name: `metric@cutoff`, then `/level` for a level other than the finest, or
             `/variant`. All lie in [0, 1] but ACG, which is in units of the gain.
         counts: queries, database items and bits (or dimensions).
+        ranking: what the database was ordered by: `hamming`, `weighted` (by a query's real outputs), or of real vectors
+            `cosine` or `l2`.
         ties: how tied items were ordered: `expected`, `stable`, or `random (seed n)`.
+        weighted: the same metrics of the same codes by weights, where both rankings were measured: without those that count
+            Hamming distances.
         notes: where the data differ from what the protocol names, and queries that nothing answers.
         curves: by level, `recall` and `precision` (means over queries) of the precision-recall curve.
         classes: mean fine average precision by the path of the query's class.
@@ -30,7 +34,9 @@ class Report:
     protocol: str
     metrics: dict[str, float]
     counts: dict[str, int]
+    ranking: str
     ties: str
+    weighted: dict[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     curves: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     classes: dict[str, float] = field(default_factory=dict)

@@ -19,6 +19,8 @@ from taxohash.release.draft import DRAFT, Draft, first_rows
 from taxohash.release.shards import encode
 from taxohash.runtime.atomic import drafting, place, write_json
 
+TOLD = ("protocol", "headline", "metrics", "counts", "ranking", "ties", "weighted")  # of an evaluation
+
 
 def build(draft: Draft, dataset: Dataset, splits: Sequence[str], codes: Codes, out: str | Path) -> Path:
     """Make a generation below `out`, unless it is there; its folder, named by its id.
@@ -55,8 +57,7 @@ def build(draft: Draft, dataset: Dataset, splits: Sequence[str], codes: Codes, o
             taxonomy_sha256=dataset.taxonomy.sha256,
             dataset_md5=dataset.md5(),
             code_revision=draft.code_revision,
-            evaluation={key: evaluation[key] for key in ("protocol", "headline", "metrics", "counts", "ties")}
-            | {"queries": queries},
+            evaluation={key: evaluation[key] for key in TOLD if key in evaluation} | {"queries": queries},
             bit_health=bit_health(learned, draft.bits).as_dict(),
             reference={
                 "nearest_distance": _nearest(

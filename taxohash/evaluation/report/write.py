@@ -19,6 +19,12 @@ from taxohash.runtime.atomic import write_json, write_text
 from taxohash.taxonomy import Taxonomy
 
 QUERIES, ANSWERS, THUMBNAIL = 12, 10, 96
+RANKINGS = {
+    "hamming": "Hamming distance",
+    "weighted": "weights",
+    "cosine": "cosine distance",
+    "l2": "Euclidean distance",
+}
 BY_LEVEL = ("mAP", "P")  # metrics that each level has
 
 
@@ -63,10 +69,11 @@ def write_report(
         title=title,
         report=report,
         summary=PROTOCOLS[report.protocol].summary,
+        ranking=RANKINGS[report.ranking],
         verdict=verdict(report, taxonomy, evidence, provenance or {}),
-        headline=[(name, value, _meaning(name, report)) for name, value in _headline(report)],
-        by_level=[(name, values, _meaning(name, report)) for name, values in by_level],
-        others=[(name, value, _meaning(name, report)) for name, value in others.items()],
+        headline=[(name, _meaning(name, report)) for name in _headline(report)],
+        by_level=[(name, names, _meaning(name, report)) for name, names in by_level],
+        others=[(name, _meaning(name, report)) for name in others],
         levels=list(reversed(taxonomy.levels)),
         plots=[(name, caption, _data_uri(png)) for name, (caption, png) in plots.items()],
         code_map=_data_uri(figures.code_map(evidence))
@@ -81,12 +88,10 @@ def write_report(
     return folder / PAGE
 
 
-def _headline(report: Report) -> list[tuple[str, float]]:
-    """The full names and values of fine mAP, mAHP and nDCG."""
+def _headline(report: Report) -> list[str]:
+    """The full names of fine mAP, mAHP and nDCG."""
     names = [name for name in report.metrics if "/" not in name and name.split("@")[0] in report.headline]
-    return [
-        (name, report.metrics[name]) for name in dict.fromkeys(names) if name == "mAP" or "mAP@" not in name
-    ]
+    return [name for name in dict.fromkeys(names) if name == "mAP" or "mAP@" not in name]
 
 
 def _meaning(name: str, report: Report) -> str:
@@ -95,8 +100,8 @@ def _meaning(name: str, report: Report) -> str:
     return meaning(f"{name}/exp" if of_sets and name.startswith("nDCG") else name)
 
 
-def _tables(report: Report, taxonomy: Taxonomy) -> tuple[list[tuple[str, list[float]]], dict[str, float]]:
-    """Metrics that exist for every level, as rows of values, finest first; and all others."""
+def _tables(report: Report, taxonomy: Taxonomy) -> tuple[list[tuple[str, list[str]]], list[str]]:
+    """Metrics that exist for every level, each with its names there, finest first; and all others."""
     suffixes = ["", *(f"/{level}" for level in reversed(taxonomy.levels[:-1]))]
     values = report.metrics
     names = [
@@ -106,9 +111,9 @@ def _tables(report: Report, taxonomy: Taxonomy) -> tuple[list[tuple[str, list[fl
         and len(suffixes) > 1
         and all(name + suffix in values for suffix in suffixes)
     ]
-    by_level = [(name, [values[name + suffix] for suffix in suffixes]) for name in names]
-    shown = {name + suffix for name in names for suffix in suffixes}
-    return by_level, {name: value for name, value in values.items() if name not in shown}
+    by_level = [(name, [name + suffix for suffix in suffixes]) for name in names]
+    shown = {name for _, names in by_level for name in names}
+    return by_level, [name for name in values if name not in shown]
 
 
 def _grid(evidence: Evidence) -> list[dict[str, Any]]:

@@ -33,3 +33,12 @@ def test_each_metric_stands_above_that_of_the_table() -> None:
     assert lines[number].startswith("| csq | 25.0 ± 7.1 |  |")
     assert lines[number + 1].startswith("| *training set* | *50.0* |")
     assert "10,000 test images" in "".join(lines)
+
+
+def test_what_was_ranked_by_weights_has_a_line_of_its_own() -> None:
+    rows = [row("csq", 16, 0, 0.2, weighted=dict.fromkeys(METRICS, 0.25)), row("csq", 16, 1, 0.3)]
+    lines = as_markdown(rows, [])
+    (number, *_) = (number for number, line in enumerate(lines) if line.startswith("| csq "))
+    assert lines[number].startswith("| csq | 25.0 ± 7.1 |  |")
+    assert lines[number + 1].startswith("| *by weights* | 25.0 |  |")
+    assert lines[number + 2].startswith("| *training set* |")

@@ -10,7 +10,7 @@ from taxohash.errors import TaxohashError
 from taxohash.evaluation.report.read import read_report
 from taxohash.evaluation.run import evaluate_generation, evaluate_run
 from taxohash.generation.hasher import Hasher
-from taxohash.networks.hashing import encode_pixels
+from taxohash.networks.hashing import encode_pixels, encode_query_pixels
 from taxohash.protocols import evaluate
 from taxohash.release.export import export
 from taxohash.runtime.configuration import replaced
@@ -46,9 +46,13 @@ def test_queries_ranked_among_themselves_and_graded_by_another_tree(tmp_path: Pa
     told = read_report(run.folder)["provenance"]
     assert (told["taxonomy"], told["queries"], told["database"]) == ("other", "test", "test")
     network = run.network()
-    codes, labels = encode_pixels(network, data.pixels("test", network.preprocessing)), data.labels("test")
-    by_hand = evaluate("barz", codes, labels, codes, labels, other.relabelled(own), bits=16)
+    asked = encode_query_pixels(network, data.pixels("test", network.preprocessing))
+    codes, labels, tree = asked.codes, data.labels("test"), other.relabelled(own)
+    by_hand = evaluate("barz", codes, labels, codes, labels, tree, bits=16)
     assert report.metrics == by_hand.metrics
+    by_hand = evaluate("barz", asked.form, labels, codes, labels, tree, bits=16, ranking="weighted")
+    assert report.weighted == by_hand.metrics != report.metrics
+    assert report.ranking == "hamming"
     flat = evaluate_run(run.folder, protocol="barz").metrics["mAHP@250"]
     assert flat != report.metrics["mAHP@250"]
 
@@ -58,14 +62,17 @@ def test_a_generation_is_graded_by_the_tree_of_the_data_whatever_it_learned(run:
     grown = Taxonomy("grown", (*(("all", f"leaf {i}") for i in range(6)), ("all", "new")))
     data = make_dataset(tmp_path / "data", taxonomy=grown, train=60)
     hasher = Hasher(generation)
-    codes = [
-        hasher.encode_pixels(data.pixels(split, hasher.generation.preprocessing))
+    asked, ranked = (
+        hasher.encode_query_pixels(data.pixels(split, hasher.generation.preprocessing))
         for split in ("test", "train")
-    ]
-    by_hand = evaluate(
-        "hierarchical", codes[0], data.labels("test"), codes[1], data.labels("train"), grown, bits=hasher.bits
     )
-    assert evaluate_generation(generation, data.folder).as_dict() == by_hand.as_dict()
+    labels = [data.labels(split) for split in ("test", "train")]
+    by_hand = evaluate("hierarchical", asked.codes, labels[0], ranked.codes, labels[1], grown, bits=16)
+    weighted = evaluate(
+        "hierarchical", asked.form, labels[0], ranked.codes, labels[1], grown, bits=16, ranking="weighted"
+    )
+    found = evaluate_generation(generation, data.folder)
+    assert found.as_dict() == by_hand.as_dict() | {"weighted": weighted.metrics}
     sets = make_dataset(tmp_path / "sets", 64, 32, known="labels", asked="labels")
     assert evaluate_generation(generation, sets.folder).protocol == "multilabel"
 

@@ -1,6 +1,7 @@
 """Rankers against loops over pairs."""
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,6 +10,7 @@ from taxohash import metrics as m
 from taxohash.codes import Codes
 from taxohash.taxonomy import Taxonomy
 from tests.code.taxohash.taxonomy.test_tree import paths
+from tests.support import hamming_oracle as oracle
 
 
 def problem(seed: int, queries: int, items: int, bits: int) -> tuple[Codes, Codes, m.Grades]:
@@ -18,6 +20,11 @@ def problem(seed: int, queries: int, items: int, bits: int) -> tuple[Codes, Code
     table.flat[0] = 2
     grades = m.Grades.of_labels(table, rng.integers(0, 4, queries), rng.integers(0, 4, items))
     return codes[:queries], codes[queries:], grades
+
+
+def signed(codes: Codes, weights: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Outputs with these signs and magnitudes; where one is 0 the sign is lost, and counts nothing."""
+    return np.where(np.unpackbits(codes, axis=1, count=weights.shape[1]), weights, -weights)
 
 
 def distance(a: Codes, b: Codes) -> int:
@@ -60,6 +67,44 @@ def test_signs_as_vectors_rank_as_codes(metric: str) -> None:
     counted = m.HistogramRanker(query, database, 16, grades)(slice(0, 5))
     for measure in (m.average_precision, m.average_set_intersection):
         np.testing.assert_allclose(measure(tied), measure(counted), atol=1e-12)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    items=st.integers(1, 40),
+    bits=st.integers(1, 130),
+    kind=st.sampled_from(oracle.WEIGHTS),
+)
+def test_weighted_distances_are_those_of_the_index(seed: int, items: int, bits: int, kind: str) -> None:
+    query, database, grades = problem(seed, 4, items, bits)
+    weights = oracle.make_weights(np.random.default_rng(seed), 4, bits, kind)
+    near = m.weighted(signed(query, weights), database)
+    expected = np.stack(
+        [oracle.weighted_distances(database, q, w)[0] for q, w in zip(query, weights, strict=True)]
+    )
+    np.testing.assert_array_equal(near(slice(0, 4)), expected)
+    np.testing.assert_array_equal(near(slice(1, 3)), expected[1:3])
+    tied = m.SortingRanker(near, grades, None)(slice(0, 4))
+    rows = grades.rows(slice(0, 4))
+    blocks = np.zeros((4, items, 3), np.int64)
+    for q in range(4):
+        places = np.unique(expected[q], return_inverse=True)[1]
+        np.add.at(blocks[q], (places, rows[q]), 1)
+    for measure in (m.average_set_intersection, lambda r: m.precision(r, 1, 5)):
+        np.testing.assert_allclose(measure(tied), measure(m.Ranking(blocks)), atol=1e-12)
+
+
+@pytest.mark.parametrize("weight", [1.0, 0.3, 1e-30, 3e38])
+def test_equal_weights_rank_as_the_codes_do(weight: float) -> None:
+    codes, _, _ = problem(8, 40, 1, 20)
+    labels = np.arange(40) % 4
+    grades = m.Grades.of_labels(np.eye(4, dtype=int), labels, labels)
+    outputs = signed(codes, np.full((40, 20), weight, np.float32))
+    counted = m.HistogramRanker(codes, codes, 20, grades, leave_one_out=True)(slice(5, 40))
+    tied = m.SortingRanker(m.weighted(outputs, codes), grades, None, leave_one_out=True)(slice(5, 40))
+    np.testing.assert_array_equal(tied.totals, counted.totals)
+    np.testing.assert_allclose(m.average_precision(tied, 1), m.average_precision(counted, 1), atol=1e-12)
 
 
 def test_a_query_is_left_out_of_its_own_ranking() -> None:

@@ -11,7 +11,7 @@ from taxohash.errors import TaxohashError
 from taxohash.images import Preprocessing
 from taxohash.networks import efficientnet
 from taxohash.networks.backbones import find_backbone
-from taxohash.networks.hashing import network
+from taxohash.networks.hashing import hidden_layers, network
 from taxohash.training.config import HasherConfig, NetworkConfig, TrainingConfig
 from taxohash.training.run import Run, train
 from tests.support.miniature import make_dataset

@@ -16,6 +16,8 @@ from taxohash.protocols import PROTOCOLS, evaluate
 from taxohash.protocols.evaluate import halves
 from taxohash.taxonomy import Taxonomy
 from taxohash.taxonomy.similarity import height_similarity
+from tests.support import hamming_oracle as oracle
+from tests.support import naive_metrics as naive
 
 CIFAR = Taxonomy("cifar", tuple((f"s{c // 5}", f"c{c}") for c in range(100)), ("superclass", "class"))
 SMALL = Taxonomy(
@@ -72,11 +74,7 @@ def test_closed_form_scores_on_the_counts_of_cifar100(
 
 @pytest.mark.parametrize("protocol", sorted(PROTOCOLS))
 def test_each_query_has_its_score_in_the_order_given(protocol: str) -> None:
-    given = sample()
-    if PROTOCOLS[protocol].among_queries:
-        given |= {"database_codes": given["query_codes"], "database_labels": given["query_labels"]}
-    if PROTOCOLS[protocol].label_sets == "demanded":
-        given |= {name: np.eye(8, dtype=bool)[given[name]] for name in ("query_labels", "database_labels")}
+    given = case(protocol)
     report = evaluate(protocol, **given)
     assert set(report.scores) == set(report.headline)
     for name, scores in report.scores.items():
@@ -176,6 +174,84 @@ def test_halves_are_as_large_and_have_as_many_of_each_class(labels: npt.NDArray[
     assert all(map(np.array_equal, halves(labels), (first, second)))
 
 
+def case(protocol: str, queries: int = 30, items: int = 200) -> dict[str, Any]:
+    """A sample that fits a protocol."""
+    given = sample(queries, items)
+    if PROTOCOLS[protocol].among_queries:
+        given |= {"database_codes": given["query_codes"], "database_labels": given["query_labels"]}
+    if PROTOCOLS[protocol].label_sets == "demanded":
+        given |= {name: np.eye(8, dtype=bool)[given[name]] for name in ("query_labels", "database_labels")}
+    return given
+
+
+def by_weights(given: dict[str, Any], weights: npt.NDArray[np.float32]) -> dict[str, Any]:
+    """The same by weights float32[Q, bits] of the queries' bits."""
+    signs = np.unpackbits(given["query_codes"], axis=1, count=given["bits"]) * np.float32(2) - 1
+    return given | {"query_codes": signs * weights, "ranking": "weighted"}
+
+
+@pytest.mark.parametrize("ties", ["expected", "stable", "random"])
+@pytest.mark.parametrize("protocol", sorted(PROTOCOLS))
+def test_equal_weights_give_what_codes_give(protocol: str, ties: Any) -> None:
+    data = case(protocol)
+    weights = np.random.default_rng(1).random((30, 1)).astype(np.float32).repeat(12, 1)
+    plain = evaluate(protocol, **data, ties=ties)
+    found = evaluate(protocol, **by_weights(data, weights), ties=ties)
+    shared = {
+        name: value
+        for name, value in plain.metrics.items()
+        if not name.startswith("P@r2") and name != "collisions"
+    }
+    assert found.metrics == pytest.approx(shared, abs=1e-12)
+    for name, scores in plain.scores.items():
+        np.testing.assert_allclose(found.scores[name], scores, atol=1e-6)
+    assert (plain.ranking, found.ranking) == ("hamming", "weighted")
+    assert found.counts == plain.counts
+
+
+@pytest.mark.parametrize("kind", ["steps", "uniform", "wide"])
+def test_by_weights_is_a_sort_by_the_weights_of_differing_bits(kind: str) -> None:
+    data = sample(queries=20, items=60)
+    weights = oracle.make_weights(np.random.default_rng(2), 20, 12, kind)
+    report = evaluate("hierarchical", **by_weights(data, weights), ties="stable")
+    radius = int(next(name for name in report.metrics if name.startswith("mAHP")).split("@")[1])
+    similarity, gains = [0, 1 / 3, 2 / 3, 1], range(4)
+    found: dict[str, list[float]] = {"mAP": [], "mAHP": [], "nDCG": []}
+    for code, label, own in zip(data["query_codes"], data["query_labels"], weights, strict=True):
+        near, _ = oracle.weighted_distances(data["database_codes"], code, own)
+        ranked = SMALL.agreement[label][data["database_labels"][np.argsort(near, kind="stable")]].tolist()
+        found["mAP"].append(naive.average_precision(ranked, 3))
+        found["mAHP"].append(naive.average_hierarchical_precision(ranked, similarity, radius, "mean"))
+        found["nDCG"].append(naive.ndcg(ranked, gains, min(100, 60), "jk", curve=True))
+    for name, values in found.items():
+        np.testing.assert_allclose(report.scores[name], values, atol=1e-6)
+
+
+def test_by_weights_expected_is_the_mean_of_random() -> None:
+    data = sample()
+    weighted = by_weights(data, oracle.make_weights(np.random.default_rng(3), 30, 12, "steps"))
+    expected = evaluate("hierarchical", **weighted).metrics
+    draws = [evaluate("hierarchical", **weighted, ties="random", seed=seed).metrics for seed in range(60)]
+    for name in ("mAP", "mAP/top", "P@10", "nDCG@100"):
+        values = [draw[name] for draw in draws]
+        assert expected[name] == pytest.approx(np.mean(values), abs=4.5 * np.std(values) / 60**0.5 + 1e-9)
+
+
+def test_by_weights_a_query_may_have_another_form_than_its_code() -> None:
+    data = case("barz")
+    other = by_weights(data, np.ones((30, 12), np.float32))
+    other["query_codes"] = np.roll(other["query_codes"], 1, axis=1)  # still itself, and left out
+    assert evaluate("barz", **other).counts["database"] == 29
+
+
+def test_by_weights_a_query_that_weighs_nothing_is_told() -> None:
+    weights = np.ones((30, 12), np.float32)
+    weights[4] = 0
+    report = evaluate("flat", **by_weights(sample(), weights))
+    assert report.notes == ("1 queries whose outputs are all 0 rank nothing: all items tie",)
+    assert np.isfinite(report.scores["mAP"]).all()
+
+
 @pytest.mark.parametrize("protocol", ["hierarchical", "hpdh-nabirds", "flat", "fine-grained"])
 def test_the_order_of_the_database_changes_nothing(protocol: str) -> None:
     data = sample()
@@ -258,6 +334,41 @@ def test_vectors_have_no_radius() -> None:
     ("change", "message"),
     [
         ({"protocol": "p1"}, "there is no protocol 'p1'"),
+        ({"ranking": "cosine"}, "there is no ranking 'cosine': use hamming or weighted"),
+        (
+            {"ranking": "weighted"},
+            r"query codes are uint8\[30, 2\]: .* give the network's outputs, float32\[Q, 12\]",
+        ),
+        ({"ranking": "weighted", "bits": None}, "real vectors have no bits to weigh"),
+        (
+            {"ranking": "weighted", "query_codes": np.ones((30, 11), np.float32)},
+            r"query codes are float32\[30, 11\]",
+        ),
+        ({"ranking": "weighted", "query_codes": np.ones((30, 12))}, r"query codes are float64\[30, 12\]"),
+        (
+            {"ranking": "weighted", "query_codes": np.ones((0, 12), np.float32)},
+            r"query codes are float32\[0, 12\]",
+        ),
+        (
+            {"ranking": "weighted", "query_codes": np.full((30, 12), np.inf, np.float32)},
+            "query codes contain NaN or infinity",
+        ),
+        (
+            {"ranking": "weighted", "query_codes": np.full((30, 12), np.nan, np.float32)},
+            "query codes contain NaN or infinity",
+        ),
+        (
+            {
+                "ranking": "weighted",
+                "query_codes": np.ones((30, 12), np.float32),
+                "database_codes": np.ones((200, 12), np.float32),
+            },
+            r"database codes are float32\[200, 12\]: 12 bits need uint8",
+        ),
+        (
+            {"ranking": "weighted", "query_codes": np.ones((30, 12), np.float32), "protocol": "barz"},
+            "'barz' ranks the queries among themselves",
+        ),
         ({"ties": "none"}, "there is no tie policy 'none'"),
         ({"bits": 20}, r"query codes are uint8\[\d+, 2\]: 20 bits need uint8\[N, 3\]"),
         ({"bits": 9}, "query codes have bits set beyond the first 9"),

@@ -4,6 +4,7 @@ import io
 import json
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -61,11 +62,24 @@ def test_report_stands_alone(tmp_path: Path) -> None:
     assert "<leaf" not in page  # names are text, never markup
 
 
+def test_what_was_measured_by_weights_stands_beside(tmp_path: Path) -> None:
+    plain = report()
+    assert "by weights, where" not in write_report(tmp_path, plain, taxonomy=TREE).read_text()
+    weighted = {"mAP": 0.98765, "mAP/top": 0.87654, "H-AP": 0.76543}
+    page = write_report(tmp_path, replace(plain, weighted=weighted), taxonomy=TREE).read_text()
+    assert page.count("<small>0.98") == 2  # among the first numbers, and in the table of levels
+    assert page.count("<small>0.87") == page.count("<small>0.76") == 1
+    assert len(re.findall(r"<td>0\.\d{4}</td>", page)) > 10  # what was not measured so has one number
+    assert "Ranked by Hamming distance" in page
+    assert json.loads((tmp_path / "report.json").read_text())["weighted"] == weighted
+
+
 def test_report_without_codes(tmp_path: Path) -> None:
     vectors = RNG.standard_normal((60, 4))
     found = evaluate("fine-grained", vectors[:20], LABELS[:20], vectors, LABELS, TREE)
     page = write_report(tmp_path, found, taxonomy=TREE).read_text()
     assert page.count("data:image/png;base64,") == 2  # precision-recall and classes
+    assert "Ranked by cosine distance" in page
 
 
 def test_a_damaged_image_leaves_no_report(tmp_path: Path) -> None:
@@ -94,7 +108,7 @@ def test_answers_of_one_distance_are_not_those_of_the_first_class() -> None:
 
 
 def test_classes_that_are_not_shown_are_counted() -> None:
-    many = Report("hierarchical", {}, {}, "expected", classes={f"c{i}": i / 50 for i in range(50)})
+    many = Report("hierarchical", {}, {}, "hamming", "expected", classes={f"c{i}": i / 50 for i in range(50)})
     assert left_out(many) == "; 40 of 50 shown, the strongest and the weakest"
     assert left_out(report()) == ""
 
