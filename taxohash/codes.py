@@ -4,6 +4,7 @@ A code of `bits` bits is stored in ceil(bits/8) bytes, most significant bit firs
 """
 
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -65,30 +66,28 @@ def unpack(codes: Codes, bits: int) -> npt.NDArray[np.uint8]:
 
 @dataclass(frozen=True)
 class Queries:
-    """What pictures ask with: their codes, and the query form, by which they rank other codes by weights.
+    """What pictures ask with: a network's outputs, whose signs are the codes and whose magnitudes their bits' weights.
 
-    Codes x are ranked by sum_j |f_j| [sign f_j != x_j], f the query form: what the query is unsure of counts less.
+    Codes x are ranked by sum_j |f_j| [sign f_j != x_j], f the outputs: what the query is unsure of counts less.
 
     Attributes:
-        codes: uint8[N, ceil(bits/8)], as an index stores them.
-        form: float32[N, bits]; a method may give it other signs than the codes have.
+        outputs: float32[N, bits].
     """
 
-    codes: Codes
-    form: npt.NDArray[np.float32]
+    outputs: npt.NDArray[np.float32]
 
     def __len__(self) -> int:
-        return len(self.codes)
+        return len(self.outputs)
 
-    @property
-    def signs(self) -> Codes:
-        """uint8[N, ceil(bits/8)]: the code that each asks for by weights, see `HammingIndex.search`."""
-        return pack(self.form)
+    @cached_property
+    def codes(self) -> Codes:
+        """uint8[N, ceil(bits/8)]."""
+        return pack(self.outputs)
 
     @property
     def weights(self) -> npt.NDArray[np.float32]:
-        """float32[N, bits], of these codes' bits."""
-        return np.abs(self.form)
+        """float32[N, bits], see `HammingIndex.search`."""
+        return np.abs(self.outputs)
 
 
 @dataclass(frozen=True)

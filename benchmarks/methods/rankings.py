@@ -30,20 +30,20 @@ def by_distance_and_weights(
     By weights WEIGHTED_QUERIES of the queries are ranked, evenly spread; all of them under a protocol that ranks the queries
     among themselves.
     """
-    codes, database = code_of(learned, asked), code_of(learned, ranked)
     with torch.no_grad():
-        form = learned.search_form(asked, query=True).float().numpy()
-    bits, most = form.shape[1], len(form) if PROTOCOLS[protocol].among_queries else WEIGHTED_QUERIES
+        form, database = (learned.search_form(outputs).float().numpy() for outputs in (asked, ranked))
+    codes, bits = pack(database), form.shape[1]
+    most = len(form) if PROTOCOLS[protocol].among_queries else WEIGHTED_QUERIES
     some = np.linspace(0, len(form) - 1, min(most, len(form))).astype(int)
-    plain = evaluate(protocol, codes, asked_labels, database, labels, taxonomy, bits=bits)
+    plain = evaluate(protocol, pack(form), asked_labels, codes, labels, taxonomy, bits=bits)
     weighted = evaluate(
-        protocol, form[some], asked_labels[some], database, labels, taxonomy, bits=bits, ranking="weighted"
+        protocol, form[some], asked_labels[some], codes, labels, taxonomy, bits=bits, ranking="weighted"
     )
     return plain, weighted
 
 
 def code_of(learned: AnyObjective, outputs: Tensor) -> Codes:
-    """The codes uint8[N, ceil(bits/8)] of outputs float[N, width], as an index stores them."""
+    """The codes uint8[N, ceil(bits/8)] of outputs float[N, width]."""
     with torch.no_grad():
         return pack(learned.search_form(outputs).numpy())
 

@@ -1,10 +1,11 @@
 """Classes that no training image showed: what codes learned from the others are worth there.
 
-    python -m benchmarks.methods.unseen_classes [--data FOLDER]
+    python -m benchmarks.methods.unseen_classes [--data FOLDER] [--workers 2]
 
 A code that knows the training classes alone could be no more than their names. So one class of every superclass
 is left out of training; its test images are the queries, and the whole training set with the images of the
 left-out classes is ranked. Head, features and chosen hyper-parameters are those of benchmarks/methods/table.py.
+Interrupted, the command goes on where it was.
 """
 
 from collections.abc import Sequence
@@ -16,20 +17,19 @@ import numpy as np
 import torch
 import typer
 
-from benchmarks.common.command import Cache, start
+from benchmarks.common.command import CPUS, Cache, Workers, start
 from benchmarks.common.places import CIFAR100, FEATURES, RESULTS
-from benchmarks.common.rows import Row, commits, matching, percents, read_rows, run
-from benchmarks.common.tables import by_ranking, publish, spread, table
+from benchmarks.common.rows import Row, attempted, commits, matching, percents, read_rows, run, workers
+from benchmarks.common.tables import by_bits, by_ranking, publish, spread
 from benchmarks.methods.head import Problem, problem, quietly, trained
 from benchmarks.methods.rankings import by_distance_and_weights, headlines
-from benchmarks.methods.recipes import RECIPES, SEEDS, set_name
+from benchmarks.methods.recipes import BITS, RECIPES, SEEDS, set_name
 from benchmarks.methods.trials import chosen_options
 from taxohash.taxonomy import Labels, Taxonomy
 from taxohash.training.fit import embed
 
 METHODS = ("csq", "dcwh", "shpdh", "treecode")
-BITS = 48
-METRICS = {"mAP": "fine mAP", "mAHP": "mAHP", "nDCG": "nDCG@100"}
+METRICS = {"mAP": "Fine mAP", "mAHP": "mAHP", "nDCG": "nDCG@100"}
 
 
 def left_out(taxonomy: Taxonomy) -> Labels:
@@ -80,41 +80,58 @@ def measure(known: Problem, task: Row) -> Row:
     return headlines(*reports) | {"data_md5": known.data_md5}
 
 
+def _measured(folder: Path, cache: Path, task: Row) -> Row:
+    return measure(problem(folder, "table", cache), task)
+
+
 def main(
     data: Annotated[Path, typer.Option(help="data set folder")] = CIFAR100,
     cache: Cache = FEATURES,
+    processes: Workers = CPUS,
 ) -> None:
     name = set_name(data)
     searched = read_rows(RESULTS / "methods.json")
     tasks: list[Row] = [
-        {"data": name, "method": method, "bits": BITS, "seed": seed}
-        | {"options": chosen_options(searched, name, method, BITS)}
-        for method in METHODS
+        {"data": name, "method": method, "bits": bits, "seed": seed}
+        | {"options": chosen_options(searched, name, method, bits)}
         for seed in SEEDS
+        for method in METHODS
+        for bits in BITS
     ]
     rows = read_rows(RESULTS / "unseen-classes.json")
-    run(tasks, rows, RESULTS / "unseen-classes.json", partial(measure, problem(data, "table", cache)))
+    with workers(processes) as pool:
+        run(
+            tasks,
+            rows,
+            RESULTS / "unseen-classes.json",
+            partial(attempted, partial(_measured, data, cache)),
+            pool=pool,
+        )
     publish(RESULTS / "unseen-classes.md", as_markdown(matching(rows, data=name)))
 
 
 def as_markdown(rows: list[Row]) -> list[str]:
-    """Headline metrics by method."""
-    first = rows[0]
-    cells = [
-        line for method in METHODS for line in by_ranking(method, matching(rows, method=method), _spreads)
-    ]
-    return [
+    """Each metric by method and code length."""
+    measured = [row for row in rows if row["metrics"]]
+    first = measured[0]
+    lines = [
         "# Classes that training never showed",
         "",
-        f"`python -m benchmarks.methods.unseen_classes`, {first['data']} ({first['data_md5']}), {first['bits']} bits, commit {commits(rows)}: one "
-        "class of every superclass left out of training, its test images the queries, all training images the database.",
-        "",
-        *table(["method", *METRICS.values()], cells),
+        f"`python -m benchmarks.methods.unseen_classes`, {first['data']} ({first['data_md5']}), commit {commits(measured)}, {len(SEEDS)} seeds, in "
+        "per cent: one class of every superclass left out of training, its test images the queries, all training images the database.",
     ]
+    for metric, title in METRICS.items():
+        cells = [
+            line
+            for method in METHODS
+            for line in by_ranking(method, matching(measured, method=method), partial(_spreads, metric))
+        ]
+        lines += ["", f"## {title}", "", *by_bits(BITS, cells)]
+    return lines
 
 
-def _spreads(rows: Sequence[Row], ranking: str) -> list[str]:
-    return [spread(percents(rows, metric, ranking)) for metric in METRICS]
+def _spreads(metric: str, rows: Sequence[Row], ranking: str) -> list[str]:
+    return [spread(percents(matching(rows, bits=bits), metric, ranking)) for bits in BITS]
 
 
 if __name__ == "__main__":

@@ -37,7 +37,6 @@ class Model:
     Attributes:
         shape: of one input, (C, H, W).
         bits: outputs of the network.
-        asks: whether it has a query form beside its outputs; else these are it.
 
     Raises:
         TaxohashError: the file is no such network.
@@ -58,12 +57,8 @@ class Model:
         self.shape: tuple[int, ...]
         self.bits: int
         match described:
-            case [
-                ("images", "tensor(uint8)", _, *shape),
-                ("outputs", "tensor(float)", _, bits),
-                *more,
-            ] if [put[::3] for put in more] in ([], [("query", bits)]):
-                self.shape, self.bits, self.asks = tuple(shape), bits, bool(more)
+            case [("images", "tensor(uint8)", _, *shape), ("outputs", "tensor(float)", _, bits)]:
+                self.shape, self.bits = tuple(shape), bits
             case _:
                 raise TaxohashError(f"{file} is no network that maps images to outputs: export it again")
 
@@ -71,14 +66,6 @@ class Model:
         """Real-valued outputs float32[N, bits] of uint8[N, C, H, W]."""
         (result,) = self._session.run(["outputs"], {"images": pixels})
         return result  # type: ignore[no-any-return]
-
-    def ask(self, pixels: Pixels) -> tuple[Outputs, Outputs]:
-        """The same, and the query form of uint8[N, C, H, W] beside it, float32[N, bits], from one pass."""
-        if not self.asks:
-            outputs = self.outputs(pixels)
-            return outputs, outputs
-        outputs, form = self._session.run(["outputs", "query"], {"images": pixels})
-        return outputs, form
 
     def encode_pixels(self, pixels: Pixels, batch: int = 256) -> Codes:
         """Packed codes uint8[N, ceil(bits/8)] of uint8[N, C, H, W]."""
@@ -88,13 +75,11 @@ class Model:
         return codes
 
     def encode_query_pixels(self, pixels: Pixels, batch: int = 256) -> Queries:
-        """Codes and query forms of uint8[N, C, H, W]."""
-        codes = np.empty((len(pixels), code_bytes(self.bits)), np.uint8)
-        forms = np.empty((len(pixels), self.bits), np.float32)
+        """What uint8[N, C, H, W] ask with."""
+        outputs = np.empty((len(pixels), self.bits), np.float32)
         for start in range(0, len(pixels), batch):
-            outputs, forms[start : start + batch] = self.ask(pixels[start : start + batch])
-            codes[start : start + batch] = pack(outputs)
-        return Queries(codes, forms)
+            outputs[start : start + batch] = self.outputs(pixels[start : start + batch])
+        return Queries(outputs)
 
 
 class Hasher:
@@ -200,20 +185,13 @@ class Hasher:
         return np.concatenate(codes)
 
     def encode_queries(self, images: Iterable[Picture]) -> Queries:
-        """What images ask with, as `encode` takes them: their codes, and the query form by which they rank by weights.
-
-        Of a generation whose network has the one output `outputs` that is the form.
+        """What images ask with, as `encode` takes them: their codes, and the weights of the codes' bits.
 
         Raises:
             TaxohashError: see `encode` and `encode_query_pixels`.
         """
-        nothing = Queries(
-            np.empty((0, code_bytes(self.bits)), np.uint8), np.empty((0, self.bits), np.float32)
-        )
-        found = [nothing, *map(self.encode_query_pixels, self._blocks(images))]
-        return Queries(
-            np.concatenate([own.codes for own in found]), np.concatenate([own.form for own in found])
-        )
+        found = [self.encode_query_pixels(pixels).outputs for pixels in self._blocks(images)]
+        return Queries(np.concatenate([np.empty((0, self.bits), np.float32), *found]))
 
     def encode_pixels(self, pixels: Pixels) -> Codes:
         """Packed codes uint8[N, ceil(bits/8)] of preprocessed images uint8[N, C, H, W].
@@ -230,7 +208,7 @@ class Hasher:
             TaxohashError: an array of another shape or type, or a network whose outputs are not finite.
         """
         found = self.model.encode_query_pixels(self._checked(pixels))
-        if not np.isfinite(found.form).all():
+        if not np.isfinite(found.outputs).all():
             raise TaxohashError(
                 f"hasher of generation {self.generation.id} gives a picture NaN or infinity: train another"
             )

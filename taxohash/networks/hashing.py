@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from taxohash.codes import Codes, Queries, pack
+from taxohash.codes import Codes, Queries
 from taxohash.images import READER, Pixels, Preprocessing
 from taxohash.networks.backbones import find_backbone
 from taxohash.networks.batch_size import at_once
@@ -21,8 +21,7 @@ class HashingNetwork(nn.Module):
 
     No activation follows the hash layer (SHPDH, section 3.1). Normalisation is part of the graph, so
     that an exported network takes raw pixels. `code` is the identity while the network learns; for an
-    objective that makes its bits of other outputs, a trained network ends with its code layer. `query` stands beside it and
-    gives what a query ranks by. In training mode the
+    objective that makes its bits of other outputs, a trained network ends with its code layer. In training mode the
     outputs of linear heads on the backbone, for objectives that ask for such, follow those of the hash layer. A frozen
     backbone cannot bend to the codes: its neck is a hidden layer that can, or one for each branch of the outputs. Else the
     neck does nothing.
@@ -52,41 +51,21 @@ class HashingNetwork(nn.Module):
         self.backbone = backbone
         self.width = width
         self.neck: nn.Module = nn.Identity()
-        self.hash: nn.Module = nn.Linear(width, outputs)
+        self.hash = nn.Linear(width, outputs)
         if hidden is not None:
             self.neck, self.hash = hidden_layers(width, hidden, outputs, branches)
             width = branches * hidden
         self.code: nn.Module = nn.Identity()
-        self.query: nn.Module = nn.Identity()
         sizes = (heads or {}).items()
         self.heads = nn.ModuleDict({name: nn.Linear(width, size) for name, size in sizes})
 
     def forward(self, images: Tensor) -> Tensor:
-        return _outputs(self, self._features(images))
-
-    def ask(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Of a trained network: float[n, bits] whose signs are the codes, and the query form float[n, bits] beside it."""
-        hashed = self.hash(self.neck(self._features(images)))
-        return self.code(hashed), self.query(hashed)
-
-    def _features(self, images: Tensor) -> Tensor:
-        features: Tensor = self.backbone((images.float() - self.mean) / self.std)
-        return features
+        normalised = (images.float() - self.mean) / self.std
+        return _outputs(self, self.backbone(normalised))
 
     def after_backbone(self) -> nn.Module:
         """The same layers as a network of their own, which takes features and learns with the backbone as it is."""
         return _AfterBackbone(self)
-
-
-class Asking(nn.Module):
-    """A trained network whose call is its `ask`, as it is exported."""
-
-    def __init__(self, network: HashingNetwork) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        return self.network.ask(images)
 
 
 class _AfterBackbone(nn.Module):
@@ -109,7 +88,7 @@ def _outputs(layers: HashingNetwork | _AfterBackbone, features: Tensor) -> Tenso
     return outputs
 
 
-def hidden_layers(width: int, hidden: int, outputs: int, branches: int = 1) -> tuple[nn.Module, nn.Module]:
+def hidden_layers(width: int, hidden: int, outputs: int, branches: int = 1) -> tuple[nn.Module, nn.Linear]:
     """A neck, float[n, width] -> float[n, branches * hidden], and the hash layer behind it."""
     wide = branches * hidden
     neck = nn.Sequential(nn.Linear(width, wide, bias=False), nn.BatchNorm1d(wide), nn.ReLU())
@@ -173,15 +152,13 @@ def encode_pixels(
 def encode_query_pixels(
     network: HashingNetwork, pixels: Pixels, what: str = "encoding", batch: int | None = None
 ) -> Queries:
-    """Codes and query forms of preprocessed images uint8[N, C, H, W]."""
-    codes, forms = [], []
+    """What preprocessed images uint8[N, C, H, W] ask with."""
+    parts = []
     network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # half as fast again on a CPU
     batch = batch or at_once(pixels.shape[1:])
     with bars() as progress, torch.inference_mode():
         task = progress.add_task(what, total=len(pixels), note="")
         for start in range(0, max(len(pixels), 1), batch):
-            outputs, form = network.ask(torch.from_numpy(pixels[start : start + batch]))
-            codes.append(pack(outputs.numpy()))
-            forms.append(form.numpy())
-            progress.update(task, advance=len(outputs))
-    return Queries(np.concatenate(codes), np.concatenate(forms))
+            parts.append(network(torch.from_numpy(pixels[start : start + batch])).numpy())
+            progress.update(task, advance=len(parts[-1]))
+    return Queries(np.concatenate(parts))

@@ -132,9 +132,9 @@ class Objective(nn.Module, Generic[ConfigT, SupervisionT]):
     def search_form(self, outputs: Tensor, query: bool = False) -> Tensor:
         """What is compared in search, from float[n, width] outputs: float[n, any].
 
-        Of a binary method the signs are the code. A query, which may take another form than the database, ranks codes by
-        the Hamming distance to its own, or by weights: the sum of its magnitudes over the bits in which its signs differ
-        from a code. Of another method the values count, by Euclidean distance.
+        Of a binary method the signs are the code. A query ranks codes by the Hamming distance to its own, or by weights: the
+        sum of its magnitudes over the bits in which they differ. Of another method the values count, by Euclidean distance,
+        where queries may take another form than the database.
         """
         return outputs
 
@@ -146,11 +146,6 @@ class Objective(nn.Module, Generic[ConfigT, SupervisionT]):
             state: the objective's learned state; nothing else is needed to encode.
         """
         return nn.Identity()
-
-    @classmethod
-    def query_layer(cls, state: Mapping[str, Tensor], config: ConfigT) -> nn.Module:
-        """The same of a query that ranks by weights: float[n, width] -> float[n, bits], its signs and weights."""
-        return cls.code_layer(state, config)
 
     def class_codes(self) -> Tensor | None:
         """Learned centres of the finest classes, float[C, bits], where the method has them."""

@@ -138,13 +138,11 @@ class Run:
         made = _network(config, len(bias), kind.branches(options))
         load_part(file, stored, "network", made)
         try:
-            state = state_of("objective", stored)
-            made.code, made.query = kind.code_layer(state, options), kind.query_layer(state, options)
-            codes, form = made.eval().ask(torch.zeros(1, *made.preprocessing.shape))
+            made.code = kind.code_layer(state_of("objective", stored), options)
+            bits = made.eval()(torch.zeros(1, *made.preprocessing.shape)).shape[1]
         except (KeyError, RuntimeError):
             raise TaxohashError(f"weights {file} are not of objective {kind.name!r}: train again") from None
-        bits = codes.shape[1]
-        if not bits == form.shape[1] == config.bits:
+        if bits != config.bits:
             raise TaxohashError(f"weights {file} give {bits} bits, not {config.bits}: train again")
         return made
 

@@ -28,12 +28,8 @@ TAXONOMY = Taxonomy(
 )
 
 
-def make_generation(folder: Path, seed: int = 0, bits: int = BITS, asks: bool = False) -> Generation:
-    """Write a generation into `folder`; another seed is another hasher.
-
-    Args:
-        asks: whether its network has a query form beside its outputs: these, each by a weight of its own and a little greater.
-    """
+def make_generation(folder: Path, seed: int = 0, bits: int = BITS) -> Generation:
+    """Write a generation into `folder`; another seed is another hasher."""
     folder.mkdir(parents=True, exist_ok=True)
     weights = np.random.default_rng(seed).normal(size=(SIDE * SIDE, bits)).astype(np.float32)
     nodes = [
@@ -42,21 +38,13 @@ def make_generation(folder: Path, seed: int = 0, bits: int = BITS, asks: bool = 
         helper.make_node("Sub", ["flat", "middle"], ["centred"]),
         helper.make_node("MatMul", ["centred", "weights"], ["outputs"]),
     ]
-    form = np.random.default_rng(seed + 1).uniform(0.1, 1, bits).astype(np.float32)
-    if asks:
-        nodes += [
-            helper.make_node("Mul", ["outputs", "form"], ["weighed"]),
-            helper.make_node("Add", ["weighed", "middle"], ["query"]),
-        ]
-    outputs = ["outputs", "query"][: 1 + asks]
     graph = helper.make_graph(
         nodes,
         "hasher",
         [helper.make_tensor_value_info("images", TensorProto.UINT8, ["n", 1, SIDE, SIDE])],
-        [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", bits]) for name in outputs],
+        [helper.make_tensor_value_info("outputs", TensorProto.FLOAT, ["n", bits])],
         [
             numpy_helper.from_array(weights, "weights"),
-            *([numpy_helper.from_array(form, "form")] if asks else []),
             numpy_helper.from_array(np.array(127.5, np.float32), "middle"),
         ],
     )

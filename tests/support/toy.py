@@ -77,7 +77,7 @@ def scores(name: str, learns_from: Taxonomy = TREE, seed: int = 0) -> dict[str, 
         network = train(objective, data)
         with torch.no_grad():
             database = objective.search_form(network(data.features)).numpy()
-            queries = objective.search_form(network(data.queries), query=not objective.binary).numpy()
+            queries = objective.search_form(network(data.queries), query=True).numpy()
     labels = (data.query_labels.numpy().astype(np.int32), data.labels.numpy().astype(np.int32))
     if objective.binary:
         bits = database.shape[1]

@@ -50,14 +50,16 @@ def test_queries_ranked_among_themselves_and_graded_by_another_tree(tmp_path: Pa
     codes, labels, tree = asked.codes, data.labels("test"), other.relabelled(own)
     by_hand = evaluate("barz", codes, labels, codes, labels, tree, bits=16)
     assert report.metrics == by_hand.metrics
-    by_hand = evaluate("barz", asked.form, labels, codes, labels, tree, bits=16, ranking="weighted")
+    by_hand = evaluate("barz", asked.outputs, labels, codes, labels, tree, bits=16, ranking="weighted")
     assert report.weighted == by_hand.metrics != report.metrics
     assert report.ranking == "hamming"
     flat = evaluate_run(run.folder, protocol="barz").metrics["mAHP@250"]
     assert flat != report.metrics["mAHP@250"]
 
 
-def test_a_generation_is_graded_by_the_tree_of_the_data_whatever_it_learned(run: Run, tmp_path: Path) -> None:
+def test_a_generation_is_graded_by_the_tree_of_the_data_whatever_it_learned(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     generation = export(run.folder, tmp_path)
     grown = Taxonomy("grown", (*(("all", f"leaf {i}") for i in range(6)), ("all", "new")))
     data = make_dataset(tmp_path / "data", taxonomy=grown, train=60)
@@ -69,10 +71,25 @@ def test_a_generation_is_graded_by_the_tree_of_the_data_whatever_it_learned(run:
     labels = [data.labels(split) for split in ("test", "train")]
     by_hand = evaluate("hierarchical", asked.codes, labels[0], ranked.codes, labels[1], grown, bits=16)
     weighted = evaluate(
-        "hierarchical", asked.form, labels[0], ranked.codes, labels[1], grown, bits=16, ranking="weighted"
+        "hierarchical", asked.outputs, labels[0], ranked.codes, labels[1], grown, bits=16, ranking="weighted"
     )
     found = evaluate_generation(generation, data.folder)
     assert found.as_dict() == by_hand.as_dict() | {"weighted": weighted.metrics}
+    monkeypatch.setattr("taxohash.evaluation.run.WEIGHTED_QUERIES", 5)
+    some = np.linspace(0, len(labels[0]) - 1, 5).astype(int)
+    fewer = evaluate(
+        "hierarchical",
+        asked.outputs[some],
+        labels[0][some],
+        ranked.codes,
+        labels[1],
+        grown,
+        bits=16,
+        ranking="weighted",
+    )
+    found = evaluate_generation(generation, data.folder)
+    assert found.weighted == fewer.metrics
+    assert f"by weights 5 of {len(labels[0])} queries were ranked, evenly spread" in found.notes
     sets = make_dataset(tmp_path / "sets", 64, 32, known="labels", asked="labels")
     assert evaluate_generation(generation, sets.folder).protocol == "multilabel"
 

@@ -16,7 +16,6 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from taxohash.codes import pack
 from taxohash.errors import TaxohashError
 from taxohash.generation.hasher import CODES, ITEMS, Hasher
 from tests.support.generations import SIDE, make_generation
@@ -123,58 +122,30 @@ def test_it_reports_to_nobody(hasher: Hasher, tmp_path: Path) -> None:
     assert not [*tmp_path.iterdir()]
 
 
-@pytest.fixture(scope="module")
-def asking(tmp_path_factory: pytest.TempPathFactory) -> Hasher:
-    """The same codes, by a network that has a query form of its own."""
-    folder = tmp_path_factory.mktemp("asking")
-    make_generation(folder, asks=True)
-    return Hasher(folder)
-
-
-def test_a_query_form_of_its_own_comes_with_the_codes(hasher: Hasher, asking: Hasher) -> None:
-    queries = asking.encode_queries(COLOURS)
-    np.testing.assert_array_equal(queries.codes, hasher.encode(COLOURS))
-    outputs = hasher.model.outputs(GREY[:, None])
-    form = np.random.default_rng(1).uniform(0.1, 1, (1, 20)).astype(np.float32)
-    np.testing.assert_allclose(queries.form, outputs * form + np.float32(127.5), rtol=1e-4, atol=1e-2)
-    assert queries.form.dtype == np.float32
-    np.testing.assert_array_equal(queries.signs, pack(queries.form))
-    assert (queries.signs != queries.codes).any()
-    np.testing.assert_array_equal(queries.weights, np.abs(queries.form))
-    assert len(queries) == 3
-
-
-def test_a_network_of_one_output_asks_with_it(hasher: Hasher) -> None:
-    queries = hasher.encode_queries(COLOURS)
-    np.testing.assert_array_equal(queries.form, hasher.model.outputs(GREY[:, None]))
-    np.testing.assert_array_equal(queries.signs, queries.codes)
-    assert not hasher.model.asks
-
-
-def test_queries_are_encoded_block_by_block_and_none_is_none(
-    asking: Hasher, monkeypatch: pytest.MonkeyPatch
+def test_images_ask_with_their_codes_and_the_weights_of_the_bits(
+    hasher: Hasher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = asking.encode_queries(COLOURS)
+    queries = hasher.encode_queries(COLOURS)
+    outputs = hasher.model.outputs(GREY[:, None])
+    np.testing.assert_array_equal(queries.outputs, outputs)
+    np.testing.assert_array_equal(queries.weights, np.abs(outputs))
+    np.testing.assert_array_equal(queries.codes, hasher.encode(COLOURS))
+    assert queries.weights.dtype == np.float32
     monkeypatch.setattr("taxohash.generation.hasher.BLOCK", 2)
-    parts = asking.encode_queries(COLOURS)
-    np.testing.assert_array_equal(parts.codes, whole.codes)
-    np.testing.assert_allclose(parts.form, whole.form, rtol=1e-4)
-    nothing = asking.encode_queries([])
-    assert (nothing.codes.shape, nothing.form.shape) == ((0, 3), (0, 20))
-    assert nothing.codes.dtype == np.uint8
-    assert nothing.form.dtype == np.float32
+    np.testing.assert_allclose(hasher.encode_queries(COLOURS).outputs, outputs, rtol=1e-5)
+    nothing = hasher.encode_queries([])
+    assert (len(nothing), nothing.codes.shape, nothing.weights.shape) == (0, (0, 3), (0, 20))
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_a_query_form_that_is_not_finite_is_refused(
-    asking: Hasher, monkeypatch: pytest.MonkeyPatch, value: float
+def test_outputs_that_are_not_finite_are_refused(
+    hasher: Hasher, monkeypatch: pytest.MonkeyPatch, value: float
 ) -> None:
     outputs = np.ones((3, 20), np.float32)
-    form = outputs.copy()
-    form[1, 4] = value
-    monkeypatch.setattr(asking.model, "ask", lambda pixels: (outputs, form))
+    outputs[1, 4] = value
+    monkeypatch.setattr(hasher.model, "outputs", lambda pixels: outputs)
     with pytest.raises(TaxohashError, match="gives a picture NaN or infinity: train another"):
-        asking.encode_queries(COLOURS)
+        hasher.encode_queries(COLOURS)
 
 
 def test_a_generation_without_codes_says_so(hasher: Hasher) -> None:

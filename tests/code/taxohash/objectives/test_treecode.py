@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from taxohash.errors import TaxohashError
-from taxohash.objectives import Batch, Setting, build, configured
+from taxohash.objectives import Batch, Setting, build
 from taxohash.objectives.supervision import Labels
 from taxohash.taxonomy import Taxonomy
 from tests.support.toy import TREE, setting
@@ -44,7 +43,9 @@ def test_a_node_of_tiny_probability_has_a_finite_loss_and_gradient() -> None:
     outputs[0, 8] = 300.0
     outputs.requires_grad_()
     first = torch.tensor([0])
-    loss = build("treecode", setting(TREE, LABELS), {"branches": 1}).loss(Batch(outputs, Labels(first), first))
+    loss = build("treecode", setting(TREE, LABELS), {"branches": 1}).loss(
+        Batch(outputs, Labels(first), first)
+    )
     torch.stack(list(loss.values())).sum().backward()
     assert outputs.grad is not None
     assert torch.isfinite(outputs.grad).all()
@@ -90,21 +91,6 @@ def test_a_sure_image_gets_its_class_code() -> None:
 def test_an_image_that_is_like_every_class_alike_has_a_code() -> None:
     tree: Any = build("treecode", setting(TREE, LABELS), {})
     torch.testing.assert_close(tree.search_form(torch.zeros(1, 18))[0], tree.class_codes().mean(dim=0))
-
-
-def test_a_query_ranks_by_the_class_codes_mean_under_a_posterior_less_sure() -> None:
-    logits = torch.randn(5, 9, generator=torch.Generator().manual_seed(4))
-    tree: Any = build("treecode", setting(TREE, LABELS), {"sharpness": 2.0, "query_sharpness": 0.7})
-    torch.testing.assert_close(
-        tree.search_form(logits, query=True), torch.softmax(0.7 * logits, dim=1) @ tree.class_codes()
-    )
-    torch.testing.assert_close(
-        tree.search_form(logits), torch.softmax(2 * logits, dim=1) @ tree.class_codes()
-    )
-    assert configured("treecode", {}).query_sharpness == 0.5
-    for wrong in (0, -1, 1e7, float("nan"), "much"):
-        with pytest.raises(TaxohashError, match="objective 'treecode': query_sharpness"):
-            configured("treecode", {"query_sharpness": wrong})
 
 
 @pytest.mark.parametrize(("levels", "flip"), [(2, 0.1), (4, 0.1), (8, 0.05)])

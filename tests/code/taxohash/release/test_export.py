@@ -17,7 +17,7 @@ from taxohash.evaluation.report.read import read_report
 from taxohash.evaluation.run import evaluate_generation, evaluate_run
 from taxohash.generation.hasher import CENTRES, CODES, Hasher
 from taxohash.generation.manifest import Generation
-from taxohash.networks.hashing import encode_pixels, encode_query_pixels
+from taxohash.networks.hashing import encode_pixels
 from taxohash.release.export import export
 from taxohash.release.onnx import check_equal
 from taxohash.runtime.configuration import replaced
@@ -38,8 +38,6 @@ def test_export_makes_a_generation_whose_codes_are_the_networks(
     assert generation.database == [{"split": "train", "rows": 240}, {"split": "test", "rows": 48}]
     assert np.array_equal(codes[:240], encode_pixels(network, pixels))
     assert np.array_equal(codes[:240], hasher.encode_pixels(pixels))
-    assert hasher.model.asks
-    assert np.array_equal(*hasher.model.ask(pixels))  # of a method without a query form of its own
     assert np.array_equal(codes[240:], hasher.encode_pixels(data.pixels("test", network.preprocessing)))
     assert np.load(folder / CENTRES, allow_pickle=False).shape == (6, 2)
     assert export(run.folder, tmp_path) == folder
@@ -61,16 +59,8 @@ def test_a_network_whose_outputs_are_not_the_bits_is_exported_with_its_code_laye
     folder = export(run.folder, tmp_path / "generations")
     hasher, network = Hasher(folder), run.network()
     pixels = data.pixels("train", network.preprocessing)
-    asked = encode_query_pixels(network, pixels)
-    codes, found = asked.codes, hasher.encode_query_pixels(pixels)
+    codes = encode_pixels(network, pixels)
     assert codes.shape == (len(pixels), 3)
-    assert np.array_equal(codes, found.codes)
-    np.testing.assert_allclose(asked.form, found.form, atol=1e-5)
-    outputs = hasher.model.outputs(pixels)
-    assert np.abs(outputs - found.form).max() > 0.01  # its posterior is less sure
-    network.query = network.code
-    with pytest.raises(TaxohashError, match=r"differs in .* weights of queries"):
-        check_equal(network, hasher.model, pixels)
     assert np.array_equal(codes, hasher.encode_pixels(pixels))
     assert np.array_equal(codes, np.load(folder / CODES, allow_pickle=False)[: len(codes)])
     centres = np.load(folder / CENTRES, allow_pickle=False)

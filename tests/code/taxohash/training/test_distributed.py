@@ -65,7 +65,7 @@ def test_a_run_of_two_processes_is_a_run(folders: tuple[Path, Path]) -> None:
     run = Run.open(folders[1] / "run")
     assert len(records(run.folder / LOG)) == 1
     assert not (run.folder / CHECKPOINT).exists()
-    assert run.network().hash.out_features == len(TAXONOMY)
+    assert run.network().hash.out_features == 2 * len(TAXONOMY)
 
 
 def test_one_process_is_left_alone() -> None:
