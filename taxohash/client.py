@@ -11,9 +11,14 @@ _SECONDS = 60.0
 
 
 def search(
-    url: str, picture_path: str | Path, k: int = 10, within: str | None = None, key: str | None = None
+    url: str,
+    picture_path: str | Path,
+    k: int = 10,
+    within: str | None = None,
+    key: str | None = None,
+    ranking: str | None = None,
 ) -> dict[str, Any]:
-    """The service's answer to one picture: generation, bits, code, majority, results and took_ms.
+    """The service's answer to one picture: generation, bits, code, ranking, majority, results and took_ms.
 
     Args:
         url: of the service, such as http://127.0.0.1:3000.
@@ -21,6 +26,8 @@ def search(
         k: number of answers.
         within: path of a taxonomy node, to search only the items below it.
         key: API key, if the service wants one.
+        ranking: `weighted`, by what the hasher is sure of in the picture, which is the service's own choice, or
+            `hamming`, by the Hamming distance to its code.
 
     Raises:
         TaxohashError: no such file, no service there, or the service refuses, in its own words.
@@ -33,7 +40,8 @@ def search(
         ) from None
     if key and not (key.isascii() and key.isprintable() and " " not in key):
         raise TaxohashError("the key is no key: give one that `taxohash keys add` made")
-    fields = {"k": str(k)} | ({"within": within} if within else {})
+    wishes = {"k": str(k), "within": within, "ranking": ranking}
+    fields = {name: value for name, value in wishes.items() if value}
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     try:
         answer = httpx.post(

@@ -89,6 +89,12 @@ class Queries:
         """float32[N, bits], see `HammingIndex.search`."""
         return np.abs(self.outputs)
 
+    def shares(self, distances: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Weighted distances float64[N, k] as shares of all of a query's weights, 0 to 1 to six places; 0 where nothing weighs."""
+        total = self.weights.sum(axis=1, keepdims=True, dtype=np.float64)
+        shares: npt.NDArray[np.float64] = distances / np.where(total > 0, total, 1.0)
+        return shares.clip(max=1.0).round(6)
+
 
 @dataclass(frozen=True)
 class BitHealth:

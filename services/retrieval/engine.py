@@ -58,20 +58,25 @@ class Engine:
         """Number of items that can be found."""
         return len(self.replica)
 
-    def search(self, pixels: Pixels, k: int, within: str | None) -> dict[str, Any]:
+    def search(self, pixels: Pixels, k: int, within: str | None, is_weighted: bool = True) -> dict[str, Any]:
         """The answer to one search, as it goes to the client.
+
+        An item's `distance` is the number of bits in which its code differs from the picture's. By weights items are in
+        the order of their `weighted_distance` instead: of the weights that the picture's query form gives all bits, the
+        share that lies on the bits in which an item's code differs from its signs; 0 to 1.
 
         Args:
             pixels: uint8[C, H, W], what the hasher's preprocessing gives.
             k: number of answers wanted.
             within: path of a taxonomy node, or None for all items.
+            is_weighted: whether by weights.
 
         Raises:
             RefusedError: 400 for an unknown taxonomy node.
         """
         started = time.perf_counter()
         with metrics.STAGE_SECONDS.labels("encode").time():
-            code = self._hasher.encode_pixels(pixels[None])
+            query = self._hasher.encode_query_pixels(pixels[None])
         node = "/".join(part for part in within.split("/") if part) if within else ""
         if within and not node:
             raise RefusedError(
@@ -81,20 +86,24 @@ class Engine:
             )
         with metrics.STAGE_SECONDS.labels("search").time():
             try:
-                found = self.replica.search(code, k=k, within=node or ())
+                form = query.form if is_weighted else None
+                found = self.replica.search(query.codes, k=k, within=node or (), form=form)
             except TaxohashError as error:
                 raise RefusedError(400, "parameter", str(error)) from None
-        items = self._described(found.ids, found.labels)
-        results = [
-            item | {"distance": distance}
-            for item, distance in zip(items, found.distances.tolist(), strict=True)
-        ]
+        results = self._described(found.ids, found.labels)
+        for result, distance in zip(results, found.distances.tolist(), strict=True):
+            result["distance"] = distance
+        if found.weighted is not None:
+            shares = query.shares(found.weighted[None])
+            for result, share in zip(results, shares[0].tolist(), strict=True):
+                result["weighted_distance"] = share
         majority = majority_path([result["label_paths"] for result in results])
         return {
             "generation": self.generation.id,
             "bits": self.generation.bits,
-            "code": code[0].tobytes().hex(),
+            "code": query.codes[0].tobytes().hex(),
             "within": within,
+            "ranking": "weighted" if is_weighted else "hamming",
             "majority": [{"name": name, "items": items} for name, items in majority],
             "results": [
                 result | {"levels_agreed": agreed_levels(result["label_paths"], majority)}
@@ -102,6 +111,11 @@ class Engine:
             ],
             "took_ms": round(1000 * (time.perf_counter() - started), 3),
         }
+
+    def nearest(self, code: str) -> int:
+        """The least Hamming distance of an item to a code in hex, as an answer has it; the bits of a code where there is no item."""
+        found = self.replica.search(np.frombuffer(bytes.fromhex(code), np.uint8)[None], k=1)
+        return int(found.distances[0]) if len(found.distances) else self.generation.bits
 
     def describe_taxonomy(self) -> dict[str, Any]:
         """The label tree with the number of items under every node, parents before children."""

@@ -1,5 +1,6 @@
 """Whether searches are like anything that the generation was measured on: a share of them that is far from everything is drift."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -25,10 +26,18 @@ def reach(generation: Generation) -> int:
     return int(np.argmax(counts.cumsum() >= _USUAL * counts.sum()))
 
 
-def count(answer: dict[str, Any], within_reach: int) -> None:
-    """Count a search by how near its nearest item is. One below a node is not counted: what it looks for may lie elsewhere."""
+def count(answer: dict[str, Any], within_reach: int, nearest: Callable[[], int]) -> None:
+    """Count a search by how near its nearest item is. One below a node is not counted: what it looks for may lie elsewhere.
+
+    Args:
+        nearest: the Hamming distance of the nearest item, which by weights need not be among the answers; asked for
+            where none of them is within reach.
+    """
     if answer["within"] or not answer["results"]:
         return
-    found = "far" if answer["results"][0]["distance"] > within_reach else "near"
+    least = min(result["distance"] for result in answer["results"])
+    if least > within_reach and answer["ranking"] != "hamming":
+        least = nearest()
+    found = "far" if least > within_reach else "near"
     for nearness in _NEARNESSES:  # each begins at 0, so that the first of its kind is an increase
         metrics.SEARCHES_ANSWERED.labels(nearness, answer["generation"]).inc(nearness == found)

@@ -10,7 +10,8 @@ from services.retrieval.form import Part, boundary_of, kind_of, parts_of, shown
 from services.web.refused import RefusedError
 
 IMAGE = "image"
-PARAMETERS = ("k", "within")
+PARAMETERS = ("k", "within", "ranking")
+RANKINGS = ("weighted", "hamming")  # the first one where none is asked for
 DEFAULT_K = 10
 
 
@@ -22,11 +23,13 @@ class Query:
         image: bytes of the picture, not decoded.
         k: number of answers wanted.
         within: path of a taxonomy node, or None for all items.
+        weighted: whether by weights of the picture's query form, or by the Hamming distance to its code.
     """
 
     image: bytes
     k: int
     within: str | None
+    weighted: bool
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,12 @@ def query_of(body: bytes | bytearray, form: Form, parameters: Iterable[tuple[str
     images = [bytes(body)] if form.boundary is None else _images(parts_of(body, form.boundary), texts)
     if not images[0]:
         raise RefusedError(400, "form", "picture has no bytes: send one")
-    return Query(images[0], parse_k(texts.get("k"), most), texts.get("within") or None)
+    return Query(
+        image=images[0],
+        k=parse_k(texts.get("k"), most),
+        within=texts.get("within") or None,
+        weighted=parse_ranking(texts.get("ranking")) == "weighted",
+    )
 
 
 def parse_k(text: str | None, most: int) -> int:
@@ -93,6 +101,17 @@ def parse_k(text: str | None, most: int) -> int:
     )
 
 
+def parse_ranking(text: str | None) -> str:
+    """What the answers are ordered by.
+
+    Raises:
+        RefusedError: none of RANKINGS.
+    """
+    if (ranking := text or RANKINGS[0]) in RANKINGS:
+        return ranking
+    raise RefusedError(400, "parameter", f"ranking is {shown(ranking)}: give {' or '.join(RANKINGS)}")
+
+
 def _images(parts: list[Part], texts: dict[str, str]) -> list[bytes]:
     """The one picture of a form; its texts go to `texts`."""
     images = []
@@ -105,7 +124,7 @@ def _images(parts: list[Part], texts: dict[str, str]) -> list[bytes]:
             raise RefusedError(
                 400,
                 "form",
-                f"file in the field {shown(part.name)}: send one file, in 'image', and 'k' or 'within' as text",
+                f"file in the field {shown(part.name)}: send one file, in 'image', and 'k', 'within' or 'ranking' as text",
             )
         else:
             _take(texts, part.name, _text(part))
@@ -121,7 +140,7 @@ def _take(texts: dict[str, str], name: str, value: str) -> None:
         raise RefusedError(
             400,
             "form",
-            f"field {shown(name)} is not known: send the file 'image', and 'k' or 'within' as text",
+            f"field {shown(name)} is not known: send the file 'image', and 'k', 'within' or 'ranking' as text",
         )
     if name in texts:
         raise RefusedError(400, "form", f"parameter {name!r} is given twice: give it once")

@@ -4,7 +4,7 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Literal, NoReturn
 
 import typer
 from typer.exceptions import TyperException
@@ -16,6 +16,8 @@ from taxohash.errors import TaxohashError
 from taxohash.runtime import terminal
 from taxohash.runtime.requirements import remedy
 from taxohash.runtime.terminal import printable
+
+Ranking = Literal["weighted", "hamming"]
 
 app = typer.Typer(
     name="taxohash",
@@ -241,6 +243,9 @@ def search(
     within: Annotated[
         str | None, typer.Option(help="only below this taxonomy node, such as apparel/tops")
     ] = None,
+    ranking: Annotated[
+        Ranking, typer.Option(help="by weights of what the hasher is sure of, or by plain Hamming distance")
+    ] = "weighted",
     as_json: Annotated[bool, typer.Option("--json", help="print the answer as JSON")] = False,
 ) -> None:
     """Search by picture; the key, if one is needed, comes from TAXOHASH_API_KEY."""
@@ -248,11 +253,10 @@ def search(
     from taxohash.cli.search import print_table, search_generation
 
     if generation is not None:
-        answer = search_generation(generation, picture, k, within)
+        answer = search_generation(generation, picture, k, within, ranking)
     else:
-        answer = client.search(
-            url, picture, k, within, os.environ.get("TAXOHASH_API_KEY", "").strip() or None
-        )
+        key = os.environ.get("TAXOHASH_API_KEY", "").strip() or None
+        answer = client.search(url, picture, k, within, key, ranking)
     if as_json:
         print(json.dumps(answer))
     else:

@@ -11,7 +11,9 @@ from taxohash.runtime.terminal import printable
 from taxohash.taxonomy.agreement import majority_path
 
 
-def search_generation(folder: Path, picture: Path, k: int, within: str | None) -> dict[str, Any]:
+def search_generation(
+    folder: Path, picture: Path, k: int, within: str | None, ranking: str = "weighted"
+) -> dict[str, Any]:
     """The answer of a search in the codes of a generation, as the service gives it, without one.
 
     Raises:
@@ -22,8 +24,15 @@ def search_generation(folder: Path, picture: Path, k: int, within: str | None) -
 
     hasher = Hasher(folder)
     taxonomy, labels = hasher.taxonomy, hasher.labels
-    code, index = hasher.encode([picture]), HammingIndex.build(hasher.codes, hasher.bits)
-    distances, rows = index.search(code, k, None if within is None else hasher.below(within))
+    query, index = hasher.encode_queries([picture]), HammingIndex.build(hasher.codes, hasher.bits)
+    allowed = None if within is None else hasher.below(within)
+    if ranking == "weighted":
+        weighted, rows = index.search(query.signs, k, allowed, weights=query.weights)
+        distances = index.distances(query.codes, rows[0])[None]
+        shares = query.shares(weighted)[0].tolist()
+    else:
+        distances, rows = index.search(query.codes, k, allowed)
+        shares = []
     results = [
         {
             "id": hasher.ids[row],
@@ -32,11 +41,14 @@ def search_generation(folder: Path, picture: Path, k: int, within: str | None) -
         }
         for row, distance in zip(rows[0].tolist(), distances[0].tolist(), strict=True)
     ]
+    for result, share in zip(results, shares, strict=False):
+        result["weighted_distance"] = share
     majority = majority_path([result["label_paths"] for result in results])
     return {
         "generation": hasher.generation.id,
         "bits": hasher.bits,
-        "code": code.tobytes().hex(),
+        "code": query.codes.tobytes().hex(),
+        "ranking": ranking,
         "majority": [{"name": name, "items": items} for name, items in majority],
         "results": results,
     }
@@ -45,6 +57,7 @@ def search_generation(folder: Path, picture: Path, k: int, within: str | None) -
 def print_table(answer: dict[str, Any], console: Console | None = None) -> None:
     """Print an answer as a table; levels at which an item agrees with most answers are bold."""
     bits, results = answer["bits"], answer["results"]
+    is_weighted = answer.get("ranking") == "weighted"
     most = [node["name"] for node in answer["majority"]]
     title = f"{len(results)} answers, generation {answer['generation']}, code {answer['code']}"
     rows = [
@@ -52,12 +65,14 @@ def print_table(answer: dict[str, Any], console: Console | None = None) -> None:
             str(rank),
             result["id"],
             Text("\n").join(_marked(path, most) for path in result["label_paths"]),
+            *([f"{result['weighted_distance']:.3f}"] if is_weighted else []),
             str(result["distance"]),
         )
         for rank, result in enumerate(results, 1)
     ]
     out = console or terminal.console()
-    out.print(terminal.table(("", "item", "label", f"distance of {bits}"), rows, title, right=1))
+    columns = ("", "item", "label", *(["by weights"] if is_weighted else []), f"distance of {bits}")
+    out.print(terminal.table(columns, rows, title, right=1 + is_weighted))
     majority = " / ".join(f"{printable(node['name'])} ({node['items']})" for node in answer["majority"])
     otherwise = "no answer has a label" if results else "nothing found"
     out.print(Text(f"most agree on {majority}" if majority else otherwise))

@@ -151,6 +151,12 @@ class HammingIndex:
         """All rows at distance `radius` or less of each query: see `Moment.range_search`."""
         return self.moment().range_search(queries, radius, allowed, threads, weights)
 
+    def distances(
+        self, query: npt.ArrayLike, rows: npt.ArrayLike, weights: npt.ArrayLike | None = None
+    ) -> Distances:
+        """The distance of each of some rows: see `Moment.distances`."""
+        return self.moment().distances(query, rows, weights)
+
     def add(self, codes: npt.ArrayLike) -> Rows:
         """Append codes uint8[n, ceil(bits/8)]; their new rows int64[n].
 

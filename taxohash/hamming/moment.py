@@ -20,7 +20,7 @@ from taxohash.hamming.layouts import Bitmap, Keys, Layout, Sliced, bring
 from taxohash.hamming.selection import Scope, Selection, whole
 from taxohash.hamming.versions import Version
 from taxohash.hamming.weights import Weights, to_weights
-from taxohash.hamming.words import Rows, Words, to_words, width_of
+from taxohash.hamming.words import Rows, Words, check_rows, to_words, width_of
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -167,6 +167,35 @@ class Moment:
         np.cumsum(counts, out=limits[1:])
         distances, rows = _split(np.concatenate([np.empty(0, dtype=np.uint64), *found]))
         return limits, distances if weighed is None else distances * np.repeat(weighed.scale, counts), rows
+
+    def distances(
+        self, query: npt.ArrayLike, rows: npt.ArrayLike, weights: npt.ArrayLike | None = None
+    ) -> Distances:
+        """The distance of each of some rows, int64[n], in their order, by `weights` as `search` has them.
+
+        Takes about as long as a search: codes lie where they are found by distance, not by row.
+
+        Args:
+            query: uint8[1, ceil(bits/8)].
+            rows: each once.
+            weights: float32[1, bits].
+
+        Returns:
+            int32[n], by weights float64[n].
+
+        Raises:
+            TaxohashError: as `search`; several queries, or a row that is not there, or twice.
+        """
+        wanted = check_rows(rows, self._version.end)
+        near, found = self.search(query, len(wanted), wanted, weights=weights)
+        if found.shape != (1, len(wanted)):
+            raise TaxohashError(
+                f"{found.shape[1]} of {len(wanted)} rows are there, for {len(found)} queries: ask for rows that can be found, "
+                "each once, of one query"
+            )
+        distances: Distances = np.empty(len(wanted), near.dtype)
+        distances[np.argsort(wanted)] = near[0, np.argsort(found[0])]
+        return distances
 
     def _selection(self, allowed: Allowed | None) -> Selection | Following | None:
         if allowed is None:

@@ -4,11 +4,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from services.codestore.follower.filters import Below, Either, Filter, Tagged
 from services.codestore.records import Columns, ItemLabels
 from taxohash.codes import Codes
 from taxohash.taxonomy import Taxonomy
+from tests.support.hamming_oracle import weighted_distances
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,17 @@ class Naive:
                 near = int(np.bitwise_count(np.frombuffer(item.code, np.uint8) ^ code).sum())
                 found.append((near, row, item.id, item.labels))
         return sorted(found)
+
+    def weigh(
+        self, code: Codes, form: npt.NDArray[np.float32], asked: Filter | None
+    ) -> list[tuple[float, tuple[int, int, str, tuple[int, ...]]]]:
+        """The same by weights float32[bits], of the bits in which an item differs from their signs: weighted distance and item."""
+        signs, found = np.packbits(form >= 0), []
+        for near, row, item_id, labels in self.search(code, asked):
+            own = np.frombuffer(self.rows[row].code or b"", np.uint8)[None]
+            whole, unit = weighted_distances(own, signs, np.abs(form))
+            found.append((int(whole[0]), row, (int(whole[0]) * unit, (near, row, item_id, labels))))
+        return [told for _, _, told in sorted(found)]
 
     @property
     def unknown_labels(self) -> int:

@@ -77,8 +77,8 @@ def test_once(home: Path, first: dict[str, Any]) -> None:
     assert first["codes"] == 1800 + 48  # the test split can be found, too
     assert first["answer"]["generation"] == first["generation"]
     assert len(first["answer"]["results"]) == 10
-    distances = [result["distance"] for result in first["answer"]["results"]]
-    assert distances == sorted(distances)
+    shares = [result["weighted_distance"] for result in first["answer"]["results"]]
+    assert shares == sorted(shares)
     paths = {tuple(result["label_path"]) for result in first["answer"]["results"]}
     assert paths <= set(TAXONOMY.paths)
     assert {"data", "train", "evaluate", "gate", "publish", "serve", "search", "total"} <= set(

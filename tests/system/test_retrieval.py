@@ -132,7 +132,7 @@ def test_serving_loads_neither_torch_nor_kfp(service: Service) -> None:
 @pytest.mark.parametrize("k", [1, 10, ITEMS, 1000])
 @pytest.mark.parametrize("node", ["", "warm", "warm/red/crimson", "cold"])
 def test_answers_are_the_oracles(service: Service, generation: Path, k: int, node: str) -> None:
-    told = service.post(PICTURES[5], k=str(k), within=node).raise_for_status().json()
+    told = service.post(PICTURES[5], k=str(k), within=node, ranking="hamming").raise_for_status().json()
     expected = oracle(generation, PICTURES[5], k, tuple(node.split("/")) if node else ())
     assert [result["distance"] for result in told["results"]] == expected
     hasher = Hasher(generation)
@@ -143,6 +143,7 @@ def test_answers_are_the_oracles(service: Service, generation: Path, k: int, nod
         assert int((code != query).sum()) == result["distance"]
         assert tuple(result["label_path"]) == TAXONOMY.paths[LABELS[row]]
     assert len({result["id"] for result in told["results"]}) == len(expected)
+    assert told["ranking"] == "hamming"
     assert told["generation"] == hasher.generation.id
 
 
@@ -170,7 +171,16 @@ def test_thumbnails_are_the_pictures(service: Service) -> None:
 def test_the_command_line_client_gets_the_services_own_words(service: Service, tmp_path: Path) -> None:
     picture = tmp_path / "picture.png"
     picture.write_bytes(PICTURES[0])
-    assert search(service.url, picture, k=3, within="warm")["results"][0]["id"] == IDS[0]
+    plain = search(service.url, picture, k=ITEMS, within="warm", ranking="hamming")["results"]
+    assert plain[0]["id"] == IDS[0]
+    answer = search(service.url, picture, k=ITEMS, within="warm")
+    shares = [result["weighted_distance"] for result in answer["results"]]
+    assert shares == sorted(shares)
+    assert (answer["ranking"], shares[0]) == ("weighted", 0.0)
+    distances = {result["id"]: result["distance"] for result in plain}
+    assert distances == {result["id"]: result["distance"] for result in answer["results"]}
+    with pytest.raises(TaxohashError, match=r"\(400\): ranking is 'cosine': give weighted or hamming"):
+        search(service.url, picture, ranking="cosine")
     with pytest.raises(
         TaxohashError, match=r"refused the search \(400\): taxonomy 'signs' has no node 'hot'"
     ):

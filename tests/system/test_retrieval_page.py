@@ -102,7 +102,7 @@ def test_choosing_a_picture_shows_its_answers(
     assert "distance 0" in first.text
     assert " › ".join(TAXONOMY.paths[0]) in first.text
     assert page.find("preview").is_displayed()
-    assert "12 answers" in page.find("status").text
+    assert "12 answers by weights" in page.find("status").text
     assert page.find("majority").text
     pictures = chromium.find_elements(By.CSS_SELECTOR, "#results img, #preview")
     assert len(pictures) == 13

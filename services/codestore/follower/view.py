@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,9 +13,9 @@ from services.codestore.follower.filters import Filter, Prepared, wanted
 from services.codestore.follower.ids import split
 from services.codestore.follower.state import State
 from services.codestore.records import ItemLabels
-from taxohash.codes import Codes
+from taxohash.codes import Codes, Queries
 from taxohash.errors import TaxohashError
-from taxohash.hamming import Moment
+from taxohash.hamming import Following, Moment
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +25,8 @@ class Found:
     Attributes:
         limits: int64[Q + 1].
         rows: int64[n], global rows.
-        distances: int32[n].
+        distances: int32[n], Hamming distances of their codes to the query's.
+        weighted: float64[n], weighted distances in units of the query form, where they are ranked by these.
         ids: n of them.
         labels: label numbers of each.
     """
@@ -31,6 +34,7 @@ class Found:
     limits: Rows
     rows: Rows
     distances: npt.NDArray[np.int32]
+    weighted: npt.NDArray[np.float64] | None
     ids: list[str]
     labels: ItemLabels
 
@@ -59,32 +63,74 @@ class View:
         tags: str | Iterable[str] = (),
         where: Filter | None = None,
         threads: int = 1,
+        form: npt.NDArray[np.float32] | None = None,
     ) -> Found:
         """The k nearest items of each code, or all within a radius, of those that filters allow.
 
         Args:
             codes: uint8[Q, ceil(bits/8)].
             k: how many; not looked at with a radius.
-            radius: the greatest distance.
+            radius: the greatest Hamming distance, also where those within it are ranked by weights.
             within: nodes 'coarse/.../name' of the taxonomy: items below one of them.
             tags: items that have all of them.
             where: any other combination.
             threads: see `HammingIndex.search`.
+            form: float32[Q, bits], the query form of each: what is nearest goes by weights, see `Queries`.
 
         Raises:
             TaxohashError: an unknown node or tag, or what `HammingIndex.search` refuses.
         """
         asked = wanted(within, tags, where)
         allowed = None if asked is None else self._prepared.selection(asked, self._state, self._moment)
-        if radius is None:
-            near, found = self._moment.search(codes, k, allowed, threads)
-            limits = np.arange(len(found) + 1, dtype=np.int64) * found.shape[1]
-            rows, distances = found.ravel(), near.ravel()
-        else:
+        if form is not None:
+            return self._weighted(Queries(codes, form), k, radius, allowed, threads)
+        if radius is not None:
             limits, distances, rows = self._moment.range_search(codes, radius, allowed, threads)
+            return self._found(limits, rows, distances)
+        near, found = self._moment.search(codes, k, allowed, threads)
+        return self._found(_limits(found), found.ravel(), near.ravel())
+
+    def _weighted(
+        self, queries: Queries, k: int, radius: int | None, allowed: Following | None, threads: int
+    ) -> Found:
+        """Answers by weights, and the Hamming distances of these."""
+        if radius is None:
+            near, found = self._moment.search(queries.signs, k, allowed, threads, queries.weights)
+            limits, rows = _limits(found), found.ravel()
+            return self._found(limits, rows, self._distances(queries.codes, limits, rows), near.ravel())
+        limits, distances, rows = self._moment.range_search(queries.codes, radius, allowed, threads)
+        weighted = self._distances(queries.signs, limits, rows, queries.weights)
+        order = np.lexsort((rows, weighted, np.repeat(np.arange(len(queries)), np.diff(limits))))
+        return self._found(limits, rows[order], distances[order], weighted[order])
+
+    def _found(
+        self,
+        limits: Rows,
+        rows: Rows,
+        distances: npt.NDArray[np.int32],
+        weighted: npt.NDArray[np.float64] | None = None,
+    ) -> Found:
+        """With what is known of the rows."""
         cells = self._state.cells(rows)
         ids = split(self._state.arrays.arena, cells.offsets)
-        return Found(limits, rows, distances, ids, self._state.labels.members(cells.labels))
+        return Found(limits, rows, distances, weighted, ids, self._state.labels.members(cells.labels))
+
+    def _distances(
+        self, codes: Codes, limits: Rows, rows: Rows, weights: npt.NDArray[np.float32] | None = None
+    ) -> npt.NDArray[Any]:
+        """Of each answer to its query, by weights where such are given."""
+        spans = [slice(start, stop) for start, stop in pairwise(limits.tolist())]
+        return np.concatenate(
+            [
+                np.empty(0, np.int32 if weights is None else np.float64),
+                *(
+                    self._moment.distances(
+                        codes[i : i + 1], rows[span], None if weights is None else weights[i : i + 1]
+                    )
+                    for i, span in enumerate(spans)
+                ),
+            ]
+        )
 
     def ids_of(self, rows: Rows) -> list[str]:
         """The id of the member in each row; empty where there is none."""
@@ -122,3 +168,9 @@ class View:
         if array.size and not 0 <= int(array.min()) <= int(array.max()) < len(self._state.arrays):
             raise TaxohashError(f"rows reach from {array.min()} to {array.max()}: none is known there")
         return array
+
+
+def _limits(found: Rows) -> Rows:
+    """int64[Q + 1], of rows int64[Q, k]."""
+    limits: Rows = np.arange(len(found) + 1, dtype=np.int64) * found.shape[1]
+    return limits

@@ -150,7 +150,8 @@ function show(answer) {
   thumbnailUrls.splice(0).forEach((url) => URL.revokeObjectURL(url));
   const count = answer.results.length;
   const where = answer.within ? ` within ${answer.within}` : "";
-  say(`${number.format(count)} ${count === 1 ? "answer" : "answers"}${where}, found in ${answer.took_ms.toFixed(1)} ms`);
+  const how = answer.ranking === "weighted" ? " by weights" : "";
+  say(`${number.format(count)} ${count === 1 ? "answer" : "answers"}${where}${how}, found in ${answer.took_ms.toFixed(1)} ms`);
   $("code").textContent = answer.code.replace(/(..)(?=.)/g, "$1 ");
   $("majority").replaceChildren(
     ...answer.majority.map(({ name, items }) => {
@@ -183,9 +184,12 @@ function card(item, { bits, majority }) {
       path.append(element("span", level < agreedLevels(names, majority) ? "same" : "other", name));
     });
   });
-  made.querySelector(".track span").style.setProperty("--share", `${(100 * (bits - item.distance)) / bits}%`);
+  const agreed = 1 - (item.weighted_distance ?? item.distance / bits);
+  made.querySelector(".track span").style.setProperty("--share", `${100 * agreed}%`);
   made.querySelector(".bits").textContent = `distance ${item.distance}`;
-  made.querySelector(".distance").title = `${bits - item.distance} of ${bits} bits are equal`;
+  made.querySelector(".distance").title =
+    `${bits - item.distance} of ${bits} bits are equal` +
+    ("weighted_distance" in item ? `; by what the picture is sure of ${(100 * agreed).toFixed(1)} % agree` : "");
   const best = item.label_paths.find((names) => agreedLevels(names, majority) === item.levels_agreed);
   const levels = best?.length;
   const agreement = made.querySelector(".agreement");

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 async def search(request: Request) -> Response:
-    """The nearest items of the picture in the form field `image`; `k` and `within` are other fields."""
+    """The nearest items of the picture in the form field `image`; `k`, `within` and `ranking` (weighted, hamming) are other fields."""
     service = service_of(request)
     served = service.taken()
     try:
@@ -56,8 +56,9 @@ async def _worked_out(service: Service, served: "Served", query: Query) -> bytes
 
 def _found(service: Service, served: "Served", pixels: Pixels, query: Query) -> bytes:
     """The nearest items, as they go to the client: a thousand of them take milliseconds to write."""
-    answer = served.engine.search(pixels, query.k, query.within)
-    nearness.count(answer, served.engine.reach)
+    engine = served.engine
+    answer = engine.search(pixels, query.k, query.within, query.weighted)
+    nearness.count(answer, engine.reach, lambda: engine.nearest(answer["code"]))
     age = service.standing().age_seconds
     answer["age_seconds"] = round(age, 3) if math.isfinite(age) else None
     return json.dumps(answer, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from taxohash.codes import bit_health, check, code_bytes, pack, unpack
+from taxohash.codes import Queries, bit_health, check, code_bytes, pack, unpack
 from taxohash.errors import TaxohashError
 
 outputs = st.tuples(st.integers(1, 20), st.integers(1, 70)).flatmap(
@@ -80,3 +80,12 @@ def test_health_of_known_codes() -> None:
 def test_health_of_one_code() -> None:
     health = bit_health(np.zeros((1, 2), np.uint8), 16)
     assert (health.entropy, health.dead_bits, health.correlation, health.distinct_codes) == (0, 16, 0, 1)
+
+
+def test_weighted_distances_are_told_as_shares_of_all_weights() -> None:
+    form = np.array([[1, -2, 0, 0.5] * 2, [0] * 8], np.float32)
+    queries = Queries(np.zeros((2, 1), np.uint8), form)
+    assert queries.signs.tolist() == [[0b10111011], [0b11111111]]
+    assert queries.weights.tolist() == np.abs(form).tolist()
+    shares = queries.shares(np.array([[0, 2, 3.5, 7.0000001], [0, 0, 0, 0]]))
+    assert shares.tolist() == [[0, 0.285714, 0.5, 1], [0, 0, 0, 0]]

@@ -50,14 +50,25 @@ def test_from_a_data_set_to_neighbours(tmp_path: Path) -> None:
     assert [own for (own,) in hasher.labels] == [*data.labels("train"), *data.labels("test")]
     file = tmp_path / "query.png"
     file.write_bytes(picture)
-    said = command.run("taxohash.cli", "search", file, "--generation", hasher.folder, "--json", "--k", 3)
-    answer = json.loads(said.stdout)
+    asked = ("taxohash.cli", "search", file, "--generation", hasher.folder, "--json", "--k", 3)
+    answer = json.loads(command.run(*asked, "--ranking", "hamming").stdout)
     assert [result["id"] for result in answer["results"]] == [indexed[row] for row in rows[0]]
     assert [result["distance"] for result in answer["results"]] == distances[0].tolist()
     assert answer["code"] == hasher.encode([file]).tobytes().hex()
+    assert answer["ranking"] == "hamming"
+    query = hasher.encode_queries([file])
+    weighted, rows = index.search(query.signs, k=3, weights=query.weights)
+    answer = json.loads(command.run(*asked).stdout)
+    assert [result["id"] for result in answer["results"]] == [indexed[row] for row in rows[0]]
+    shares = [result["weighted_distance"] for result in answer["results"]]
+    assert shares == query.shares(weighted)[0].tolist()
+    away = [int(np.bitwise_count(hasher.codes[row] ^ query.codes[0]).sum()) for row in rows[0]]
+    assert [result["distance"] for result in answer["results"]] == away
+    assert answer["ranking"] == "weighted"
     shown = command.run("taxohash.cli", "search", file, "--generation", hasher.folder, "--within", "dark/dot")
     assert "dark / dot" in shown.stdout
     assert "light" not in shown.stdout
+    assert "by weights" in shown.stdout
     refused = command.run("taxohash.cli", "search", file, "--generation", hasher.folder, "--within", "blue")
     assert refused.returncode == 2
     assert len(refused.stderr.splitlines()) == 1

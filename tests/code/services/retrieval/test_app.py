@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -15,10 +16,11 @@ from services.retrieval.service import Service
 from services.retrieval.settings import Limits
 from taxohash.codes import unpack
 from taxohash.generation.hasher import Hasher
-from taxohash.images import decode
+from taxohash.images import decode, load_pixels
 from taxohash.taxonomy.agreement import agreed_levels
-from tests.support.application import Client, NoStore, filled, settings_of
-from tests.support.generations import BITS, TAXONOMY, pictures
+from tests.support.application import Client, NoStore, filled, ref_of, settings_of
+from tests.support.generations import BITS, TAXONOMY, make_generation, pictures
+from tests.support.hamming_oracle import weighted_distances
 
 PICTURE = pictures(1, seed=7)[0]
 
@@ -48,11 +50,13 @@ def oracle(
 def test_answers_are_the_oracles(
     client: Client, hasher: Hasher, snapshot: Snapshot, k: int, node: str
 ) -> None:
-    answer = client.search(PICTURE, k=str(k), within=node)
+    answer = client.search(PICTURE, k=str(k), within=node, ranking="hamming")
     assert answer.status_code == 200
     told = answer.json()
     expected = oracle(hasher, snapshot, PICTURE, k, tuple(node.split("/")) if node else ())
     assert [(result["id"], result["distance"]) for result in told["results"]] == expected
+    assert told["ranking"] == "hamming"
+    assert not any("weighted_distance" in result for result in told["results"])
     assert told["generation"] == hasher.generation.id
     assert told["bits"] == BITS
     assert bytes.fromhex(told["code"]) == hasher.encode([decode(PICTURE)]).tobytes()
@@ -62,11 +66,68 @@ def test_answers_are_the_oracles(
         assert result["label_paths"] == [list(path)]
 
 
+@pytest.mark.parametrize("k", [1, 7, 300])
+@pytest.mark.parametrize("node", ["", "cold/blue", "grey <b>&amp;"])
+@pytest.mark.parametrize("fields", [{}, {"ranking": "weighted"}, {"ranking": ""}])
+def test_a_picture_ranks_by_its_weights(
+    client: Client, hasher: Hasher, snapshot: Snapshot, k: int, node: str, fields: dict[str, str]
+) -> None:
+    told = client.search(PICTURE, k=str(k), within=node, **fields).json()
+    form = hasher.encode_queries([decode(PICTURE)]).form[0]
+    whole, unit = weighted_distances(snapshot.codes, np.packbits(form >= 0), np.abs(form))
+    plain = dict(oracle(hasher, snapshot, PICTURE, 300))
+    where = tuple(node.split("/")) if node else ()
+    rows = [row for row in np.argsort(whole, kind="stable") if lies_below(snapshot, row, where)][:k]
+    assert [(result["id"], result["distance"]) for result in told["results"]] == [
+        (snapshot.ids[row], plain[snapshot.ids[row]]) for row in rows
+    ]
+    shares = [result["weighted_distance"] for result in told["results"]]
+    assert shares == sorted(shares)
+    assert shares == pytest.approx(whole[rows] * unit / np.abs(form).sum(dtype=np.float64), abs=1e-6)
+    assert told["ranking"] == "weighted"
+    assert bytes.fromhex(told["code"]) == hasher.encode([decode(PICTURE)]).tobytes()
+
+
+def test_a_network_without_a_query_form_ranks_by_the_weights_of_its_outputs(
+    snapshot: Snapshot, tmp_path: Path
+) -> None:
+    make_generation(tmp_path)
+    hasher, store = Hasher(tmp_path), CodeStore.connect("memory://")
+    assert not hasher.model.asks
+    filled(store, replace(snapshot, generation=ref_of(hasher)))
+    client = Client(settings_of(hasher), lambda seconds: store)
+    told = client.search(PICTURE, k="300").json()
+    client.close()
+    outputs = hasher.model.outputs(load_pixels(PICTURE, hasher.generation.preprocessing)[None])[0]
+    whole, _ = weighted_distances(snapshot.codes, np.packbits(outputs >= 0), np.abs(outputs))
+    ranked = [snapshot.ids[row] for row in np.argsort(whole, kind="stable")]
+    assert [result["id"] for result in told["results"]] == ranked
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"ranking": "cosine"}, "ranking is 'cosine': give weighted or hamming"),
+        ({"rank": "hamming"}, "'rank' is not known"),
+    ],
+)
+def test_another_ranking_is_refused(client: Client, fields: dict[str, str], said: str) -> None:
+    answer = client.search(PICTURE, **fields)
+    assert answer.status_code == 400
+    assert said in answer.json()["detail"]
+
+
+def test_by_weights_there_must_be_a_picture(client: Client) -> None:
+    answer = client("POST", "/v1/search?ranking=weighted", files={"code": ("code", b"00ff")})
+    assert answer.status_code == 400
+    assert "send one file, in 'image'" in answer.json()["detail"]
+
+
 @pytest.mark.parametrize("node", ["", "warm", "warm/yellow", "cold/blue", "cold/blue/sky", "grey <b>&amp;"])
 def test_an_item_lies_below_a_node_by_any_of_its_labels(
     sets_client: Client, hasher: Hasher, sets: Snapshot, node: str
 ) -> None:
-    told = sets_client.search(PICTURE, k="300", within=node).json()
+    told = sets_client.search(PICTURE, k="300", within=node, ranking="hamming").json()
     expected = oracle(hasher, sets, PICTURE, 300, tuple(node.split("/")) if node else ())
     assert [(result["id"], result["distance"]) for result in told["results"]] == expected
     majority = [(step["name"], step["items"]) for step in told["majority"]]

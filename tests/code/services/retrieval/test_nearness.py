@@ -64,8 +64,21 @@ def test_a_search_of_all_items_is_counted_by_its_nearest(
     hasher: Hasher, counted: Counted, distance: int | None, within: str | None, wanted: dict[str, float]
 ) -> None:
     results: list[dict[str, Any]] = [] if distance is None else [{"distance": distance}, {"distance": 9}]
-    count({"generation": hasher.generation.id, "within": within, "results": results}, 3)
+    told = {"generation": hasher.generation.id, "within": within, "results": results, "ranking": "hamming"}
+    count(told, 3, lambda: pytest.fail("the nearest is the first answer"))
     assert counted() == wanted
+
+
+@pytest.mark.parametrize(("nearest", "wanted"), [(3, "near"), (4, "far")])
+def test_by_weights_the_nearest_may_be_no_answer(
+    hasher: Hasher, counted: Counted, nearest: int, wanted: str
+) -> None:
+    told: dict[str, Any] = {"generation": hasher.generation.id, "within": None, "ranking": "weighted"}
+    count(told | {"results": [{"distance": 7}, {"distance": 5}]}, 3, lambda: nearest)
+    assert counted() == {"near": 0, "far": 0} | {wanted: 1}
+    found = [{"distance": 7}, {"distance": 3}]
+    count(told | {"results": found}, 3, lambda: pytest.fail("one that is near is there"))
+    assert counted()["near"] == 1 + (wanted == "near")
 
 
 def test_requests_are_counted_and_nothing_else(make_client: Callable[..., Client], counted: Counted) -> None:

@@ -18,12 +18,21 @@ IMAGE = part('name="image"; filename="x"', b"picture")
 
 
 def test_parameters_stand_in_the_form_or_in_the_query_string() -> None:
-    assert read(IMAGE) == Query(b"picture", 10, None)
+    assert read(IMAGE) == Query(b"picture", 10, None, True)
     assert read(part('name="k"', b"7"), IMAGE, part('name="within"', "größe".encode())) == Query(
-        b"picture", 7, "größe"
+        b"picture", 7, "größe", True
     )
-    assert read(IMAGE, query={"k": "50", "within": "a/b"}) == Query(b"picture", 50, "a/b")
-    assert query_of(b"picture", Form(None), [("k", "3")], 50) == Query(b"picture", 3, None)
+    assert read(IMAGE, query={"k": "50", "within": "a/b"}) == Query(b"picture", 50, "a/b", True)
+    assert query_of(b"picture", Form(None), [("k", "3")], 50) == Query(b"picture", 3, None, True)
+
+
+@pytest.mark.parametrize(
+    ("given", "weighted"), [(b"hamming", False), (b"weighted", True), (b"", True), (None, True)]
+)
+def test_a_ranking_is_chosen_by_its_name(given: bytes | None, weighted: bool) -> None:
+    more = [] if given is None else [part('name="ranking"', given)]
+    assert read(IMAGE, *more).weighted == weighted
+    assert read(IMAGE, query={} if given is None else {"ranking": given.decode()}).weighted == weighted
 
 
 @pytest.mark.parametrize(
@@ -40,6 +49,11 @@ def test_parameters_stand_in_the_form_or_in_the_query_string() -> None:
         ([part('name="within"', b"\xff"), IMAGE], "is not UTF-8"),
         ([part('name="k"', b"51"), IMAGE], "whole number from 1 to 50"),
         ([part('name="k"', b"0"), IMAGE], "whole number from 1 to 50"),
+        ([part('name="ranking"', b"cosine"), IMAGE], "ranking is 'cosine': give weighted or hamming"),
+        ([part('name="ranking"', b"Weighted"), IMAGE], "ranking is 'Weighted': give weighted or hamming"),
+        ([part('name="ranking"', b"weighted")], "has 0 files"),
+        ([part('name="ranking"; filename="x"', b"weighted"), IMAGE], "file in the field 'ranking'"),
+        ([part('name="ranking"', b"hamming"), IMAGE, part('name="ranking"', b"hamming")], "is given twice"),
         ([part('name="k"', "\u0663".encode()), IMAGE], "whole number from 1 to 50"),
         ([part('name="%s"' % ("x" * 3000), b"7"), IMAGE], "is not known"),
     ],

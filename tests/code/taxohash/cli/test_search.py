@@ -40,6 +40,17 @@ def test_the_table_shows_ids_as_they_are_and_nothing_of_the_terminals() -> None:
     assert "most agree on warm (1)" in text
 
 
+def test_by_weights_the_table_has_a_column_more() -> None:
+    out = StringIO()
+    results = [result | {"weighted_distance": 0.1234567} for result in ANSWER["results"]]
+    print_table(ANSWER | {"results": results, "ranking": "weighted"}, Console(file=out, width=80))
+    assert "by weights" in out.getvalue()
+    assert out.getvalue().count("0.123") == 2
+    out = StringIO()
+    print_table(ANSWER | {"ranking": "hamming"}, Console(file=out, width=80))
+    assert "by weights" not in out.getvalue()
+
+
 def test_no_id_breaks_the_table() -> None:
     out = StringIO()
     results = [ANSWER["results"][1] | {"id": item_id} for item_id in HOSTILE_IDS]

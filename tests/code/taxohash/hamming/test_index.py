@@ -31,6 +31,7 @@ from taxohash.hamming.versions import Version, merged
 from tests.support.hamming_oracle import (
     KINDS,
     WEIGHTS,
+    distances,
     make_codes,
     make_weights,
     nearest,
@@ -187,6 +188,14 @@ class Changes(RuleBasedStateMachine):
         near, rows = self.index.search(queries, k, allowed, threads, weights)
         np.testing.assert_array_equal(near, full_near[:, :k])
         np.testing.assert_array_equal(rows, full[:, :k])
+        some = self.rng.permutation(full[0])[:k]  # what each of some rows is away, in any order
+        by_row = dict(zip(full[0].tolist(), full_near[0].tolist(), strict=True))
+        assert self.index.distances(queries[:1], some, weights[:1]).tolist() == [
+            by_row[row] for row in some.tolist()
+        ]
+        np.testing.assert_array_equal(
+            self.index.distances(queries[1:2], some), distances(self.codes[some], queries[1])
+        )
         radius = float(full_near[0, min(k, full.shape[1]) - 1]) if full.size else 1.0
         limits, near, rows = self.index.range_search(queries, radius, allowed, threads, weights)
         for i in range(3):
@@ -511,6 +520,10 @@ def test_stats_tell_what_a_search_did() -> None:
             ),
             "radius is -0.5",
         ),
+        (lambda i: i.distances(np.zeros((1, 6), np.uint8), [3, 9]), "1 of 2 rows are there, for 1 queries"),
+        (lambda i: i.distances(np.zeros((1, 6), np.uint8), [3, 3]), "1 of 2 rows are there"),
+        (lambda i: i.distances(np.zeros((2, 6), np.uint8), [3]), "1 of 1 rows are there, for 2 queries"),
+        (lambda i: i.distances(np.zeros((1, 6), np.uint8), [20]), "rows hold 20"),
         (lambda i: i.remove([20]), "rows hold 20"),
         (lambda i: i.put([3, 3], np.zeros((2, 6), np.uint8)), "each row once"),
         (lambda i: i.put([3, 4], np.zeros((1, 6), np.uint8)), "one code a row"),

@@ -19,6 +19,7 @@ from services.codestore.follower.replica import Replica
 from services.codestore.follower.state import State
 from services.codestore.follower.view import Found
 from services.codestore.records import Columns, ItemLabels
+from taxohash.codes import Codes
 from taxohash.errors import TaxohashError
 from taxohash.hamming import arrange, index, layouts
 from taxohash.taxonomy import Taxonomy
@@ -174,6 +175,26 @@ class Writes(RuleBasedStateMachine):
                 assert answers(self.replica.search(codes, k, where=asked)) == [found[:k] for found in wanted]
             near = [[one for one in found if one[0] <= 20] for found in wanted]
             assert answers(self.replica.search(codes, radius=20, where=asked)) == near
+            self.answers_by_weights(codes, asked, loaded)
+
+    def answers_by_weights(self, codes: Codes, asked: Filter | None, loaded: bool) -> None:
+        """By query forms whose signs are other codes; a radius goes by the Hamming distance to those given."""
+        signs = np.where(np.unpackbits(codes, axis=1, count=BITS), 1, -1)
+        form = (signs * self.rng.choice((1, 0.5, -0.25), (2, BITS))).astype(np.float32)
+        wanted = [
+            self.naive.weigh(code, own, asked) if loaded else []
+            for code, own in zip(codes, form, strict=True)
+        ]
+        for found, by in (
+            (self.replica.search(codes, 7, where=asked, form=form), [own[:7] for own in wanted]),
+            (
+                self.replica.search(codes, radius=20, where=asked, form=form),
+                [[one for one in own if one[1][0] <= 20] for own in wanted],
+            ),
+        ):
+            assert answers(found) == [[item for _, item in own] for own in by]
+            assert found.weighted is not None
+            assert found.weighted.tolist() == [distance for own in by for distance, _ in own]
 
 
 @pytest.fixture
