@@ -62,8 +62,8 @@ class Engine:
         """The answer to one search, as it goes to the client.
 
         An item's `distance` is the number of bits in which its code differs from the picture's. By weights items are in
-        the order of their `weighted_distance` instead: of the weights that the picture's query form gives all bits, the
-        share that lies on the bits in which an item's code differs from its signs; 0 to 1.
+        the order of their `weighted_distance` instead: of the weights that the picture gives all bits, the share that
+        lies on the bits in which an item's code differs; 0 to 1.
 
         Args:
             pixels: uint8[C, H, W], what the hasher's preprocessing gives.
@@ -86,8 +86,8 @@ class Engine:
             )
         with metrics.STAGE_SECONDS.labels("search").time():
             try:
-                form = query.form if is_weighted else None
-                found = self.replica.search(query.codes, k=k, within=node or (), form=form)
+                weights = query.weights if is_weighted else None
+                found = self.replica.search(query.codes, k=k, within=node or (), weights=weights)
             except TaxohashError as error:
                 raise RefusedError(400, "parameter", str(error)) from None
         results = self._described(found.ids, found.labels)

@@ -23,7 +23,7 @@ class Query:
         image: bytes of the picture, not decoded.
         k: number of answers wanted.
         within: path of a taxonomy node, or None for all items.
-        weighted: whether by weights of the picture's query form, or by the Hamming distance to its code.
+        weighted: whether by the weights of the picture's bits, or by the Hamming distance to its code.
     """
 
     image: bytes

@@ -27,7 +27,7 @@ def search_generation(
     query, index = hasher.encode_queries([picture]), HammingIndex.build(hasher.codes, hasher.bits)
     allowed = None if within is None else hasher.below(within)
     if ranking == "weighted":
-        weighted, rows = index.search(query.signs, k, allowed, weights=query.weights)
+        weighted, rows = index.search(query.codes, k, allowed, weights=query.weights)
         distances = index.distances(query.codes, rows[0])[None]
         shares = query.shares(weighted)[0].tolist()
     else:

@@ -86,13 +86,13 @@ class Naive:
         return sorted(found)
 
     def weigh(
-        self, code: Codes, form: npt.NDArray[np.float32], asked: Filter | None
+        self, code: Codes, weights: npt.NDArray[np.float32], asked: Filter | None
     ) -> list[tuple[float, tuple[int, int, str, tuple[int, ...]]]]:
-        """The same by weights float32[bits], of the bits in which an item differs from their signs: weighted distance and item."""
-        signs, found = np.packbits(form >= 0), []
+        """The same by weights float32[bits]: weighted distance and item."""
+        found = []
         for near, row, item_id, labels in self.search(code, asked):
             own = np.frombuffer(self.rows[row].code or b"", np.uint8)[None]
-            whole, unit = weighted_distances(own, signs, np.abs(form))
+            whole, unit = weighted_distances(own, code, weights)
             found.append((int(whole[0]), row, (int(whole[0]) * unit, (near, row, item_id, labels))))
         return [told for _, _, told in sorted(found)]
 

@@ -134,10 +134,10 @@ class Replica:
         tags: str | Iterable[str] = (),
         where: Filter | None = None,
         threads: int = 1,
-        form: npt.NDArray[np.float32] | None = None,
+        weights: npt.NDArray[np.float32] | None = None,
     ) -> Found:
         """The nearest items: see `View.search`."""
-        return self.view().search(codes, k, radius, within, tags, where, threads, form)
+        return self.view().search(codes, k, radius, within, tags, where, threads, weights)
 
     def ids_of(self, rows: Rows) -> list[str]:
         """The id of the member in each row; empty where there is none."""

@@ -13,7 +13,7 @@ from services.codestore.follower.filters import Filter, Prepared, wanted
 from services.codestore.follower.ids import split
 from services.codestore.follower.state import State
 from services.codestore.records import ItemLabels
-from taxohash.codes import Codes, Queries
+from taxohash.codes import Codes
 from taxohash.errors import TaxohashError
 from taxohash.hamming import Following, Moment
 
@@ -26,7 +26,7 @@ class Found:
         limits: int64[Q + 1].
         rows: int64[n], global rows.
         distances: int32[n], Hamming distances of their codes to the query's.
-        weighted: float64[n], weighted distances in units of the query form, where they are ranked by these.
+        weighted: float64[n], weighted distances in units of the weights, where they are ranked by these.
         ids: n of them.
         labels: label numbers of each.
     """
@@ -63,7 +63,7 @@ class View:
         tags: str | Iterable[str] = (),
         where: Filter | None = None,
         threads: int = 1,
-        form: npt.NDArray[np.float32] | None = None,
+        weights: npt.NDArray[np.float32] | None = None,
     ) -> Found:
         """The k nearest items of each code, or all within a radius, of those that filters allow.
 
@@ -75,15 +75,15 @@ class View:
             tags: items that have all of them.
             where: any other combination.
             threads: see `HammingIndex.search`.
-            form: float32[Q, bits], the query form of each: what is nearest goes by weights, see `Queries`.
+            weights: float32[Q, bits], of the codes' bits: what is nearest goes by these, see `HammingIndex.search`.
 
         Raises:
             TaxohashError: an unknown node or tag, or what `HammingIndex.search` refuses.
         """
         asked = wanted(within, tags, where)
         allowed = None if asked is None else self._prepared.selection(asked, self._state, self._moment)
-        if form is not None:
-            return self._weighted(Queries(codes, form), k, radius, allowed, threads)
+        if weights is not None:
+            return self._weighted(codes, weights, k, radius, allowed, threads)
         if radius is not None:
             limits, distances, rows = self._moment.range_search(codes, radius, allowed, threads)
             return self._found(limits, rows, distances)
@@ -91,16 +91,22 @@ class View:
         return self._found(_limits(found), found.ravel(), near.ravel())
 
     def _weighted(
-        self, queries: Queries, k: int, radius: int | None, allowed: Following | None, threads: int
+        self,
+        codes: Codes,
+        weights: npt.NDArray[np.float32],
+        k: int,
+        radius: int | None,
+        allowed: Following | None,
+        threads: int,
     ) -> Found:
         """Answers by weights, and the Hamming distances of these."""
         if radius is None:
-            near, found = self._moment.search(queries.signs, k, allowed, threads, queries.weights)
+            near, found = self._moment.search(codes, k, allowed, threads, weights)
             limits, rows = _limits(found), found.ravel()
-            return self._found(limits, rows, self._distances(queries.codes, limits, rows), near.ravel())
-        limits, distances, rows = self._moment.range_search(queries.codes, radius, allowed, threads)
-        weighted = self._distances(queries.signs, limits, rows, queries.weights)
-        order = np.lexsort((rows, weighted, np.repeat(np.arange(len(queries)), np.diff(limits))))
+            return self._found(limits, rows, self._distances(codes, limits, rows), near.ravel())
+        limits, distances, rows = self._moment.range_search(codes, radius, allowed, threads)
+        weighted = self._distances(codes, limits, rows, weights)
+        order = np.lexsort((rows, weighted, np.repeat(np.arange(len(codes)), np.diff(limits))))
         return self._found(limits, rows[order], distances[order], weighted[order])
 
     def _found(

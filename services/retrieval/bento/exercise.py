@@ -79,9 +79,9 @@ def _search(replica: Replica, codes: Codes) -> None:
     for within in ((), "1", "1/10"):
         for queries in (codes[:1], codes[:16]):
             replica.search(queries, within=within)
-            form = np.ones((len(queries), replica.bits), np.float32)
-            replica.search(queries, within=within, form=form)
-            replica.search(queries, radius=3, within=within, form=form)
+            weights = np.ones((len(queries), replica.bits), np.float32)
+            replica.search(queries, within=within, weights=weights)
+            replica.search(queries, radius=3, within=within, weights=weights)
         replica.search(codes[:1], radius=3, within=within)
         replica.search(codes[:1], k=LONG, within=within)
     replica.search(codes[:1], tags="tag")

@@ -83,9 +83,9 @@ def test_health_of_one_code() -> None:
 
 
 def test_weighted_distances_are_told_as_shares_of_all_weights() -> None:
-    form = np.array([[1, -2, 0, 0.5] * 2, [0] * 8], np.float32)
-    queries = Queries(np.zeros((2, 1), np.uint8), form)
-    assert queries.signs.tolist() == [[0b10111011], [0b11111111]]
-    assert queries.weights.tolist() == np.abs(form).tolist()
+    outputs = np.array([[1, -2, 0, 0.5] * 2, [0] * 8], np.float32)
+    queries = Queries(outputs)
+    assert queries.codes.tolist() == [[0b10111011], [0b11111111]]
+    assert queries.weights.tolist() == np.abs(outputs).tolist()
     shares = queries.shares(np.array([[0, 2, 3.5, 7.0000001], [0, 0, 0, 0]]))
     assert shares.tolist() == [[0, 0.285714, 0.5, 1], [0, 0, 0, 0]]

@@ -57,7 +57,7 @@ def test_from_a_data_set_to_neighbours(tmp_path: Path) -> None:
     assert answer["code"] == hasher.encode([file]).tobytes().hex()
     assert answer["ranking"] == "hamming"
     query = hasher.encode_queries([file])
-    weighted, rows = index.search(query.signs, k=3, weights=query.weights)
+    weighted, rows = index.search(query.codes, k=3, weights=query.weights)
     answer = json.loads(command.run(*asked).stdout)
     assert [result["id"] for result in answer["results"]] == [indexed[row] for row in rows[0]]
     shares = [result["weighted_distance"] for result in answer["results"]]

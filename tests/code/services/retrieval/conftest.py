@@ -21,7 +21,7 @@ LABELS = np.arange(ITEMS, dtype=np.int32) % (len(TAXONOMY) - 1)  # the last labe
 @pytest.fixture(scope="session")
 def hasher(tmp_path_factory: pytest.TempPathFactory) -> Hasher:
     folder: Path = tmp_path_factory.mktemp("generation")
-    make_generation(folder, asks=True)
+    make_generation(folder)
     return Hasher(folder)
 
 

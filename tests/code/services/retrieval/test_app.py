@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -16,10 +15,10 @@ from services.retrieval.service import Service
 from services.retrieval.settings import Limits
 from taxohash.codes import unpack
 from taxohash.generation.hasher import Hasher
-from taxohash.images import decode, load_pixels
+from taxohash.images import decode
 from taxohash.taxonomy.agreement import agreed_levels
-from tests.support.application import Client, NoStore, filled, ref_of, settings_of
-from tests.support.generations import BITS, TAXONOMY, make_generation, pictures
+from tests.support.application import Client, NoStore, filled, settings_of
+from tests.support.generations import BITS, TAXONOMY, pictures
 from tests.support.hamming_oracle import weighted_distances
 
 PICTURE = pictures(1, seed=7)[0]
@@ -73,8 +72,8 @@ def test_a_picture_ranks_by_its_weights(
     client: Client, hasher: Hasher, snapshot: Snapshot, k: int, node: str, fields: dict[str, str]
 ) -> None:
     told = client.search(PICTURE, k=str(k), within=node, **fields).json()
-    form = hasher.encode_queries([decode(PICTURE)]).form[0]
-    whole, unit = weighted_distances(snapshot.codes, np.packbits(form >= 0), np.abs(form))
+    outputs = hasher.encode_queries([decode(PICTURE)]).outputs[0]
+    whole, unit = weighted_distances(snapshot.codes, np.packbits(outputs >= 0), np.abs(outputs))
     plain = dict(oracle(hasher, snapshot, PICTURE, 300))
     where = tuple(node.split("/")) if node else ()
     rows = [row for row in np.argsort(whole, kind="stable") if lies_below(snapshot, row, where)][:k]
@@ -83,25 +82,9 @@ def test_a_picture_ranks_by_its_weights(
     ]
     shares = [result["weighted_distance"] for result in told["results"]]
     assert shares == sorted(shares)
-    assert shares == pytest.approx(whole[rows] * unit / np.abs(form).sum(dtype=np.float64), abs=1e-6)
+    assert shares == pytest.approx(whole[rows] * unit / np.abs(outputs).sum(dtype=np.float64), abs=1e-6)
     assert told["ranking"] == "weighted"
     assert bytes.fromhex(told["code"]) == hasher.encode([decode(PICTURE)]).tobytes()
-
-
-def test_a_network_without_a_query_form_ranks_by_the_weights_of_its_outputs(
-    snapshot: Snapshot, tmp_path: Path
-) -> None:
-    make_generation(tmp_path)
-    hasher, store = Hasher(tmp_path), CodeStore.connect("memory://")
-    assert not hasher.model.asks
-    filled(store, replace(snapshot, generation=ref_of(hasher)))
-    client = Client(settings_of(hasher), lambda seconds: store)
-    told = client.search(PICTURE, k="300").json()
-    client.close()
-    outputs = hasher.model.outputs(load_pixels(PICTURE, hasher.generation.preprocessing)[None])[0]
-    whole, _ = weighted_distances(snapshot.codes, np.packbits(outputs >= 0), np.abs(outputs))
-    ranked = [snapshot.ids[row] for row in np.argsort(whole, kind="stable")]
-    assert [result["id"] for result in told["results"]] == ranked
 
 
 @pytest.mark.parametrize(

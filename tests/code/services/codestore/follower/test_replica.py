@@ -178,17 +178,16 @@ class Writes(RuleBasedStateMachine):
             self.answers_by_weights(codes, asked, loaded)
 
     def answers_by_weights(self, codes: Codes, asked: Filter | None, loaded: bool) -> None:
-        """By query forms whose signs are other codes; a radius goes by the Hamming distance to those given."""
-        signs = np.where(np.unpackbits(codes, axis=1, count=BITS), 1, -1)
-        form = (signs * self.rng.choice((1, 0.5, -0.25), (2, BITS))).astype(np.float32)
+        """A radius goes by the Hamming distance, also by weights."""
+        weights = self.rng.choice((1, 0.5, 0.25, 0), (2, BITS)).astype(np.float32)
         wanted = [
             self.naive.weigh(code, own, asked) if loaded else []
-            for code, own in zip(codes, form, strict=True)
+            for code, own in zip(codes, weights, strict=True)
         ]
         for found, by in (
-            (self.replica.search(codes, 7, where=asked, form=form), [own[:7] for own in wanted]),
+            (self.replica.search(codes, 7, where=asked, weights=weights), [own[:7] for own in wanted]),
             (
-                self.replica.search(codes, radius=20, where=asked, form=form),
+                self.replica.search(codes, radius=20, where=asked, weights=weights),
                 [[one for one in own if one[1][0] <= 20] for own in wanted],
             ),
         ):
