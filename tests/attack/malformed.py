@@ -188,6 +188,7 @@ def _query(draw: random.Random) -> bytes:
         b"k",
         b"within",
         b"within",
+        b"ranking",
         b"image",
         b"K",
         b"",
@@ -307,7 +308,7 @@ def _form(draw: random.Random) -> bytes:
             return _post(
                 _body(
                     _part(
-                        b"form-data; name=" + draw.choice((b"k", b"within", b"image", b"z")),
+                        b"form-data; name=" + draw.choice((b"k", b"within", b"ranking", b"image", b"z")),
                         _noise(draw) * draw.choice((1, 100, 200, 5000)),
                     )
                 )
@@ -338,7 +339,7 @@ def _form(draw: random.Random) -> bytes:
                 changed[draw.randrange(len(changed))] = draw.randrange(256)
             return _post(bytes(changed))
         case _:
-            value = draw.choice((b"k", b"within"))
+            value = draw.choice((b"k", b"within", b"ranking"))
             return _post(_body(_part(b"form-data; name=" + value, draw.choice(_VALUES)), _image()))
 
 

@@ -218,7 +218,9 @@ def _name(disposition: object) -> str:
 
 @given(
     st.lists(
-        st.tuples(st.sampled_from(["image", "k", "within"]), st.booleans(), st.binary(max_size=40)),
+        st.tuples(
+            st.sampled_from(["image", "k", "within", "ranking"]), st.booleans(), st.binary(max_size=40)
+        ),
         max_size=MAX_PARTS,
     )
 )
