@@ -53,7 +53,7 @@ def _head(table: list[Row], rows: list[Row]) -> list[str]:
     data = ", ".join(sorted({f"{row['data']} {row['data_md5']}" for row in table}))
     return [
         "EfficientNet-Lite0 features at 96 px (ImageNet weights, frozen), their 256 first principal components, a head "
-        "256-256-q with batch normalisation (treecode: one output a class, then its fixed code layer); database = training set, queries = test set; mean ± standard deviation over "
+        "256-256-q with batch normalisation (treecode: two of them, each with one output a class, then its fixed code layer); database = training set, queries = test set; mean ± standard deviation over "
         "seeds, in per cent. Hyper-parameters were chosen on rows held out of the training set, with three trials for each "
         "method at 32 bits. **Bold**: best of the binary methods, or not significantly worse (Welch's t-test, p ≥ 0.05). "
         "Rows in italics rank real vectors, on 500 queries, and take no part in that. `~tree` learns from a shuffled tree."
