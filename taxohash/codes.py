@@ -72,10 +72,20 @@ class Queries:
     Attributes:
         codes: uint8[N, ceil(bits/8)], as an index stores them.
         form: float32[N, bits]; a method may give it other signs than the codes have.
+
+    Raises:
+        TaxohashError: not as many forms as codes.
     """
 
     codes: Codes
     form: npt.NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        if self.form.ndim != 2 or len(self.form) != len(self.codes):
+            raise TaxohashError(
+                f"query forms are {self.form.dtype}{[*self.form.shape]} for {len(self.codes)} codes: "
+                "pass float32[Q, bits], one a code"
+            )
 
     def __len__(self) -> int:
         return len(self.codes)

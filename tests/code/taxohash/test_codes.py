@@ -82,6 +82,14 @@ def test_health_of_one_code() -> None:
     assert (health.entropy, health.dead_bits, health.correlation, health.distinct_codes) == (0, 16, 0, 1)
 
 
+@pytest.mark.parametrize("form", [np.zeros((1, 8), np.float32), np.zeros(8, np.float32)])
+def test_each_query_has_a_code_and_a_form(form: Any) -> None:
+    with pytest.raises(
+        TaxohashError, match=r"query forms are float32\[.*\] for 2 codes: pass float32\[Q, bits\]"
+    ):
+        Queries(np.zeros((2, 1), np.uint8), form)
+
+
 def test_weighted_distances_are_told_as_shares_of_all_weights() -> None:
     form = np.array([[1, -2, 0, 0.5] * 2, [0] * 8], np.float32)
     queries = Queries(np.zeros((2, 1), np.uint8), form)

@@ -77,6 +77,30 @@ def test_a_generation_is_graded_by_the_tree_of_the_data_whatever_it_learned(run:
     assert evaluate_generation(generation, sets.folder).protocol == "multilabel"
 
 
+def test_of_a_large_database_a_share_of_the_queries_is_ranked_by_weights(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generation = export(run.folder, tmp_path)
+    whole = evaluate_generation(generation, run.config.dataset)
+    monkeypatch.setattr("taxohash.evaluation.run.WEIGHED", 12 * 240 + 7)
+    found = evaluate_generation(generation, run.config.dataset)
+    assert found.metrics == whole.metrics
+    assert found.notes == (*whole.notes, "by weights: 12 of the queries, evenly spread")
+    hasher, data = Hasher(generation), run.dataset()
+    asked, ranked = (
+        hasher.encode_query_pixels(data.pixels(split, hasher.generation.preprocessing))
+        for split in ("test", "train")
+    )
+    some = np.linspace(0, 47, 12).astype(int)
+    by_hand = evaluate(
+        "hierarchical", asked.form[some], data.labels("test")[some], ranked.codes, data.labels("train"),
+        data.taxonomy, bits=16, ranking="weighted",
+    )  # fmt: skip
+    assert found.weighted == by_hand.metrics
+    monkeypatch.setattr("taxohash.evaluation.run.WEIGHED", 1)
+    assert evaluate_generation(generation, run.config.dataset, "barz").notes == ()
+
+
 def test_an_unknown_protocol_is_refused_before_anything_is_encoded(run: Run) -> None:
     with pytest.raises(TaxohashError, match="there is no protocol 'p1'"):
         evaluate_run(run.folder, "absent", protocol="p1")
