@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from taxohash.training.run import Run, RunConfig
 
 # By the column in which the queries have their labels.
-# Of a protocol's queries, evenly spread: weighted distances hardly tie, so that each query sorts the whole database.
-WEIGHTED_QUERIES = 2000
 DEFAULT_PROTOCOLS = {"label": "hierarchical", "labels": "multilabel"}
+# Pairs of query and item that are weighed and sorted, in some ten seconds of CPU time: weighted distances hardly tie.
+WEIGHED = 100_000_000
 
 
 @dataclass(frozen=True)
@@ -121,29 +121,20 @@ def evaluate_generation(
 
 
 def _measured(protocol: Protocol, asked: Split, ranked: Split, taxonomy: Taxonomy, bits: int) -> Report:
-    """What is found by Hamming distance, and beside it by weights."""
+    """What is found by Hamming distance, and beside it by weights, of as many queries as WEIGHED allows."""
 
     def by(ranking: Order, queries: npt.NDArray[Any], labels: npt.NDArray[Any]) -> Report:
         return evaluate(
-            protocol.name,
-            queries,
-            labels,
-            ranked.codes,
-            ranked.labels,
-            taxonomy,
-            bits=bits,
-            ranking=ranking,
+            protocol.name, queries, labels, ranked.codes, ranked.labels, taxonomy, bits=bits, ranking=ranking
         )
 
-    count = len(asked.queries)
-    most = count if protocol.among_queries else WEIGHTED_QUERIES
-    some = np.linspace(0, count - 1, min(most, count)).astype(int)
-    plain = by("hamming", asked.codes, asked.labels)
-    weighted = by("weighted", asked.queries.outputs[some], asked.labels[some])
-    notes = dict.fromkeys((*plain.notes, *weighted.notes))
-    if len(some) < count:
-        notes[f"by weights {len(some):,} of {count:,} queries were ranked, evenly spread"] = None
-    return replace(plain, weighted=weighted.metrics, notes=tuple(notes))
+    plain, asking, count = by("hamming", asked.codes, asked.labels), asked.queries.outputs, len(asked.labels)
+    most = count if protocol.among_queries else min(count, max(WEIGHED // len(ranked.labels), 1))
+    some = np.linspace(0, count - 1, most).astype(np.int64)
+    weighted = by("weighted", asking[some], asked.labels[some])
+    told = [*([f"{most:,} of the queries, evenly spread"] if most < count else []), *weighted.notes]
+    notes = (f"by weights: {note}" for note in told if note not in plain.notes)
+    return replace(plain, weighted=weighted.metrics, notes=(*plain.notes, *notes))
 
 
 def graded(

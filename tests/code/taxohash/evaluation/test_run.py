@@ -57,9 +57,7 @@ def test_queries_ranked_among_themselves_and_graded_by_another_tree(tmp_path: Pa
     assert flat != report.metrics["mAHP@250"]
 
 
-def test_a_generation_is_graded_by_the_tree_of_the_data_whatever_it_learned(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_generation_is_graded_by_the_tree_of_the_data_whatever_it_learned(run: Run, tmp_path: Path) -> None:
     generation = export(run.folder, tmp_path)
     grown = Taxonomy("grown", (*(("all", f"leaf {i}") for i in range(6)), ("all", "new")))
     data = make_dataset(tmp_path / "data", taxonomy=grown, train=60)
@@ -75,23 +73,32 @@ def test_a_generation_is_graded_by_the_tree_of_the_data_whatever_it_learned(
     )
     found = evaluate_generation(generation, data.folder)
     assert found.as_dict() == by_hand.as_dict() | {"weighted": weighted.metrics}
-    monkeypatch.setattr("taxohash.evaluation.run.WEIGHTED_QUERIES", 5)
-    some = np.linspace(0, len(labels[0]) - 1, 5).astype(int)
-    fewer = evaluate(
-        "hierarchical",
-        asked.outputs[some],
-        labels[0][some],
-        ranked.codes,
-        labels[1],
-        grown,
-        bits=16,
-        ranking="weighted",
-    )
-    found = evaluate_generation(generation, data.folder)
-    assert found.weighted == fewer.metrics
-    assert f"by weights 5 of {len(labels[0])} queries were ranked, evenly spread" in found.notes
     sets = make_dataset(tmp_path / "sets", 64, 32, known="labels", asked="labels")
     assert evaluate_generation(generation, sets.folder).protocol == "multilabel"
+
+
+def test_of_a_large_database_a_share_of_the_queries_is_ranked_by_weights(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generation = export(run.folder, tmp_path)
+    whole = evaluate_generation(generation, run.config.dataset)
+    monkeypatch.setattr("taxohash.evaluation.run.WEIGHED", 12 * 240 + 7)
+    found = evaluate_generation(generation, run.config.dataset)
+    assert found.metrics == whole.metrics
+    assert found.notes == (*whole.notes, "by weights: 12 of the queries, evenly spread")
+    hasher, data = Hasher(generation), run.dataset()
+    asked, ranked = (
+        hasher.encode_query_pixels(data.pixels(split, hasher.generation.preprocessing))
+        for split in ("test", "train")
+    )
+    some = np.linspace(0, 47, 12).astype(int)
+    by_hand = evaluate(
+        "hierarchical", asked.outputs[some], data.labels("test")[some], ranked.codes, data.labels("train"),
+        data.taxonomy, bits=16, ranking="weighted",
+    )  # fmt: skip
+    assert found.weighted == by_hand.metrics
+    monkeypatch.setattr("taxohash.evaluation.run.WEIGHED", 1)
+    assert evaluate_generation(generation, run.config.dataset, "barz").notes == ()
 
 
 def test_an_unknown_protocol_is_refused_before_anything_is_encoded(run: Run) -> None:
