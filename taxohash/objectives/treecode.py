@@ -29,7 +29,8 @@ class TreeCodeConfig:
         sharpness: of the posterior from which the bits are made; 1 takes it as it was learned.
         branches: classifiers behind hidden layers of their own, whose mean decides.
         likeness: weight in each bit of the classes that the image is like, whatever is decided. None for
-            min(0.75, bits / 48): a short code has less room beside the decision.
+            min(0.75, bits / 48), and above 100 classes for 100 / classes of that: a short code has no room beside the
+            decision, and what an image is like is told by few logits among the noise of all.
         seed: of the class codes.
     """
 
@@ -97,7 +98,7 @@ class TreeCode(Objective[TreeCodeConfig, Labels]):
     @classmethod
     def code_layer(cls, state: Mapping[str, Tensor], config: TreeCodeConfig) -> nn.Module:
         codes = state["codes"]
-        likeness = min(0.75, codes.shape[1] / 48) if config.likeness is None else config.likeness
+        likeness = _likeness(*codes.shape) if config.likeness is None else config.likeness
         return ExpectedCode(codes, config.branches, config.sharpness, likeness)
 
     def class_codes(self) -> Tensor:
@@ -120,6 +121,11 @@ class ExpectedCode(nn.Module):
         like = (logits - logits.mean(dim=2, keepdim=True)).sum(dim=1) @ self.codes
         scale = (2 * like.abs().mean(dim=1, keepdim=True)).clamp_min(torch.finfo(like.dtype).tiny)
         return expected + self.likeness * like / scale
+
+
+def _likeness(classes: int, bits: int) -> float:
+    """What held-out rows spoke for."""
+    return min(0.75, bits / 48) * min(1.0, 100 / classes)
 
 
 def _log_sums(leaves: Tensor, parents: Tensor, count: int) -> Tensor:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from taxohash.objectives import Batch, Setting, build
+from taxohash.objectives import Batch, Setting, build, configured, objective
 from taxohash.objectives.supervision import Labels
 from taxohash.taxonomy import Taxonomy
 from tests.support.toy import TREE, setting
@@ -63,6 +63,15 @@ def test_the_code_has_the_least_expected_distance_to_the_class_code() -> None:
     expected = posterior @ (classes[:, None] != words[None]).sum(dim=2).float()
     own = (posterior * (classes[None] != found[:, None]).sum(dim=2)).sum(dim=1)
     torch.testing.assert_close(own, expected.min(dim=1).values)
+
+
+@pytest.mark.parametrize(
+    ("classes", "bits", "weight"), [(100, 16, 1 / 3), (450, 48, 1 / 6), (1000, 24, 0.05)]
+)
+def test_many_classes_weigh_less(classes: int, bits: int, weight: float) -> None:
+    config: Any = configured("treecode", {})
+    layer: Any = objective("treecode").code_layer({"codes": torch.ones(classes, bits)}, config)
+    assert layer.likeness == pytest.approx(weight)
 
 
 @pytest.mark.parametrize(("bits", "likeness", "weight"), [(12, 0.4, 0.4), (24, None, 0.5), (64, None, 0.75)])
