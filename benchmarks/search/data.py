@@ -1,4 +1,4 @@
-"""Codes to search: uniform, clustered, duplicated, and real ones."""
+"""Codes to search: uniform, clustered evenly and unevenly, duplicated, and real ones."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from taxohash.training.run import train
 COARSE, FINE = 20, 500
 CHUNK = 1 << 20
 
-Floats = npt.NDArray[np.float32]
+Floats = npt.NDArray[np.floating]
 
 
 def flip(rng: np.random.Generator, codes: Codes, rates: Floats) -> Codes:
@@ -25,19 +25,32 @@ def flip(rng: np.random.Generator, codes: Codes, rates: Floats) -> Codes:
     return flipped
 
 
-def clustered(rng: np.random.Generator, count: int, bits: int, noise: float) -> Codes:
-    """A fine centre with a share `noise` of its bits flipped; 500 fine centres, 15 % from one of 20 coarse ones."""
+def clustered(
+    rng: np.random.Generator, count: int, bits: int, noise: float, shares: Floats | None = None
+) -> Codes:
+    """A fine centre with a share `noise` of its bits flipped; 500 fine centres, 15 % from one of 20 coarse ones.
+
+    Args:
+        shares: of the codes at each fine centre, float[500]; None: as many at each.
+    """
     fixed = np.random.default_rng(1)
     coarse = np.packbits(fixed.integers(0, 2, (COARSE, bits), dtype=np.uint8), axis=1)
     fine = flip(fixed, coarse[np.arange(FINE) % COARSE], np.full(bits, 0.15, np.float32))
-    return flip(rng, fine[rng.integers(0, FINE, count)], np.full(bits, noise, np.float32))
+    drawn = rng.integers(0, FINE, count) if shares is None else rng.choice(FINE, count, p=shares)
+    return flip(rng, fine[drawn], np.full(bits, noise, np.float32))
 
 
 def synthetic(kind: str, count: int, bits: int, seed: int) -> Codes:
-    """`count` codes of one of the kinds "uniform", "c02", "c10", "duplicates" (1000 different codes)."""
+    """`count` codes of one of the kinds "uniform", "c02", "c10", "zipf", "duplicates" (1000 different codes).
+
+    Of "zipf" the class of rank r has a share of 1 / r, as in a real catalogue: 17 of 500 hold half; a tenth of the bits is flipped.
+    """
     rng = np.random.default_rng(seed)
     if kind in ("c02", "c10"):
         return clustered(rng, count, bits, int(kind[1:]) / 100)
+    if kind == "zipf":
+        shares = 1 / np.arange(1, FINE + 1)
+        return clustered(rng, count, bits, 0.1, shares / shares.sum())
     codes = rng.integers(0, 256, (count if kind == "uniform" else 1000, bits // 8), dtype=np.uint8)
     if kind == "duplicates":
         codes = np.random.default_rng(1).integers(0, 256, codes.shape, dtype=np.uint8)[

@@ -51,7 +51,7 @@ from taxohash.hamming.words import to_words, width_of
 from taxohash.runtime.progress import announce
 from taxohash.runtime.provenance import revision
 
-KINDS = ("uniform", "c02", "c10", "duplicates", "real")
+KINDS = ("uniform", "c02", "c10", "zipf", "duplicates", "real")
 BATCHES = (1, 10, 100, 1000)
 SHARES = (0.001, 0.01, 0.1, 0.5)
 LONGEST = 2.5  # seconds that one call may take; a method that needs more is not given larger batches
@@ -314,7 +314,7 @@ def case(kind: str, codes: Codes, queries: Codes, bits: int, rounds: int) -> Row
         methods["taxohash flat"] = own_flat(codes, bits)
     if kind in ("uniform", "c10"):
         methods |= {"taxohash, 2 threads": ours(index, 2), "faiss flat, 2 threads": of_faiss(peer, 2)}
-    if kind in ("c10", "real, resampled") and bits == 64:
+    if kind in ("c10", "zipf", "real, resampled") and bits == 64:
         methods |= approximate(codes, bits, count > 100_000)
     if count <= 1_000_000 and kind == "uniform":
         methods |= {"numpy": of_numpy(codes, bits), "usearch exact": of_usearch(codes)}

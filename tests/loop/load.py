@@ -15,6 +15,7 @@ from taxohash.codes import unpack
 from taxohash.generation.hasher import Hasher
 from taxohash.images import decode
 from tests.attack.wire import Client, address_of, run, search
+from tests.support.weighing import ROUNDING, shares
 
 DEADLINE = 30.0  # seconds that a search waits for its answer
 K = 5
@@ -86,33 +87,37 @@ class Truth:
 
     def __init__(self, generations: Path) -> None:
         self._folder = generations
-        self._known: dict[tuple[str, bytes], tuple[str, dict[str, int]]] = {}
+        self._known: dict[tuple[str, bytes], tuple[str, dict[str, tuple[int, float]]]] = {}
         self._hashers: dict[str, Hasher] = {}
 
     def is_mixed(self, sample: Sample) -> bool:
         """Whether an answer is not wholly what the one generation says that it names."""
         answer = json.loads(sample.body)
         code, distances = self._of(answer["generation"], sample.picture)
-        found = {result["id"]: result["distance"] for result in answer["results"]}
-        nearest = sorted(distances.values())[:K]
-        return (
-            answer["code"] != code
-            or [result["distance"] for result in answer["results"]] != nearest
-            or any(distances.get(item) != distance for item, distance in found.items())
-        )
+        results = answer["results"]
+        nearest = sorted(share for _, share in distances.values())[:K]
+        if answer["code"] != code or len(results) != len(nearest):
+            return True
+        for result, share in zip(results, nearest, strict=True):
+            distance, own = distances.get(result["id"], (-1, -1.0))
+            told = result["weighted_distance"]
+            if result["distance"] != distance or not max(abs(told - own), abs(told - share)) < ROUNDING:
+                return True
+        return False
 
-    def _of(self, generation: str, picture: bytes) -> tuple[str, dict[str, int]]:
-        """The code of a picture, in hex, and its distance from each item."""
+    def _of(self, generation: str, picture: bytes) -> tuple[str, dict[str, tuple[int, float]]]:
+        """The code of a picture, in hex, and of each item its Hamming distance, and its weighted one as a share."""
         if (generation, picture) not in self._known:
             if generation not in self._hashers:
                 self._hashers[generation] = Hasher(self._folder / generation)
             hasher = self._hashers[generation]
             bits = hasher.generation.bits
-            code = hasher.encode([decode(picture)])
-            distances = (unpack(hasher.codes, bits) != unpack(code, bits)).sum(axis=1).tolist()
+            query = hasher.encode_queries([decode(picture)])
+            distances = (unpack(hasher.codes, bits) != unpack(query.codes, bits)).sum(axis=1).tolist()
+            told = zip(distances, shares(query, hasher.codes)[0].tolist(), strict=True)
             self._known[generation, picture] = (
-                code.tobytes().hex(),
-                dict(zip(hasher.ids, distances, strict=True)),
+                query.codes.tobytes().hex(),
+                dict(zip(hasher.ids, told, strict=True)),
             )
         return self._known[generation, picture]
 

@@ -17,6 +17,7 @@ from tests.loop.runners import QUICK
 from tests.loop.story import tell
 from tests.loop.timeline import Timeline
 from tests.support.monitoring import needs_prometheus
+from tests.support.weighing import shares
 
 
 @needs_prometheus
@@ -43,14 +44,18 @@ def hashers(tmp_path_factory: pytest.TempPathFactory) -> list[Hasher]:
 
 def answered(hasher: Hasher) -> Sample:
     """What a generation answers, worked out by comparing every bit."""
-    code = hasher.encode([decode(PICTURE)])
+    query = hasher.encode_queries([decode(PICTURE)])
     bits = hasher.generation.bits
-    distances = (unpack(hasher.codes, bits) != unpack(code, bits)).sum(axis=1)
-    nearest = np.argsort(distances, kind="stable")[:K]
+    distances = (unpack(hasher.codes, bits) != unpack(query.codes, bits)).sum(axis=1)
+    (own,) = shares(query, hasher.codes)
+    nearest = np.argsort(own, kind="stable")[:K]
     body = {
         "generation": hasher.generation.id,
-        "code": code.tobytes().hex(),
-        "results": [{"id": hasher.ids[row], "distance": int(distances[row])} for row in nearest],
+        "code": query.codes.tobytes().hex(),
+        "results": [
+            {"id": hasher.ids[row], "distance": int(distances[row]), "weighted_distance": round(own[row], 6)}
+            for row in nearest
+        ],
     }
     return Sample(PICTURE, "200", json.dumps(body).encode())
 
@@ -61,11 +66,13 @@ def test_whole_answers_are_none(hashers: list[Hasher]) -> None:
     assert found["generations"] == [hasher.generation.id for hasher in hashers]
 
 
-@pytest.mark.parametrize("part", ["generation", "code", "results", "distance", "missing"])
+@pytest.mark.parametrize(
+    "part", ["generation", "code", "results", "distance", "weighted_distance", "missing"]
+)
 def test_mixed_answers_are_found(hashers: list[Hasher], part: str) -> None:
     sample, other = (json.loads(answered(hasher).body) for hasher in hashers)
-    if part == "distance":
-        sample["results"][0]["distance"] += 1
+    if part in ("distance", "weighted_distance"):
+        sample["results"][0][part] += 1
     elif part == "missing":  # not one of the nearest
         del sample["results"][0]
     else:

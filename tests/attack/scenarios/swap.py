@@ -22,6 +22,7 @@ from tests.attack.watch import MIB, watching
 from tests.attack.wire import Client, get, run
 from tests.support.generations import make_generation
 from tests.support.serving import COLLECTION, IDS, LABELS, PICTURES
+from tests.support.weighing import ROUNDING, shares
 
 _RATE = 200.0  # searches a second, of all services together
 _DURING_SECONDS = 3.0  # after a publish
@@ -39,32 +40,42 @@ class Truth:
 
     def __init__(self, hashers: list[Hasher]) -> None:
         self._hashers = {hasher.generation.id: hasher for hasher in hashers}
-        self._known: dict[str, tuple[list[str], Any]] = {}
+        self._known: dict[str, tuple[list[str], Any, Any]] = {}
         for name, hasher in self._hashers.items():
             bits = hasher.generation.bits
-            codes = hasher.encode(decode(picture) for picture in searched())
-            items = unpack(hasher.encode(decode(picture) for picture in PICTURES), bits)
-            distances = (unpack(codes, bits)[:, None, :] != items[None]).sum(axis=2)
-            self._known[name] = [code.tobytes().hex() for code in codes], distances
+            queries = hasher.encode_queries(decode(picture) for picture in searched())
+            items = hasher.encode(decode(picture) for picture in PICTURES)
+            distances = (unpack(queries.codes, bits)[:, None, :] != unpack(items, bits)[None]).sum(axis=2)
+            codes = [code.tobytes().hex() for code in queries.codes]
+            self._known[name] = codes, distances, shares(queries, items)
 
     def answer(self, generation_id: str, number: int, k: int) -> dict[str, Any]:
         """What matters of a right answer to a search."""
-        codes, distances = self._known[generation_id]
-        own = distances[number % SEARCHED]
-        results = [{"id": IDS[row], "distance": int(own[row])} for row in np.argsort(own, kind="stable")[:k]]
+        codes, distances, weighted = self._known[generation_id]
+        own = weighted[number % SEARCHED]
+        results = [
+            {
+                "id": IDS[row],
+                "distance": int(distances[number % SEARCHED, row]),
+                "weighted_distance": round(float(own[row]), 6),
+            }
+            for row in np.argsort(own, kind="stable")[:k]
+        ]
         return {"generation": generation_id, "code": codes[number % SEARCHED], "results": results}
 
     def mixed(self, sample: Sample) -> bool:
         """Whether an answer is not wholly what one generation says."""
         answer = json.loads(sample.told)
         number = sample.number % SEARCHED
-        codes, distances = self._known[answer["generation"]]
-        results = [(IDS.index(result["id"]), result["distance"]) for result in answer["results"]]
-        nearest = np.sort(distances[number])[: len(results)].tolist()
-        return (
+        codes, distances, weighted = self._known[answer["generation"]]
+        rows = [IDS.index(result["id"]) for result in answer["results"]]
+        told = np.array([result["weighted_distance"] for result in answer["results"]])
+        nearest = np.sort(weighted[number])[: len(rows)]
+        return bool(
             answer["code"] != codes[number]
-            or [distance for _, distance in results] != nearest
-            or any(distances[number, row] != distance for row, distance in results)
+            or [result["distance"] for result in answer["results"]] != distances[number, rows].tolist()
+            or np.abs(told - nearest).max(initial=0.0) > ROUNDING
+            or np.abs(told - weighted[number, rows]).max(initial=0.0) > ROUNDING
         )
 
 
