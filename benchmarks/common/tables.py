@@ -2,10 +2,11 @@
 
 import statistics
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.common.rows import Row
+from benchmarks.common.rows import Row, matching, percents
 from taxohash.runtime.atomic import replacing
 
 BY_WEIGHTS = "*by weights*"
@@ -19,6 +20,22 @@ def table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> list[str]:
 def by_bits(lengths: Iterable[int], lines: Iterable[Sequence[str]]) -> list[str]:
     """The lines of a table with a column for each code length, after one for the method."""
     return table(["method", *(f"{bits} bits" for bits in lengths)], lines)
+
+
+def spreads(lengths: Iterable[int], metric: str, rows: Sequence[Row], ranking: str = "metrics") -> list[str]:
+    """The cells of a method's line, one for each code length."""
+    return [spread(percents(matching(rows, bits=bits), metric, ranking)) for bits in lengths]
+
+
+def by_method(
+    lengths: Sequence[int], methods: Iterable[str], rows: Sequence[Row], metric: str
+) -> list[list[str]]:
+    """The lines of methods, by both rankings, with a cell for each code length."""
+    return [
+        line
+        for method in methods
+        for line in by_ranking(method, matching(rows, method=method), partial(spreads, lengths, metric))
+    ]
 
 
 def by_ranking(

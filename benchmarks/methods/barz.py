@@ -8,7 +8,6 @@ learn from labels. Features, head, trials and the way they are chosen are those 
 all are chosen by mAHP@250, on rows held out of the training set. Interrupted, the command goes on where it was.
 """
 
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -22,12 +21,11 @@ from benchmarks.common.rows import (
     attempted,
     commits,
     matching,
-    percents,
     read_rows,
     run,
     workers,
 )
-from benchmarks.common.tables import by_bits, by_ranking, options_cell, publish, spread, table
+from benchmarks.common.tables import by_bits, by_method, options_cell, publish, table
 from benchmarks.methods.recipes import BITS, SEEDS
 from benchmarks.methods.trials import best_trial, lengths, new_task, search_tasks, trials
 from taxohash.taxonomy import Taxonomy
@@ -113,21 +111,13 @@ def as_markdown(rows: list[Row]) -> list[str]:
         "(ResNet-110-wfc), 81.9 (Plain-11).",
     ]
     for metric, title in METRICS.items():
-        cells = [
-            line
-            for method in METHODS
-            for line in by_ranking(method, matching(measured, method=method), partial(_spreads, metric))
-        ]
+        cells = by_method(BITS, METHODS, measured, metric)
         lines += ["", f"## {title}", "", *by_bits(BITS, cells)]
     chosen = {
         method: matching(rows, stage="search", method=method, trial=best(rows, method)) for method in METHODS
     }
     cells = [[method, options_cell(found[0]["options"])] for method, found in chosen.items()]
     return [*lines, "", "## Chosen on held-out rows, at 32 bits", "", *table(["method", "options"], cells)]
-
-
-def _spreads(metric: str, rows: Sequence[Row], ranking: str) -> list[str]:
-    return [spread(percents(matching(rows, bits=bits), metric, ranking)) for bits in BITS]
 
 
 if __name__ == "__main__":

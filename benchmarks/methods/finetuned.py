@@ -65,12 +65,16 @@ def as_markdown(rows: list[Row]) -> list[str]:
         "",
         "EfficientNet-Lite0 with ImageNet weights and one hash layer, all of it trained: AdamW at 1e-3, batches of 64, "
         "random crops and flips; database = training set, queries = test set; mean ± standard deviation over seeds, in per "
-        "cent. Options of the objectives as chosen on frozen features (methods.md); nothing was chosen here. By weights 2,000 of the "
-        "queries were ranked, evenly spread.",
+        "cent. Options of the objectives as chosen on frozen features (methods.md); nothing was chosen here.",
     ]
     for data, size, epochs in sorted({(row["data"], row["size"], row["epochs"]) for row in rows}):
         found = matching(rows, data=data, size=size, epochs=epochs)
         first = found[0]
+        share = (
+            f"; by weights {first['weighted_queries']:,} queries, evenly spread"
+            if "weighted_queries" in first
+            else ""
+        )
         settings = product(MAKERS, sorted({row["bits"] for row in found}))
         runs = {setting: matching(found, method=setting[0], bits=setting[1]) for setting in settings}
         cells = [
@@ -84,7 +88,7 @@ def as_markdown(rows: list[Row]) -> list[str]:
             f"## {data}, {size} px, {epochs} epochs",
             "",
             f"`python -m benchmarks.methods.finetuned --data {data} --size {size} --epochs {epochs}`, data {first['data_md5']}, "
-            f"protocol {first['protocol']}, {first['device']}, commits {commits(found, 'trained')}.",
+            f"protocol {first['protocol']}, {first['device']}, commits {commits(found, 'trained')}{share}.",
             "",
             *table(["method", "bits", "seeds", *METRICS.values()], cells),
         ]

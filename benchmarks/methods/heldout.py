@@ -7,7 +7,6 @@ their best: it is sure of all it was trained on. What users search is new to the
 head and chosen hyper-parameters are those of the table. Interrupted, the command goes on where it was.
 """
 
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -16,8 +15,8 @@ import typer
 
 from benchmarks.common.command import CPUS, Cache, Workers, choices, start
 from benchmarks.common.places import CIFAR100, FEATURES, RESULTS
-from benchmarks.common.rows import Row, attempted, commits, matching, percents, read_rows, run, workers
-from benchmarks.common.tables import by_bits, by_ranking, publish, spread
+from benchmarks.common.rows import Row, attempted, commits, matching, read_rows, run, workers
+from benchmarks.common.tables import by_bits, by_method, publish, spreads
 from benchmarks.methods.recipes import BITS, RECIPES, SEEDS, set_name
 from benchmarks.methods.trials import MAKERS, chosen_options, lengths, new_task
 
@@ -94,22 +93,15 @@ def as_markdown(rows: list[Row], searched: list[Row]) -> list[str]:
             line
             for method in names
             for line in (
-                *by_ranking(method, matching(measured, method=method), partial(_spreads, metric)),
+                *by_method(BITS, [method], measured, metric),
                 [
                     "*training set*",
-                    *(
-                        cell and f"*{cell}*"
-                        for cell in _spreads(metric, matching(table, method=method), "metrics")
-                    ),
+                    *(cell and f"*{cell}*" for cell in spreads(BITS, metric, matching(table, method=method))),
                 ],
             )
         ]
         lines += ["", f"## {title}", "", *by_bits(BITS, cells)]
     return lines
-
-
-def _spreads(metric: str, rows: Sequence[Row], ranking: str) -> list[str]:
-    return [spread(percents(matching(rows, bits=bits), metric, ranking)) for bits in BITS]
 
 
 if __name__ == "__main__":

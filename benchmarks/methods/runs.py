@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from benchmarks.common.rows import Row
-from taxohash.evaluation.run import evaluate_run
+from taxohash.evaluation.run import evaluate_run, weighed
+from taxohash.protocols import find_protocol
 from taxohash.protocols.result import headline_names
 from taxohash.runtime.progress import announce
 from taxohash.training.run import Run
@@ -18,5 +19,8 @@ def evaluated(run: Run, data: Path, protocol: str) -> Row:
         "protocol": report.protocol,
         "metrics": report.headline,
         "weighted": {short: report.weighted[full] for short, full in headline_names(report.weighted).items()},
+        "weighted_queries": weighed(
+            find_protocol(protocol), report.counts["queries"], report.counts["database"]
+        ),
         "trained": run.provenance["commit"],
     }

@@ -8,7 +8,6 @@ left-out classes is ranked. Head, features and chosen hyper-parameters are those
 Interrupted, the command goes on where it was.
 """
 
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -19,8 +18,8 @@ import typer
 
 from benchmarks.common.command import CPUS, Cache, Workers, start
 from benchmarks.common.places import CIFAR100, FEATURES, RESULTS
-from benchmarks.common.rows import Row, attempted, commits, matching, percents, read_rows, run, workers
-from benchmarks.common.tables import by_bits, by_ranking, publish, spread
+from benchmarks.common.rows import Row, attempted, commits, matching, read_rows, run, workers
+from benchmarks.common.tables import by_bits, by_method, publish
 from benchmarks.methods.head import Problem, problem, quietly, trained
 from benchmarks.methods.rankings import by_distance_and_weights, headlines
 from benchmarks.methods.recipes import BITS, RECIPES, SEEDS, set_name
@@ -121,17 +120,9 @@ def as_markdown(rows: list[Row]) -> list[str]:
         "per cent: one class of every superclass left out of training, its test images the queries, all training images the database.",
     ]
     for metric, title in METRICS.items():
-        cells = [
-            line
-            for method in METHODS
-            for line in by_ranking(method, matching(measured, method=method), partial(_spreads, metric))
-        ]
+        cells = by_method(BITS, METHODS, measured, metric)
         lines += ["", f"## {title}", "", *by_bits(BITS, cells)]
     return lines
-
-
-def _spreads(metric: str, rows: Sequence[Row], ranking: str) -> list[str]:
-    return [spread(percents(matching(rows, bits=bits), metric, ranking)) for bits in BITS]
 
 
 if __name__ == "__main__":

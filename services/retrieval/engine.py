@@ -72,11 +72,14 @@ class Engine:
             is_weighted: whether by weights.
 
         Raises:
-            RefusedError: 400 for an unknown taxonomy node.
+            RefusedError: 400 for an unknown taxonomy node; 503 for a hasher whose outputs are not finite.
         """
         started = time.perf_counter()
         with metrics.STAGE_SECONDS.labels("encode").time():
-            query = self._hasher.encode_query_pixels(pixels[None])
+            try:
+                query = self._hasher.encode_query_pixels(pixels[None])
+            except TaxohashError as error:  # not the picture is to blame, but what was published
+                raise RefusedError(503, "hasher", str(error)) from None
         node = "/".join(part for part in within.split("/") if part) if within else ""
         if within and not node:
             raise RefusedError(

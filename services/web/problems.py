@@ -22,6 +22,7 @@ TITLES = {
     "content-type": "Wrong content type",
     "form": "Form cannot be read",
     "gone": "Client left",
+    "hasher": "Hasher gives no code",
     "image": "Picture cannot be read",
     "item": "No such item",
     "key": "Key missing or wrong",

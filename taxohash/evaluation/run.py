@@ -129,12 +129,17 @@ def _measured(protocol: Protocol, asked: Split, ranked: Split, taxonomy: Taxonom
         )
 
     plain, asking, count = by("hamming", asked.codes, asked.labels), asked.queries.outputs, len(asked.labels)
-    most = count if protocol.among_queries else min(count, max(WEIGHED // len(ranked.labels), 1))
+    most = weighed(protocol, count, len(ranked.labels))
     some = np.linspace(0, count - 1, most).astype(np.int64)
     weighted = by("weighted", asking[some], asked.labels[some])
     told = [*([f"{most:,} of the queries, evenly spread"] if most < count else []), *weighted.notes]
     notes = (f"by weights: {note}" for note in told if note not in plain.notes)
     return replace(plain, weighted=weighted.metrics, notes=(*plain.notes, *notes))
+
+
+def weighed(protocol: Protocol, queries: int, items: int) -> int:
+    """How many of the queries are ranked by weights, evenly spread: all where that is quick, or where they rank each other."""
+    return queries if protocol.among_queries else min(queries, max(WEIGHED // items, 1))
 
 
 def graded(

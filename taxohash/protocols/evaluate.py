@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from taxohash import metrics as m
+from taxohash.codes import pack
 from taxohash.errors import TaxohashError
 from taxohash.metrics.ranking import Floats
 from taxohash.protocols.definitions import Protocol, find_protocol
@@ -220,10 +221,8 @@ def _check(
     check_labels("query labels", query_labels, len(query_codes), taxonomy, many)
     check_labels("database labels", database_labels, len(database_codes), taxonomy, many)
     if protocol.among_queries:
-        # By weights a query may have another form than its code.
-        same = np.array_equal(query_labels, database_labels) and (
-            weighted or np.array_equal(query_codes, database_codes)
-        )
+        codes = pack(query_codes) if weighted else query_codes
+        same = np.array_equal(codes, database_codes) and np.array_equal(query_labels, database_labels)
         if not same or len(query_codes) < 2:
             raise TaxohashError(
                 f"protocol {protocol.name!r} ranks the queries among themselves: pass the same two or more items as queries and database"

@@ -42,7 +42,7 @@ async def thumbnail(request: Request) -> Response:
             data = await service.asking.run(work)
     except TimeoutError:
         raise unavailable(
-            f"the stores did not answer within {seconds:g} seconds (TAXOHASH_STORE_SECONDS): try again in a few"
+            f"a store does not answer within {seconds:g} seconds (TAXOHASH_STORE_SECONDS): try again in a few"
         ) from None
     return Response(data, media_type=_picture_type(data), headers=_HEADERS)
 

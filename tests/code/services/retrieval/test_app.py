@@ -14,7 +14,7 @@ from services.retrieval.late_store import LateStore
 from services.retrieval.service import Service
 from services.retrieval.settings import Limits
 from taxohash.codes import unpack
-from taxohash.generation.hasher import Hasher
+from taxohash.generation.hasher import Hasher, Model
 from taxohash.images import decode
 from taxohash.taxonomy.agreement import agreed_levels
 from tests.support.application import Client, NoStore, filled, settings_of
@@ -98,6 +98,17 @@ def test_another_ranking_is_refused(client: Client, fields: dict[str, str], said
     answer = client.search(PICTURE, **fields)
     assert answer.status_code == 400
     assert said in answer.json()["detail"]
+
+
+def test_a_hasher_whose_outputs_are_not_finite_is_no_bug_of_the_service(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        Model, "outputs", lambda self, pixels: np.full((len(pixels), BITS), np.nan, np.float32)
+    )
+    answer = client.search(PICTURE)
+    assert answer.status_code == 503
+    assert "gives a picture NaN or infinity: train another" in answer.json()["detail"]
 
 
 def test_by_weights_there_must_be_a_picture(client: Client) -> None:
