@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
+from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -15,6 +16,7 @@ class Endpoint(NamedTuple):
     Attributes:
         name: in the metrics.
         access: public: everybody; otherwise a key of this role, or of one that has more.
+        parameters, body, told: what its query string, its body and its answer look like, where they are JSON or a form.
     """
 
     method: str
@@ -22,3 +24,6 @@ class Endpoint(NamedTuple):
     answer: Callable[[Request], Awaitable[Response]]
     name: str
     access: Access
+    parameters: type[BaseModel] | None = None
+    body: type[BaseModel] | None = None
+    told: type[BaseModel] | None = None
