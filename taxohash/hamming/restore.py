@@ -12,12 +12,12 @@ import numpy.typing as npt
 from taxohash.hamming.arrange import rings_of
 from taxohash.hamming.centres import MOST_CENTRES, Centres
 from taxohash.hamming.kernels import blocks, cells
-from taxohash.hamming.kernels.intrinsics import CODES, LINE
+from taxohash.hamming.kernels.intrinsics import BAND, CODES, LINE
 from taxohash.hamming.layouts import Arrays, Flat, Layout, Rings, RowNumbers, Sliced
 from taxohash.hamming.words import Words, to_words, width_of
 
 _DERIVED = ("extents", "firsts", "bodies")  # told from offsets and rows
-_CHECKED = 64 * CODES  # sliced codes that are looked at together
+_CHECKED = 16 * BAND * CODES  # sliced codes that are looked at together
 
 
 def kept(layout: Layout) -> Arrays:

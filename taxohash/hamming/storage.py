@@ -17,7 +17,7 @@ from taxohash.hamming.words import LINE_BYTES, aligned_bytes
 from taxohash.runtime.atomic import replacing
 from taxohash.runtime.configuration import Series, configuration, plain, read
 
-MAGIC = b"TAXOHAM4"  # 4: checksums of the header and of each array
+MAGIC = b"TAXOHAM5"  # 5: blocks of sliced codes lie in bands
 _LEAD = struct.Struct("<8sQI")  # magic, length and CRC-32 of the header
 
 Array = npt.NDArray[Any]

@@ -15,13 +15,14 @@ Counting by carry-save adders: Harley and Seal (Warren, Hacker's Delight, 2nd ed
 import numba as nb
 import numpy as np
 
-from taxohash.hamming.kernels.blocks import slice_block, unslice_block
+from taxohash.hamming.kernels.blocks import block_at, slice_block, unslice_block
 from taxohash.hamming.kernels.conventions import OPTIONS, SHIFT, ZERO
 from taxohash.hamming.kernels.flat import is_allowed, offer, row_at, scan, with_room
 from taxohash.hamming.kernels.intrinsics import (
     CODES,
     LANES,
-    block_size,
+    STRIDE,
+    band_size,
     code_planes,
     compare,
     compare_ahead,
@@ -29,13 +30,13 @@ from taxohash.hamming.kernels.intrinsics import (
     popcount,
 )
 
-FETCHERS = 4  # queries of a batch that fetch the next block: together they touch nearly all of its planes
+FETCHERS = 4  # queries of a batch that fetch the block a band further: together they touch nearly all of its planes
 
 
 @nb.njit(**OPTIONS)
 def _prepare(width, bits, queries, slots, ones, flips):  # type: ignore[no-untyped-def]
     """For queries uint64[Q, W]: which planes to add, |q|, and whether these are the planes of its clear bits."""
-    planes, head = code_planes(bits), (1 + count_planes(width)) * LANES
+    planes, head = code_planes(bits), (1 + count_planes(width)) * STRIDE
     for q in range(queries.shape[0]):
         for w in range(len(width)):
             ones[q] += np.int64(popcount(queries[q, w]))
@@ -44,7 +45,7 @@ def _prepare(width, bits, queries, slots, ones, flips):  # type: ignore[no-untyp
         for j in range(planes):
             bit = (queries[q, j >> 6] >> np.uint64(j & 63)) & np.uint64(1)
             if (bit == 0) == flips[q]:
-                slots[q, used] = head + j * LANES
+                slots[q, used] = head + j * STRIDE
                 used += 1
 
 
@@ -88,7 +89,7 @@ def scan_sliced(width, bits, blocks, words, rows, mask, start, stop, queries, be
     The codes come from `blocks`, or, where that is empty, from `words`, sliced on the way. `ordered` as in `scan`.
     """
     many, planes, count = queries.shape[0], code_planes(bits), count_planes(width)
-    size = block_size(width, bits)
+    size = band_size(width, bits)
     slots = np.zeros((many, 32 * len(width)), np.int32)
     ones, flips = np.zeros(many, np.int64), np.zeros(many, np.bool_)
     _prepare(width, bits, queries, slots, ones, flips)
@@ -98,7 +99,7 @@ def scan_sliced(width, bits, blocks, words, rows, mask, start, stop, queries, be
     for first in range(start, stop, CODES):
         end = min(first + CODES, stop)
         if blocks.size:
-            block = blocks[first // CODES * size : (first // CODES + 1) * size]
+            block = block_at(width, bits, blocks, first)
         else:
             block = own
             slice_block(width, bits, words, first, end, block)
@@ -123,7 +124,7 @@ def scan_sliced(width, bits, blocks, words, rows, mask, start, stop, queries, be
 @nb.njit(**OPTIONS)
 def collect_sliced(width, bits, blocks, rows, mask, stop, query, radius, keys, size):  # type: ignore[no-untyped-def]
     """`collect` over the first `stop` codes of `blocks`."""
-    length, count = block_size(width, bits), count_planes(width)
+    length, count = band_size(width, bits), count_planes(width)
     limit = min(radius, code_planes(bits)) + 1
     slots = np.zeros((1, 32 * len(width)), np.int32)
     ones, flips = np.zeros(1, np.int64), np.zeros(1, np.bool_)
@@ -131,7 +132,7 @@ def collect_sliced(width, bits, blocks, rows, mask, stop, query, radius, keys, s
     begin, flip = _start(limit, ones[0], flips[0])
     out = np.empty((count + 3) * LANES, np.uint64)
     for first in range(0, stop, CODES):
-        block = blocks[first // CODES * length : (first // CODES + 1) * length]
+        block = block_at(width, bits, blocks, first)
         if not compare_ahead(width, block, slots[0], begin, flip, out, length):
             continue
         keys = with_room(keys, size, CODES)

@@ -1,7 +1,11 @@
 """Blocks of bit-sliced codes, made from words and turned back: bit matrices transposed by butterflies.
 
-A block of CODES codes is uint64[(1 + C + 8 * bytes) * LANES]: a plane of zeros, C planes that hold the number of set
+A block of CODES codes has 1 + C + 8 * bytes planes of LANES words: a plane of zeros, C planes that hold the number of set
 bits of each code, and the bit planes. Bit i of lane l of every plane belongs to code i * LANES + l of the block.
+
+BAND blocks lie side by side, uint64[BAND * planes * LANES]: plane j of all of them, then plane j + 1. A query reads about half of
+the planes, and what it leaves out is longer than what the CPU fetches unasked behind each that it reads: with
+one block after the other that was nearly everything.
 The 64 x 64 transposition: Warren, Hacker's Delight, 2nd ed., 7-3.
 """
 
@@ -10,10 +14,12 @@ import numpy as np
 
 from taxohash.hamming.kernels.conventions import KERNEL, OPTIONS, ZERO
 from taxohash.hamming.kernels.intrinsics import (
+    BAND,
     CODES,
     LANES,
+    STRIDE,
     add_planes,
-    block_size,
+    band_size,
     code_planes,
     count_planes,
 )
@@ -45,10 +51,17 @@ def transpose(tile):  # type: ignore[no-untyped-def]
         wide = narrow >> 1
 
 
+@nb.njit(inline="always", **KERNEL)
+def block_at(width, bits, blocks, first):  # type: ignore[no-untyped-def]
+    """The block whose first code is at position `first`: its planes begin STRIDE words apart."""
+    number = first // CODES
+    return blocks[number // BAND * band_size(width, bits) + number % BAND * LANES :]
+
+
 @nb.njit(**OPTIONS)
 def slice_block(width, bits, words, start, stop, block):  # type: ignore[no-untyped-def]
     """Write the codes at positions start..stop-1 of words uint64[N * W], at most CODES of them, as a block."""
-    size, planes, head = len(width), code_planes(bits), (1 + count_planes(width)) * LANES
+    size, planes, head = len(width), code_planes(bits), (1 + count_planes(width)) * STRIDE
     tile = np.empty(CODES, np.uint64)
     slots = np.zeros(64 * size, np.int32)
     for i in range(LANES):
@@ -60,22 +73,26 @@ def slice_block(width, bits, words, start, stop, block):  # type: ignore[no-unty
             tile[i] = 0
         transpose(tile)
         used = min(64, planes - 64 * w)
-        for i in range(used * LANES):
-            block[head + 64 * w * LANES + i] = tile[i]
         for j in range(used):
-            slots[64 * w + j] = head + (64 * w + j) * LANES
+            place = head + (64 * w + j) * STRIDE
+            for lane in range(LANES):
+                block[place + lane] = tile[j * LANES + lane]
+            slots[64 * w + j] = place
     add_planes(width, block, slots)
 
 
 @nb.njit(**OPTIONS)
 def unslice_block(width, bits, block, words, start, stop):  # type: ignore[no-untyped-def]
     """The inverse of `slice_block`: write the block's codes to positions start..stop-1 of words uint64[N * W]."""
-    size, planes, head = len(width), code_planes(bits), (1 + count_planes(width)) * LANES
+    size, planes, head = len(width), code_planes(bits), (1 + count_planes(width)) * STRIDE
     tile = np.empty(CODES, np.uint64)
     for w in range(size):
         used = min(64, planes - 64 * w)
-        for i in range(CODES):
-            tile[i] = block[head + 64 * w * LANES + i] if i < used * LANES else np.uint64(0)
+        for j in range(used):
+            for lane in range(LANES):
+                tile[j * LANES + lane] = block[head + (64 * w + j) * STRIDE + lane]
+        for i in range(used * LANES, CODES):
+            tile[i] = 0
         transpose(tile)
         for i in range(stop - start):
             words[(start + i) * size + w] = tile[i]
@@ -83,36 +100,33 @@ def unslice_block(width, bits, block, words, start, stop):  # type: ignore[no-un
 
 @nb.njit(**OPTIONS)
 def blocks_size(width, bits, total):  # type: ignore[no-untyped-def]
-    """Words of the blocks of `total` codes."""
-    return -(-total // CODES) * block_size(width, bits)
+    """Words of the blocks of `total` codes, in whole bands."""
+    return -(-total // (BAND * CODES)) * band_size(width, bits)
 
 
 @nb.njit(**OPTIONS)
 def slice_all(width, bits, words, blocks):  # type: ignore[no-untyped-def]
-    """Write all codes of words uint64[N * W] as blocks uint64[blocks_size]."""
-    total, size = words.size // len(width), block_size(width, bits)
-    for b in range(-(-total // CODES)):
-        slice_block(
-            width, bits, words, b * CODES, min((b + 1) * CODES, total), blocks[b * size : (b + 1) * size]
-        )
+    """Write all codes of words uint64[N * W] as blocks uint64[blocks_size]; blocks without codes are zeros."""
+    total = words.size // len(width)
+    for first in range(0, -(-total // (BAND * CODES)) * BAND * CODES, CODES):
+        start, stop = min(first, total), min(first + CODES, total)
+        slice_block(width, bits, words, start, stop, block_at(width, bits, blocks, first))
 
 
 @nb.njit(**OPTIONS)
 def unslice_all(width, bits, blocks, total):  # type: ignore[no-untyped-def]
     """The words uint64[total * W] that `slice_all` made `blocks` from."""
-    size = block_size(width, bits)
     words = np.empty(total * len(width), np.uint64)
-    for b in range(-(-total // CODES)):
-        unslice_block(
-            width, bits, blocks[b * size : (b + 1) * size], words, b * CODES, min((b + 1) * CODES, total)
-        )
+    for first in range(0, total, CODES):
+        block = block_at(width, bits, blocks, first)
+        unslice_block(width, bits, block, words, first, min(first + CODES, total))
     return words
 
 
 @nb.njit(**OPTIONS)
 def pick(width, bits, blocks, wanted):  # type: ignore[no-untyped-def]
     """The words uint64[n * W] of the codes at positions wanted int64[n], ascending."""
-    size, planes, head = block_size(width, bits), code_planes(bits), (1 + count_planes(width)) * LANES
+    planes, head = code_planes(bits), (1 + count_planes(width)) * STRIDE
     words, tile = np.empty(wanted.size * len(width), np.uint64), np.empty(CODES * len(width), np.uint64)
     first = 0
     while first < wanted.size:
@@ -120,7 +134,7 @@ def pick(width, bits, blocks, wanted):  # type: ignore[no-untyped-def]
         stop = first
         while stop < wanted.size and wanted[stop] < (b + 1) * CODES:
             stop += 1
-        block = blocks[b * size : (b + 1) * size]
+        block = block_at(width, bits, blocks, b * CODES)
         whole = stop - first >= WHOLE
         if whole:
             unslice_block(width, bits, block, tile, ZERO, np.int64(CODES))
@@ -131,9 +145,9 @@ def pick(width, bits, blocks, wanted):  # type: ignore[no-untyped-def]
                 if whole:
                     word = tile[code * len(width) + w]
                 else:
-                    place = head + 64 * w * LANES + code % LANES
+                    place = head + 64 * w * STRIDE + code % LANES
                     for j in range(min(64, planes - 64 * w)):
-                        bit = (block[place + j * LANES] >> np.uint64(code // LANES)) & np.uint64(1)
+                        bit = (block[place + j * STRIDE] >> np.uint64(code // LANES)) & np.uint64(1)
                         word |= bit << np.uint64(j)
                 words[at * len(width) + w] = word
         first = stop

@@ -22,6 +22,8 @@ emit_tools: Any = cgutils
 LANES = 32  # uint64 words of one plane of a block
 LINE = 8  # uint64 words of a cache line
 CODES = 64 * LANES  # codes of a block
+BAND = 5  # blocks whose planes lie side by side; odd, so that planes do not compete for the same places of a cache
+STRIDE = BAND * LANES  # uint64 words from one plane of a block to the next
 ONE = np.uint64(1)
 GROUP = 16  # planes added by one tree of adders
 
@@ -74,9 +76,9 @@ def code_planes(bits: Any) -> Any:
 
 
 @jitable
-def block_size(width: Any, bits: Any) -> Any:
-    """Words of one block of codes of `bits` bits."""
-    return (1 + count_planes(width) + code_planes(bits)) * LANES
+def band_size(width: Any, bits: Any) -> Any:
+    """Words of one band of blocks of codes of `bits` bits."""
+    return (1 + count_planes(width) + code_planes(bits)) * STRIDE
 
 
 def _data(context: Any, builder: Any, kind: Any, array: Any) -> Any:
@@ -169,7 +171,7 @@ def add_planes(_: Any, width: Any, block: Any, slots: Any) -> Any:
                 builder.store(ZERO, counter)
             _add_slots(builder, counters, base, offsets, 64 * width.count // GROUP, lane, None)
             for i, counter in enumerate(counters):
-                _store(builder, builder.load(counter), base, builder.add(I64((1 + i) * LANES), lane))
+                _store(builder, builder.load(counter), base, builder.add(I64((1 + i) * STRIDE), lane))
         return context.get_dummy_value()
 
     return types.void(width, block, slots), emit
@@ -197,7 +199,7 @@ def _emit_compare(context: Any, builder: Any, signature: Any, arguments: Any, fe
     with emit_tools.for_range_slice(builder, I64(0), I64(LANES), I64(VECTOR), intp=I64) as (lane, _count):
         carry = ZERO
         for i in range(size + 1):
-            place = builder.add(I64((1 + i) * LANES), lane)
+            place = builder.add(I64((1 + i) * STRIDE), lane)
             ones = _load(builder, base, place) if i < size else ZERO
             if fetch and i < size:
                 _prefetch(builder, base, builder.add(place, ahead))

@@ -16,7 +16,7 @@ import math
 import numba as nb
 import numpy as np
 
-from taxohash.hamming.kernels.blocks import unslice_block
+from taxohash.hamming.kernels.blocks import block_at, unslice_block
 from taxohash.hamming.kernels.conventions import EMPTY, KERNEL, OPTIONS, SHIFT, ZERO
 from taxohash.hamming.kernels.flat import offer
 from taxohash.hamming.kernels.intrinsics import (
@@ -24,7 +24,8 @@ from taxohash.hamming.kernels.intrinsics import (
     LANES,
     LINE,
     ONE,
-    block_size,
+    STRIDE,
+    band_size,
     code_planes,
     compare_weighed,
     count_planes,
@@ -80,7 +81,7 @@ def _choose_unit(weights, limit):  # type: ignore[no-untyped-def]
 @nb.njit(**KERNEL)
 def _prepare(width, bits, query, weights, unit, slots, counts):  # type: ignore[no-untyped-def]
     """Fill slots and counts of `compare_weighed` for coarse weights in multiples of `unit`; returns their sum over set bits."""
-    head = (1 + count_planes(width)) * LANES
+    head = (1 + count_planes(width)) * STRIDE
     counts.fill(0)
     total = np.int64(0)
     for j in range(code_planes(bits)):
@@ -90,7 +91,7 @@ def _prepare(width, bits, query, weights, unit, slots, counts):  # type: ignore[
         for level in range(LEVELS):
             if (value >> level) & 1:
                 row = level + (LEVELS if clear else 0)
-                slots[row, counts[row]] = head + j * LANES
+                slots[row, counts[row]] = head + j * STRIDE
                 counts[row] += 1
     for row in range(2 * LEVELS):
         while counts[row] & 3:
@@ -102,7 +103,7 @@ def _prepare(width, bits, query, weights, unit, slots, counts):  # type: ignore[
 @nb.njit(**KERNEL)
 def _take_hits(width, block, out, first, stop, rows, mask, query, weights, order, best):  # type: ignore[no-untyped-def]
     """Bring the answers of `compare_weighed` into `best`, as far as they are near enough."""
-    head = (1 + count_planes(width)) * LANES
+    head = (1 + count_planes(width)) * STRIDE
     for lane in range(LANES):
         hits = out[lane]
         while hits:
@@ -115,7 +116,7 @@ def _take_hits(width, block, out, first, stop, rows, mask, query, weights, order
                 left -= 1
                 place = order[left]
                 own = query[np.uint64(place >> 6)] >> np.uint64(place & 63)
-                differs = ((block[np.uint64(head + place * LANES + lane)] >> bit) ^ own) & ONE
+                differs = ((block[np.uint64(head + place * STRIDE + lane)] >> bit) ^ own) & ONE
                 near += np.int64(weights[np.uint64(place)]) * np.int64(differs)
             if near <= limit and position < stop:
                 offer(rows, mask, position, np.uint64(near), best)
@@ -127,7 +128,7 @@ def scan_sliced_weighted(width, bits, blocks, rows, mask, start, stop, queries, 
 
     Every row in a heap, unless it is full of a bound, is smaller than those of these codes.
     """
-    many, size = queries.shape[0], block_size(width, bits)
+    many, size = queries.shape[0], band_size(width, bits)
     tile = np.empty(CODES * len(width), np.uint64)
     table = np.empty(len(width) << 11, np.uint32)
     masks = np.empty(LEVELS * len(width), np.uint64)
@@ -141,9 +142,10 @@ def scan_sliced_weighted(width, bits, blocks, rows, mask, start, stop, queries, 
     out = np.zeros(LANES, np.uint64)
     for first in range(start, stop, CODES):
         done, end = (first - start) // CODES, min(first + CODES, stop)
-        block = blocks[first // CODES * size : (first // CODES + 1) * size]
-        for i in range(0, size, LINE):
-            prefetch(block, size + i)
+        block = block_at(width, bits, blocks, first)
+        for plane in range(0, size, STRIDE):  # of the block a band further
+            for lane in range(0, LANES, LINE):
+                prefetch(block, size + plane + lane)
         as_words = False
         for q in range(many):
             hits = np.uint64(CODES)
