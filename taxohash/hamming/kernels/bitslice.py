@@ -30,7 +30,9 @@ from taxohash.hamming.kernels.intrinsics import (
     popcount,
 )
 
-FETCHERS = 4  # queries of a batch that fetch the block a band further: together they touch nearly all of its planes
+FETCHERS = (
+    4  # queries of a batch that fetch the block a band further: together they touch nearly all of its planes
+)
 
 
 @nb.njit(**OPTIONS)
