@@ -10,6 +10,7 @@ from taxohash.hamming.layouts import SLICE_FROM, Bitmap, Flat, Layout, Rings, Ro
 from taxohash.hamming.words import Rows, Words, aligned_bytes, width_of
 
 SPARSE = 8  # row numbers of this many times as many codes are sorted
+NEIGHBOURS = 48  # of each centre, whose cells may be left out by what is known of their codes
 SLICED_RING = 64  # codes of the outermost rings of a body
 
 
@@ -60,21 +61,34 @@ def arrange(
     out_rows = np.empty(near.size, dtype=np.uint32)
     out_words[words.size :] = 0  # whole vectors of the last plane may be read
     grouping.place(width, words, rows, near, radii, offsets, out_words, out_rows)
-    rings = rings_of(bits, out_words, out_rows, centres, offsets)
+    rings = rings_of(bits, out_words, out_rows, centres, offsets, out_words)
     cells.slice_bodies(width, out_words, centres.words, rings.bodies)
     return rings
 
 
 def rings_of(
-    bits: int, words: Words, rows: RowNumbers, centres: Centres, offsets: npt.NDArray[np.uint32]
+    bits: int, words: Words, rows: RowNumbers, centres: Centres, offsets: npt.NDArray[np.uint32], plain: Words
 ) -> Rings:
-    """Rings with what can be told from where each begins."""
+    """Rings with what can be told from where each begins, and from their codes `plain`, none of them sliced."""
     held = offsets[:, 1:] > offsets[:, :-1]
     last = held.shape[1] - 1
     extents = np.stack([held.argmax(axis=1), last - held[:, ::-1].argmax(axis=1)], axis=0).astype(np.int32)
     firsts = np.zeros(held.shape, dtype=np.uint32)
     firsts[held] = rows[offsets[:, :-1][held]]
-    return Rings(bits, words, rows, centres, offsets, extents, firsts, find_bodies(offsets))
+    neighbours = find_neighbours(centres.words.reshape(-1, len(width_of(bits))))
+    margins = np.empty(neighbours.shape, dtype=np.int16)
+    grouping.leanings(
+        width_of(bits), plain, centres.words, offsets[:, 0], offsets[:, -1], neighbours, margins
+    )
+    bodies = find_bodies(offsets)
+    return Rings(bits, words, rows, centres, offsets, extents, firsts, bodies, neighbours, margins)
+
+
+def find_neighbours(centres: Words) -> npt.NDArray[np.uint16]:
+    """The others that are nearest to each of centres uint64[C, W]: uint16[C, P]."""
+    away = np.stack([np.bitwise_count(centres ^ centre).sum(axis=1, dtype=np.int32) for centre in centres])
+    np.fill_diagonal(away, np.iinfo(np.int32).max)
+    return np.argsort(away, axis=1, kind="stable")[:, : min(NEIGHBOURS, len(centres) - 1)].astype(np.uint16)
 
 
 def find_bodies(offsets: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:

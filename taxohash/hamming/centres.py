@@ -4,6 +4,7 @@ k-majority is k-means for the Hamming distance: a centre is the bitwise majority
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -30,7 +31,7 @@ NO_WORDS = np.empty(0, dtype=np.uint64)
 
 @dataclass(frozen=True)
 class Centres:
-    """Centres in groups, so that a code is compared with the centres of a few groups only.
+    """Centres in groups, so that a code is compared with the centres of a few groups only to find its nearest.
 
     Attributes:
         words: uint64[C * W], sorted by group.
@@ -45,11 +46,25 @@ class Centres:
     def assign(
         self, words: Words, width: tuple[bool, ...]
     ) -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.uint16]]:
-        """A near centre of each code of words uint64[N * W] and its distance: uint16[N], uint16[N]."""
+        """A nearest centre of each code of words uint64[N * W] and its distance: uint16[N], uint16[N].
+
+        One that is only near would do for searching, but a few codes that lie far from their centre make many cells wide.
+        """
         count = words.size // len(width)
         cells, radii = np.empty(count, dtype=np.uint16), np.empty(count, dtype=np.uint16)
-        assign(width, words, self.words, self.heads, self.ends, min(3, self.ends.size), cells, radii)
+        assign(width, words, self.words, self.heads, self.ends, self._reach, cells, radii)
         return cells, radii
+
+    @cached_property
+    def _reach(self) -> npt.NDArray[np.int64]:
+        """The distance from each head to the farthest centre of its group, -1 where it has none: int64[G]."""
+        words = self.words.size // int(self.ends[-1])
+        sizes = np.diff(self.ends, prepend=0)
+        heads = np.repeat(self.heads.reshape(-1, words), sizes, axis=0)
+        away = np.bitwise_count(self.words.reshape(-1, words) ^ heads).sum(axis=1, dtype=np.int64)
+        reach = np.full(self.ends.size, -1, dtype=np.int64)
+        np.maximum.at(reach, np.repeat(np.arange(self.ends.size), sizes), away)
+        return reach
 
 
 def _everything(words: Words, width: tuple[bool, ...]) -> Centres:

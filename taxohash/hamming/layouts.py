@@ -171,6 +171,10 @@ class Rings:
     extents: npt.NDArray[np.int32]  # [2, C]: the least and the greatest radius of each centre
     firsts: RowNumbers  # [C, bits + 1]: the least row of each ring
     bodies: npt.NDArray[np.uint32]  # [C, 2]: the positions of each centre that are bit-sliced
+    neighbours: npt.NDArray[np.uint16]  # [C, P]: the centres nearest to each
+    margins: npt.NDArray[
+        np.int16
+    ]  # [C, P]: how much farther their codes are from their own centre than from this one, at most
     layout = "rings"
 
     def __len__(self) -> int:
@@ -211,11 +215,11 @@ class Rings:
     def arrays(self) -> Arrays:
         return {
             "codes": self.codes, "rows": self.rows, "offsets": self.offsets, "extents": self.extents, "firsts": self.firsts,
-            "bodies": self.bodies, "centres": self.centres.words, "heads": self.centres.heads, "ends": self.centres.ends,
+            "bodies": self.bodies, "neighbours": self.neighbours, "margins": self.margins, "centres": self.centres.words, "heads": self.centres.heads, "ends": self.centres.ends,
         }  # fmt: skip
 
     def _cells(self) -> tuple[npt.NDArray[Any], ...]:
-        return self.offsets, self.extents, self.firsts, self.bodies
+        return self.offsets, self.extents, self.firsts, self.bodies, self.neighbours, self.margins
 
     def ring_of(self) -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.uint16]]:
         """The centre and the radius of each code: uint16[N], uint16[N]."""

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from taxohash.hamming.arrange import rings_of
+from taxohash.hamming.arrange import find_bodies, rings_of
 from taxohash.hamming.centres import MOST_CENTRES, Centres
 from taxohash.hamming.kernels import blocks, cells
 from taxohash.hamming.kernels.intrinsics import BAND, CODES, LINE
 from taxohash.hamming.layouts import Arrays, Flat, Layout, Rings, RowNumbers, Sliced
 from taxohash.hamming.words import Words, to_words, width_of
 
-_DERIVED = ("extents", "firsts", "bodies")  # told from offsets and rows
+_DERIVED = ("extents", "firsts", "bodies", "neighbours", "margins")  # told from the others
 _CHECKED = 16 * BAND * CODES  # sliced codes that are looked at together
 
 
@@ -85,21 +85,19 @@ def _rings(bits: int, count: int, arrays: Arrays) -> Rings:
         raise ValueError("offsets that do not ascend from the first code to the last")
     if rows.size != count:
         raise ValueError(f"{rows.size} rows for {count} codes")
-    made = rings_of(bits, codes, rows, centres, offsets)
+    plain = cells.unslice_bodies(width_of(bits), codes, centres.words, find_bodies(offsets))
+    made = rings_of(bits, codes, rows, centres, offsets, plain)
     for cell, (first, last) in enumerate(offsets[:, [0, -1]].tolist()):
-        _check_cell(made, cell, first, last)
+        _check_cell(made, plain[first * words : last * words], cell, first, last)
     return made
 
 
-def _check_cell(rings: Rings, cell: int, first: int, last: int) -> None:
+def _check_cell(rings: Rings, codes: Words, cell: int, first: int, last: int) -> None:
     """Every code of a cell is as far from its centre as the ring says in which it lies, and rows ascend in a ring."""
     width = width_of(rings.bits)
     centre = rings.centres.words[cell * len(width) : (cell + 1) * len(width)]
-    lying = rings.codes[first * len(width) : last * len(width)]
-    body = rings.bodies[cell : cell + 1] - np.uint32(first)
-    words = cells.unslice_bodies(width, lying, centre, body)
-    _check_padding(rings.bits, words, "codes")
-    radii = np.bitwise_count(words.reshape(-1, len(width)) ^ centre).sum(axis=1, dtype=np.int64)
+    _check_padding(rings.bits, codes, "codes")
+    radii = np.bitwise_count(codes.reshape(-1, len(width)) ^ centre).sum(axis=1, dtype=np.int64)
     told = np.repeat(np.arange(rings.bits + 1), np.diff(rings.offsets[cell].astype(np.int64)))
     keys = radii << 32 | rings.rows[first:last]
     if not np.array_equal(radii, told) or (keys[1:] <= keys[:-1]).any():

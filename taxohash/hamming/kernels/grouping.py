@@ -1,53 +1,45 @@
-"""Grouping codes around centres: the nearest centre of each, the centres' majority, and rings by counting."""
+"""Grouping codes around centres: the nearest centre of each, the centres' majority, rings by counting, and how cells border."""
 
 import numba as nb
 import numpy as np
 
-from taxohash.hamming.kernels.conventions import OPTIONS, SHIFT
-from taxohash.hamming.kernels.flat import distance
+from taxohash.hamming.kernels.conventions import OPTIONS
+from taxohash.hamming.kernels.flat import count_near, distance
 
 FAR = np.int64(1 << 62)
+NONE = np.int64(-(1 << 14))  # leaning of no code
 
 
 @nb.njit(**OPTIONS)
-def nearest(width, centres, start, stop, words, position):  # type: ignore[no-untyped-def]
-    """distance << 32 | index of the centre among start..stop-1 that is nearest to the code at `position`."""
-    part = centres[start * len(width) : stop * len(width)]
-    code = words[position * len(width) : (position + 1) * len(width)]
-    best = FAR
-    for c in range(part.size // len(width)):
-        best = min(best, np.int64(distance(width, part, c, code) << SHIFT) | np.int64(c))
-    return best + start
+def assign(width, words, centres, heads, ends, reach, cells, radii):  # type: ignore[no-untyped-def]
+    """A nearest centre of each code, and its distance: cells uint16[N], radii uint16[N].
 
-
-@nb.njit(**OPTIONS)
-def assign(width, words, centres, heads, ends, probes, cells, radii):  # type: ignore[no-untyped-def]
-    """A near centre for each code, and its distance: cells uint16[N], radii uint16[N].
-
-    The centres are sorted into groups: group g, around heads[g], ends before ends[g]. Only the centres of the
-    `probes` groups with the nearest heads are compared; groups without centres are passed over.
+    The centres are sorted into groups: group g, around heads[g], ends before ends[g], and none of it is farther from its head
+    than reach[g]; -1 where it has none. So the group of the nearest head is looked at first, and then only groups that may have a
+    nearer centre: |d(x, head) - d(c, head)| <= d(x, c).
     """
     groups = ends.size
     near = np.empty(groups, np.int64)
     for i in range(cells.size):
         code = words[i * len(width) : (i + 1) * len(width)]
-        first = 0
+        home, least = np.int64(0), FAR
         for g in range(groups):
-            held, first = ends[g] > first, ends[g]
-            near[g] = np.int64(distance(width, heads, g, code) << SHIFT) | np.int64(g) if held else FAR
-        best = FAR
-        for _ in range(probes):
-            least = FAR
-            for g in range(groups):
-                least = min(least, near[g])
-            if least == FAR:
-                break
-            group = least & np.int64(0xFFFF_FFFF)
-            near[group] = FAR
-            first = ends[group - 1] if group else 0
-            best = min(best, nearest(width, centres, first, ends[group], words, i))
-        cells[i] = np.uint16(best & np.int64(0xFFFF_FFFF))
-        radii[i] = np.uint16(best >> np.int64(32))
+            near[g] = np.int64(distance(width, heads, g, code))
+            if reach[g] >= 0 and near[g] < least:
+                home, least = np.int64(g), near[g]
+        cell, radius = np.int64(0), FAR
+        for turn in range(groups + 1):
+            g = home if turn == 0 else np.int64(turn - 1)
+            if turn and (g == home or near[g] - reach[g] >= radius):
+                continue
+            start = ends[g - 1] if g else np.int64(0)
+            if count_near(width, centres, start, ends[g], code, radius):
+                for c in range(start, ends[g]):
+                    away = np.int64(distance(width, centres, c, code))
+                    if away < radius:
+                        cell, radius = np.int64(c), away
+        cells[i] = np.uint16(cell)
+        radii[i] = np.uint16(radius)
 
 
 @nb.njit(**OPTIONS)
@@ -92,6 +84,28 @@ def place(width, words, rows, cells, radii, offsets, out_words, out_rows):  # ty
         for w in range(len(width)):
             out_words[at * len(width) + w] = words[i * len(width) + w]
         out_rows[at] = rows[i] if rows.size else i
+
+
+@nb.njit(**OPTIONS)
+def leanings(width, words, centres, starts, stops, neighbours, most):  # type: ignore[no-untyped-def]
+    """How much farther a code may be from its own centre than from a neighbour of it, less being better: most int16[C, P].
+
+    most[e, i] is the greatest d(x, c) - d(x, e) of the codes x of the cell c = neighbours[e, i], which lie as words at positions
+    starts[c] to stops[c] - 1; NONE of a cell without codes.
+    """
+    for e in range(neighbours.shape[0]):
+        for i in range(neighbours.shape[1]):
+            c = np.int64(neighbours[e, i])
+            part = words[starts[c] * len(width) : stops[c] * len(width)]
+            here, there = (
+                centres[c * len(width) : (c + 1) * len(width)],
+                centres[e * len(width) : (e + 1) * len(width)],
+            )
+            greatest = NONE
+            for x in range(part.size // len(width)):
+                lean = np.int64(distance(width, part, x, here)) - np.int64(distance(width, part, x, there))
+                greatest = max(greatest, lean)
+            most[e, i] = np.int16(greatest)
 
 
 @nb.njit(**OPTIONS)

@@ -2,10 +2,17 @@
 
 Codes are grouped by a near centre c into cells and, within a cell, by their distance to it. As |d(q, c) - d(x, c)| <= d(q, x),
 only the rings of c whose radius is within the current k-th distance of d(q, c) can hold an answer, and these lie in
-one run of positions. Nothing depends on how good the centres are except the time: any grouping answers exactly.
+one run of positions. And where no code x of c is nearer to another centre e than to c by more than was measured,
+d(x, c) - d(x, e) <= m, twice the triangle inequality gives
+
+    2 d(q, x) >= d(q, c) - d(q, e) - m,
+
+which leaves out most cells beside the one of the query's nearest centre e (Uhlmann's generalised hyperplanes, 1991, with a
+margin). Nothing depends on how good the centres are except the time: any grouping answers exactly.
 How the codes of a cell are kept and compared: `cells`.
 
-`centres` is uint64[C * W]. The codes of centre c at distance r lie at positions offsets[c, r] to offsets[c, r + 1],
+`cells` is (offsets, extents int32[2, C], the least and the greatest radius of each centre, firsts uint32[C, bits + 1], the least row
+of each ring, bodies uint32[C, 2], neighbours uint16[C, P] and their margins m int16[C, P]). `centres` is uint64[C * W]. The codes of centre c at distance r lie at positions offsets[c, r] to offsets[c, r + 1],
 with offsets uint32[C, bits + 2]. Other conventions as in `flat`.
 """
 
@@ -25,6 +32,7 @@ LIKELY = 5  # rings about its own distance that a query's nearest centre is look
 CHUNK = 1024  # codes of a ring after which it is asked whether the rest can matter
 FEW = 64  # codes of a ring too few to be worth asking for its first row
 SMALL = 4096  # codes of a ring that take no longer to read than to ask for the place to stop
+AWAY = np.int32(1 << 20)  # farther than any centre
 TRIAL = 4  # queries of a batch after which it is asked whether skipping pays
 
 
@@ -33,6 +41,15 @@ def centre_distances(width, centres, query, near):  # type: ignore[no-untyped-de
     """Distances of `query` to all centres into near int32[C]."""
     for c in range(near.size):
         near[c] = np.int32(distance(width, centres, c, query))
+
+
+@nb.njit(**KERNEL)
+def rule_out(near, first, neighbours, margins, limit):  # type: ignore[no-untyped-def]
+    """Put the neighbours of the nearest centre that have no code within `limit` out of reach."""
+    for i in range(neighbours.shape[1]):
+        c = np.int64(neighbours[first, i])
+        if np.int64(near[c]) - np.int64(near[first]) - np.int64(margins[first, i]) > 2 * limit:
+            near[c] = AWAY
 
 
 @nb.njit(**KERNEL)
@@ -132,7 +149,7 @@ def _add_rings(width, words, rows, centres, cells, query, cell, near, limit, rad
 
     Codes of the rings near - limit and near + limit can only tie with the k-th: those that lose are left.
     """
-    offsets, _extents, firsts, bodies = cells
+    offsets, _extents, firsts, bodies, _neighbours, _margins = cells
     first, last = max(radii[0], 0), min(radii[1], offsets.shape[1] - 2)
     if first > last:
         return at
@@ -166,7 +183,7 @@ def _search(width, bits, words, rows, mask, centres, cells, query, scratch, best
     many of the codes, likely copies, one by one from the ring in which a copy of the query would lie. Then the rest of that
     centre's, then those of the other centres, nearest first.
     """
-    offsets, extents, _firsts, bodies = cells
+    offsets, extents, _firsts, bodies, neighbours, margins = cells
     near, starts, order, windows, slots, out = scratch
     centre_distances(width, centres, query, near)
     first = np.argmin(near)
@@ -203,9 +220,9 @@ def _search(width, bits, words, rows, mask, centres, cells, query, scratch, best
             touched += stop - start
             scan_cell(width, words, rows, mask, edges, body, start, stop, query, slots[j], home, out, best)
         seen, reach = reach, bits
-    candidates = find_candidates(
-        near, extents, np.int32(min(np.int64(best[0] >> SHIFT), bits)), first, starts, order
-    )
+    limit = min(np.int64(best[0] >> SHIFT), bits)
+    rule_out(near, first, neighbours, margins, limit)
+    candidates = find_candidates(near, extents, np.int32(limit), first, starts, order)
     done, added, scanned, ahead = 0, ZERO, 0, 2
     while touched <= budget:
         while done < candidates and added < scanned + ahead:  # so that their cache misses overlap
@@ -255,9 +272,6 @@ def _search(width, bits, words, rows, mask, centres, cells, query, scratch, best
 def search_rings(width, bits, words, rows, mask, centres, cells, queries, best, budget):  # type: ignore[no-untyped-def]
     """Bring the nearest codes of queries uint64[Q, W] into the empty heaps best uint64[Q, k]; the codes looked at.
 
-    cells = (offsets, extents int32[2, C], the least and the greatest radius of each centre, firsts uint32[C, bits + 1],
-    the least row of each ring, bodies uint32[C, 2]).
-
     A query that would look at more than `budget` codes is begun afresh, with all other such queries, cell by cell, so
     that a cell is read once for all. When most queries of a batch come to that, the rest are not tried.
     """
@@ -295,7 +309,7 @@ def search_rings(width, bits, words, rows, mask, centres, cells, queries, best, 
 @nb.njit(**KERNEL)
 def _search_cells(width, bits, words, rows, mask, centres, cells, queries, best, left, scratch):  # type: ignore[no-untyped-def]
     """The queries `left`, cell by cell; the codes looked at."""
-    offsets, _extents, _firsts, bodies = cells
+    offsets, _extents, _firsts, bodies, _neighbours, _margins = cells
     slots, out = scratch[4][0], scratch[5]
     total = np.int64(0)
     for c in range(offsets.shape[0]):
@@ -317,7 +331,7 @@ def _search_cells(width, bits, words, rows, mask, centres, cells, queries, best,
 @nb.njit(**OPTIONS)
 def collect_rings(width, bits, words, rows, mask, centres, cells, query, radius, keys, size):  # type: ignore[no-untyped-def]
     """`collect` over the rings that can hold a code within `radius`."""
-    offsets, _extents, _firsts, bodies = cells
+    offsets, _extents, _firsts, bodies, _neighbours, _margins = cells
     slots = np.empty(64 * len(width), np.int32)
     out = np.empty((count_planes(width) + 1) * LINE, np.uint64)
     for c in range(offsets.shape[0]):

@@ -13,7 +13,14 @@ import numpy as np
 from taxohash.hamming.kernels.cells import differing
 from taxohash.hamming.kernels.conventions import EMPTY, KERNEL, OPTIONS, SHIFT, ZERO
 from taxohash.hamming.kernels.intrinsics import CODES, LINE, count_planes
-from taxohash.hamming.kernels.rings import AHEAD, WINDOWS, add_window, centre_distances, find_candidates
+from taxohash.hamming.kernels.rings import (
+    AHEAD,
+    WINDOWS,
+    add_window,
+    centre_distances,
+    find_candidates,
+    rule_out,
+)
 from taxohash.hamming.kernels.weighted import LEVELS, coarsen, fill_table, weigh
 from taxohash.hamming.kernels.weighted_cells import scan_cell_weighted, sort_bits
 
@@ -48,7 +55,7 @@ def _search(width, bits, words, rows, mask, centres, cells, query, asked, sorts,
     First the rings of the nearest centre about the query's own distance to it, until there is a k-th, then the rest of that
     centre's, then those of the other centres, nearest first.
     """
-    offsets, extents, _firsts, bodies = cells
+    offsets, extents, _firsts, bodies, neighbours, margins = cells
     order, least, most = sorts
     near, starts, found, windows, slots, bounds, own = scratch
     table = asked[1]
@@ -85,6 +92,7 @@ def _search(width, bits, words, rows, mask, centres, cells, query, asked, sorts,
             bounds, own, best,
         )  # fmt: skip
     reach = _reach(least, np.int64(best[0] >> SHIFT))
+    rule_out(near, first, neighbours, margins, reach)
     count = find_candidates(near, extents, np.int32(reach), first, starts, found)
     done, added, scanned, ahead = 0, ZERO, 0, 2
     while True:
