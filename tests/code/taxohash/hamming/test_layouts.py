@@ -12,6 +12,7 @@ from taxohash.hamming.centres import NO_MASK, NO_ROWS, Centres
 from taxohash.hamming.kernels import flat
 from taxohash.hamming.kernels.blocks import pick
 from taxohash.hamming.kernels.conventions import EMPTY, LOW, SHIFT
+from taxohash.hamming.kernels.grouping import NONE
 from taxohash.hamming.layouts import (
     Flat,
     Layout,
@@ -33,13 +34,14 @@ from tests.support.hamming_oracle import (
     weighted_nearest,
 )
 
-MANY = 9000  # codes enough for several blocks and for slicing
+MANY = 11_000  # codes enough for two bands of blocks
 
 
 def in_rings(bits: int, codes: Codes, rng: np.random.Generator) -> Rings:
-    """Rings around arbitrary centres: how good they are must not matter."""
-    centres = to_words(make_codes(rng, 5, bits, "uniform"), bits).ravel()
-    grouped = Centres(centres, centres[: len(width_of(bits))], np.array([5], dtype=np.int64))
+    """Rings around arbitrary centres, and some that are codes: how good they are must not matter."""
+    some = codes[rng.integers(0, len(codes), 4)]
+    centres = to_words(np.concatenate([make_codes(rng, 5, bits, "uniform"), some]), bits).ravel()
+    grouped = Centres(centres, centres[: len(width_of(bits))], np.array([9], dtype=np.int64))
     words = to_words(codes, bits).ravel()
     return arrange(bits, words, NO_ROWS, grouped, *grouped.assign(words, width_of(bits)))
 
@@ -230,6 +232,56 @@ def test_rings_look_at_few_codes_of_a_cluster() -> None:
     queries = to_words(make_codes(rng, 50, 64, "clustered"), 64)
     best = np.full((50, 10), EMPTY)
     assert layout.search(queries, NO_MASK, best) < 50 * 30_000 / 4
+
+
+@given(
+    st.sampled_from(LENGTHS),
+    st.lists(st.integers(0, 9), min_size=1, max_size=8).filter(any),
+    st.sampled_from(KINDS),
+    st.integers(0, 2**32 - 1),
+)
+def test_a_code_lies_around_its_nearest_centre(bits: int, sizes: list[int], kind: str, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    codes, centres = make_codes(rng, 100, bits, kind), make_codes(rng, sum(sizes), bits, kind)
+    heads = make_codes(rng, len(sizes), bits, kind)
+    words = [to_words(part, bits).ravel() for part in (codes, centres, heads)]
+    cells, radii = Centres(words[1], words[2], np.cumsum(sizes)).assign(words[0], width_of(bits))
+    away = np.stack([distances(codes, centre) for centre in centres], axis=1)
+    np.testing.assert_array_equal(radii, away.min(axis=1))
+    np.testing.assert_array_equal(away[np.arange(100), cells], radii)
+
+
+@pytest.mark.parametrize("bits", [45, 64, 128])
+def test_margins_are_those_of_the_codes_of_each_cell(bits: int) -> None:
+    rng = np.random.default_rng(bits)
+    codes = make_codes(rng, 500, bits, "clustered")
+    made = in_rings(bits, codes, rng)
+    centres = from_words(made.centres.words.reshape(-1, len(width_of(bits))), bits)
+    between = np.stack([distances(centres, centre) for centre in centres], axis=1)
+    away = np.stack([distances(codes, centre) for centre in centres], axis=1)
+    cells = np.empty(500, np.int64)
+    cells[made.rows] = made.ring_of()[0]
+    for e, (neighbours, margins) in enumerate(zip(made.neighbours, made.margins, strict=True)):
+        assert sorted(neighbours.tolist()) == [c for c in range(len(centres)) if c != e]
+        assert (np.diff(between[e, neighbours]) >= 0).all()  # nearest first
+        for c, margin in zip(neighbours.tolist(), margins.tolist(), strict=True):
+            leaning = away[cells == c, c] - away[cells == c, e]
+            assert margin == leaning.max(initial=NONE)
+
+
+def test_a_margin_leaves_out_what_rings_would_not() -> None:
+    """A query at one of two centres, and codes about the other that are as far from it as the query is, on its far side."""
+    rng = np.random.default_rng(0)
+    ends = np.array([[0] * 64, [1] * 20 + [0] * 44], np.uint8)
+    bits = np.repeat(ends, 3000, axis=0)
+    bits[np.arange(3000), rng.integers(0, 64, 3000)] ^= 1
+    bits[3000:, 20:39] = 1
+    codes, centres = np.packbits(bits, axis=1), to_words(np.packbits(ends, axis=1), 64).ravel()
+    grouped = Centres(centres, centres[:1], np.array([2]))
+    words = to_words(codes, 64).ravel()
+    layout = arrange(64, words, NO_ROWS, grouped, *grouped.assign(words, width_of(64)))
+    best = np.full((1, 10), EMPTY)
+    assert layout.search(centres[:1, None], NO_MASK, best) <= 3000
 
 
 def test_groups_without_centres_are_passed_over() -> None:
