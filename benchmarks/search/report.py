@@ -42,7 +42,17 @@ def markdown(setting: Row, cases: list[Row]) -> list[str]:
             f" {case['build_cpu_s']:.2f} s (CPU), a batch looks at {case['touched_share']:.3%} of the codes".strip(),
             "",
             *table(
-                ["method", "batch", "k", "min ms", "median ms", "x FAISS flat", "recall"],
+                [
+                    "method",
+                    "batch",
+                    "k",
+                    "min ms",
+                    "median ms",
+                    "x FAISS flat",
+                    "G codes/s",
+                    "Gbit/s",
+                    "recall",
+                ],
                 (
                     _cells(case, row)
                     for row in sorted(case["times"], key=lambda r: (r["k"], r["batch"], r["min_ms"]))
@@ -68,7 +78,9 @@ def markdown(setting: Row, cases: list[Row]) -> list[str]:
 def _cells(case: Row, row: Row) -> list[str]:
     times = f"{ratio(case, row):.1f}" if has_peer(case, row) else ""
     numbers = (f"{row[name]:.4g}" for name in ("min_ms", "median_ms"))
-    return [row["method"], f"{row['batch']}", f"{row['k']}", *numbers, times, f"{row['recall']:.4g}"]
+    answered = row["batch"] * case["codes"] / row["min_ms"] / 1e6  # for every code, looked at or not
+    rates = f"{answered:.3g}", f"{answered * case['bits']:.3g}"
+    return [row["method"], f"{row['batch']}", f"{row['k']}", *numbers, times, *rates, f"{row['recall']:.4g}"]
 
 
 def _weighted_cells(case: Row, row: Row) -> list[str]:

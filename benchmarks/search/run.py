@@ -16,12 +16,14 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any
 
 import faiss
 import llvmlite.binding as llvm
 import numba as nb
+import numkong
 import numpy as np
 import numpy.typing as npt
 import psutil  # type: ignore[import-untyped]
@@ -119,6 +121,17 @@ def of_numpy(codes: Codes, bits: int) -> Search:
             distances = np.bitwise_count(words ^ query).sum(axis=1, dtype=np.int32)
             found.append(np.sort(np.partition(distances, k - 1)[:k]))
         return np.array(found)
+
+    return search
+
+
+def of_numkong(codes: Codes) -> Search:
+    """All distances by NumKong, packed as it wants them; the k least by numpy."""
+    packed = numkong.hammings_pack(codes, dtype="uint1")
+
+    def search(queries: Codes, k: int) -> npt.NDArray[np.int32]:
+        distances = np.asarray(numkong.hammings_packed(queries, packed))
+        return np.sort(np.partition(distances, k - 1, axis=1)[:, :k], axis=1).astype(np.int32)
 
     return search
 
@@ -318,12 +331,13 @@ def case(kind: str, codes: Codes, queries: Codes, bits: int, rounds: int) -> Row
         methods |= approximate(codes, bits, count > 100_000)
     if count <= 1_000_000 and kind == "uniform":
         methods |= {"numpy": of_numpy(codes, bits), "usearch exact": of_usearch(codes)}
+        methods["numkong packed"] = of_numkong(codes)
     rows = compared(methods, queries, 10, BATCHES if not big else BATCHES[:3], rounds)
     if bits == 64 and kind in ("uniform", "c10") and count < HUGE:
         few = {n: methods[n] for n in ("faiss flat", "taxohash")}
         rows += compared(few, queries, 100, (1, 100), rounds)
     row: Row = {
-        "case": name, "build_cpu_s": built, "layout": index.stats()["layout"], "bytes_per_code": index.stats()["bytes_per_code"],
+        "case": name, "codes": count, "bits": bits, "build_cpu_s": built, "layout": index.stats()["layout"], "bytes_per_code": index.stats()["bytes_per_code"],
         "times": rows,
     }  # fmt: skip
     index.search(queries[:100], 10)
@@ -370,6 +384,7 @@ def machine() -> Row:
         "cpu": cpu_model(), "llvm_cpu": llvm.get_host_cpu_name(), "cores": os.cpu_count(),
         "avx512_vpopcntdq": bool(features.get("avx512vpopcntdq")), "load_before": os.getloadavg()[0],
         "python": platform.python_version(), "numpy": np.__version__, "numba": nb.__version__, "faiss": faiss.__version__,
+        "numkong": metadata.version("numkong"),
     }  # fmt: skip
 
 

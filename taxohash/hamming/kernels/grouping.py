@@ -3,7 +3,7 @@
 import numba as nb
 import numpy as np
 
-from taxohash.hamming.kernels.conventions import OPTIONS
+from taxohash.hamming.kernels.conventions import OPTIONS, ZERO
 from taxohash.hamming.kernels.flat import count_near, distance
 
 FAR = np.int64(1 << 62)
@@ -29,12 +29,12 @@ def assign(width, words, centres, heads, ends, reach, cells, radii):  # type: ig
                 home, least = np.int64(g), near[g]
         cell, radius = np.int64(0), FAR
         for turn in range(groups + 1):
-            g = home if turn == 0 else np.int64(turn - 1)
-            if turn and (g == home or near[g] - reach[g] >= radius):
+            group = home if turn == 0 else np.int64(turn - 1)
+            if turn and (group == home or near[group] - reach[group] >= radius):
                 continue
-            start = ends[g - 1] if g else np.int64(0)
-            if count_near(width, centres, start, ends[g], code, radius):
-                for c in range(start, ends[g]):
+            start, stop = ends[group - 1] if group else ZERO, ends[group]
+            if count_near(width, centres, start, stop, code, radius):
+                for c in range(start, stop):
                     away = np.int64(distance(width, centres, c, code))
                     if away < radius:
                         cell, radius = np.int64(c), away
