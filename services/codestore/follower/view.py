@@ -64,6 +64,7 @@ class View:
         where: Filter | None = None,
         threads: int = 1,
         weights: npt.NDArray[np.float32] | None = None,
+        most: int | None = None,
     ) -> Found:
         """The k nearest items of each code, or all within a radius, of those that filters allow.
 
@@ -71,6 +72,8 @@ class View:
             codes: uint8[Q, ceil(bits/8)].
             k: how many; not looked at with a radius.
             radius: the greatest Hamming distance, also where those within it are ranked by weights.
+            most: with a radius no more than so many of each code: those of the least Hamming distance, ties by row, also
+                where they are ranked by weights.
             within: nodes 'coarse/.../name' of the taxonomy: items below one of them.
             tags: items that have all of them.
             where: any other combination.
@@ -80,15 +83,54 @@ class View:
         Raises:
             TaxohashError: an unknown node or tag, or what `HammingIndex.search` refuses.
         """
-        asked = wanted(within, tags, where)
-        allowed = None if asked is None else self._prepared.selection(asked, self._state, self._moment)
+        allowed = self._allowed(within, tags, where)
         if weights is not None:
-            return self._weighted(codes, weights, k, radius, allowed, threads)
+            return self._weighted(codes, weights, k, radius, most, allowed, threads)
         if radius is not None:
-            limits, distances, rows = self._moment.range_search(codes, radius, allowed, threads)
+            limits, distances, rows = self._within(codes, radius, most, allowed, threads)
             return self._found(limits, rows, distances)
         near, found = self._moment.search(codes, k, allowed, threads)
         return self._found(_limits(found), found.ravel(), near.ravel())
+
+    @property
+    def touched(self) -> dict[str, int | str]:
+        """Of the last search of this view: `path`, the arrangement of the codes, and `touched`, how many were looked at."""
+        return self._moment.touched
+
+    def codes_of(self, rows: Rows) -> Codes:
+        """uint8[n, ceil(bits/8)]: the code of the item in each row.
+
+        Raises:
+            TaxohashError: nothing that can be found is there.
+        """
+        return self._moment.codes(rows)
+
+    def histogram(
+        self, code: Codes, within: str | Iterable[str] = (), tags: str | Iterable[str] = ()
+    ) -> npt.NDArray[np.int64]:
+        """int64[bits + 1]: how many items that filters allow lie at each Hamming distance of a code uint8[1, ceil(bits/8)].
+
+        Raises:
+            TaxohashError: see `search`.
+        """
+        return self._moment.histogram(code, self._allowed(within, tags, None))
+
+    def _allowed(
+        self, within: str | Iterable[str], tags: str | Iterable[str], where: Filter | None
+    ) -> Following | None:
+        asked = wanted(within, tags, where)
+        return None if asked is None else self._prepared.selection(asked, self._state, self._moment)
+
+    def _within(
+        self, codes: Codes, radius: int, most: int | None, allowed: Following | None, threads: int
+    ) -> tuple[Rows, npt.NDArray[np.int32], Rows]:
+        """Answers within a radius: limits, distances and rows; so many of each code at most."""
+        if most is None:
+            return self._moment.range_search(codes, radius, allowed, threads)
+        near, found = self._moment.search(codes, most, allowed, threads)
+        inside = near <= radius
+        limits = np.concatenate([[0], np.cumsum(np.count_nonzero(inside, axis=1))])
+        return limits, near[inside], found[inside]
 
     def _weighted(
         self,
@@ -96,6 +138,7 @@ class View:
         weights: npt.NDArray[np.float32],
         k: int,
         radius: int | None,
+        most: int | None,
         allowed: Following | None,
         threads: int,
     ) -> Found:
@@ -104,7 +147,7 @@ class View:
             near, found = self._moment.search(codes, k, allowed, threads, weights)
             limits, rows = _limits(found), found.ravel()
             return self._found(limits, rows, self._distances(codes, limits, rows), near.ravel())
-        limits, distances, rows = self._moment.range_search(codes, radius, allowed, threads)
+        limits, distances, rows = self._within(codes, radius, most, allowed, threads)
         weighted = self._distances(codes, limits, rows, weights)
         order = np.lexsort((rows, weighted, np.repeat(np.arange(len(codes)), np.diff(limits))))
         return self._found(limits, rows[order], distances[order], weighted[order])
