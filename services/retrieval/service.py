@@ -17,6 +17,7 @@ from services.codestore.pictures import Pictures, users_folder
 from services.codestore.places import Place
 from services.retrieval.access import Gate
 from services.retrieval.admission import Admission
+from services.retrieval.answering import answer_with
 from services.retrieval.aside import Aside
 from services.retrieval.decoding.decoders import Decoders
 from services.retrieval.descriptions import Descriptions
@@ -29,6 +30,7 @@ from services.web.refused import RefusedError
 from taxohash.errors import TaxohashError
 
 if TYPE_CHECKING:  # numba and ONNX Runtime take a second to import: the process lives before
+    from services.codestore.follower.follower import Follower
     from services.codestore.follower.replica import Replica
     from services.codestore.follower.swap import Swap
     from services.retrieval.engine import Engine
@@ -125,7 +127,7 @@ class Service:
         return self._swap.serving if self._swap else None
 
     def taken(self) -> "Served":
-        """What is served now.
+        """What is served now; the answer to the request of this task names it.
 
         Raises:
             RefusedError: 503, nothing yet.
@@ -134,7 +136,13 @@ class Service:
             raise RefusedError(
                 503, "loading", "no generation is loaded yet: try again in a moment", {"Retry-After": "2"}
             )
+        answer_with(served.generation)
         return served
+
+    @property
+    def followed(self) -> "tuple[Served, Follower] | None":
+        """What is served now, and what keeps it level with the store."""
+        return self._swap.current if self._swap else None
 
     @property
     def trouble(self) -> str:
