@@ -24,6 +24,7 @@ from services.retrieval.descriptions import Descriptions
 from services.retrieval.late_store import LateStore
 from services.retrieval.readiness import Standing, Status, status
 from services.retrieval.settings import Settings
+from services.retrieval.several import AT_ONCE
 from services.retrieval.uploads import Uploads
 from services.retrieval.workers import Workers
 from services.web.refused import RefusedError
@@ -81,7 +82,7 @@ class Service:
         self.decoders = Decoders(limits)
         self.uploads = Uploads(limits)
         self.admission = Admission(limits)
-        self.workers = Workers("search", limits.threads, limits.requests)
+        self.workers = Workers("search", limits.threads, AT_ONCE * limits.requests)
         self.asking = Workers("store", _ASKING_THREADS, _ASKING_WAITING)
         self.descriptions = Descriptions()
         self.draining = False

@@ -38,12 +38,30 @@ class Found:
     ids: list[str]
     labels: ItemLabels
 
+    def kept(self, answers: Rows) -> "Found":
+        """Those at positions int64[n], of one query."""
+        if len(answers) == len(self.rows):
+            return self
+        return Found(
+            np.array([0, len(answers)]),
+            self.rows[answers],
+            self.distances[answers],
+            None if self.weighted is None else self.weighted[answers],
+            [self.ids[i] for i in answers.tolist()],
+            self.labels.taken(answers),
+        )
+
 
 class View:
-    """What `Replica.view` gives: everything it tells is of one moment. Let it go when the answer is made."""
+    """What `Replica.view` gives: everything it tells is of one moment. Let it go when the answer is made.
+
+    Attributes:
+        touched: of the last search: `path`, the arrangement of the codes, and `touched`, how many were looked at.
+    """
 
     def __init__(self, state: State, moment: Moment, prepared: Prepared) -> None:
         self._state, self._moment, self._prepared = state, moment, prepared
+        self.touched: dict[str, int | str] = {}
 
     def __len__(self) -> int:
         """Items that can be found."""
@@ -89,13 +107,8 @@ class View:
         if radius is not None:
             limits, distances, rows = self._within(codes, radius, most, allowed, threads)
             return self._found(limits, rows, distances)
-        near, found = self._moment.search(codes, k, allowed, threads)
+        near, found = self._nearest(codes, k, allowed, threads)
         return self._found(_limits(found), found.ravel(), near.ravel())
-
-    @property
-    def touched(self) -> dict[str, int | str]:
-        """Of the last search of this view: `path`, the arrangement of the codes, and `touched`, how many were looked at."""
-        return self._moment.touched
 
     def codes_of(self, rows: Rows) -> Codes:
         """uint8[n, ceil(bits/8)]: the code of the item in each row.
@@ -121,13 +134,25 @@ class View:
         asked = wanted(within, tags, where)
         return None if asked is None else self._prepared.selection(asked, self._state, self._moment)
 
+    def _nearest(
+        self,
+        codes: Codes,
+        k: int,
+        allowed: Following | None,
+        threads: int,
+        weights: npt.NDArray[np.float32] | None = None,
+    ) -> tuple[npt.NDArray[Any], Rows]:
+        answers = self._moment.search(codes, k, allowed, threads, weights)
+        self.touched = self._moment.touched
+        return answers
+
     def _within(
         self, codes: Codes, radius: int, most: int | None, allowed: Following | None, threads: int
     ) -> tuple[Rows, npt.NDArray[np.int32], Rows]:
         """Answers within a radius: limits, distances and rows; so many of each code at most."""
         if most is None:
             return self._moment.range_search(codes, radius, allowed, threads)
-        near, found = self._moment.search(codes, most, allowed, threads)
+        near, found = self._nearest(codes, most, allowed, threads)
         inside = near <= radius
         limits = np.concatenate([[0], np.cumsum(np.count_nonzero(inside, axis=1))])
         return limits, near[inside], found[inside]
@@ -144,7 +169,7 @@ class View:
     ) -> Found:
         """Answers by weights, and the Hamming distances of these."""
         if radius is None:
-            near, found = self._moment.search(codes, k, allowed, threads, weights)
+            near, found = self._nearest(codes, k, allowed, threads, weights)
             limits, rows = _limits(found), found.ravel()
             return self._found(limits, rows, self._distances(codes, limits, rows), near.ravel())
         limits, distances, rows = self._within(codes, radius, most, allowed, threads)
@@ -191,8 +216,10 @@ class View:
 
     def tags_of(self, rows: Rows) -> list[tuple[str, ...]]:
         """The tags of the member in each row."""
-        names = list(self._state.vocabulary.numbers)
-        members = self._state.tags.members(self._state.sets(self._known(rows))[1])
+        sets = self._state.sets(self._known(rows))[1]
+        if not sets.any():  # what most items have
+            return [()] * len(sets)
+        names, members = self._state.vocabulary.names, self._state.tags.members(sets)
         return [tuple(names[number] for number in members[i]) for i in range(len(members))]
 
     def label_sets(self) -> tuple[ItemLabels, Rows, Rows]:

@@ -1,0 +1,311 @@
+"""What a search asks, and what it is answered."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, RootModel
+
+MOST_QUERIES = 64
+MOST_FILTERS = 64  # nodes, or tags, of one search
+
+Ranking = Literal["weighted", "hamming"]
+Path = list[str]
+Listed = str | Annotated[list[str], Field(max_length=MOST_FILTERS)]
+Hex = Annotated[str, Field(pattern="^([0-9a-f]{2})+$", examples=["9f3c01d2"])]
+
+# What to give instead of what was refused.
+WANTED = {
+    "radius": "a whole number from 0 to 4096",
+    "within": f"a node of the taxonomy, or a list of up to {MOST_FILTERS}",
+    "tags": f"a tag, or a list of up to {MOST_FILTERS}",
+    "group_by": "the name of a level",
+    "token": "one that a write has answered",
+    "ranking": "weighted or hamming",
+    "explain": "true or false",
+    "weights": "true or false",
+    "generation": "the id of one",
+    "image": "the bytes of a picture in base64",
+    "images": f"a list of 1 to {MOST_QUERIES} pictures, the bytes of each in base64",
+    "id": "the id of an item",
+    "code": "hexadecimal digits",
+    "queries": f"a list of 1 to {MOST_QUERIES}, each an object with image, id or code",
+}
+
+
+class Request(BaseModel):
+    """What comes from a client: nothing is converted, and nothing is there that is not known."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+class Told(BaseModel):
+    """What goes to a client. Never made on the way: the tests hold answers against it."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+# -- what is asked ----------------------------------------------------------------------------------------------------
+
+
+class Wishes(Request):
+    """What all queries of a search have in common. `within` and `tags` may stand in a form or a query string several times."""
+
+    k: int = Field(
+        default=10,
+        ge=1,
+        description="answers wanted; with a radius no more than so many, else as many as there may be",
+    )
+    radius: int | None = Field(
+        default=None, ge=0, le=4096, description="all items within this Hamming distance"
+    )
+    within: Listed | None = Field(
+        default=None, description="nodes of the taxonomy: items below one of them", examples=["warm/red"]
+    )
+    tags: Listed | None = Field(default=None, description="items that have all of them", examples=["summer"])
+    group_by: str | None = Field(
+        default=None,
+        description="a level of the taxonomy: the answers also by their nodes there",
+        examples=["family"],
+    )
+    token: str | None = Field(default=None, description="of a write that the answer must have seen")
+    ranking: Ranking | None = Field(
+        default=None,
+        description="by weights of the picture's bits, which is what a picture asks for by itself, or by Hamming distance",
+    )
+    explain: bool = Field(default=False, description="say how the answer came about")
+    generation: str | None = Field(
+        default=None,
+        description="the one that must answer; a code means nothing to another",
+        examples=["8c7d0f7f2a31"],
+    )
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """`within` as a list."""
+        return _listed(self.within)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """`tags` as a list."""
+        return _listed(self.tags)
+
+
+class Picture(Request):
+    """A query by picture."""
+
+    image: str = Field(
+        description="the bytes of a picture in base64",
+        examples=["iVBORw0KGgoAAAANSUhEUg=="],
+        json_schema_extra={"contentEncoding": "base64", "contentMediaType": "image/*"},
+    )
+
+
+class Item(Request):
+    """A query by what an item looks like: its stored code in the generation that is served. It is no answer itself."""
+
+    id: str = Field(description="of an item", examples=["train/0004"])
+
+
+class Code(Request):
+    """A query by a code of the generation that is served."""
+
+    code: str = Field(description="its packed bits as hexadecimal digits", examples=["9f3c01d2"])
+
+
+class ByPicture(Wishes, Picture):
+    """A search by picture."""
+
+
+class ByItem(Wishes, Item):
+    """A search for what is like an item."""
+
+
+class ByCode(Wishes, Code):
+    """A search by code."""
+
+
+class Batch(Wishes):
+    """Several queries, each of a kind of its own."""
+
+    queries: list[dict[str, Any]] = Field(
+        min_length=1,
+        max_length=MOST_QUERIES,
+        json_schema_extra={
+            "items": {"oneOf": [{"$ref": f"#/$defs/{kind}"} for kind in ("Picture", "Item", "Code")]}
+        },
+    )
+
+
+class SearchBody(RootModel[ByPicture | ByItem | ByCode | Batch]):
+    """The body of a search as JSON."""
+
+
+class EncodeWishes(Request):
+    """What all pictures that are encoded have in common."""
+
+    weights: bool = Field(default=False, description="tell what each bit weighs, too")
+    generation: str | None = Field(default=None, description="the one that must answer")
+
+
+class EncodeBody(EncodeWishes):
+    """Pictures to encode, as JSON."""
+
+    image: str | None = Field(default=None, description="the bytes of a picture in base64")
+    images: list[str] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=MOST_QUERIES,
+        description="or of several, each with an answer of its own",
+    )
+
+
+# -- what is answered -------------------------------------------------------------------------------------------------
+
+
+class Step(Told):
+    """A node of the majority's path, and how many of the answers are below it."""
+
+    name: str
+    items: int = Field(ge=1)
+
+
+class Found(Told):
+    """An item that was found."""
+
+    id: str
+    distance: int = Field(ge=0, description="bits in which its code differs from the query's")
+    weighted_distance: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="of the weights of all bits, the share of those that differ; only by weights",
+    )
+    label_path: Path = Field(description="the first of its label paths")
+    label_paths: list[Path]
+    tags: list[str]
+    thumbnail: str = Field(description="where it is")
+    levels_agreed: int = Field(ge=0, description="at which it goes with the majority")
+    differing_bits: list[int] | None = Field(
+        default=None, description="their places in the code; only where explained"
+    )
+
+
+class Group(Told):
+    """Answers with one node at a level."""
+
+    path: Path = Field(
+        description="of the node; shorter where labels end before, empty for items without a label"
+    )
+    items: list[str] = Field(
+        description="ids of those of the answers, nearest first; one with several labels may be in several"
+    )
+
+
+class Timings(Told):
+    """Milliseconds of each stage."""
+
+    decode: float | None = Field(default=None, description="only of a picture")
+    encode: float | None = Field(default=None, description="only of a picture")
+    search: float
+    describe: float
+
+
+class Explanation(Told):
+    """How an answer came about."""
+
+    layout: Literal["rings", "sliced", "flat"] | None = Field(
+        description="how the codes that were looked at lie; null where there are none"
+    )
+    touched: int = Field(ge=0, description="codes that the search looked at")
+    histogram: list[int] = Field(
+        description="how many items that the filters allow lie at distance 0, 1, ... of the query, an item that is the query included"
+    )
+    timings_ms: Timings
+
+
+class Asked(Told):
+    """What was searched for."""
+
+    kind: Literal["picture", "item", "code"]
+    id: str | None = Field(default=None, description="of the item")
+
+
+class Answer(Told):
+    """The answer to one query."""
+
+    generation: str
+    bits: int
+    code: Hex
+    query: Asked
+    within: str | list[str] | None = Field(description="as it was asked")
+    ranking: Ranking
+    majority: list[Step]
+    results: list[Found] = Field(description="nearest first, ties by row")
+    groups: list[Group] | None = Field(
+        default=None, description="in the order of their nearest items; only with group_by"
+    )
+    radius: int | None = Field(default=None, description="only where one was asked for")
+    cut: bool | None = Field(
+        default=None,
+        description="there are more within the radius, no nearer by Hamming distance than those; only with a radius",
+    )
+    explanation: Explanation | None = Field(default=None, description="only where it was asked for")
+    took_ms: float = Field(ge=0)
+    age_seconds: float | None = Field(
+        description="for which what is searched may be behind the store; null if nobody knows"
+    )
+
+
+class Problem(Told):
+    """Why something was not answered (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    request_id: str | None = None
+
+
+class Refused(Told):
+    """A query of several that could not be answered."""
+
+    problem: Problem
+
+
+class Answers(Told):
+    """The answers to several queries, in their order."""
+
+    generation: str
+    answers: list[Answer | Refused]
+    took_ms: float
+
+
+class SearchTold(RootModel[Answer | Answers]):
+    """The answer to a search: that of its query, or of each of several."""
+
+
+class Encoded(Told):
+    """The code of a picture."""
+
+    generation: str
+    bits: int
+    code: Hex
+    weights: list[float] | None = Field(
+        default=None,
+        description="of each bit, as sure as the hasher is of it; only where they were asked for",
+    )
+
+
+class AllEncoded(Told):
+    """The codes of several pictures, in their order."""
+
+    generation: str
+    answers: list[Encoded | Refused]
+    took_ms: float
+
+
+class EncodeTold(RootModel[Encoded | AllEncoded]):
+    """The code of a picture, or of each of several."""
+
+
+def _listed(given: str | list[str] | None) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else tuple(given or ())
