@@ -297,6 +297,19 @@ class Engine:
             "bit_health": generation.bit_health,
         }
 
+    def describe_numbers(self) -> dict[str, Any]:
+        """What is served in numbers, as far as it is known here."""
+        numbers = self.replica.stats()
+        index = numbers["index"]
+        return {
+            "generation": self.generation.id,
+            "items": numbers["items"] + numbers["uncoded"],
+            "coded": numbers["items"],
+            "lacking": numbers["uncoded"],
+            "index": {"layout": index["layout"], "bytes": index["bytes"], "codes": index["live"]},
+            "bytes": numbers["bytes"],
+        }
+
     def warm_up(self) -> None:
         """Pay for first calls (compiled kernels, memory) before the first request has to."""
         blank = np.zeros(self.generation.preprocessing.shape, np.uint8)

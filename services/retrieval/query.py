@@ -6,15 +6,12 @@ Nothing of a picture is looked at here.
 import binascii
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
-
-from pydantic import ValidationError
+from typing import Any
 
 from services.retrieval.form import Part, boundary_of, kind_of, parts_of, shown
 from services.retrieval.json_body import object_of
+from services.retrieval.schemas.base import MOST_QUERIES, Request, checked
 from services.retrieval.schemas.search import (
-    MOST_QUERIES,
-    WANTED,
     Batch,
     ByCode,
     ByItem,
@@ -24,7 +21,6 @@ from services.retrieval.schemas.search import (
     EncodeWishes,
     Item,
     Picture,
-    Request,
     Wishes,
 )
 from services.web.refused import RefusedError
@@ -39,8 +35,6 @@ _NUMBERS = ("k", "radius")
 _SWITCHES = {"true": True, "false": False}
 _KINDS: dict[str, type[Wishes]] = {"image": ByPicture, "id": ByItem, "code": ByCode, "queries": Batch}
 _ONE: dict[str, type[Request]] = {"image": Picture, "id": Item, "code": Code}
-
-M = TypeVar("M", bound=Request)
 
 
 @dataclass(frozen=True)
@@ -151,7 +145,7 @@ def search_of(
     if form.is_json:
         return _json_search(_joined(object_of(body), texts.values()), most)
     images = _images_of(body, form, texts)
-    wishes = _checked(Wishes, _with_k(texts.values(), most))
+    wishes = checked(Wishes, _with_k(texts.values(), most))
     if len(images) == 1:
         return Search((_by_image(images[0]),), wishes)
     return Search(tuple(_each(_by_image, images)), wishes, is_batch=True)
@@ -168,11 +162,11 @@ def encoding_of(body: bytes | bytearray, form: Form, parameters: Iterable[tuple[
         texts.take(name, value)
     if not form.is_json:
         images = _images_of(body, form, texts)
-        wishes = _checked(EncodeWishes, texts.values())
+        wishes = checked(EncodeWishes, texts.values())
         if len(images) == 1:
             return Encoding((_by_image(images[0]),), wishes.weights, wishes.generation)
         return Encoding(tuple(_each(_by_image, images)), wishes.weights, wishes.generation, is_batch=True)
-    asked = _checked(EncodeBody, _joined(object_of(body), texts.values()))
+    asked = checked(EncodeBody, _joined(object_of(body), texts.values()))
     if (asked.image is None) == (asked.images is None):
         raise RefusedError(400, "parameter", "give exactly one of image and images: pictures in base64")
     if asked.image is not None:
@@ -189,7 +183,7 @@ def _json_search(fields: dict[str, Any], most: int) -> Search:
             "parameter",
             f"search has {' and '.join(given) or 'nothing to search for'}: give exactly one of {', '.join(_KINDS)}",
         )
-    wishes = _checked(_KINDS[given[0]], _with_k(fields, most))
+    wishes = checked(_KINDS[given[0]], _with_k(fields, most))
     if isinstance(wishes, Batch):
         return Search(tuple(_each(_query, wishes.queries)), wishes, is_batch=True)
     return Search((_query({given[0]: fields[given[0]]}),), wishes)
@@ -204,7 +198,7 @@ def _query(fields: Mapping[str, Any]) -> Query:
             "parameter",
             f"query has {' and '.join(given) or 'nothing to search for'}: give exactly one of {', '.join(_ONE)}",
         )
-    match _checked(_ONE[given[0]], fields):
+    match checked(_ONE[given[0]], fields):
         case Picture(image=text):
             return _by_image(_decoded(text))
         case Item(id=item_id):
@@ -258,29 +252,6 @@ def _with_k(fields: dict[str, Any], most: int) -> dict[str, Any]:
             400, "parameter", f"k is {shown(k)}: give a whole number from 1 to {most} (TAXOHASH_MAX_K)"
         )
     return fields | {"k": k}
-
-
-def _checked(model: type[M], fields: Mapping[str, Any]) -> M:
-    """The fields as a model has them.
-
-    Raises:
-        RefusedError: 400, there is one that it does not have, or that is of another kind.
-    """
-    try:
-        return model.model_validate(fields)
-    except ValidationError as error:
-        raise RefusedError(400, "parameter", _sentence(model, error)) from None
-
-
-def _sentence(model: type[Request], error: ValidationError) -> str:
-    """What is wrong first: name, value and remedy."""
-    first = error.errors(include_url=False)[0]
-    name = str(first["loc"][0]) if first["loc"] else "query"
-    if first["type"] == "extra_forbidden":
-        return f"field {shown(name)} is not known: use one of {', '.join(model.model_fields)}"
-    value = first["input"]
-    told = f"a list of {len(value)}" if isinstance(value, list) else shown(value)
-    return f"{name} is {told}: give {WANTED.get(name, 'an object')}"
 
 
 def _joined(fields: dict[str, Any], texts: Mapping[str, Any]) -> dict[str, Any]:

@@ -52,6 +52,7 @@ class Service:
     Attributes:
         gate: who is let in.
         store: for requests: its calls end in time.
+        admin: the same store as its admin; None where the settings do not name it.
         uploads, admission: of searches.
         aside: where decoders and workers are asked, so that those who are refused do not hold up those who search.
         workers: encode and search; they wait for nothing.
@@ -73,11 +74,19 @@ class Service:
         self.settings = settings
         self.gate = Gate(settings)
         limits = settings.limits
+        connect_admin = connect or (
+            lambda seconds: CodeStore.connect(settings.admin_redis_url or "", timeout=seconds)
+        )
         connect = connect or (lambda seconds: CodeStore.connect(_address(settings), timeout=seconds))
         if settings.generations:
             Place.open(settings.generations, "generations")
         self.pictures = open_pictures(settings)
         self.store = LateStore(lambda: connect(limits.store_seconds))
+        self.admin = (
+            None
+            if settings.admin_redis_url is None
+            else LateStore(lambda: connect_admin(limits.store_seconds))
+        )
         self.aside = Aside("searches")
         self.decoders = Decoders(limits)
         self.uploads = Uploads(limits)
@@ -120,6 +129,8 @@ class Service:
         if self._swap:
             await asyncio.to_thread(self._swap.stop)
         self.store.close()
+        if self.admin:
+            self.admin.close()
         self._followers_store.close()
 
     @property

@@ -20,6 +20,7 @@ TITLES = {
     "approval": "Not published",
     "body": "Body too large",
     "busy": "Too busy",
+    "conflict": "Not done",
     "content-type": "Wrong content type",
     "form": "Form cannot be read",
     "generation": "Another generation is served",

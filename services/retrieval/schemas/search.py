@@ -2,45 +2,14 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel
+from pydantic import Field, RootModel
 
-MOST_QUERIES = 64
-MOST_FILTERS = 64  # nodes, or tags, of one search
+from services.retrieval.schemas.base import MOST_FILTERS, MOST_QUERIES, Request, Told
 
 Ranking = Literal["weighted", "hamming"]
 Path = list[str]
 Listed = str | Annotated[list[str], Field(max_length=MOST_FILTERS)]
 Hex = Annotated[str, Field(pattern="^([0-9a-f]{2})+$", examples=["9f3c01d2"])]
-
-# What to give instead of what was refused.
-WANTED = {
-    "radius": "a whole number from 0 to 4096",
-    "within": f"a node of the taxonomy, or a list of up to {MOST_FILTERS}",
-    "tags": f"a tag, or a list of up to {MOST_FILTERS}",
-    "group_by": "the name of a level",
-    "token": "one that a write has answered",
-    "ranking": "weighted or hamming",
-    "explain": "true or false",
-    "weights": "true or false",
-    "generation": "the id of one",
-    "image": "the bytes of a picture in base64",
-    "images": f"a list of 1 to {MOST_QUERIES} pictures, the bytes of each in base64",
-    "id": "the id of an item",
-    "code": "hexadecimal digits",
-    "queries": f"a list of 1 to {MOST_QUERIES}, each an object with image, id or code",
-}
-
-
-class Request(BaseModel):
-    """What comes from a client: nothing is converted, and nothing is there that is not known."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
-
-
-class Told(BaseModel):
-    """What goes to a client. Never made on the way: the tests hold answers against it."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 # -- what is asked ----------------------------------------------------------------------------------------------------
