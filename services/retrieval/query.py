@@ -185,12 +185,16 @@ def _json_search(fields: dict[str, Any], most: int) -> Search:
         )
     wishes = checked(_KINDS[given[0]], _with_k(fields, most))
     if isinstance(wishes, Batch):
-        return Search(tuple(_each(_query, wishes.queries)), wishes, is_batch=True)
+        return Search(tuple(_each(_query, fields["queries"])), wishes, is_batch=True)
     return Search((_query({given[0]: fields[given[0]]}),), wishes)
 
 
-def _query(fields: Mapping[str, Any]) -> Query:
+def _query(fields: Any) -> Query:
     """One query of a batch, or the only one."""
+    if not isinstance(fields, Mapping):
+        raise RefusedError(
+            400, "parameter", f"query is {shown(fields)}: give an object with image, id or code"
+        )
     given = [kind for kind in _ONE if kind in fields]
     if len(given) != 1:
         raise RefusedError(

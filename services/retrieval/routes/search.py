@@ -186,7 +186,8 @@ async def _encoded(work: _Work, asked: Encoding) -> bytes:
     return await one(image)
 
 
+_TAKES = ("application/json", "multipart/form-data", "image/*")
 ENDPOINTS = [
-    Endpoint("POST", "/v1/search", search, "search", "search", Wishes, SearchBody, SearchTold),
-    Endpoint("POST", "/v1/encode", encode, "encode", "search", EncodeWishes, EncodeBody, EncodeTold),
+    Endpoint("POST", "/v1/search", search, "search", "search", Wishes, SearchBody, SearchTold, _TAKES),
+    Endpoint("POST", "/v1/encode", encode, "encode", "search", EncodeWishes, EncodeBody, EncodeTold, _TAKES),
 ]

@@ -1,8 +1,8 @@
 """What a search asks, and what it is answered."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, RootModel
+from pydantic import Field, RootModel, SkipValidation
 
 from services.retrieval.schemas.base import MOST_FILTERS, MOST_QUERIES, Request, Told
 
@@ -95,12 +95,10 @@ class ByCode(Wishes, Code):
 class Batch(Wishes):
     """Several queries, each of a kind of its own."""
 
-    queries: list[dict[str, Any]] = Field(
+    queries: list[SkipValidation[Picture | Item | Code]] = Field(  # each is checked by itself
         min_length=1,
         max_length=MOST_QUERIES,
-        json_schema_extra={
-            "items": {"oneOf": [{"$ref": f"#/$defs/{kind}"} for kind in ("Picture", "Item", "Code")]}
-        },
+        examples=[[{"id": "train/0004"}, {"code": "9f3c01d2"}]],
     )
 
 

@@ -20,7 +20,8 @@ from services.retrieval.query import (
     form_of,
     search_of,
 )
-from services.retrieval.schemas.search import MOST_QUERIES, Wishes
+from services.retrieval.schemas.base import MOST_QUERIES
+from services.retrieval.schemas.search import Wishes
 from services.web.refused import RefusedError
 
 FORM, JSON, PICTURE = Form(b"b"), Form(is_json=True), Form()
@@ -109,7 +110,7 @@ def test_several_pictures_of_a_form_are_several_queries() -> None:
 def test_of_several_each_has_what_is_wrong_with_it() -> None:
     given = [
         {"id": "x"}, {"id": ""}, {"id": "\ud800"}, {"id": 5}, {"image": "a b"}, {"image": ""}, {"code": 7}, {}, {"id": "x", "code": "0"},
-        {"id": "x", "k": 3},
+        {"id": "x", "k": 3}, "x", None,
     ]  # fmt: skip
     found = read_json(queries=given).queries
     assert found[0] == ById("x")
@@ -126,6 +127,8 @@ def test_of_several_each_has_what_is_wrong_with_it() -> None:
             (400, "query has nothing to search for: give exactly one of image, id, code"),
             (400, "query has id and code: give exactly one of"),
             (400, "field 'k' is not known: use one of id"),
+            (400, "query is 'x': give an object with image, id or code"),
+            (400, "query is None: give an object"),
         ],
         strict=True,
     ):
@@ -146,7 +149,6 @@ def test_of_several_each_has_what_is_wrong_with_it() -> None:
         ({"image": ""}, "picture has no bytes"),
         ({"queries": []}, "queries is a list of 0: give a list of 1 to 64"),
         ({"queries": [{"id": "x"}] * 65}, "queries is a list of 65: give a list of 1 to 64"),
-        ({"queries": ["x"]}, "queries is 'x'"),
         ({"queries": {"id": "x"}}, "queries is {'id': 'x'}"),
         ({"code": "00", "kk": 3}, "field 'kk' is not known: use one of code, k, radius, within"),
         ({"code": "00", "k": "7"}, "k is '7': give a whole number from 1 to 50"),

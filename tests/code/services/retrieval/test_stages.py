@@ -7,8 +7,8 @@ from services.retrieval.stages import Stages
 
 
 def counted() -> float:
-    told = metrics.STAGE_SECONDS.labels("search").collect()[0].samples
-    return next(sample.value for sample in told if sample.name.endswith("_count"))
+    (told,) = metrics.STAGE_SECONDS.labels("search").collect()
+    return float(next(sample.value for sample in told.samples if sample.name.endswith("_count")))
 
 
 def test_what_fails_is_not_timed() -> None:

@@ -392,7 +392,9 @@ def test_what_is_past_its_time_is_not_begun(
 def test_only_pictures_tell_of_drift(client: Client, hasher: Hasher) -> None:
     def counted() -> float:
         own = hasher.generation.id
-        return sum(metrics.SEARCHES_ANSWERED.labels(near, own)._value.get() for near in ("near", "far"))
+        return float(
+            sum(metrics.SEARCHES_ANSWERED.labels(near, own)._value.get() for near in ("near", "far"))
+        )
 
     before = counted()
     client.ask(id="item 5")
