@@ -74,6 +74,7 @@ class Engine:
             known: int32[numbers], the label of the hasher's taxonomy of each label number, -1 where there is none.
         """
         self.generation = hasher.generation
+        self.id = hasher.generation.id  # which is a digest of all that a manifest says
         self.taxonomy = hasher.taxonomy
         self.replica = replica
         self.reach = reach(hasher.generation)
@@ -126,7 +127,7 @@ class Engine:
             raise RefusedError(
                 404,
                 "item",
-                f"item {shown(item_id)} has no code in generation {self.generation.id} yet: wait for the backfill",
+                f"item {shown(item_id)} has no code in generation {self.id} yet: wait for the backfill",
             ) from None
         return Query("item", code, view, item=item_id, row=row)
 
@@ -176,7 +177,7 @@ class Engine:
             for result in results:
                 result["levels_agreed"] = agreed_levels(result["label_paths"], majority)
             answer: dict[str, Any] = {
-                "generation": self.generation.id,
+                "generation": self.id,
                 "bits": self.generation.bits,
                 "code": query.code[0].tobytes().hex(),
                 "query": {"kind": query.kind} | ({"id": query.item} if query.item else {}),
@@ -198,7 +199,7 @@ class Engine:
     def describe_code(self, outputs: Queries, weights: bool) -> dict[str, Any]:
         """The code of a picture, and what its bits weigh where that is wanted."""
         told: dict[str, Any] = {
-            "generation": self.generation.id,
+            "generation": self.id,
             "bits": self.generation.bits,
             "code": outputs.codes[0].tobytes().hex(),
         }
@@ -302,7 +303,7 @@ class Engine:
         numbers = self.replica.stats()
         index = numbers["index"]
         return {
-            "generation": self.generation.id,
+            "generation": self.id,
             "items": numbers["items"] + numbers["uncoded"],
             "coded": numbers["items"],
             "lacking": numbers["uncoded"],
