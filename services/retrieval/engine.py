@@ -13,6 +13,7 @@ from services.codestore import ItemLabels
 from services.codestore.follower.replica import Replica
 from services.codestore.follower.view import Found, View
 from services.retrieval.grouping import grouped, level_of
+from services.retrieval.identical import MOST_LIKE
 from services.retrieval.labels import said
 from services.retrieval.nearness import reach
 from services.retrieval.schemas.search import Wishes
@@ -151,7 +152,11 @@ class Engine:
             ) from None
         return Query("code", code, self.replica.view())
 
-    def search(self, query: Query, wishes: Wishes) -> dict[str, Any]:
+    def alike(self, query: Query, wishes: Wishes) -> list[str]:
+        """The items with the query's code that the filters allow, by row; no more than `identical.MOST_LIKE`."""
+        return self._alike(query, wishes, None).ids
+
+    def search(self, query: Query, wishes: Wishes, identical: frozenset[str] = frozenset()) -> dict[str, Any]:
         """The answer to one query, as it goes to the client, see `schemas.search.Answer`.
 
         An item's `distance` is the number of bits in which its code differs from the query's. By weights items are in
@@ -159,6 +164,9 @@ class Engine:
         lies on the bits in which an item's code differs; 0 to 1. Within a radius, which is one of Hamming distance, only the
         `k` of the least Hamming distance are told, also where they are in the order of their weights. An item that is the
         query is no answer.
+
+        Args:
+            identical: items of `alike` that have the very picture: they come first, and are marked.
 
         Raises:
             RefusedError: 400 for an unknown node, tag or level, or weights asked of what has none.
@@ -169,10 +177,18 @@ class Engine:
         with stages.timed("search"):
             try:
                 found, cut = self._nearest(query, wishes, weights)
+                if identical:
+                    same = self._alike(query, wishes, weights)
+                    kept = [at for at, item in enumerate(same.ids) if item in identical]
+                    found = found.behind(same.kept(np.array(kept, np.int64)))
+                    found = found.kept(np.arange(min(wishes.k, len(found.rows))))
             except TaxohashError as error:
                 raise RefusedError(400, "parameter", str(error)) from None
         with stages.timed("describe"):
             results = self._results(query, found)
+            for result in results:
+                if result["id"] in identical:
+                    result["identical"] = True
             majority = majority_path([result["label_paths"] for result in results])
             for result in results:
                 result["levels_agreed"] = agreed_levels(result["label_paths"], majority)
@@ -237,6 +253,12 @@ class Engine:
         kept = _without(found, query.row)
         nearest = kept[np.lexsort((found.rows[kept], found.distances[kept]))[: wishes.k]]
         return found.kept(np.sort(nearest)), len(kept) > wishes.k
+
+    def _alike(self, query: Query, wishes: Wishes, weights: npt.NDArray[np.float32] | None) -> Found:
+        nodes = [_node(self.taxonomy, node) for node in wishes.nodes]
+        return query.view.search(
+            query.code, radius=0, within=nodes, tags=wishes.names, weights=weights, most=MOST_LIKE
+        )
 
     def _results(self, query: Query, found: Found) -> list[dict[str, Any]]:
         results = self._described(found.ids, found.labels)

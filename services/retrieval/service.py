@@ -21,6 +21,7 @@ from services.retrieval.answering import answer_with
 from services.retrieval.aside import Aside
 from services.retrieval.decoding.decoders import Decoders
 from services.retrieval.descriptions import Descriptions
+from services.retrieval.identical import Identical
 from services.retrieval.late_store import LateStore
 from services.retrieval.readiness import Standing, Status, status
 from services.retrieval.settings import Settings
@@ -57,6 +58,7 @@ class Service:
         aside: where decoders and workers are asked, so that those who are refused do not hold up those who search.
         workers: encode and search; they wait for nothing.
         asking: call stores.
+        identical: which items have the picture that is searched for.
         descriptions: of what is served.
         pictures: None where the settings name no store and there is none among the user's data.
         draining: the process is about to end.
@@ -93,6 +95,7 @@ class Service:
         self.admission = Admission(limits)
         self.workers = Workers("search", limits.threads, AT_ONCE * limits.requests)
         self.asking = Workers("store", _ASKING_THREADS, _ASKING_WAITING)
+        self.identical = Identical(lambda: self.store(), self.asking, settings.collection)
         self.descriptions = Descriptions()
         self.draining = False
         self._followers_store = LateStore(lambda: connect(_LOADING_SECONDS))

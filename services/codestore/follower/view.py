@@ -51,6 +51,20 @@ class Found:
             self.labels.taken(answers),
         )
 
+    def behind(self, first: "Found") -> "Found":
+        """These, of one query, with those of `first` before them, each once."""
+        rest = self.kept(np.flatnonzero(~np.isin(self.rows, first.rows)))
+        both = (first, rest)
+        weighted = [part.weighted for part in both if part.weighted is not None]
+        return Found(
+            np.array([0, len(first.rows) + len(rest.rows)]),
+            np.concatenate([part.rows for part in both]),
+            np.concatenate([part.distances for part in both]),
+            np.concatenate(weighted) if len(weighted) == len(both) else None,
+            first.ids + rest.ids,
+            ItemLabels.joined([part.labels for part in both]),
+        )
+
 
 class View:
     """What `Replica.view` gives: everything it tells is of one moment. Let it go when the answer is made.
@@ -66,6 +80,11 @@ class View:
     def __len__(self) -> int:
         """Items that can be found."""
         return len(self._moment)
+
+    @property
+    def changes(self) -> int:
+        """How many had been made: views of one replica with as many tell the same."""
+        return self._moment.changes
 
     @property
     def uncoded(self) -> int:

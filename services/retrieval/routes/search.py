@@ -38,6 +38,7 @@ from services.retrieval.tokens import await_token
 from services.web.refused import RefusedError
 
 if TYPE_CHECKING:
+    from services.retrieval.engine import Query as Sought
     from services.retrieval.following import Served
     from taxohash.images import Pixels
 
@@ -123,14 +124,14 @@ class _Work:
         with stages.timed("decode"):
             return await self.service.decoders.read(image, self.served.engine.generation.preprocessing)
 
-    async def done(self, work: Callable[[], dict[str, Any]]) -> bytes:
-        """What comes of work in a thread, as it goes to the client: a thousand items take milliseconds to write."""
+    async def done(self, work: Callable[[], T]) -> T:
+        """What comes of work in a thread."""
 
-        def write() -> bytes:
+        def begun() -> T:
             self._begin()
-            return written(work())
+            return work()
 
-        return await self.service.workers.run(write)
+        return await self.service.workers.run(begun)
 
     def _begin(self) -> None:
         if time.monotonic() > self._due:
@@ -150,7 +151,7 @@ async def _searched(work: _Work, asked: Search) -> bytes:
 
 async def _found(work: _Work, query: Query, wishes: Wishes) -> bytes:
     """The answer to one query."""
-    engine, standing = work.served.engine, work.service.standing
+    engine = work.served.engine
     if isinstance(query, ByImage):
         stages = Stages()
         made = partial(engine.of_picture, await work.pixels(query.image, stages), stages)
@@ -159,16 +160,31 @@ async def _found(work: _Work, query: Query, wishes: Wishes) -> bytes:
     else:
         made = partial(engine.of_code, query.code)
 
-    def found() -> dict[str, Any]:
+    def found() -> "tuple[Sought, bytes, list[str]]":
+        """What was searched for, its answer, and the items that may have its very picture."""
         sought = made()
         answer = engine.search(sought, wishes)
-        if sought.kind == "picture" and not wishes.tags and wishes.radius is None:
+        if sought.kind != "picture":
+            return sought, _told(work, answer), []
+        if not wishes.tags and wishes.radius is None:
             nearness.count(answer, engine.reach, lambda: engine.nearest(answer["code"]))
-        age = standing().age_seconds
-        answer["age_seconds"] = round(age, 3) if math.isfinite(age) else None
-        return answer
+        alike = any(result["distance"] == 0 for result in answer["results"])
+        return sought, _told(work, answer), engine.alike(sought, wishes) if alike else []
 
-    return await work.done(found)
+    sought, told, alike = await work.done(found)
+    if alike and isinstance(query, ByImage):
+        generation, changes = work.served.generation, sought.view.changes
+        identical = await work.service.identical.among(query.image, alike, generation, changes)
+        if identical:
+            told = await work.done(lambda: _told(work, engine.search(sought, wishes, identical)))
+    return told
+
+
+def _told(work: _Work, answer: dict[str, Any]) -> bytes:
+    """An answer as it goes to the client: a thousand items take milliseconds to write."""
+    age = work.service.standing().age_seconds
+    answer["age_seconds"] = round(age, 3) if math.isfinite(age) else None
+    return written(answer)
 
 
 async def _encoded(work: _Work, asked: Encoding) -> bytes:
@@ -177,7 +193,9 @@ async def _encoded(work: _Work, asked: Encoding) -> bytes:
     async def one(query: ByImage) -> bytes:
         stages = Stages()
         pixels = await work.pixels(query.image, stages)
-        return await work.done(lambda: engine.describe_code(engine.encode(pixels, stages), asked.weights))
+        return await work.done(
+            lambda: written(engine.describe_code(engine.encode(pixels, stages), asked.weights))
+        )
 
     if asked.is_batch:
         return await answers(work.served.generation, asked.images, one)

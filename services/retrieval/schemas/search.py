@@ -151,6 +151,10 @@ class Found(Told):
     tags: list[str]
     thumbnail: str = Field(description="where it is")
     levels_agreed: int = Field(ge=0, description="at which it goes with the majority")
+    identical: bool = Field(
+        default=False,
+        description="it has the very picture that is searched for, and comes first; by its bytes, or its thumbnail's",
+    )
     differing_bits: list[int] | None = Field(
         default=None, description="their places in the code; only where explained"
     )
