@@ -16,7 +16,7 @@ from services.retrieval.grouping import grouped, level_of
 from services.retrieval.identical import MOST_LIKE
 from services.retrieval.labels import said
 from services.retrieval.nearness import reach
-from services.retrieval.schemas.search import Wishes
+from services.retrieval.schemas.search import RANKINGS, Wishes
 from services.retrieval.stages import Stages
 from services.web.refused import RefusedError
 from taxohash.codes import Codes, Queries, code_bytes, unpack
@@ -176,11 +176,10 @@ class Engine:
         level = level_of(self.taxonomy, wishes.group_by) if wishes.group_by else -1
         with stages.timed("search"):
             try:
+                first = self._alike(query, wishes, weights).of(identical) if identical else None
                 found, cut = self._nearest(query, wishes, weights)
-                if identical:
-                    same = self._alike(query, wishes, weights)
-                    kept = [at for at, item in enumerate(same.ids) if item in identical]
-                    found = found.behind(same.kept(np.array(kept, np.int64)))
+                if first is not None:
+                    found = found.behind(first)
                     found = found.kept(np.arange(min(wishes.k, len(found.rows))))
             except TaxohashError as error:
                 raise RefusedError(400, "parameter", str(error)) from None
@@ -242,7 +241,7 @@ class Engine:
         self, query: Query, wishes: Wishes, weights: npt.NDArray[np.float32] | None
     ) -> tuple[Found, bool]:
         """The items that are told, and whether there are more within the radius."""
-        nodes = [_node(self.taxonomy, node) for node in wishes.nodes]
+        nodes = self._nodes(wishes)
         more = wishes.k + (query.row >= 0)  # the item itself may be among them
         if wishes.radius is None:
             found = query.view.search(query.code, k=more, within=nodes, tags=wishes.names, weights=weights)
@@ -255,10 +254,18 @@ class Engine:
         return found.kept(np.sort(nearest)), len(kept) > wishes.k
 
     def _alike(self, query: Query, wishes: Wishes, weights: npt.NDArray[np.float32] | None) -> Found:
-        nodes = [_node(self.taxonomy, node) for node in wishes.nodes]
+        nodes = self._nodes(wishes)
         return query.view.search(
             query.code, radius=0, within=nodes, tags=wishes.names, weights=weights, most=MOST_LIKE
         )
+
+    def _nodes(self, wishes: Wishes) -> list[str]:
+        """The nodes below which items are looked for.
+
+        Raises:
+            TaxohashError: one is no path at all.
+        """
+        return [_node(self.taxonomy, node) for node in wishes.nodes]
 
     def _results(self, query: Query, found: Found) -> list[dict[str, Any]]:
         results = self._described(found.ids, found.labels)
@@ -280,11 +287,10 @@ class Engine:
         bits = unpack(query.view.codes_of(found.rows) ^ query.code, self.generation.bits)
         for result, own in zip(results, bits, strict=True):
             result["differing_bits"] = np.flatnonzero(own).tolist()
-        nodes = [_node(self.taxonomy, node) for node in wishes.nodes]
         return {
             "layout": searched.get("path"),
             "touched": searched.get("touched", 0),
-            "histogram": query.view.histogram(query.code, nodes, wishes.names).tolist(),
+            "histogram": query.view.histogram(query.code, self._nodes(wishes), wishes.names).tolist(),
             "timings_ms": query.stages.in_ms(),
         }
 
@@ -337,7 +343,8 @@ class Engine:
         """Pay for first calls (compiled kernels, memory) before the first request has to."""
         blank = np.zeros(self.generation.preprocessing.shape, np.uint8)
         for within in (None, "/".join(self.taxonomy.paths[0])):
-            self.search(self.of_picture(blank), Wishes(within=within))
+            for ranking in RANKINGS:
+                self.search(self.of_picture(blank), Wishes(within=within, ranking=ranking, explain=True))
         self._summed()
 
     def _summed(self) -> _Summary:

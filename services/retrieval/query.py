@@ -184,9 +184,10 @@ def _json_search(fields: dict[str, Any], most: int) -> Search:
             f"search has {' and '.join(given) or 'nothing to search for'}: give exactly one of {', '.join(_KINDS)}",
         )
     wishes = checked(_KINDS[given[0]], _with_k(fields, most))
+    common = Wishes.model_construct(**{name: getattr(wishes, name) for name in PARAMETERS})  # no pictures
     if isinstance(wishes, Batch):
-        return Search(tuple(_each(_query, fields["queries"])), wishes, is_batch=True)
-    return Search((_query({given[0]: fields[given[0]]}),), wishes)
+        return Search(tuple(_each(_query, fields["queries"])), common, is_batch=True)
+    return Search((_query({given[0]: fields[given[0]]}),), common)
 
 
 def _query(fields: Any) -> Query:

@@ -1,6 +1,6 @@
 """A replica as it was at one moment: searches, and what is known of rows and ids."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -50,6 +50,10 @@ class Found:
             [self.ids[i] for i in answers.tolist()],
             self.labels.taken(answers),
         )
+
+    def of(self, ids: Collection[str]) -> "Found":
+        """Those of some items, of one query."""
+        return self.kept(np.array([at for at, item in enumerate(self.ids) if item in ids], np.int64))
 
     def behind(self, first: "Found") -> "Found":
         """These, of one query, with those of `first` before them, each once."""

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from services import metrics
 from services.retrieval import nearness
+from services.retrieval.form import shown
 from services.retrieval.query import (
     ById,
     ByImage,
@@ -99,11 +100,11 @@ async def _answered(
 
 def _expect(served: "Served", generation: str | None) -> None:
     """Refuse what is meant for another generation."""
-    if generation not in (None, served.generation):
+    if generation is not None and generation != served.generation:
         raise RefusedError(
             409,
             "generation",
-            f"generation {generation!r} is wanted, and {served.generation} is served: encode the picture anew, or ask without",
+            f"generation {shown(generation)} is wanted, and {served.generation} is served: encode the picture anew, or ask without",
         )
 
 

@@ -1,14 +1,16 @@
 """What a search asks, and what it is answered."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, RootModel, SkipValidation
 
 from services.retrieval.schemas.base import MOST_FILTERS, MOST_QUERIES, Request, Told
 
 Ranking = Literal["weighted", "hamming"]
+RANKINGS: tuple[Ranking, ...] = get_args(Ranking)
 Path = list[str]
-Listed = str | Annotated[list[str], Field(max_length=MOST_FILTERS)]
+Text = Annotated[str, Field(max_length=4096)]
+Listed = Text | Annotated[list[Text], Field(max_length=MOST_FILTERS)]
 Hex = Annotated[str, Field(pattern="^([0-9a-f]{2})+$", examples=["9f3c01d2"])]
 
 
@@ -30,18 +32,20 @@ class Wishes(Request):
         default=None, description="nodes of the taxonomy: items below one of them", examples=["warm/red"]
     )
     tags: Listed | None = Field(default=None, description="items that have all of them", examples=["summer"])
-    group_by: str | None = Field(
+    group_by: Text | None = Field(
         default=None,
         description="a level of the taxonomy: the answers also by their nodes there",
         examples=["family"],
     )
-    token: str | None = Field(default=None, description="of a write that the answer must have seen")
+    token: Annotated[str, Field(max_length=100_000)] | None = Field(
+        default=None, description="of a write that the answer must have seen"
+    )
     ranking: Ranking | None = Field(
         default=None,
         description="by weights of the picture's bits, which is what a picture asks for by itself, or by Hamming distance",
     )
     explain: bool = Field(default=False, description="say how the answer came about")
-    generation: str | None = Field(
+    generation: Text | None = Field(
         default=None,
         description="the one that must answer; a code means nothing to another",
         examples=["8c7d0f7f2a31"],
@@ -110,7 +114,7 @@ class EncodeWishes(Request):
     """What all pictures that are encoded have in common."""
 
     weights: bool = Field(default=False, description="tell what each bit weighs, too")
-    generation: str | None = Field(default=None, description="the one that must answer")
+    generation: Text | None = Field(default=None, description="the one that must answer")
 
 
 class EncodeBody(EncodeWishes):

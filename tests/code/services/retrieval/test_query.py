@@ -165,6 +165,10 @@ def test_of_several_each_has_what_is_wrong_with_it() -> None:
         ({"code": "00", "ranking": "cosine"}, "ranking is 'cosine': give weighted or hamming"),
         ({"code": "00", "generation": {}}, "generation is {}: give the id of one"),
         ({"code": "00", "x" * 3000: 1}, "is not known"),
+        ({"code": "00", "tags": "x" * 5000}, "tags is 'xxx"),
+        ({"code": "00", "within": ["x" * 5000]}, "within is a list of 1: give a node"),
+        ({"code": "00", "generation": "x" * 5000}, "generation is 'xxx"),
+        ({"code": "00", "token": "x" * 200_000}, "token is 'xxx"),
     ],
 )
 def test_json_that_is_no_search_is_said_in_one_sentence(fields: dict[str, Any], told: str) -> None:

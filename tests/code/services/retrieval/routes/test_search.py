@@ -265,7 +265,8 @@ def test_explained_are_the_arrangement_what_was_looked_at_and_the_stages(client:
         ({"id": "item 5", "k": 1001}, 400, "from 1 to 1000 (TAXOHASH_MAX_K)"),
         ({"id": "item 5", "colour": "red"}, 400, "field 'colour' is not known"),
         ({"id": "item 5", "token": "x"}, 400, "'x' is no token"),
-        ({"id": "item 5", "tags": ["\ud800\n"]}, 400, "no item has the tag"),
+        ({"id": "item 5", "tags": ["\ud800\n"]}, 400, "tags is a list of 1: give a tag"),
+        ({"id": "item 5", "tags": ["a\nb"]}, 400, "no item has the tag 'a"),
         ({"image": text_of(b"no picture")}, 422, "image"),
     ],
 )
