@@ -142,7 +142,7 @@ class Engine:
         size = code_bytes(bits)
         try:
             code = np.frombuffer(bytes.fromhex(digits), np.uint8)[None]
-            if len(digits) != 2 * size or (bits % 8 and code[0, -1] & 0xFF >> bits % 8):
+            if not len(digits) == 2 * code.size == 2 * size or (bits % 8 and code[0, -1] & 0xFF >> bits % 8):
                 raise ValueError
         except ValueError:
             raise RefusedError(

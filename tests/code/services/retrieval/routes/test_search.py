@@ -255,6 +255,8 @@ def test_explained_are_the_arrangement_what_was_looked_at_and_the_stages(client:
         ({"code": "0000000"}, 400, "none of 20 bits"),
         ({"code": "00000f"}, 400, "none of 20 bits"),
         ({"code": "00 00 00"}, 400, "none of 20 bits"),
+        ({"code": "00  00"}, 400, "none of 20 bits"),
+        ({"code": ""}, 400, "none of 20 bits"),
         ({"code": "ßß0000"}, 400, "none of 20 bits"),
         ({"code": "000000", "ranking": "weighted"}, 400, "only a picture has weights, and this is a code"),
         ({"id": "item 5", "ranking": "weighted"}, 400, "only a picture has weights, and this is an item"),
