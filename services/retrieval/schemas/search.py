@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, get_args
 
-from pydantic import Field, RootModel, SkipValidation
+from pydantic import ConfigDict, Field, RootModel, SkipValidation
 
 from services.retrieval.schemas.base import MOST_FILTERS, MOST_QUERIES, Request, Told
 
@@ -109,6 +109,17 @@ class Batch(Wishes):
 class SearchBody(RootModel[ByPicture | ByItem | ByCode | Batch]):
     """The body of a search as JSON."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"image": "iVBORw0KGgoAAAANSUhEUg==", "k": 5, "within": "warm"},
+                {"id": "train/0004", "within": ["warm/red", "cold"], "group_by": "family"},
+                {"code": "9f3c01d2", "radius": 6, "tags": ["summer"], "explain": True},
+                {"queries": [{"id": "train/0004"}, {"code": "9f3c01d2"}], "k": 3},
+            ]
+        }
+    )
+
 
 class EncodeWishes(Request):
     """What all pictures that are encoded have in common."""
@@ -206,6 +217,35 @@ class Asked(Told):
 
 class Answer(Told):
     """The answer to one query."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "generation": "8c7d0f7f2a31",
+                    "bits": 32,
+                    "code": "9f3c01d2",
+                    "query": {"kind": "item", "id": "train/0004"},
+                    "within": "warm",
+                    "ranking": "hamming",
+                    "majority": [{"name": "warm", "items": 1}, {"name": "red", "items": 1}],
+                    "results": [
+                        {
+                            "id": "train/0017",
+                            "distance": 2,
+                            "label_path": ["warm", "red"],
+                            "label_paths": [["warm", "red"]],
+                            "tags": ["summer"],
+                            "thumbnail": "/v1/thumbnail?id=train%2F0017",
+                            "levels_agreed": 2,
+                        }
+                    ],
+                    "took_ms": 0.42,
+                    "age_seconds": 0.1,
+                }
+            ]
+        }
+    )
 
     generation: str
     bits: int

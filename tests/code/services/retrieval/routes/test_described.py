@@ -1,5 +1,6 @@
 """The description of the API is OpenAPI 3.1, whole, and every name in it leads somewhere."""
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -7,10 +8,12 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
-from services.retrieval.query import IMAGE, PARAMETERS
+from services.retrieval.query import IMAGE, PARAMETERS, Form, search_of
 from services.retrieval.routes import ENDPOINTS
 from services.retrieval.routes.described import LINKS, described, operation_names, path_of
 from services.retrieval.routes.endpoint import Endpoint
+from services.retrieval.schemas.search import Answer
+from services.web.refused import RefusedError
 from tests.support.openapi_schema import OPENAPI
 
 DOCUMENT = described(ENDPOINTS)
@@ -134,9 +137,23 @@ def test_examples_are_what_their_schemas_say(name: str) -> None:
     body = schemas[endpoint.body.__name__]
     models = [schemas[own["$ref"].rpartition("/")[2]] for own in body.get("anyOf", [])] or [body]
     document = {"components": DOCUMENT["components"], "$schema": OPENAPI["$schema"]}
+    for made in body.get("examples", []):
+        Draft202012Validator(document | body).validate(made)
     for model in models:
         made = {
             field: own["examples"][0] for field, own in model["properties"].items() if own.get("examples")
         }
         assert set(model.get("required", [])) <= set(made)
         Draft202012Validator(document | model).validate(made)
+
+
+def test_examples_of_searches_are_read_and_those_of_answers_are_answers() -> None:
+    schemas = DOCUMENT["components"]["schemas"]
+    read = [
+        search_of(json.dumps(one).encode(), Form(is_json=True), [], 50)
+        for one in schemas["SearchBody"]["examples"]
+    ]
+    assert [one.is_batch for one in read] == [False, False, False, True]
+    assert not any(isinstance(query, RefusedError) for one in read for query in one.queries)
+    for one in schemas["Answer"]["examples"]:
+        Answer.model_validate(one)
