@@ -43,6 +43,10 @@ if TYPE_CHECKING:
     from services.retrieval.following import Served
     from taxohash.images import Pixels
 
+_LARGE = (
+    65_536  # bytes of JSON from which it is read in a thread: it takes milliseconds, in which others go on
+)
+
 T = TypeVar("T")
 Read = Callable[[bytearray, Form, list[tuple[str, str]]], T]
 
@@ -88,9 +92,12 @@ async def _answered(
             await service.admission.turn_away(request, refusal)
         form = form_of(request.headers.getlist("content-type"))
         async with service.uploads.read(request.headers, request.receive) as body:
-            asked = read(body, form, request.query_params.multi_items())
-            body.clear()  # what is kept of it is a copy
+            reading = partial(read, body, form, request.query_params.multi_items())
+            asked = None if form.is_json and len(body) > _LARGE else reading()
             async with service.admission.search(request.receive) as due:
+                if asked is None:
+                    asked = await service.workers.run(reading)
+                body.clear()  # what is kept of it is a copy
                 told = await answer(served, asked, due)
     except RefusedError as refused:
         metrics.REJECTED.labels(refused.reason).inc()

@@ -93,11 +93,18 @@ def test_a_body_full_of_anything_is_refused_before_it_is_built(piece: bytes) -> 
         tracemalloc.stop()
 
 
+@pytest.mark.parametrize("text", [b"x" * 5_000_000, b"\\\\" * 500_000, b'\\"' * 99_000, b"\\u0061" * 100_000])
+def test_a_text_may_be_long(text: bytes) -> None:
+    body = b'{"a": "' + text + b'", "b": 1}'
+    assert object_of(body) == json.loads(body)
+    assert object_of(bytearray(body)) == json.loads(body)
+
+
 def test_the_limits_are_exact() -> None:
     texts = b'{"a": [%s]}' % b",".join([b'""'] * (MOST_TEXTS - 1))
     assert len(object_of(texts)["a"]) == MOST_TEXTS - 1
     sentence_of(b'{"a": [%s]}' % b",".join([b'""'] * MOST_TEXTS))
     rest = b'{"a": "%s"}' % (b"x" * 1_000_000)
-    blanks = MOST_REST - len(b'{"": ""}')
+    blanks = MOST_REST - len(b"{: }")
     assert len(object_of(b" " * blanks + rest)["a"]) == 1_000_000
     sentence_of(b" " * (blanks + 1) + rest)

@@ -136,6 +136,20 @@ def test_of_several_each_has_what_is_wrong_with_it() -> None:
         assert said in sentence
 
 
+def test_a_picture_of_any_length_comes_back_from_base64() -> None:
+    for length in (1, 2, 3, 196_607, 196_608, 196_609, 1_000_000):
+        picture = bytes(length)
+        assert read_json(image=base64_of(picture)).queries == (ByImage(picture),)
+    for wrong in (
+        "A" * 262_142 + "==" + "AAAA",
+        "A" * 262_143 + "=" + "AAAA",
+        "A" * 262_145,
+        "A" * 300_000 + "?AAA",
+    ):
+        with pytest.raises(RefusedError, match="is not base64"):
+            read_json(image=wrong)
+
+
 @pytest.mark.parametrize(
     ("fields", "told"),
     [

@@ -378,6 +378,18 @@ def test_a_body_as_json_has_the_bounds_of_any_other(make_client: Callable[..., C
     assert refused(small("POST", "/v1/encode", json={"image": text_of(bytes(2000))}), 413)
 
 
+def test_a_large_body_is_read_in_a_thread(client: Client) -> None:
+    filled = PICTURE + bytes(200_000)  # which a decoder passes over
+    told = answer_of(client.ask(image=text_of(filled), k=3))
+    assert given_of(told) == given_of(client.search(PICTURE, k="3").json())
+    several = client.ask(queries=[{"image": text_of(filled)}, {"image": "?" * 100_000}], k=3).json()[
+        "answers"
+    ]
+    assert given_of(several[0]) == given_of(told)
+    assert several[1]["problem"]["status"] == 400
+    assert "give exactly one" in refused(client.ask(image=text_of(filled), id="item 5"))
+
+
 def test_what_is_past_its_time_is_not_begun(
     make_client: Callable[..., Client], monkeypatch: pytest.MonkeyPatch
 ) -> None:
