@@ -199,8 +199,14 @@ def _responses(endpoint: Endpoint, links: JSON) -> JSON:
         problems |= {"404": "There is no such thing.", "409": "What is there does not allow it."}
     if endpoint.access != "public":
         problems["503"] = "Not now: nothing is loaded, something does not answer, or the time is over."
+    made = (
+        {"201": good | {"description": "The answer; there was none before."}}
+        if endpoint.method == "PUT"
+        else {}
+    )
     return {
         "200": good,
+        **made,
         **{status: _problem(status, words) for status, words in sorted(problems.items())},
         "default": _problem(
             "", f"Whatever else goes wrong; `type` is `urn:taxohash:` and one of {', '.join(sorted(TITLES))}."

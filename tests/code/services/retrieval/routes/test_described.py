@@ -157,3 +157,15 @@ def test_examples_of_searches_are_read_and_those_of_answers_are_answers() -> Non
     assert not any(isinstance(query, RefusedError) for one in read for query in one.queries)
     for one in schemas["Answer"]["examples"]:
         Answer.model_validate(one)
+
+
+def test_what_is_put_may_be_new_and_keys_are_told_where_they_are_needed() -> None:
+    answer = ENDPOINTS[0].answer
+    made_up = Endpoint("PUT", "/v1/made-up/{item:item_id}", answer, "made-up", "write")
+    document = described([made_up, Endpoint("POST", "/v1/made-up-admin", answer, "made-up-admin", "admin")])
+    Draft202012Validator(OPENAPI).validate(document)
+    put = document["paths"]["/v1/made-up/{item}"]["put"]
+    assert {"200", "201"} <= put["responses"].keys()
+    assert "role write" in put["description"]
+    assert [own["name"] for own in put["parameters"]] == ["item"]
+    assert "201" not in document["paths"]["/v1/made-up-admin"]["post"]["responses"]
