@@ -114,6 +114,11 @@ REDIS_URL = Setting(
     "address of the code store: redis://, rediss:// or unix://, with user and password in it, or memory://",
     "the user's own store, which all commands share; on a pod there is none", secret=True,
 )  # fmt: skip
+ADMIN_REDIS_URL = Setting(
+    "TAXOHASH_ADMIN_REDIS_URL", MAYBE_TEXT, None,
+    "address of the code store with the account of an admin, by which the service publishes and goes back for API keys of that role",
+    "none: it does neither", secret=True,
+)  # fmt: skip
 COLLECTION = Setting(
     "TAXOHASH_COLLECTION",
     TEXT,
@@ -362,7 +367,7 @@ NOTIFY_URL = Setting(
 )  # fmt: skip
 
 SECTIONS: dict[str, tuple[Setting, ...]] = {  # type: ignore[type-arg]  # of any type
-    "Where things are": (REDIS_URL, COLLECTION, GENERATION, GENERATIONS, PIN, PICTURES, URI_PREFIXES, CACHE),
+    "Where things are": (REDIS_URL, ADMIN_REDIS_URL, COLLECTION, GENERATION, GENERATIONS, PIN, PICTURES, URI_PREFIXES, CACHE),
     "What a request may take": (
         MAX_BODY_BYTES, MAX_PIXELS, MAX_SIDE, UPLOAD_SECONDS, UPLOAD_RATE, MAX_UPLOADS, UPLOADS_BYTES, MAX_REQUESTS,
         DECODERS, DECODE_SECONDS, THREADS, ANSWER_SECONDS, STORE_SECONDS, MAX_K,

@@ -73,9 +73,21 @@ class Admission:
             )
         return None
 
+    def late(self) -> RefusedError:
+        """The time of a search is over."""
+        seconds = self._limits.answer_seconds
+        return RefusedError(
+            503,
+            "time",
+            f"search was not answered within {seconds:g} seconds (TAXOHASH_ANSWER_SECONDS): try again in a moment",
+            {"Retry-After": str(math.ceil(seconds / 2))},
+        )
+
     @asynccontextmanager
-    async def search(self, receive: Receive) -> AsyncIterator[None]:
+    async def search(self, receive: Receive) -> AsyncIterator[float]:
         """A search; it is cancelled when its time is over, and when its client leaves.
+
+        Yields when that is, as `time.monotonic` has it: what is not begun by then is not to be begun.
 
         Args:
             receive: of the request, whose body is read.
@@ -101,7 +113,7 @@ class Admission:
             async with asyncio.timeout(self._limits.answer_seconds) as timer:
                 watch = asyncio.create_task(leave())
                 try:
-                    yield
+                    yield started + self._limits.answer_seconds
                 finally:
                     watch.cancel()
         except TimeoutError:
@@ -109,13 +121,7 @@ class Admission:
                 raise RefusedError(
                     400, "gone", "request ended before it was answered: send it again"
                 ) from None
-            raise RefusedError(
-                503,
-                "time",
-                f"search was not answered within {self._limits.answer_seconds:g} seconds (TAXOHASH_ANSWER_SECONDS):"
-                " try again in a moment",
-                {"Retry-After": str(math.ceil(self._limits.answer_seconds / 2))},
-            ) from None
+            raise self.late() from None
         finally:
             self._enter(-1)
             each = (clock() - started) / (ahead + 1)

@@ -33,7 +33,7 @@ def application(service: Service, table: Table = TABLE) -> Guard:
 
     app = Starlette(routes=table.routes, exception_handlers=HANDLERS, lifespan=living)
     app.router.redirect_slashes = False
-    app.state.service = service
+    app.state.service, app.state.table = service, table
     return Guard(app, service, table)
 
 

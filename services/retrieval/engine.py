@@ -1,29 +1,58 @@
-"""One generation, whole: its hasher, and its items as they are now. From pixels to the nearest items."""
+"""One generation, whole: its hasher, and its items as they are now. From a picture, an item or a code to the nearest items."""
 
 import threading
 import time
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Literal
 from urllib.parse import quote
 
 import numpy as np
 import numpy.typing as npt
 
-from services import metrics
 from services.codestore import ItemLabels
 from services.codestore.follower.replica import Replica
-from services.codestore.follower.view import View
+from services.codestore.follower.view import Found, View
+from services.retrieval.grouping import grouped, level_of
+from services.retrieval.identical import MOST_LIKE
 from services.retrieval.labels import said
 from services.retrieval.nearness import reach
+from services.retrieval.schemas.search import RANKINGS, Wishes
+from services.retrieval.stages import Stages
 from services.web.refused import RefusedError
+from taxohash.codes import Codes, Queries, code_bytes, unpack
 from taxohash.errors import TaxohashError
 from taxohash.generation.hasher import Hasher
+from taxohash.identifiers import shown
 from taxohash.images import Pixels
 from taxohash.taxonomy import Taxonomy
 from taxohash.taxonomy.agreement import agreed_levels, majority_path
 
 _SUMMARY_SECONDS = 5.0  # what is told of all items together may be so old
 _EXAMPLES = 24
+_AN = {"item": "an item", "code": "a code"}
+
+
+@dataclass(frozen=True, eq=False)
+class Query:
+    """What is searched for.
+
+    Attributes:
+        kind: what it was made of.
+        code: uint8[1, ceil(bits/8)].
+        view: what is searched: the items as they were when it was made.
+        outputs: of a picture: code and weights.
+        item: of an item: its id.
+        row: of an item: where it is; -1 else.
+        stages: how long it took to make it.
+    """
+
+    kind: Literal["picture", "item", "code"]
+    code: Codes
+    view: View
+    outputs: Queries | None = None
+    item: str | None = None
+    row: int = -1
+    stages: Stages = field(default_factory=Stages)
 
 
 @dataclass(frozen=True)
@@ -46,6 +75,7 @@ class Engine:
             known: int32[numbers], the label of the hasher's taxonomy of each label number, -1 where there is none.
         """
         self.generation = hasher.generation
+        self.id = hasher.generation.id  # which is a digest of all that a manifest says
         self.taxonomy = hasher.taxonomy
         self.replica = replica
         self.reach = reach(hasher.generation)
@@ -58,67 +88,211 @@ class Engine:
         """Number of items that can be found."""
         return len(self.replica)
 
-    def search(self, pixels: Pixels, k: int, within: str | None, is_weighted: bool = True) -> dict[str, Any]:
-        """The answer to one search, as it goes to the client.
+    def encode(self, pixels: Pixels, stages: Stages) -> Queries:
+        """The code and the weights of a picture, uint8[C, H, W] as the hasher's preprocessing gives it.
 
-        An item's `distance` is the number of bits in which its code differs from the picture's. By weights items are in
-        the order of their `weighted_distance` instead: of the weights that the picture gives all bits, the share that
-        lies on the bits in which an item's code differs; 0 to 1.
+        Raises:
+            RefusedError: 503 for a hasher whose outputs are not finite.
+        """
+        with stages.timed("encode"):
+            try:
+                return self._hasher.encode_query_pixels(pixels[None])
+            except TaxohashError as error:  # not the picture is to blame, but what was published
+                raise RefusedError(503, "hasher", str(error)) from None
+
+    def of_picture(self, pixels: Pixels, stages: Stages | None = None) -> Query:
+        """What a picture searches for.
 
         Args:
             pixels: uint8[C, H, W], what the hasher's preprocessing gives.
-            k: number of answers wanted.
-            within: path of a taxonomy node, or None for all items.
-            is_weighted: whether by weights.
 
         Raises:
-            RefusedError: 400 for an unknown taxonomy node; 503 for a hasher whose outputs are not finite.
+            RefusedError: see `encode`.
         """
-        started = time.perf_counter()
-        with metrics.STAGE_SECONDS.labels("encode").time():
-            try:
-                query = self._hasher.encode_query_pixels(pixels[None])
-            except TaxohashError as error:  # not the picture is to blame, but what was published
-                raise RefusedError(503, "hasher", str(error)) from None
-        node = "/".join(part for part in within.split("/") if part) if within else ""
-        if within and not node:
+        stages = stages or Stages()
+        outputs = self.encode(pixels, stages)
+        return Query("picture", outputs.codes, self.replica.view(), outputs, stages=stages)
+
+    def of_item(self, item_id: str) -> Query:
+        """What is like an item, by its stored code.
+
+        Raises:
+            RefusedError: 404, there is no such item, or it has no code in this generation.
+        """
+        view, row = self.replica.located(item_id)
+        if row < 0:
+            raise RefusedError(404, "item", f"there is no item {shown(item_id)}: use an id from a search")
+        try:
+            code = view.codes_of(np.array([row]))
+        except TaxohashError:
+            raise RefusedError(
+                404,
+                "item",
+                f"item {shown(item_id)} has no code in generation {self.id} yet: wait for the backfill",
+            ) from None
+        return Query("item", code, view, item=item_id, row=row)
+
+    def of_code(self, digits: str) -> Query:
+        """What is like a code in hexadecimal digits.
+
+        Raises:
+            RefusedError: 400, it is none of this generation's length.
+        """
+        bits = self.generation.bits
+        size = code_bytes(bits)
+        try:
+            code = np.frombuffer(bytes.fromhex(digits), np.uint8)[None]
+            if not len(digits) == 2 * code.size == 2 * size or (bits % 8 and code[0, -1] & 0xFF >> bits % 8):
+                raise ValueError
+        except ValueError:
             raise RefusedError(
                 400,
                 "parameter",
-                f"taxonomy {self.taxonomy.name!r} has no node {within[:60]!r}: leave it out to search all",
-            )
-        with metrics.STAGE_SECONDS.labels("search").time():
+                f"code {shown(digits)} is none of {bits} bits: give {2 * size} hexadecimal digits, the bits beyond {bits} zero",
+            ) from None
+        return Query("code", code, self.replica.view())
+
+    def alike(self, query: Query, wishes: Wishes) -> list[str]:
+        """The items with the query's code that the filters allow, by row; no more than `identical.MOST_LIKE`."""
+        return self._alike(query, wishes, None).ids
+
+    def search(self, query: Query, wishes: Wishes, identical: frozenset[str] = frozenset()) -> dict[str, Any]:
+        """The answer to one query, as it goes to the client, see `schemas.search.Answer`.
+
+        An item's `distance` is the number of bits in which its code differs from the query's. By weights items are in
+        the order of their `weighted_distance` instead: of the weights that the picture gives all bits, the share that
+        lies on the bits in which an item's code differs; 0 to 1. Within a radius, which is one of Hamming distance, only the
+        `k` of the least Hamming distance are told, also where they are in the order of their weights. An item that is the
+        query is no answer.
+
+        Args:
+            identical: items of `alike` that have the very picture: they come first, and are marked.
+
+        Raises:
+            RefusedError: 400 for an unknown node, tag or level, or weights asked of what has none.
+        """
+        started, stages = time.perf_counter(), query.stages
+        weights = self._weights(query, wishes)
+        level = level_of(self.taxonomy, wishes.group_by) if wishes.group_by else -1
+        with stages.timed("search"):
             try:
-                weights = query.weights if is_weighted else None
-                found = self.replica.search(query.codes, k=k, within=node or (), weights=weights)
+                first = self._alike(query, wishes, weights).of(identical) if identical else None
+                found, cut = self._nearest(query, wishes, weights)
+                if first is not None:
+                    found = found.behind(first)
+                    found = found.kept(np.arange(min(wishes.k, len(found.rows))))
             except TaxohashError as error:
                 raise RefusedError(400, "parameter", str(error)) from None
-        results = self._described(found.ids, found.labels)
-        for result, distance in zip(results, found.distances.tolist(), strict=True):
-            result["distance"] = distance
-        if found.weighted is not None:
-            shares = query.shares(found.weighted[None])
-            for result, share in zip(results, shares[0].tolist(), strict=True):
-                result["weighted_distance"] = share
-        majority = majority_path([result["label_paths"] for result in results])
-        return {
-            "generation": self.generation.id,
+        with stages.timed("describe"):
+            results = self._results(query, found)
+            for result in results:
+                if result["id"] in identical:
+                    result["identical"] = True
+            majority = majority_path([result["label_paths"] for result in results])
+            for result in results:
+                result["levels_agreed"] = agreed_levels(result["label_paths"], majority)
+            answer: dict[str, Any] = {
+                "generation": self.id,
+                "bits": self.generation.bits,
+                "code": query.code[0].tobytes().hex(),
+                "query": {"kind": query.kind} | ({"id": query.item} if query.item else {}),
+                "within": wishes.within,
+                "ranking": "hamming" if weights is None else "weighted",
+                "majority": [{"name": name, "items": items} for name, items in majority],
+                "results": results,
+            }
+            if wishes.radius is not None:
+                answer |= {"radius": wishes.radius, "cut": cut}
+            if level >= 0:
+                answer["groups"] = grouped(results, level)
+        if wishes.explain:
+            answer["explanation"] = self._explained(query, wishes, found, results)
+        seconds = time.perf_counter() - started + stages.seconds.get("encode", 0.0)
+        answer["took_ms"] = round(1000 * seconds, 3)
+        return answer
+
+    def describe_code(self, outputs: Queries, weights: bool) -> dict[str, Any]:
+        """The code of a picture, and what its bits weigh where that is wanted."""
+        told: dict[str, Any] = {
+            "generation": self.id,
             "bits": self.generation.bits,
-            "code": query.codes[0].tobytes().hex(),
-            "within": within,
-            "ranking": "weighted" if is_weighted else "hamming",
-            "majority": [{"name": name, "items": items} for name, items in majority],
-            "results": [
-                result | {"levels_agreed": agreed_levels(result["label_paths"], majority)}
-                for result in results
-            ],
-            "took_ms": round(1000 * (time.perf_counter() - started), 3),
+            "code": outputs.codes[0].tobytes().hex(),
         }
+        return told | ({"weights": [round(one, 6) for one in outputs.weights[0].tolist()]} if weights else {})
 
     def nearest(self, code: str) -> int:
         """The least Hamming distance of an item to a code in hex, as an answer has it; the bits of a code where there is no item."""
         found = self.replica.search(np.frombuffer(bytes.fromhex(code), np.uint8)[None], k=1)
         return int(found.distances[0]) if len(found.distances) else self.generation.bits
+
+    def _weights(self, query: Query, wishes: Wishes) -> npt.NDArray[np.float32] | None:
+        """What the bits of a query weigh, if it is to be ranked so."""
+        if query.outputs is None:
+            if wishes.ranking == "weighted":
+                raise RefusedError(
+                    400,
+                    "parameter",
+                    f"only a picture has weights, and this is {_AN[query.kind]}: leave ranking out, or give hamming",
+                )
+            return None
+        return None if wishes.ranking == "hamming" else query.outputs.weights
+
+    def _nearest(
+        self, query: Query, wishes: Wishes, weights: npt.NDArray[np.float32] | None
+    ) -> tuple[Found, bool]:
+        """The items that are told, and whether there are more within the radius."""
+        nodes = self._nodes(wishes)
+        more = wishes.k + (query.row >= 0)  # the item itself may be among them
+        if wishes.radius is None:
+            found = query.view.search(query.code, k=more, within=nodes, tags=wishes.names, weights=weights)
+            return found.kept(_without(found, query.row)[: wishes.k]), False
+        found = query.view.search(
+            query.code, radius=wishes.radius, within=nodes, tags=wishes.names, weights=weights, most=more + 1
+        )
+        kept = _without(found, query.row)
+        nearest = kept[np.lexsort((found.rows[kept], found.distances[kept]))[: wishes.k]]
+        return found.kept(np.sort(nearest)), len(kept) > wishes.k
+
+    def _alike(self, query: Query, wishes: Wishes, weights: npt.NDArray[np.float32] | None) -> Found:
+        nodes = self._nodes(wishes)
+        return query.view.search(
+            query.code, radius=0, within=nodes, tags=wishes.names, weights=weights, most=MOST_LIKE
+        )
+
+    def _nodes(self, wishes: Wishes) -> list[str]:
+        """The nodes below which items are looked for.
+
+        Raises:
+            TaxohashError: one is no path at all.
+        """
+        return [_node(self.taxonomy, node) for node in wishes.nodes]
+
+    def _results(self, query: Query, found: Found) -> list[dict[str, Any]]:
+        results = self._described(found.ids, found.labels)
+        tags = query.view.tags_of(found.rows)
+        for result, distance, own in zip(results, found.distances.tolist(), tags, strict=True):
+            result["distance"] = distance
+            result["tags"] = list(own)
+        if found.weighted is not None and query.outputs is not None:
+            shares = query.outputs.shares(found.weighted[None])
+            for result, share in zip(results, shares[0].tolist(), strict=True):
+                result["weighted_distance"] = share
+        return results
+
+    def _explained(
+        self, query: Query, wishes: Wishes, found: Found, results: list[dict[str, Any]]
+    ) -> dict[str, Any]:
+        """How an answer came about; what differs is said of each result."""
+        searched = query.view.touched
+        bits = unpack(query.view.codes_of(found.rows) ^ query.code, self.generation.bits)
+        for result, own in zip(results, bits, strict=True):
+            result["differing_bits"] = np.flatnonzero(own).tolist()
+        return {
+            "layout": searched.get("path"),
+            "touched": searched.get("touched", 0),
+            "histogram": query.view.histogram(query.code, self._nodes(wishes), wishes.names).tolist(),
+            "timings_ms": query.stages.in_ms(),
+        }
 
     def describe_taxonomy(self) -> dict[str, Any]:
         """The label tree with the number of items under every node, parents before children."""
@@ -152,11 +326,25 @@ class Engine:
             "bit_health": generation.bit_health,
         }
 
+    def describe_numbers(self) -> dict[str, Any]:
+        """What is served in numbers, as far as it is known here."""
+        numbers = self.replica.stats()
+        index = numbers["index"]
+        return {
+            "generation": self.id,
+            "items": numbers["items"] + numbers["uncoded"],
+            "coded": numbers["items"],
+            "lacking": numbers["uncoded"],
+            "index": {"layout": index["layout"], "bytes": index["bytes"], "codes": index["live"]},
+            "bytes": numbers["bytes"],
+        }
+
     def warm_up(self) -> None:
         """Pay for first calls (compiled kernels, memory) before the first request has to."""
         blank = np.zeros(self.generation.preprocessing.shape, np.uint8)
         for within in (None, "/".join(self.taxonomy.paths[0])):
-            self.search(blank, 10, within)
+            for ranking in RANKINGS:
+                self.search(self.of_picture(blank), Wishes(within=within, ranking=ranking, explain=True))
         self._summed()
 
     def _summed(self) -> _Summary:
@@ -187,6 +375,22 @@ class Engine:
             "label_paths": paths,
             "thumbnail": f"/v1/items/{quote(item, safe='')}/thumbnail",
         }
+
+
+def _node(taxonomy: Taxonomy, node: str) -> str:
+    """A node's path as it is written.
+
+    Raises:
+        TaxohashError: it names nothing.
+    """
+    if path := "/".join(part for part in node.split("/") if part):
+        return path
+    raise TaxohashError(f"taxonomy {taxonomy.name!r} has no node {node[:60]!r}: leave it out to search all")
+
+
+def _without(found: Found, row: int) -> npt.NDArray[np.int64]:
+    """Which answers are another row's, in their order."""
+    return np.flatnonzero(found.rows != row)
 
 
 def items_by_node(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from services.web.refused import RefusedError
 
-MAX_PARTS = 16
+MAX_PARTS = 96  # pictures of a batch, and what is said of all of them
 MAX_HEADER_BYTES = 4096  # of one part
 MAX_TEXT_BYTES = 4096  # of one part without a filename
 
@@ -157,12 +157,13 @@ def _disposition(header: str) -> tuple[str, bool]:
     return found[1]["name"], not {"filename", "filename*"}.isdisjoint(found[1])
 
 
-def shown(text: str) -> str:
+def shown(given: object) -> str:
     """What a client sent, fit to stand in a sentence."""
-    return repr(text if len(text) <= 60 else text[:60] + "...")
+    text = repr(given[:61] if isinstance(given, str) else given)
+    return text if len(text) <= 64 else text[:60] + "..." + text[0] * isinstance(given, str)
 
 
 def _malformed(reason: str) -> RefusedError:
     return RefusedError(
-        400, "form", f"form cannot be read ({reason}): send multipart/form-data with one file in 'image'"
+        400, "form", f"form cannot be read ({reason}): send multipart/form-data with a file in 'image'"
     )

@@ -17,18 +17,22 @@ from services.codestore.pictures import Pictures, users_folder
 from services.codestore.places import Place
 from services.retrieval.access import Gate
 from services.retrieval.admission import Admission
+from services.retrieval.answering import answer_with
 from services.retrieval.aside import Aside
 from services.retrieval.decoding.decoders import Decoders
 from services.retrieval.descriptions import Descriptions
+from services.retrieval.identical import Identical
 from services.retrieval.late_store import LateStore
 from services.retrieval.readiness import Standing, Status, status
 from services.retrieval.settings import Settings
+from services.retrieval.several import AT_ONCE
 from services.retrieval.uploads import Uploads
 from services.retrieval.workers import Workers
 from services.web.refused import RefusedError
 from taxohash.errors import TaxohashError
 
 if TYPE_CHECKING:  # numba and ONNX Runtime take a second to import: the process lives before
+    from services.codestore.follower.follower import Follower
     from services.codestore.follower.replica import Replica
     from services.codestore.follower.swap import Swap
     from services.retrieval.engine import Engine
@@ -49,10 +53,12 @@ class Service:
     Attributes:
         gate: who is let in.
         store: for requests: its calls end in time.
+        admin: the same store as its admin; None where the settings do not name it.
         uploads, admission: of searches.
         aside: where decoders and workers are asked, so that those who are refused do not hold up those who search.
         workers: encode and search; they wait for nothing.
         asking: call stores.
+        identical: which items have the picture that is searched for.
         descriptions: of what is served.
         pictures: None where the settings name no store and there is none among the user's data.
         draining: the process is about to end.
@@ -70,17 +76,26 @@ class Service:
         self.settings = settings
         self.gate = Gate(settings)
         limits = settings.limits
+        connect_admin = connect or (
+            lambda seconds: CodeStore.connect(settings.admin_redis_url or "", timeout=seconds)
+        )
         connect = connect or (lambda seconds: CodeStore.connect(_address(settings), timeout=seconds))
         if settings.generations:
             Place.open(settings.generations, "generations")
         self.pictures = open_pictures(settings)
         self.store = LateStore(lambda: connect(limits.store_seconds))
+        self.admin = (
+            None
+            if settings.admin_redis_url is None
+            else LateStore(lambda: connect_admin(limits.store_seconds))
+        )
         self.aside = Aside("searches")
         self.decoders = Decoders(limits)
         self.uploads = Uploads(limits)
         self.admission = Admission(limits)
-        self.workers = Workers("search", limits.threads, limits.requests)
+        self.workers = Workers("search", limits.threads, AT_ONCE * limits.requests)
         self.asking = Workers("store", _ASKING_THREADS, _ASKING_WAITING)
+        self.identical = Identical(lambda: self.store(), self.asking, settings.collection)
         self.descriptions = Descriptions()
         self.draining = False
         self._followers_store = LateStore(lambda: connect(_LOADING_SECONDS))
@@ -117,6 +132,8 @@ class Service:
         if self._swap:
             await asyncio.to_thread(self._swap.stop)
         self.store.close()
+        if self.admin:
+            self.admin.close()
         self._followers_store.close()
 
     @property
@@ -125,7 +142,7 @@ class Service:
         return self._swap.serving if self._swap else None
 
     def taken(self) -> "Served":
-        """What is served now.
+        """What is served now; the answer to the request of this task names it.
 
         Raises:
             RefusedError: 503, nothing yet.
@@ -134,7 +151,13 @@ class Service:
             raise RefusedError(
                 503, "loading", "no generation is loaded yet: try again in a moment", {"Retry-After": "2"}
             )
+        answer_with(served.generation)
         return served
+
+    @property
+    def followed(self) -> "tuple[Served, Follower] | None":
+        """What is served now, and what keeps it level with the store."""
+        return self._swap.current if self._swap else None
 
     @property
     def trouble(self) -> str:

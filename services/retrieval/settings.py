@@ -69,6 +69,7 @@ class Settings(_FromEnvironment):
     """What a serving process is told."""
 
     redis_url: str | None = _of(settings.REDIS_URL)
+    admin_redis_url: str | None = _of(settings.ADMIN_REDIS_URL)
     collection: str = _of(settings.COLLECTION)
     generation: str | None = _of(settings.GENERATION)
     generations: str | None = _of(settings.GENERATIONS)

@@ -6,6 +6,7 @@ path of a file, name of a socket or text of an exception.
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -19,8 +20,10 @@ TITLES = {
     "approval": "Not published",
     "body": "Body too large",
     "busy": "Too busy",
+    "conflict": "Not done",
     "content-type": "Wrong content type",
     "form": "Form cannot be read",
+    "generation": "Another generation is served",
     "gone": "Client left",
     "hasher": "Hasher gives no code",
     "image": "Picture cannot be read",
@@ -53,16 +56,21 @@ def problem(
         reason: one of TITLES.
         sentence: what is wrong, and what to do; nothing internal.
     """
-    content = {
-        "type": f"urn:taxohash:{reason}",
-        "title": TITLES[reason],
-        "status": status,
-        "detail": sentence,
-    }
+    content = told_of(RefusedError(status, reason, sentence))
     if request_id:
         content["request_id"] = request_id
     body = json.dumps(content, ensure_ascii=False).encode("utf-8", "replace")
     return Response(body, status, headers, MEDIA_TYPE)
+
+
+def told_of(error: RefusedError) -> dict[str, Any]:
+    """A refusal as part of an answer: that of one of several things that were asked."""
+    return {
+        "type": f"urn:taxohash:{error.reason}",
+        "title": TITLES[error.reason],
+        "status": error.status,
+        "detail": str(error),
+    }
 
 
 def answer_to(error: RefusedError, request_id: str) -> Response:

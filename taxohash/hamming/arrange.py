@@ -27,12 +27,8 @@ def take(layout: Layout, mask: Bitmap) -> Layout:
 def take_words(layout: Layout, mask: Bitmap) -> Layout:
     """The allowed codes of a layout in row order, sliced if there are many."""
     kept = flat.positions(layout.rows, mask, len(layout))
-    if isinstance(layout, Sliced):
-        words = blocks.pick(width_of(layout.bits), layout.bits, layout.blocks, kept)
-    else:
-        words = np.ascontiguousarray(layout.words().reshape(-1, len(width_of(layout.bits)))[kept]).ravel()
     rows = layout.rows[kept] if layout.rows.size else kept.astype(np.uint32)
-    return keep_flat(layout.bits, words, rows)
+    return keep_flat(layout.bits, layout.pick(kept), rows)
 
 
 def keep_flat(bits: int, words: Words, rows: RowNumbers) -> Layout:

@@ -23,7 +23,7 @@ from taxohash.hamming.kernels import (
     weighted_rings,
 )
 from taxohash.hamming.weights import Weights
-from taxohash.hamming.words import Words, width_of
+from taxohash.hamming.words import Rows, Words, width_of
 
 RowNumbers = npt.NDArray[np.uint32]  # one a code, or empty where row = position
 Bitmap = npt.NDArray[np.uint8]  # one bit a row, or empty for all rows
@@ -68,6 +68,10 @@ class Layout(Protocol):
         """All codes, uint64[N * W], in the order of `rows`."""
         ...
 
+    def pick(self, positions: Rows) -> Words:
+        """The codes at positions int64[n], ascending: uint64[n * W]."""
+        ...
+
     def arrays(self) -> Arrays:
         """The arrays it consists of."""
         ...
@@ -102,6 +106,9 @@ class Flat:
 
     def words(self) -> Words:
         return self.codes[: self.count * len(width_of(self.bits))]
+
+    def pick(self, positions: Rows) -> Words:
+        return self.words().reshape(-1, len(width_of(self.bits)))[positions].ravel()
 
     def arrays(self) -> Arrays:
         return {"codes": self.words(), "rows": self.rows[: self.count]}
@@ -150,6 +157,10 @@ class Sliced:
 
     def words(self) -> Words:
         words: Words = blocks.unslice_all(width_of(self.bits), self.bits, self.blocks, self.count)
+        return words
+
+    def pick(self, positions: Rows) -> Words:
+        words: Words = blocks.pick(width_of(self.bits), self.bits, self.blocks, positions)
         return words
 
     def arrays(self) -> Arrays:
@@ -211,6 +222,10 @@ class Rings:
         width = width_of(self.bits)
         words: Words = cells.unslice_bodies(width, self.codes, self.centres.words, self.bodies)
         return words[: len(self) * len(width)]
+
+    def pick(self, positions: Rows) -> Words:
+        words: Words = cells.pick(width_of(self.bits), self.codes, self.centres.words, self.bodies, positions)
+        return words
 
     def arrays(self) -> Arrays:
         return {

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from taxohash.codes import Codes
 from taxohash.errors import TaxohashError
 from taxohash.hamming.following import Belongs, Following
 from taxohash.hamming.kernels import flat
@@ -20,7 +21,7 @@ from taxohash.hamming.layouts import Bitmap, Keys, Layout, Sliced, bring
 from taxohash.hamming.selection import Scope, Selection, whole
 from taxohash.hamming.versions import Version
 from taxohash.hamming.weights import Weights, to_weights
-from taxohash.hamming.words import Rows, Words, check_rows, to_words, width_of
+from taxohash.hamming.words import Rows, Words, check_rows, distinct, from_words, to_words, width_of
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -39,12 +40,14 @@ class Moment:
 
     Attributes:
         changes: how many changes had been made; two moments of an index with as many have the same answers.
-        touched: what the last search did, for `HammingIndex.stats`.
+        touched: what the last search of this moment did, see `HammingIndex.stats`.
     """
 
-    def __init__(self, bits: int, version: Version, index: object, touched: dict[str, int | str]) -> None:
-        self.bits, self.changes, self.touched = bits, version.changes, touched
-        self._version, self._index = version, index
+    def __init__(self, bits: int, version: Version, index: object, told: dict[str, int | str]) -> None:
+        """`told` is brought up to date with `touched`."""
+        self.bits, self.changes = bits, version.changes
+        self.touched: dict[str, int | str] = {}
+        self._version, self._index, self._told = version, index, told
 
     def __len__(self) -> int:
         """Rows that can be found."""
@@ -120,13 +123,7 @@ class Moment:
             most = min(most, int(np.count_nonzero(best[0] != EMPTY)))
         distances, rows = _empty(len(asked), most)
         flat.finish(best, distances, rows)
-        self.touched.update(
-            {
-                "path": base.layout,
-                "queries": len(asked),
-                "touched": touched + len(asked) * len(tail),
-            }
-        )
+        self._tell(base, len(asked), touched + len(asked) * len(tail))
         return distances if weighed is None else weighed.distances(distances), rows
 
     def range_search(
@@ -197,6 +194,55 @@ class Moment:
         distances[np.argsort(wanted)] = near[0, np.argsort(found[0])]
         return distances
 
+    def codes(self, rows: npt.ArrayLike) -> Codes:
+        """The codes of some rows, in their order: uint8[n, ceil(bits/8)].
+
+        Raises:
+            TaxohashError: no row numbers, or a row that is not there.
+        """
+        wanted = check_rows(rows, self._version.end)
+        unique = distinct(wanted)
+        found = np.zeros(len(unique), np.bool_)
+        words: Words = np.empty((len(unique), len(width_of(self.bits))), np.uint64)
+        for part, alive in ((self._version.base, self._alive(unique)), (self._version.tail, None)):
+            positions = _positions(part, unique if alive is None else unique[alive], self._version.end)
+            at = np.searchsorted(unique, part.rows[positions] if part.rows.size else positions)
+            words[at], found[at] = part.pick(positions).reshape(-1, words.shape[1]), True
+        if not found.all():
+            raise TaxohashError(f"row {unique[~found][0]} is not there: ask for rows that can be found")
+        return from_words(words, self.bits)[np.searchsorted(unique, wanted)]
+
+    def histogram(self, query: npt.ArrayLike, allowed: Allowed | None = None) -> Rows:
+        """How many rows lie at each distance of a query uint8[1, ceil(bits/8)]: int64[bits + 1]. Looks at every code.
+
+        Raises:
+            TaxohashError: as `search`; several queries.
+        """
+        asked = to_words(query, self.bits, "queries")
+        if len(asked) != 1:
+            raise TaxohashError(f"{len(asked)} queries: ask for the distances of one")
+        selection = self._selection(allowed)
+        return self._histogram(
+            asked[0], whole(self._version) if selection is None else selection.scope(self._version)
+        )
+
+    def _histogram(self, query: Words, scope: Scope) -> Rows:
+        counts = np.zeros(self.bits + 1, dtype=np.int64)
+        scope.base.histogram(query, scope.mask, counts)
+        scope.tail.histogram(query, scope.tail_mask, counts)
+        return counts
+
+    def _alive(self, rows: Rows) -> npt.NDArray[np.bool_]:
+        """bool[n]: which rows are alive in the base."""
+        alive = self._version.alive
+        inside = rows < 8 * alive.size
+        inside[inside] = (alive[rows[inside] >> 3] >> (rows[inside] & 7).astype(np.uint8)) & 1 != 0
+        return inside
+
+    def _tell(self, base: Layout, queries: int, touched: int) -> None:
+        self.touched = {"path": base.layout, "queries": queries, "touched": touched}
+        self._told.update(self.touched)
+
     def _selection(self, allowed: Allowed | None) -> Selection | Following | None:
         if allowed is None:
             return None
@@ -213,7 +259,7 @@ class Moment:
 
         Weighted distances, of which there are too many, are all written down.
         """
-        base, mask, tail, tail_mask = scope
+        base, _, tail, _ = scope
         most = min(most, _count_allowed(scope))
         distances, rows = _empty(len(asked), most)
         for i, query in enumerate(asked):
@@ -221,19 +267,22 @@ class Moment:
                 keys = _weigh_all(query, weighed[i : i + 1], scope)
                 distances[i], rows[i] = _split(np.sort(np.partition(keys, most - 1)[:most]))
                 continue
-            counts = np.zeros(self.bits + 1, dtype=np.int64)
-            base.histogram(query, mask, counts)
-            tail.histogram(query, tail_mask, counts)
-            radius = int(np.searchsorted(counts.cumsum(), most))
+            radius = int(np.searchsorted(self._histogram(query, scope).cumsum(), most))
             distances[i], rows[i] = _split(_collect(query, radius, scope)[:most])
-        self.touched.update(
-            {
-                "path": base.layout,
-                "queries": len(asked),
-                "touched": len(asked) * (len(base) + len(tail)),
-            }
-        )
+        self._tell(base, len(asked), len(asked) * (len(base) + len(tail)))
         return distances if weighed is None else weighed.distances(distances), rows
+
+
+def _positions(part: Layout, rows: Rows, end: int) -> Rows:
+    """Where those of some ascending rows lie that a layout has: positions int64[n], ascending."""
+    if not part.rows.size:
+        return rows[rows < len(part)]
+    known = part.rows[: len(part)]
+    if len(rows) == 1:
+        return np.flatnonzero(known == rows[0])
+    wanted = np.zeros(end + 1, np.bool_)
+    wanted[rows] = True
+    return np.flatnonzero(wanted[np.minimum(known, end)])  # beyond `end` are rows that are removed
 
 
 def _count_allowed(scope: Scope) -> int:

@@ -1,6 +1,5 @@
 """What the answers to one search have in common: how far down the label tree most of them agree."""
 
-from collections import Counter
 from collections.abc import Sequence
 
 Path = Sequence[str]
@@ -17,10 +16,13 @@ def majority_path(answers: Sequence[Sequence[Path]]) -> list[tuple[str, int]]:
     while True:
         level = len(majority)
         below = [[path for path in paths if len(path) > level] for paths in below]
-        names = Counter(name for paths in below for name in dict.fromkeys(path[level] for path in paths))
+        names: dict[str, int] = {}
+        for paths in below:
+            for name in {path[level]: None for path in paths}:
+                names[name] = names.get(name, 0) + 1
         if not names:
             return majority
-        majority.append(names.most_common(1)[0])
+        majority.append(max(names.items(), key=lambda counted: counted[1]))  # of equal ones the first
         below = [[path for path in paths if path[level] == majority[level][0]] for paths in below]
 
 

@@ -96,6 +96,9 @@ _PATHS = (
     b"/v1/taxonomy",
     b"/v1/generation",
     b"/v1/examples",
+    b"/v1/stats",
+    b"/v1/generations",
+    b"/v1/openapi.json",
     b"/nowhere",
 )
 _LINES = (
@@ -445,6 +448,31 @@ def _length(draw: random.Random) -> bytes:
     )
 
 
+# -- JSON ------------------------------------------------------------------------------------------
+
+_JSON = (
+    b"", b"null", b"[]", b"{}", b'"x"', b"{", b"[" * 100_000, b'{"id":' * 20_000, b'{"id": ' + b"[" * 60_000, b'{"k": ' + b"9" * 5000 + b', "id": "x"}', b'{"k": 1e400, "id": "x"}',
+    b'{"radius": -0.0, "code": "00"}', b'{"radius": NaN, "code": "00"}', b'{"id": "x", "id": "y"}', b'{"id": "\\ud800"}', b'{"id": "\\u0000"}', b'{"id": "\xff"}', b"\xef\xbb\xbf{}",
+    '{"id": "x"}'.encode("utf-16"), b'{"queries": []}', b'{"queries": [' + b"{}," * 70_000 + b"{}]}", b'{"queries": [' + b'{"id": "x"},' * 64 + b'{"id": "x"}]}', b'{"queries": [[[]], 1, null, "x"]}',
+    b'{"image": ""}', b'{"image": "="}', b'{"image": "' + b"A" * 400_000 + b'"}', b'{"image": "' + b'\\"' * 100_000, b'{"image": {"image": "x"}}', b'{"code": "zz"}', b'{"code": ""}', b'{"code": "' + b"0" * 100_000 + b'"}',
+    b'{"code": "00", "within": ["", "/", "a/b"]}', b'{"code": "00", "tags": [' + b'"a",' * 3000 + b'"a"]}', b'{"code": "00", "group_by": "\\n"}', b'{"id": "x", "token": "0"}', b'{"__proto__": {}, "id": "x"}', b'{"id": "x"}}',
+    b"{'id': 'x'}", b'{"id": "x",}', b'// x\n{"id": "x"}', b'{"id": tru}', b'{"id": 01}', b'{"id": "' + b"x" * 5000 + b'"}', b"0" * 100_000, b" " * 200_000 + b'{"id": "x"}',
+)  # fmt: skip
+
+
+def _json(draw: random.Random) -> bytes:
+    body = draw.choice(_JSON)
+    if draw.random() < 0.3 and body:
+        cut = draw.randrange(len(body))
+        body = (
+            body[:cut] + draw.choice((b"{", b"]", b'"', b"\\", b",", b":", b"\xff", b"\0", b"1")) + body[cut:]
+        )
+    path = draw.choice(
+        (b"/v1/search", b"/v1/search", b"/v1/encode", b"/v1/rollback", b"/v1/generations/x/publish")
+    )
+    return _post(body, b"Content-Type: application/json\r\n", path=path)
+
+
 # -- any bytes -------------------------------------------------------------------------------------
 
 
@@ -475,8 +503,9 @@ KINDS: dict[str, tuple[float, Callable[[random.Random], bytes]]] = {
     "path": (0.14, _path),
     "item": (0.10, _item),
     "query": (0.08, _query),
-    "content type": (0.16, _content_type),
-    "form": (0.16, _form),
+    "content type": (0.13, _content_type),
+    "form": (0.13, _form),
+    "json": (0.06, _json),
     "chunked": (0.06, _chunked),
     "length": (0.05, _length),
     "spoilt": (0.05, _spoilt),

@@ -1,6 +1,7 @@
 """The service's application driven in this process, over a store in memory and without a server."""
 
 import asyncio
+import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -36,13 +37,15 @@ def filled(
     thumbnails: Sequence[str] = (),
     collection: str = "default",
     taxonomy: Taxonomy = TAXONOMY,
+    tags: Sequence[tuple[str, ...]] = (),
 ) -> None:
     """Publish a snapshot's items, in one segment: ties fall in their order."""
     generation = snapshot.generation
     digests = thumbnails or [""] * len(snapshot.ids)
+    tagged = tags or [()] * len(snapshot.ids)
     items = [
-        Item(item_id, tuple(snapshot.labels[row].tolist()), thumbnail=digest)
-        for row, (item_id, digest) in enumerate(zip(snapshot.ids.tolist(), digests, strict=True))
+        Item(item_id, tuple(snapshot.labels[row].tolist()), thumbnail=digest, tags=own)
+        for row, (item_id, digest, own) in enumerate(zip(snapshot.ids.tolist(), digests, tagged, strict=True))
     ]
     if not store.exists(collection):
         store.create(collection, taxonomy, segments=1)
@@ -117,6 +120,11 @@ class Client:
 
     def search(self, picture: bytes, **fields: str) -> httpx.Response:
         return self("POST", "/v1/search", files={"image": ("picture", picture)}, data=fields)
+
+    def ask(self, **fields: Any) -> httpx.Response:
+        """A search as JSON."""
+        headers = {"Content-Type": "application/json"}
+        return self("POST", "/v1/search", content=json.dumps(fields), headers=headers)
 
     def close(self) -> None:
         self._runner.run(self.service.stop())

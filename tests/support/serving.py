@@ -27,6 +27,7 @@ ITEMS = 700
 PICTURES = pictures(ITEMS)
 IDS = [f"item {i}" for i in range(ITEMS - len(HOSTILE_IDS))] + HOSTILE_IDS
 LABELS = [i % 5 for i in range(ITEMS)]
+TAGS = (("summer",), ())  # of items in turn
 START_SECONDS = 120
 
 
@@ -62,8 +63,8 @@ def publish(url: str, folder: Path, collection: str = COLLECTION) -> None:
         store.begin(collection, ref)
         thumbnails = Pictures.open(pictures_of(folder)).put_many(PICTURES)
         items = [
-            Item(i, (label,), thumbnail=digest)
-            for i, label, digest in zip(IDS, LABELS, thumbnails, strict=True)
+            Item(i, (label,), thumbnail=digest, tags=TAGS[row % 2])
+            for row, (i, label, digest) in enumerate(zip(IDS, LABELS, thumbnails, strict=True))
         ]
         store.fill(collection, ref.id, items, codes)
         store.seal(collection, ref.id, len(items))

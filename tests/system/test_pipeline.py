@@ -21,6 +21,7 @@ from pipelines.steps.codes import build, encode
 from pipelines.steps.judgement import decide
 from services.codestore import CodeStore
 from services.codestore.pictures import Pictures
+from services.retrieval.schemas.search import Wishes
 from services.runs import EXIT_CODES, Outcome, Verdict
 from taxohash.datasets import Dataset
 from taxohash.generation.hasher import CODES
@@ -334,6 +335,6 @@ def test_images_with_sets_of_labels_are_published_and_found_by_any_of_them(
     nodes = {tuple(node["path"]): node["items"] for node in engine.describe_taxonomy()["nodes"]}
     assert nodes[("dark",)] == dark
     pixels = read_pixels(next(sets.images("test", [2])), engine.generation.preprocessing)
-    found = engine.search(pixels, 1000, "dark")["results"]
+    found = engine.search(engine.of_picture(pixels), Wishes(k=1000, within="dark"))["results"]
     assert len(found) == dark
     assert all(any(path[0] == "dark" for path in result["label_paths"]) for result in found)

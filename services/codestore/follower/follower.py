@@ -9,7 +9,7 @@ segment and one change of the replica, so that a follower that is slow has large
 import queue
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -216,6 +216,11 @@ class Follower:
         for segment, position in token.positions.items():
             self._inbox.put(_Hinted(segment, position))
         return self._wait(lambda: self.covers(token), seconds)
+
+    def look(self, segments: Iterable[int]) -> None:
+        """Have the store asked for what was written in these segments, at once."""
+        for segment in segments:
+            self._inbox.put(_Hinted(segment, None))
 
     @contextmanager
     def held(self) -> Iterator[Token]:

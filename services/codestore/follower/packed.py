@@ -29,11 +29,14 @@ class Vocabulary:
 
     def __init__(self) -> None:
         self.numbers: dict[str, int] = {}
+        self.names: list[str] = []  # by their numbers
         self.held = np.zeros(16, np.int64)  # items that have each
 
     def number(self, tag: str) -> int:
         """The number of a tag; a new one gets the next."""
         number = self.numbers.setdefault(tag, len(self.numbers))
+        if number == len(self.names):
+            self.names.append(tag)
         if number == len(self.held):
             self.held = longer(self.held, 2 * number)
         return number

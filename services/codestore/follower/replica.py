@@ -135,9 +135,18 @@ class Replica:
         where: Filter | None = None,
         threads: int = 1,
         weights: npt.NDArray[np.float32] | None = None,
+        most: int | None = None,
     ) -> Found:
         """The nearest items: see `View.search`."""
-        return self.view().search(codes, k, radius, within, tags, where, threads, weights)
+        return self.view().search(codes, k, radius, within, tags, where, threads, weights, most)
+
+    def located(self, item_id: str) -> tuple[View, int]:
+        """The replica as it is now, and the row in which it has an item; -1 where it is no member."""
+        while True:
+            row = int(self.rows_of([item_id])[0])
+            view = self.view()
+            if row < 0 or view.ids_of(np.array([row])) == [item_id]:
+                return view, row  # else it was changed in between
 
     def ids_of(self, rows: Rows) -> list[str]:
         """The id of the member in each row; empty where there is none."""

@@ -181,6 +181,12 @@ class Swap(Generic[R, E]):
         return served.follower if served else None
 
     @property
+    def current(self) -> tuple[Serving[R, E], Follower] | None:
+        """What a search takes, and what keeps that level."""
+        served = self._served
+        return (served.serving, served.follower) if served else None
+
+    @property
     def wanted(self) -> str | None:
         """The generation that is to be served, as far as is known."""
         ref = self._wanted.generation if self._wanted else None

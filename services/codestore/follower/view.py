@@ -1,6 +1,6 @@
 """A replica as it was at one moment: searches, and what is known of rows and ids."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -38,16 +38,57 @@ class Found:
     ids: list[str]
     labels: ItemLabels
 
+    def kept(self, answers: Rows) -> "Found":
+        """Those at positions int64[n], of one query."""
+        if len(answers) == len(self.rows):
+            return self
+        return Found(
+            np.array([0, len(answers)]),
+            self.rows[answers],
+            self.distances[answers],
+            None if self.weighted is None else self.weighted[answers],
+            [self.ids[i] for i in answers.tolist()],
+            self.labels.taken(answers),
+        )
+
+    def of(self, ids: Collection[str]) -> "Found":
+        """Those of some items, of one query."""
+        return self.kept(np.array([at for at, item in enumerate(self.ids) if item in ids], np.int64))
+
+    def behind(self, first: "Found") -> "Found":
+        """These, of one query, with those of `first` before them, each once."""
+        rest = self.kept(np.flatnonzero(~np.isin(self.rows, first.rows)))
+        both = (first, rest)
+        weighted = [part.weighted for part in both if part.weighted is not None]
+        return Found(
+            np.array([0, len(first.rows) + len(rest.rows)]),
+            np.concatenate([part.rows for part in both]),
+            np.concatenate([part.distances for part in both]),
+            np.concatenate(weighted) if len(weighted) == len(both) else None,
+            first.ids + rest.ids,
+            ItemLabels.joined([part.labels for part in both]),
+        )
+
 
 class View:
-    """What `Replica.view` gives: everything it tells is of one moment. Let it go when the answer is made."""
+    """What `Replica.view` gives: everything it tells is of one moment. Let it go when the answer is made.
+
+    Attributes:
+        touched: of the last search: `path`, the arrangement of the codes, and `touched`, how many were looked at.
+    """
 
     def __init__(self, state: State, moment: Moment, prepared: Prepared) -> None:
         self._state, self._moment, self._prepared = state, moment, prepared
+        self.touched: dict[str, int | str] = {}
 
     def __len__(self) -> int:
         """Items that can be found."""
         return len(self._moment)
+
+    @property
+    def changes(self) -> int:
+        """How many had been made: views of one replica with as many tell the same."""
+        return self._moment.changes
 
     @property
     def uncoded(self) -> int:
@@ -64,6 +105,7 @@ class View:
         where: Filter | None = None,
         threads: int = 1,
         weights: npt.NDArray[np.float32] | None = None,
+        most: int | None = None,
     ) -> Found:
         """The k nearest items of each code, or all within a radius, of those that filters allow.
 
@@ -71,6 +113,8 @@ class View:
             codes: uint8[Q, ceil(bits/8)].
             k: how many; not looked at with a radius.
             radius: the greatest Hamming distance, also where those within it are ranked by weights.
+            most: with a radius no more than so many of each code: those of the least Hamming distance, ties by row, also
+                where they are ranked by weights.
             within: nodes 'coarse/.../name' of the taxonomy: items below one of them.
             tags: items that have all of them.
             where: any other combination.
@@ -80,15 +124,61 @@ class View:
         Raises:
             TaxohashError: an unknown node or tag, or what `HammingIndex.search` refuses.
         """
-        asked = wanted(within, tags, where)
-        allowed = None if asked is None else self._prepared.selection(asked, self._state, self._moment)
+        allowed = self._allowed(within, tags, where)
         if weights is not None:
-            return self._weighted(codes, weights, k, radius, allowed, threads)
+            return self._weighted(codes, weights, k, radius, most, allowed, threads)
         if radius is not None:
-            limits, distances, rows = self._moment.range_search(codes, radius, allowed, threads)
+            limits, distances, rows = self._within(codes, radius, most, allowed, threads)
             return self._found(limits, rows, distances)
-        near, found = self._moment.search(codes, k, allowed, threads)
+        near, found = self._nearest(codes, k, allowed, threads)
         return self._found(_limits(found), found.ravel(), near.ravel())
+
+    def codes_of(self, rows: Rows) -> Codes:
+        """uint8[n, ceil(bits/8)]: the code of the item in each row.
+
+        Raises:
+            TaxohashError: nothing that can be found is there.
+        """
+        return self._moment.codes(rows)
+
+    def histogram(
+        self, code: Codes, within: str | Iterable[str] = (), tags: str | Iterable[str] = ()
+    ) -> npt.NDArray[np.int64]:
+        """int64[bits + 1]: how many items that filters allow lie at each Hamming distance of a code uint8[1, ceil(bits/8)].
+
+        Raises:
+            TaxohashError: see `search`.
+        """
+        return self._moment.histogram(code, self._allowed(within, tags, None))
+
+    def _allowed(
+        self, within: str | Iterable[str], tags: str | Iterable[str], where: Filter | None
+    ) -> Following | None:
+        asked = wanted(within, tags, where)
+        return None if asked is None else self._prepared.selection(asked, self._state, self._moment)
+
+    def _nearest(
+        self,
+        codes: Codes,
+        k: int,
+        allowed: Following | None,
+        threads: int,
+        weights: npt.NDArray[np.float32] | None = None,
+    ) -> tuple[npt.NDArray[Any], Rows]:
+        answers = self._moment.search(codes, k, allowed, threads, weights)
+        self.touched = self._moment.touched
+        return answers
+
+    def _within(
+        self, codes: Codes, radius: int, most: int | None, allowed: Following | None, threads: int
+    ) -> tuple[Rows, npt.NDArray[np.int32], Rows]:
+        """Answers within a radius: limits, distances and rows; so many of each code at most."""
+        if most is None:
+            return self._moment.range_search(codes, radius, allowed, threads)
+        near, found = self._nearest(codes, most, allowed, threads)
+        inside = near <= radius
+        limits = np.concatenate([[0], np.cumsum(np.count_nonzero(inside, axis=1))])
+        return limits, near[inside], found[inside]
 
     def _weighted(
         self,
@@ -96,15 +186,16 @@ class View:
         weights: npt.NDArray[np.float32],
         k: int,
         radius: int | None,
+        most: int | None,
         allowed: Following | None,
         threads: int,
     ) -> Found:
         """Answers by weights, and the Hamming distances of these."""
         if radius is None:
-            near, found = self._moment.search(codes, k, allowed, threads, weights)
+            near, found = self._nearest(codes, k, allowed, threads, weights)
             limits, rows = _limits(found), found.ravel()
             return self._found(limits, rows, self._distances(codes, limits, rows), near.ravel())
-        limits, distances, rows = self._moment.range_search(codes, radius, allowed, threads)
+        limits, distances, rows = self._within(codes, radius, most, allowed, threads)
         weighted = self._distances(codes, limits, rows, weights)
         order = np.lexsort((rows, weighted, np.repeat(np.arange(len(codes)), np.diff(limits))))
         return self._found(limits, rows[order], distances[order], weighted[order])
@@ -148,8 +239,10 @@ class View:
 
     def tags_of(self, rows: Rows) -> list[tuple[str, ...]]:
         """The tags of the member in each row."""
-        names = list(self._state.vocabulary.numbers)
-        members = self._state.tags.members(self._state.sets(self._known(rows))[1])
+        sets = self._state.sets(self._known(rows))[1]
+        if not sets.any():  # what most items have
+            return [()] * len(sets)
+        names, members = self._state.vocabulary.names, self._state.tags.members(sets)
         return [tuple(names[number] for number in members[i]) for i in range(len(members))]
 
     def label_sets(self) -> tuple[ItemLabels, Rows, Rows]:

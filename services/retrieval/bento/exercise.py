@@ -68,6 +68,8 @@ def exercise_codes(bits: int) -> None:
             replica.arrange()
             _search(replica, codes)
         index = replica._state.index
+        index.moment().codes(np.arange(9))
+        index.moment().histogram(codes[:1])
         for allowed in ([0], np.arange(index.rows) < 9):
             index.search(codes[:1], allowed=allowed)
         _weigh(index, codes[:16])

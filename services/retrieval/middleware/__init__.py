@@ -1,10 +1,12 @@
-"""The front door of every route: id, log and counts, response headers, failures, other origins, and who may enter."""
+"""The front door of every route: id, log and counts, generation, response headers, failures, other origins, and who may enter."""
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from services.retrieval import answering
 from services.retrieval.middleware.cors import Cors
 from services.retrieval.middleware.failures import Failures
 from services.retrieval.middleware.gated import Gated
+from services.retrieval.middleware.generation import Generation
 from services.retrieval.middleware.headers import SecurityHeaders
 from services.retrieval.middleware.identify import Identify
 from services.retrieval.middleware.observe import Observe
@@ -26,7 +28,8 @@ class Guard:
         inner: ASGIApp = Gated(app, service.gate)
         if origins := service.settings.cors_origins:
             inner = Cors(inner, origins)
-        self._http = Identify(Observe(SecurityHeaders(Failures(inner)), self._generation), table)
+        named = Generation(SecurityHeaders(Failures(inner)), self._generation)
+        self._http = Identify(Observe(named, self._generation), table)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -37,5 +40,6 @@ class Guard:
             await self._app(scope, receive, send)
 
     def _generation(self) -> str:
+        """The one that the request of this task took, else the one that is served."""
         served = self.service.served
-        return served.generation if served else ""
+        return answering.answered_by() or (served.generation if served else "")

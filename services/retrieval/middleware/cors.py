@@ -17,8 +17,8 @@ class Cors(CORSMiddleware):
             app,
             allow_origins=origins,
             allow_methods=_METHODS,
-            allow_headers=("Authorization", "X-Request-ID"),
-            expose_headers=("X-Request-ID", "Retry-After"),
+            allow_headers=("Authorization", "Content-Type", "Idempotency-Key", "X-Request-ID"),
+            expose_headers=("X-Request-ID", "X-Generation", "Retry-After"),
             max_age=_DAY,
         )
 

@@ -1,6 +1,6 @@
 """The endpoints, by what they are about. What is not here is closed."""
 
-from services.retrieval.routes import describe, health, items, page, search
+from services.retrieval.routes import describe, generations, health, items, openapi, page, search
 from services.retrieval.routes.endpoint import Endpoint
 from services.retrieval.routes.table import Table
 
@@ -10,5 +10,7 @@ ENDPOINTS: list[Endpoint] = [  # the busiest first: they are tried in this order
     *page.ENDPOINTS,
     *items.ENDPOINTS,
     *describe.ENDPOINTS,
+    *generations.ENDPOINTS,
+    *openapi.ENDPOINTS,
 ]
 TABLE = Table(ENDPOINTS)

@@ -1,10 +1,18 @@
-"""What is served: the taxonomy, the generation, and some items to start from."""
+"""What is served: the taxonomy, the generation, numbers, and some items to start from."""
+
+import json
+import math
+from contextlib import suppress
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from services.codestore import CodeStore, StoreUnavailableError
 from services.retrieval.routes.endpoint import Endpoint
+from services.retrieval.routes.generations import told_by_store
+from services.retrieval.schemas.describe import ExamplesTold, GenerationTold, StatsTold, TaxonomyTold
 from services.retrieval.service import service_of
+from services.web.refused import RefusedError
 
 
 async def taxonomy(request: Request) -> Response:
@@ -33,12 +41,37 @@ async def examples(request: Request) -> Response:
     return _json(await service.descriptions.told("examples", served, served.engine.examples))
 
 
+async def stats(request: Request) -> Response:
+    """What is served in numbers: items, codes, where they came from, bytes, and how old they are."""
+    service = service_of(request)
+    served = service.taken()
+    told = json.loads(await service.descriptions.told("stats", served, served.engine.describe_numbers))
+    collection, standing, by_origin = service.settings.collection, service.standing(), None
+
+    def count(store: CodeStore) -> dict[str, int]:
+        members = [tally.members for tally in store.tallies(collection)]
+        api = sum(own.get("", 0) for own in members)
+        return {"api": api, "data": sum(own.get(served.generation, 0) for own in members) - api}
+
+    with suppress(StoreUnavailableError, RefusedError):  # what is in memory is told without it
+        by_origin = await told_by_store(service, service.store, count)
+    age = standing.age_seconds
+    told |= {
+        "collection": collection,
+        "by_origin": by_origin,
+        "age_seconds": round(age, 3) if math.isfinite(age) else None,
+        "lag_seconds": round(standing.lag_seconds, 3),
+    }
+    return _json(json.dumps(told).encode())
+
+
 def _json(told: bytes) -> Response:
     return Response(told, media_type="application/json")
 
 
 ENDPOINTS = [
-    Endpoint("GET", "/v1/taxonomy", taxonomy, "taxonomy", "search"),
-    Endpoint("GET", "/v1/generation", generation, "generation", "search"),
-    Endpoint("GET", "/v1/examples", examples, "examples", "search"),
+    Endpoint("GET", "/v1/taxonomy", taxonomy, "taxonomy", "search", told=TaxonomyTold),
+    Endpoint("GET", "/v1/generation", generation, "generation", "search", told=GenerationTold),
+    Endpoint("GET", "/v1/stats", stats, "stats", "search", told=StatsTold),
+    Endpoint("GET", "/v1/examples", examples, "examples", "search", told=ExamplesTold),
 ]

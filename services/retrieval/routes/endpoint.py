@@ -17,6 +17,8 @@ class Endpoint(NamedTuple):
         name: in the metrics.
         access: public: everybody; otherwise a key of this role, or of one that has more.
         parameters, body, told: what its query string, its body and its answer look like, where they are JSON or a form.
+        takes: content types of its body; that of a form has the parameters and one or more files `image`.
+        gives: content type of its answer.
     """
 
     method: str
@@ -27,3 +29,5 @@ class Endpoint(NamedTuple):
     parameters: type[BaseModel] | None = None
     body: type[BaseModel] | None = None
     told: type[BaseModel] | None = None
+    takes: tuple[str, ...] = ("application/json",)
+    gives: str = "application/json"

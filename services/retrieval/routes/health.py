@@ -33,5 +33,5 @@ ENDPOINTS = [
     Endpoint("GET", "/livez", alive, "livez", "public"),
     Endpoint("GET", "/readyz", ready, "readyz", "public"),
     Endpoint("GET", "/healthz", ready, "healthz", "public"),
-    Endpoint("GET", "/metrics", exposition, "metrics", "public"),
+    Endpoint("GET", "/metrics", exposition, "metrics", "public", gives="text/plain"),
 ]

@@ -22,6 +22,6 @@ async def page(request: Request) -> Response:
 
 
 ENDPOINTS = [
-    Endpoint("GET", "/", page, "page", "public"),
-    Endpoint("GET", "/page/{name}", page, "page", "public"),
+    Endpoint("GET", "/", page, "page", "public", gives="text/html"),
+    Endpoint("GET", "/page/{name}", page, "page", "public", gives="*/*"),
 ]

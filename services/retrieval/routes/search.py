@@ -1,67 +1,219 @@
-"""Search by picture."""
+"""Search, by picture, item or code; and the codes of pictures."""
 
-import json
 import math
+import time
+from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from services import metrics
 from services.retrieval import nearness
-from services.retrieval.query import Query, form_of, query_of
+from services.retrieval.form import shown
+from services.retrieval.query import (
+    ById,
+    ByImage,
+    Encoding,
+    Form,
+    Query,
+    Search,
+    encoding_of,
+    form_of,
+    search_of,
+)
 from services.retrieval.routes.endpoint import Endpoint
+from services.retrieval.schemas.search import (
+    EncodeBody,
+    EncodeTold,
+    EncodeWishes,
+    SearchBody,
+    SearchTold,
+    Wishes,
+)
 from services.retrieval.service import Service, service_of
+from services.retrieval.several import answers, written
+from services.retrieval.stages import Stages
+from services.retrieval.tokens import await_token
 from services.web.refused import RefusedError
-from taxohash.images import Pixels
 
 if TYPE_CHECKING:
+    from services.retrieval.engine import Query as Sought
     from services.retrieval.following import Served
+    from taxohash.images import Pixels
+
+_LARGE = (
+    65_536  # bytes of JSON from which it is read in a thread: it takes milliseconds, in which others go on
+)
+
+T = TypeVar("T")
+Read = Callable[[bytearray, Form, list[tuple[str, str]]], T]
 
 
 async def search(request: Request) -> Response:
-    """The nearest items of the picture in the form field `image`; `k`, `within` and `ranking` (weighted, hamming) are other fields."""
+    """The nearest items of a picture, of an item or of a code, or of each of up to 64 of them."""
     service = service_of(request)
-    served = service.taken()
-    try:
-        answer = await _answered(request, service, served)
-    except RefusedError as refused:
-        metrics.REJECTED.labels(refused.reason).inc()
-        raise
-    return Response(answer, media_type="application/json")
+
+    def read(body: bytearray, form: Form, parameters: list[tuple[str, str]]) -> Search:
+        return search_of(body, form, parameters, service.settings.limits.k)
+
+    async def answer(served: "Served", asked: Search, due: float) -> bytes:
+        if asked.wishes.token is not None:
+            served = await await_token(service, served, asked.wishes.token)
+        _expect(served, asked.wishes.generation)
+        return await service.aside.run(_searched(_Work(service, served, due), asked))
+
+    return await _answered(request, read, answer)
 
 
-async def _answered(request: Request, service: Service, served: "Served") -> bytes:
+async def encode(request: Request) -> Response:
+    """The code of a picture, and as asked what each of its bits weighs; or of each of up to 64."""
+    service = service_of(request)
+
+    async def answer(served: "Served", asked: Encoding, due: float) -> bytes:
+        _expect(served, asked.generation)
+        return await service.aside.run(_encoded(_Work(service, served, due), asked))
+
+    return await _answered(request, encoding_of, answer)
+
+
+async def _answered(
+    request: Request, read: Read[T], answer: Callable[["Served", T, float], Awaitable[bytes]]
+) -> Response:
     """The answer, by one generation from the first byte to the last.
 
     What is refused is refused as early as it can be: before the body is read, before it is decoded, before it is searched.
     """
-    if refusal := service.admission.refusal():
-        await service.admission.turn_away(request, refusal)
-    form = form_of(request.headers.getlist("content-type"))
-    async with service.uploads.read(request.headers, request.receive) as body:
-        query = query_of(body, form, request.query_params.multi_items(), service.settings.limits.k)
-        body.clear()  # the picture is a copy
-        async with service.admission.search(request.receive):
-            return await service.aside.run(_worked_out(service, served, query))
+    service = service_of(request)
+    served = service.taken()
+    try:
+        if refusal := service.admission.refusal():
+            await service.admission.turn_away(request, refusal)
+        form = form_of(request.headers.getlist("content-type"))
+        async with service.uploads.read(request.headers, request.receive) as body:
+            reading = partial(read, body, form, request.query_params.multi_items())
+            asked = None if form.is_json and len(body) > _LARGE else reading()
+            async with service.admission.search(request.receive) as due:
+                if asked is None:
+                    asked = await service.workers.run(reading)
+                body.clear()  # what is kept of it is a copy
+                told = await answer(served, asked, due)
+    except RefusedError as refused:
+        metrics.REJECTED.labels(refused.reason).inc()
+        raise
+    return Response(told, media_type="application/json")
 
 
-async def _worked_out(service: Service, served: "Served", query: Query) -> bytes:
-    """The answer, from a picture that is there. On the loop aside: it waits for decoders and threads, not for other requests."""
-    with metrics.STAGE_SECONDS.labels("decode").time():
-        pixels = await service.decoders.read(query.image, served.engine.generation.preprocessing)
-    return await service.workers.run(partial(_found, service, served, pixels, query))
+def _expect(served: "Served", generation: str | None) -> None:
+    """Refuse what is meant for another generation."""
+    if generation is not None and generation != served.generation:
+        raise RefusedError(
+            409,
+            "generation",
+            f"generation {shown(generation)} is wanted, and {served.generation} is served: encode the picture anew, or ask without",
+        )
 
 
-def _found(service: Service, served: "Served", pixels: Pixels, query: Query) -> bytes:
-    """The nearest items, as they go to the client: a thousand of them take milliseconds to write."""
-    engine = served.engine
-    answer = engine.search(pixels, query.k, query.within, query.weighted)
-    nearness.count(answer, engine.reach, lambda: engine.nearest(answer["code"]))
-    age = service.standing().age_seconds
+class _Work:
+    """What is done for one request, on the loop aside: it waits for decoders and threads, not for other requests.
+
+    Args:
+        due: what is not begun by then is not begun any more, see Admission.search.
+    """
+
+    def __init__(self, service: Service, served: "Served", due: float) -> None:
+        self.service, self.served = service, served
+        self._due = due
+
+    async def pixels(self, image: bytes, stages: Stages) -> "Pixels":
+        """A picture, decoded."""
+        self._begin()
+        with stages.timed("decode"):
+            return await self.service.decoders.read(image, self.served.engine.generation.preprocessing)
+
+    async def done(self, work: Callable[[], T]) -> T:
+        """What comes of work in a thread."""
+
+        def begun() -> T:
+            self._begin()
+            return work()
+
+        return await self.service.workers.run(begun)
+
+    def _begin(self) -> None:
+        if time.monotonic() > self._due:
+            raise self.service.admission.late()
+
+
+async def _searched(work: _Work, asked: Search) -> bytes:
+    def one(query: Query) -> Awaitable[bytes]:
+        return _found(work, query, asked.wishes)
+
+    if asked.is_batch:
+        return await answers(work.served.generation, asked.queries, one)
+    (query,) = asked.queries
+    assert not isinstance(query, RefusedError)
+    return await one(query)
+
+
+async def _found(work: _Work, query: Query, wishes: Wishes) -> bytes:
+    """The answer to one query."""
+    engine = work.served.engine
+    if isinstance(query, ByImage):
+        stages = Stages()
+        made = partial(engine.of_picture, await work.pixels(query.image, stages), stages)
+    elif isinstance(query, ById):
+        made = partial(engine.of_item, query.id)
+    else:
+        made = partial(engine.of_code, query.code)
+
+    def found() -> "tuple[Sought, bytes, list[str]]":
+        """What was searched for, its answer, and the items that may have its very picture."""
+        sought = made()
+        answer = engine.search(sought, wishes)
+        if sought.kind != "picture":
+            return sought, _told(work, answer), []
+        if not wishes.tags and wishes.radius is None:
+            nearness.count(answer, engine.reach, lambda: engine.nearest(answer["code"]))
+        alike = any(result["distance"] == 0 for result in answer["results"])
+        return sought, _told(work, answer), engine.alike(sought, wishes) if alike else []
+
+    sought, told, alike = await work.done(found)
+    if alike and isinstance(query, ByImage):
+        generation, changes = work.served.generation, sought.view.changes
+        identical = await work.service.identical.among(query.image, alike, generation, changes)
+        if identical:
+            told = await work.done(lambda: _told(work, engine.search(sought, wishes, identical)))
+    return told
+
+
+def _told(work: _Work, answer: dict[str, Any]) -> bytes:
+    """An answer as it goes to the client: a thousand items take milliseconds to write."""
+    age = work.service.standing().age_seconds
     answer["age_seconds"] = round(age, 3) if math.isfinite(age) else None
-    return json.dumps(answer, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
+    return written(answer)
 
 
-ENDPOINTS = [Endpoint("POST", "/v1/search", search, "search", "search")]
+async def _encoded(work: _Work, asked: Encoding) -> bytes:
+    engine = work.served.engine
+
+    async def one(query: ByImage) -> bytes:
+        stages = Stages()
+        pixels = await work.pixels(query.image, stages)
+        return await work.done(
+            lambda: written(engine.describe_code(engine.encode(pixels, stages), asked.weights))
+        )
+
+    if asked.is_batch:
+        return await answers(work.served.generation, asked.images, one)
+    (image,) = asked.images
+    assert isinstance(image, ByImage)
+    return await one(image)
+
+
+_TAKES = ("application/json", "multipart/form-data", "image/*")
+ENDPOINTS = [
+    Endpoint("POST", "/v1/search", search, "search", "search", Wishes, SearchBody, SearchTold, _TAKES),
+    Endpoint("POST", "/v1/encode", encode, "encode", "search", EncodeWishes, EncodeBody, EncodeTold, _TAKES),
+]

@@ -312,6 +312,32 @@ def unslice_bodies(width, words, centres, bodies):  # type: ignore[no-untyped-de
 
 
 @nb.njit(**OPTIONS)
+def pick(width, words, centres, bodies, wanted):  # type: ignore[no-untyped-def]
+    """The codes at positions wanted int64[n], ascending: uint64[n * W]."""
+    size, cells = len(width), bodies.shape[0]
+    found, codes, tile = (
+        np.empty(wanted.size * size, np.uint64), np.empty(CODES * size, np.uint64), np.empty(CODES, np.uint64)
+    )  # fmt: skip
+    c, held = 0, np.int64(-1)  # cells and positions ascend alike; where the block in `codes` begins
+    for i in range(wanted.size):
+        position = wanted[i]
+        while c < cells and position >= np.int64(bodies[c, 1]):
+            c += 1
+        low = np.int64(bodies[c, 0]) if c < cells else position + 1
+        if position < low:
+            found[i * size : (i + 1) * size] = words[position * size : (position + 1) * size]
+            continue
+        first = low + (position - low) // CODES * CODES
+        if first != held:
+            centre = centres[c * size : (c + 1) * size]
+            unslice(width, words, centre, first, np.int64(bodies[c, 1]), codes, tile)
+            held = first
+        at = (position - first) * size
+        found[i * size : (i + 1) * size] = codes[at : at + size]
+    return found
+
+
+@nb.njit(**OPTIONS)
 def histogram_cells(width, words, rows, mask, centres, offsets, bodies, query, counts):  # type: ignore[no-untyped-def]
     """Add the distances of the allowed codes to counts int64[bits + 1]."""
     size, last = len(width), offsets.shape[1] - 1

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from glob import glob
 from itertools import pairwise
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import typer
@@ -21,6 +21,7 @@ from typer.exceptions import TyperException
 
 from services.retrieval.query import IMAGE, PARAMETERS
 from services.retrieval.routes import ENDPOINTS
+from services.retrieval.schemas.search import EncodeWishes
 from services.trigger.routes import ENDPOINTS as TRIGGER_ENDPOINTS
 from taxohash.cli.main import app
 from taxohash.cli.plugins import Brought
@@ -43,7 +44,7 @@ NOT_RUN = {
     ".venv/bin/pre-commit": "would change the repository's hooks",
     ".venv/bin/python -m pytest": "this suite",
     "cd": "only commands after it would feel it",
-    "curl": "needs a service: tests/system/test_retrieval.py and test_trigger.py",
+    "curl": "needs a service: tests/system/test_searching.py, test_retrieval.py and test_trigger.py",
     "dvc": "needs a bucket in S3",
     "export": "only commands after it would feel it",
     "kubectl": "needs a cluster, or is tests/code/manifests",
@@ -158,11 +159,11 @@ def is_dvc(words: list[str]) -> None:
 
 
 def is_asked_of_the_service(words: list[str]) -> None:
-    url = next(word for word in words if word.startswith("http"))
+    url = urlsplit(next(word for word in words if word.startswith("http")))
     paths = {own.path for own in ENDPOINTS} | {own.path for own in TRIGGER_ENDPOINTS}
-    assert urlsplit(url).path in paths
+    assert any(re.fullmatch(re.sub(r"\{[^}]*\}", "[^/]+", path), url.path) for path in paths)
     fields = [after.partition("=")[0] for word, after in pairwise(words) if word == "-F"]
-    assert set(fields) <= {IMAGE, *PARAMETERS}
+    assert set(fields) | set(parse_qs(url.query)) <= {IMAGE, *PARAMETERS, *EncodeWishes.model_fields}
 
 
 def is_kubectl(words: list[str]) -> None:

@@ -1,6 +1,6 @@
 """The whole application in this process: a made generation, its items in a store in memory, no server."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from tests.support.application import Client, filled, ref_of, settings_of
 from tests.support.generations import TAXONOMY, make_generation, pictures
 
 ITEMS = 300
+TAGS = ("red", "summer", "größe 9")
 LABELS = np.arange(ITEMS, dtype=np.int32) % (len(TAXONOMY) - 1)  # the last label has no item
 
 
@@ -50,9 +51,14 @@ def make_client(hasher: Hasher, snapshot: Snapshot) -> Iterator[Callable[..., Cl
     """Clients of applications with settings and items of their own."""
     made: list[Client] = []
 
-    def make(codes: Snapshot = snapshot, address: str = "127.0.0.1", **settings: Any) -> Client:
+    def make(
+        codes: Snapshot = snapshot,
+        address: str = "127.0.0.1",
+        tags: Sequence[tuple[str, ...]] = (),
+        **settings: Any,
+    ) -> Client:
         store = CodeStore.connect("memory://")
-        filled(store, codes)
+        filled(store, codes, tags=tags)
         made.append(Client(settings_of(hasher, **settings), lambda seconds: store, address))
         return made[-1]
 
@@ -67,5 +73,12 @@ def client(make_client: Callable[..., Client]) -> Client:
 
 
 @pytest.fixture(scope="session")
-def sets_client(make_client: Callable[..., Client], sets: Snapshot) -> Client:
-    return make_client(codes=sets)
+def tags() -> list[tuple[str, ...]]:
+    """Of each item: none to three."""
+    random = np.random.default_rng(5)
+    return [tuple(sorted(random.permutation(TAGS)[: row % 4].tolist())) for row in range(ITEMS)]
+
+
+@pytest.fixture(scope="session")
+def sets_client(make_client: Callable[..., Client], sets: Snapshot, tags: list[tuple[str, ...]]) -> Client:
+    return make_client(codes=sets, tags=tags)

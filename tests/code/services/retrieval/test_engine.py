@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from services.codestore import CodeStore, Item, Snapshot
+from services.retrieval.schemas.search import Wishes
 from taxohash.errors import TaxohashError
 from taxohash.generation.hasher import Hasher
 from taxohash.taxonomy import Taxonomy
@@ -46,7 +47,7 @@ def test_an_older_generation_is_served_in_its_own_words_and_tells_what_it_cannot
 ) -> None:
     assert store.taxonomy("default").sha256 == GROWN.sha256
     engine = engine_of(store, hasher.folder)
-    results = engine.search(PIXELS, len(engine), None)["results"]
+    results = engine.search(engine.of_picture(PIXELS), Wishes(k=len(engine)))["results"]
     paths = {result["id"]: [tuple(path) for path in result["label_paths"]] for result in results}
     assert len(paths) == len(snapshot.ids) + 3
     for row, item_id in enumerate(snapshot.ids.tolist()):
@@ -62,4 +63,4 @@ def test_an_older_generation_is_served_in_its_own_words_and_tells_what_it_cannot
 def test_a_node_that_the_generation_does_not_know_is_refused(store: CodeStore, hasher: Hasher) -> None:
     engine = engine_of(store, hasher.folder)
     with pytest.raises(TaxohashError, match="orange"):
-        engine.search(PIXELS, 5, "warm/orange")
+        engine.search(engine.of_picture(PIXELS), Wishes(within="warm/orange"))

@@ -13,6 +13,7 @@ import pytest
 
 from services import metrics
 from services.codestore import CodeStore, Item, Snapshot
+from services.retrieval.schemas.search import Wishes
 from services.retrieval.settings import Settings
 from taxohash.generation.hasher import Hasher
 from taxohash.images import decode
@@ -91,7 +92,8 @@ def test_a_request_ends_with_the_generation_that_it_began_with(
         store.publish("default", first)
         wait(lambda: served(client) == first, client)
         picture = np.zeros(hashers[0].generation.preprocessing.shape, np.uint8)
-        assert taken.engine.search(picture, 3, None)["generation"] == second
+        answer = taken.engine.search(taken.engine.of_picture(picture), Wishes(k=3))
+        assert answer["generation"] == second
 
 
 def test_a_pinned_generation_is_served_whatever_is_published(

@@ -203,6 +203,20 @@ class Changes(RuleBasedStateMachine):
             np.testing.assert_array_equal(near[limits[i] : limits[i + 1]], full_near[i][inside])
             np.testing.assert_array_equal(rows[limits[i] : limits[i + 1]], full[i][inside])
 
+    @rule(count=st.sampled_from((0, 1, 30, 10_000)), share=st.sampled_from((0, 0.2, 1)))
+    def look(self, count: int, share: float) -> None:
+        live, moment = np.flatnonzero(self.live), self.index.moment()
+        rows = self.rng.permutation(np.repeat(live, 2))[:count]  # some of them twice
+        np.testing.assert_array_equal(moment.codes(rows), self.codes[rows])
+        for gone in np.flatnonzero(~self.live)[:2]:
+            with pytest.raises(TaxohashError, match=f"row {gone} is not there"):
+                moment.codes([*rows, gone])
+        query = make_codes(self.rng, 1, BITS, self.kind)
+        mask = self.rng.random(len(self.codes)) < share
+        for allowed, among in ((None, live), (mask, np.flatnonzero(mask & self.live))):
+            counts = np.bincount(distances(self.codes[among], query[0]), minlength=BITS + 1)
+            np.testing.assert_array_equal(moment.histogram(query, allowed), counts)
+
     @invariant()
     def answers(self) -> None:
         live = np.flatnonzero(self.live)
@@ -312,6 +326,20 @@ def test_nothing_to_find(count: int, k: int, queries: int) -> None:
     assert near.shape == rows.shape == (queries, min(k, count))
     near, rows = made.search(make_codes(rng, queries, BITS, "uniform"), k, allowed=[])
     assert near.shape == rows.shape == (queries, 0)
+
+
+@pytest.mark.parametrize("kind", ["uniform", "clustered"])
+def test_a_moment_tells_what_its_own_last_search_did(kind: str) -> None:
+    rng = np.random.default_rng(4)
+    made = HammingIndex.build(make_codes(rng, 25_000, 64, kind), 64)
+    one, other = made.moment(), made.moment()
+    one.search(make_codes(rng, 3, 64, kind))
+    other.search(make_codes(rng, 1, 64, kind), k=5000)
+    assert (one.touched["path"], one.touched["queries"]) == (made.stats()["layout"], 3)
+    assert other.touched == {"path": one.touched["path"], "queries": 1, "touched": 25_000}
+    assert made.stats()["queries"] == 1  # of whoever was last
+    with pytest.raises(TaxohashError, match="2 queries: ask for the distances of one"):
+        one.histogram(make_codes(rng, 2, 64, kind))
 
 
 @pytest.mark.parametrize("kind", ["uniform", "clustered"])

@@ -158,6 +158,7 @@ class Writes(RuleBasedStateMachine):
         np.testing.assert_array_equal(
             self.replica.searchable([*ids, ""]), [*(not lack for lack in lacking), False]
         )
+        self.codes_are_told(rows, codes[:1], loaded)
         numbers = np.array(list(rows), np.int64)
         assert self.replica.ids_of(numbers) == ids
         assert self.replica.view().tags_of(numbers) == [item.tags for item in rows.values()]
@@ -175,7 +176,20 @@ class Writes(RuleBasedStateMachine):
                 assert answers(self.replica.search(codes, k, where=asked)) == [found[:k] for found in wanted]
             near = [[one for one in found if one[0] <= 20] for found in wanted]
             assert answers(self.replica.search(codes, radius=20, where=asked)) == near
+            few = self.replica.search(codes, radius=20, where=asked, most=4)
+            assert answers(few) == [found[:4] for found in near]
             self.answers_by_weights(codes, asked, loaded)
+
+    def codes_are_told(self, rows: dict[int, Row], code: Codes, loaded: bool) -> None:
+        coded = {row: item for row, item in rows.items() if item.code is not None and loaded}
+        for row, item in list(coded.items())[:3]:
+            view, found = self.replica.located(item.id)
+            assert found == row
+            assert view.codes_of(np.array([row])).tobytes() == item.code
+        assert self.replica.located("absent")[1] == -1
+        below = np.bincount([one[0] for one in self.naive.search(code[0], Below("a"))], minlength=BITS + 1)
+        told = self.replica.view().histogram(code, within="a")
+        np.testing.assert_array_equal(told, below if loaded else 0 * below)
 
     def answers_by_weights(self, codes: Codes, asked: Filter | None, loaded: bool) -> None:
         """A radius goes by the Hamming distance, also by weights."""
@@ -190,10 +204,20 @@ class Writes(RuleBasedStateMachine):
                 self.replica.search(codes, radius=20, where=asked, weights=weights),
                 [[one for one in own if one[1][0] <= 20] for own in wanted],
             ),
+            (
+                self.replica.search(codes, radius=20, where=asked, weights=weights, most=4),
+                [_of_the_nearest(own, 4, 20) for own in wanted],
+            ),
         ):
             assert answers(found) == [[item for _, item in own] for own in by]
             assert found.weighted is not None
             assert found.weighted.tolist() == [distance for own in by for distance, _ in own]
+
+
+def _of_the_nearest(answers: list[Any], most: int, radius: int) -> list[Any]:
+    """Of answers in the order of their weighted distances so many of the least Hamming distances."""
+    kept = sorted((one for _, one in answers if one[0] <= radius))[:most]
+    return [(weighted, one) for weighted, one in answers if one in kept]
 
 
 @pytest.fixture

@@ -30,6 +30,7 @@ OPEN = {
     ("GET", "/metrics"),
     ("GET", "/"),
     ("GET", "/page/{name}"),
+    ("GET", "/v1/openapi.json"),
 }
 ROLES = {"public": -1, "search": 0, "write": 1, "admin": 2}
 KEYS = [None, "wrong", "expired", "search", "write", "admin"]
