@@ -1,6 +1,5 @@
 """Catalog items of a data set's images."""
 
-import io
 from collections.abc import Iterator
 from itertools import islice
 
@@ -11,16 +10,11 @@ from services.codestore import Item
 from services.codestore.pictures import Pictures
 from taxohash.datasets import Dataset
 from taxohash.datasets.ids import item_ids
-from taxohash.images import READER, decode
-from taxohash.images.png import shown_alike
+from taxohash.images import READER
+from taxohash.images.thumbnails import thumbnail
 from taxohash.runtime.progress import bars
 
 BATCH = 1000  # items at a time
-THUMBNAIL_PIXELS = 128
-# An image this small is its own thumbnail, if every program shows it alike.
-SMALL_BYTES = 4096
-# One of so few pixels loses nothing: the least loss would be seen.
-EXACT_PIXELS = 64 * 64
 
 
 def items(
@@ -52,19 +46,3 @@ def items(
                     for item_id, own, digest in rows
                 ]
                 progress.advance(task, len(thumbnails))
-
-
-def thumbnail(data: bytes, reader: int = READER) -> bytes:
-    """A picture for the page, of what the hasher sees: the image itself if small, else a WebP of at most 128 px.
-
-    Raises:
-        TaxohashError: see `decode`.
-    """
-    if len(data) <= SMALL_BYTES and shown_alike(data, THUMBNAIL_PIXELS):
-        return data
-    image = decode(data, version=reader)
-    exact = image.width * image.height <= EXACT_PIXELS
-    image.thumbnail((THUMBNAIL_PIXELS, THUMBNAIL_PIXELS))
-    out = io.BytesIO()
-    image.save(out, "WEBP", lossless=exact, quality=80)
-    return out.getvalue()

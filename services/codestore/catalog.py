@@ -9,8 +9,8 @@ from services.codestore.checks import check_ids, check_items
 from services.codestore.collection import STEP_BLOCKS, Collection, CollectionReader
 from services.codestore.connection import APPLIED, Durability
 from services.codestore.keys import check_name
-from services.codestore.records import Item, Written
-from services.codestore.wire import ended, is_member, pack_items, unended, unpack_item
+from services.codestore.records import HeldItem, Item, Written
+from services.codestore.wire import ended, is_member, pack_items, unended, unpack_held, unpack_item
 from services.codestore.writers import WriteId
 from taxohash.errors import TaxohashError
 
@@ -114,6 +114,63 @@ class Catalog(CollectionReader):
     def item(self, collection: str, item_id: str, generation_id: str | None = None) -> Item | None:
         """One entry of the catalogue, or None."""
         return self.items(collection, [item_id], generation_id)[0]
+
+    def held_items(self, collection: str, ids: Iterable[str], generation_id: str) -> list[HeldItem | None]:
+        """Members of a generation with their codes there, in order, None for what is no member."""
+        listed = check_ids(ids)
+        check_name("generation id", generation_id)
+
+        def work(opened: Collection) -> list[HeldItem | None]:
+            return [
+                unpack_held(item_id, reply) if reply is not None and is_member(reply) else None
+                for item_id, reply in zip(listed, self._items(opened, listed, generation_id), strict=True)
+            ]
+
+        return self._use(collection, work)
+
+    # -- pictures --------------------------------------------------------------------------------------
+
+    def pictures_of(self, collection: str, ids: Iterable[str]) -> set[str]:
+        """The originals and thumbnails that items name, as the catalogue and as every generation has them."""
+        listed = check_ids(ids)
+
+        def work(opened: Collection) -> set[str]:
+            known = [
+                item_id
+                for item_id, reply in zip(listed, self._items(opened, listed, None), strict=True)
+                if reply is not None
+            ]
+            generations = [None, *self._status(opened).generations] if known else []
+            items = [
+                unpack_item(item_id, reply)
+                for generation in generations
+                for item_id, reply in zip(known, self._items(opened, known, generation), strict=True)
+                if reply is not None
+            ]
+            return {digest for item in items for digest in (item.picture, item.thumbnail) if digest}
+
+        return self._use(collection, work)
+
+    def named_pictures(self, collection: str, digests: Iterable[str]) -> set[str]:
+        """Those of some pictures that an item names, as the catalogue or a generation has it.
+
+        Looks at all items, in steps of about a millisecond of the server's time, some seconds for a million: ask for many at
+        once. What is named by a write that is made meanwhile may be missed.
+        """
+        wanted = set(digests)
+
+        def work(opened: Collection) -> set[str]:
+            found: set[str] = set()
+            for segment in range(opened.segments):
+                end = -1
+                while end != 0 and found < wanted:
+                    left = ended(sorted(wanted - found))
+                    call = opened.on(segment, "naming", end, STEP_BLOCKS, left, read_only=True)
+                    end, named = self._call(call)
+                    found.update(unended(named))
+            return found
+
+        return self._use(collection, work)
 
     def scan(self, collection: str) -> Iterator[Item]:
         """All items, segment by segment in the order of their rows. One that changes meanwhile may be missed or come twice."""

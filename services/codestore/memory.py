@@ -1,6 +1,7 @@
 """A server in this process: the same functions, in the same Lua, over dictionaries. For tests, and for notebooks without a server."""
 
 import bisect
+import fnmatch
 import hashlib
 import queue
 import struct
@@ -65,6 +66,9 @@ class Keys:
 
     def _hscan(self, key: bytes, _cursor: bytes, *_options: bytes) -> list[Any]:
         return [b"0", [part for pair in self._hash(key).items() for part in pair]]
+
+    def _scan(self, _cursor: bytes, _match: bytes, pattern: bytes, *_options: bytes) -> list[Any]:
+        return [b"0", [key for key in self.values if fnmatch.fnmatchcase(key, pattern)]]
 
     def _unlink(self, *keys: bytes) -> int:
         return sum(self.values.pop(key, None) is not None for key in keys)

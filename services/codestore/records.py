@@ -43,6 +43,20 @@ class Item:
     revision: int = field(default=0, compare=False)
 
 
+@dataclass(frozen=True, eq=False)
+class HeldItem:
+    """An item as one generation has it.
+
+    Attributes:
+        code: uint8[ceil(bits/8)], or uint8[0] where it is not there.
+        is_pictured: a backfill may bring it: there is a picture somewhere, as far as the store knows.
+    """
+
+    item: Item
+    code: npt.NDArray[np.uint8]
+    is_pictured: bool
+
+
 @dataclass(frozen=True)
 class GenerationRef:
     """What the store must know of a generation to refuse what does not belong to it."""

@@ -16,6 +16,7 @@ Rows of deleted items are given to new ones, and `gc` packs what is loose.
 What an acknowledged write survives is its durability: see `Durability` and `promises`.
 """
 
+import re
 import secrets
 from collections.abc import Mapping
 from types import TracebackType
@@ -32,6 +33,8 @@ from services.codestore.labels import LabelNumbers
 from services.codestore.turns import Turns
 from taxohash.errors import TaxohashError
 from taxohash.taxonomy import Taxonomy
+
+_ALL_KEYS = 1 << 30  # of a server: a segment has three, so that they are few, and one call tells them all
 
 
 class CodeStore(Catalog, StoredCodes, Generations, Images, Turns):
@@ -104,6 +107,17 @@ class CodeStore(Catalog, StoredCodes, Generations, Images, Turns):
         """Whether there is such a collection, made to its end."""
         call = Call("collection", collection_keys(check_name("collection", collection)), (), True)
         return self._connection.call(call)[3] is not None
+
+    def collections(self) -> list[str] | None:
+        """The names of all collections on these servers, ascending; None where this account may not look at what keys there are."""
+        names = set[str]()
+        asked = ("SCAN", 0, "MATCH", "taxohash:{*}", "COUNT", _ALL_KEYS)
+        for _, reply in self._connection.on_primaries(*asked):
+            if not isinstance(reply, list) or reply[0] != b"0":
+                return None
+            found = (re.fullmatch(r"taxohash:\{([^{}:]+)\}", key.decode()) for key in reply[1])
+            names |= {match[1] for match in found if match}
+        return sorted(names)
 
     def grow(
         self,

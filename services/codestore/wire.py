@@ -5,13 +5,13 @@ a handful of arguments, however many items it has.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from services.codestore.records import Changes, Columns, Item, ItemLabels, Lacking
+from services.codestore.records import Changes, Columns, HeldItem, Item, ItemLabels, Lacking
 
 Labels = npt.NDArray[np.int32]
 
@@ -88,7 +88,7 @@ def _record(item: Item) -> bytes:
 
 def unpack_item(item_id: str, reply: Sequence[Any]) -> Item:
     """The item in a reply of items."""
-    flags, updated, revision, record, tags, _own, label, labels = reply
+    flags, updated, revision, record, tags, _own, label, labels, *_ = reply
     uri, picture, thumbnail, metadata = unended(record or NO_RECORD)
     single = np.frombuffer(label, "<i4")
     return Item(
@@ -113,6 +113,11 @@ def is_member(reply: Sequence[Any]) -> bool:
 def lacks_code(reply: Sequence[Any]) -> bool:
     """Whether the item in a reply of items belongs to the generation that was asked for, and has no code there."""
     return bool(reply[5] & (_MEMBER | _CODED) == _MEMBER)
+
+
+def unpack_held(item_id: str, reply: Sequence[Any]) -> HeldItem:
+    """The item in a reply of items as the generation that was asked for has it."""
+    return HeldItem(unpack_item(item_id, reply), np.frombuffer(reply[8], np.uint8), has_picture(reply))
 
 
 def has_picture(reply: Sequence[Any]) -> bool:
@@ -187,3 +192,11 @@ def unpack_lacking(reply: Sequence[Any]) -> list[Lacking]:
         uri, picture, *_ = unended(record or NO_RECORD)
         found.append(Lacking(item_id, revision, uri, picture))
     return found
+
+
+def pictures_in(fields: Mapping[bytes, bytes]) -> set[str]:
+    """The originals and thumbnails that the records among the fields of blocks name."""
+    records = (unended(value)[:4] for field, value in fields.items() if field[:1] in (b"r", b"o"))
+    return {
+        digest for _uri, picture, thumbnail, _metadata in records for digest in (picture, thumbnail) if digest
+    }

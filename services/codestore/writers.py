@@ -18,10 +18,13 @@ class WriteId:
     Attributes:
         writer: up to 100 characters.
         number: from 0 to below 2^53, which is exact in a double.
+        batch: what tells its batch from another, where what is written may be made anew when it is given again; all that is
+            written by default.
     """
 
     writer: str
     number: int
+    batch: bytes = b""
 
     def __post_init__(self) -> None:
         if (
@@ -43,18 +46,20 @@ class Turn:
     Attributes:
         writer: as segments know it.
         named: by the caller, who may give the name to another batch by mistake: so segments are given a digest.
+        batch: what that is of, instead of all that is written.
     """
 
     writer: str
     number: int
     named: bool = False
+    batch: bytes = b""
 
     def number_of(self, function: str, arguments: Sequence[str | bytes | int]) -> str:
         """What is sent to a segment as the number of this write."""
         if not self.named:
             return str(self.number)
         digest = zlib.crc32(function.encode())
-        for part in arguments:
+        for part in [self.batch] if self.batch else arguments:
             digest = zlib.crc32(part if isinstance(part, bytes) else str(part).encode(), digest)
         return f"{self.number}:{digest:08x}"
 
@@ -75,7 +80,7 @@ class Lanes:
         if given is not None:
             if not isinstance(given, WriteId):
                 raise TaxohashError(f"write {str(given)[:60]!r} is a {type(given).__name__}: give a WriteId")
-            yield (Turn(f"{number} {given.writer}", given.number, True) for number in count())
+            yield (Turn(f"{number} {given.writer}", given.number, True, given.batch) for number in count())
             return
         with self._lock:
             last = self._free.pop() if self._free else Turn(secrets.token_hex(8), 0)

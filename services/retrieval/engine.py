@@ -4,7 +4,6 @@ import threading
 import time
 from dataclasses import dataclass, field
 from typing import Any, Literal
-from urllib.parse import quote
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +13,7 @@ from services.codestore.follower.replica import Replica
 from services.codestore.follower.view import Found, View
 from services.retrieval.grouping import grouped, level_of
 from services.retrieval.identical import MOST_LIKE
+from services.retrieval.item_ids import link
 from services.retrieval.labels import said
 from services.retrieval.nearness import reach
 from services.retrieval.schemas.search import RANKINGS, Wishes
@@ -68,16 +68,20 @@ class _Summary:
 class Engine:
     """Hasher and items of one generation. Safe to call from several threads; the replica is kept level by a follower."""
 
-    def __init__(self, hasher: Hasher, replica: Replica, known: npt.NDArray[np.int32]) -> None:
+    def __init__(
+        self, hasher: Hasher, replica: Replica, known: npt.NDArray[np.int32], numbers: npt.NDArray[np.int32]
+    ) -> None:
         """Join a hasher and the items that its codes are of.
 
         Args:
             known: int32[numbers], the label of the hasher's taxonomy of each label number, -1 where there is none.
+            numbers: int32[labels], the number of each label of it.
         """
         self.generation = hasher.generation
         self.id = hasher.generation.id  # which is a digest of all that a manifest says
         self.taxonomy = hasher.taxonomy
         self.replica = replica
+        self.numbers = numbers
         self.reach = reach(hasher.generation)
         self._hasher = hasher
         self._known = known
@@ -326,6 +330,10 @@ class Engine:
             "bit_health": generation.bit_health,
         }
 
+    def describe_items(self, ids: list[str], numbers: ItemLabels) -> list[dict[str, Any]]:
+        """Items as they stand in answers, from their ids and label numbers."""
+        return self._described(ids, numbers)
+
     def describe_numbers(self) -> dict[str, Any]:
         """What is served in numbers, as far as it is known here."""
         numbers = self.replica.stats()
@@ -373,7 +381,7 @@ class Engine:
             "id": item,
             "label_path": paths[0] if paths else [],
             "label_paths": paths,
-            "thumbnail": f"/v1/items/{quote(item, safe='')}/thumbnail",
+            "thumbnail": link("thumbnail", item),
         }
 
 

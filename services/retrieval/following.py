@@ -67,7 +67,8 @@ class Followed:
         numbers = store.labels(self._name)
         own = numbers.numbers(numbers.version_of(ref.taxonomy_sha256))
         replica = Replica(ref.bits, store.segments(self._name), hasher.taxonomy, own, hasher.centres)
-        return Serving(ref.id, replica, Engine(hasher, replica, numbers.labels(ref.taxonomy_sha256)))
+        engine = Engine(hasher, replica, numbers.labels(ref.taxonomy_sha256), own)
+        return Serving(ref.id, replica, engine)
 
     def _find(self, pin: str, incarnation: str) -> Pointer:
         states = {state.ref.id: state for state in self._store().generations(self._name)}

@@ -69,8 +69,14 @@ def boundary_of(parameters: dict[str, str]) -> bytes:
     return boundary.encode("ascii")
 
 
-def parts_of(body: bytes | bytearray, boundary: bytes) -> list[Part]:
+def parts_of(
+    body: bytes | bytearray, boundary: bytes, most: int = MAX_PARTS, text_bytes: int = MAX_TEXT_BYTES
+) -> list[Part]:
     """The parts of a form in their order. What stands before the first and after the last is passed over, as RFC 2046 says.
+
+    Args:
+        most: parts.
+        text_bytes: of one part without a filename, at most.
 
     Raises:
         RefusedError: 400, it is no form.
@@ -82,11 +88,11 @@ def parts_of(body: bytes | bytearray, boundary: bytes) -> list[Part]:
         end, last = _next(body, delimiter, 0)[1:]
     parts: list[Part] = []
     while not last:
-        if len(parts) == MAX_PARTS:
-            raise _malformed(f"it has more than {MAX_PARTS} parts")
+        if len(parts) == most:
+            raise _malformed(f"it has more than {most} parts")
         # The line end before this delimiter may be that of the last one: a part without headers and content.
         stop, following, last = _next(body, delimiter, end - 1)
-        parts.append(_part(body, end, stop))
+        parts.append(_part(body, end, stop, text_bytes))
         end = following
     return parts
 
@@ -113,7 +119,7 @@ def _line_after(body: bytes | bytearray, end: int) -> tuple[int, bool]:
     raise _malformed("its boundary does not stand on a line of its own")
 
 
-def _part(body: bytes | bytearray, start: int, stop: int) -> Part:
+def _part(body: bytes | bytearray, start: int, stop: int, text_bytes: int) -> Part:
     """The part between two delimiters."""
     limit = min(start + MAX_HEADER_BYTES, stop)
     blank = body.find(b"\r\n\r\n", start, limit)
@@ -129,10 +135,10 @@ def _part(body: bytes | bytearray, start: int, stop: int) -> Part:
     if (encoding := headers.get("content-transfer-encoding", "binary").strip().lower()) not in _PLAIN:
         raise _malformed(f"part {shown(name)} is encoded as {shown(encoding)}: send its bytes as they are")
     size = stop - blank - 4
-    if not is_file and size > MAX_TEXT_BYTES:
+    if not is_file and size > text_bytes:
         raise _malformed(
             f"part {shown(name)} is text, as it has no filename, and has {size} bytes:"
-            f" at most {MAX_TEXT_BYTES}, and a picture with a filename"
+            f" at most {text_bytes}, and a picture with a filename"
         )
     with memoryview(body) as view:
         return Part(name, is_file, bytes(view[blank + 4 : stop]))

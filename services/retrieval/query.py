@@ -152,6 +152,18 @@ def search_of(
     return Search(tuple(_each(_by_image, images)), wishes, is_batch=True)
 
 
+def wishes_of(parameters: Iterable[tuple[str, str]], most: int) -> Wishes:
+    """What a query string alone wants of a search.
+
+    Raises:
+        RefusedError: see `search_of`.
+    """
+    texts = _Texts(PARAMETERS)
+    for name, value in parameters:
+        texts.take(name, value)
+    return checked(Wishes, _with_k(texts.values(), most))
+
+
 def encoding_of(body: bytes | bytearray, form: Form, parameters: Iterable[tuple[str, str]]) -> Encoding:
     """Read and check what is to be encoded.
 

@@ -15,6 +15,7 @@ from services import metrics
 from services.codestore import CodeStore
 from services.codestore.pictures import Pictures, users_folder
 from services.codestore.places import Place
+from services.codestore.unused_pictures import remove_unused
 from services.retrieval.access import Gate
 from services.retrieval.admission import Admission
 from services.retrieval.answering import answer_with
@@ -26,6 +27,7 @@ from services.retrieval.late_store import LateStore
 from services.retrieval.readiness import Standing, Status, status
 from services.retrieval.settings import Settings
 from services.retrieval.several import AT_ONCE
+from services.retrieval.unused import Unused
 from services.retrieval.uploads import Uploads
 from services.retrieval.workers import Workers
 from services.web.refused import RefusedError
@@ -45,6 +47,8 @@ _LOOK_SECONDS = 1.0  # between what is told of the generations
 _SWITCH_SECONDS = 0.0005
 _ASKING_THREADS = 4  # that call stores for requests
 _ASKING_WAITING = 128  # requests that wait for one of them
+_WRITING_THREADS = 4  # that write items
+_WRITING_WAITING = 32
 
 
 class Service:
@@ -58,9 +62,11 @@ class Service:
         aside: where decoders and workers are asked, so that those who are refused do not hold up those who search.
         workers: encode and search; they wait for nothing.
         asking: call stores.
+        writing: likewise, to write items.
         identical: which items have the picture that is searched for.
         descriptions: of what is served.
         pictures: None where the settings name no store and there is none among the user's data.
+        unused: pictures that may be named by no item any more.
         draining: the process is about to end.
     """
 
@@ -95,6 +101,8 @@ class Service:
         self.admission = Admission(limits)
         self.workers = Workers("search", limits.threads, AT_ONCE * limits.requests)
         self.asking = Workers("store", _ASKING_THREADS, _ASKING_WAITING)
+        self.writing = Workers("write", _WRITING_THREADS, _WRITING_WAITING)
+        self.unused = Unused(self._remove_unused)
         self.identical = Identical(lambda: self.store(), self.asking, settings.collection)
         self.descriptions = Descriptions()
         self.draining = False
@@ -125,7 +133,9 @@ class Service:
         await self.aside.run(self.decoders.close())
         self.workers.close()
         self.aside.stop()
+        self.unused.close()
         self.asking.close()
+        self.writing.close()
         self.descriptions.close()
         if self._begun:
             await asyncio.wait([self._begun])
@@ -182,6 +192,10 @@ class Service:
     def status(self, standing: Standing) -> Status:
         """Ready, or why not."""
         return status(standing, self.settings.lag_seconds, self.settings.stale_seconds)
+
+    def _remove_unused(self, digests: frozenset[str]) -> None:
+        if self.pictures is not None:
+            remove_unused(self.store(), self.settings.collection, self.pictures, digests)
 
     def _begin(self) -> None:
         from services.codestore.hashers import Hashers, kept_in

@@ -11,6 +11,7 @@ import typer
 
 from services.codestore import CodeStore, GenerationRef
 from services.codestore.cli.main import main
+from services.codestore.pictures import Pictures
 from taxohash.errors import TaxohashError
 from taxohash.taxonomy import Taxonomy
 
@@ -110,7 +111,7 @@ def test_what_is_wrong_in_a_file_is_one_line_and_nothing_is_written(
 
 
 def test_generations_are_published_and_taken_back(
-    name: str, said: Said, tmp_path: Path, redis_url: str
+    name: str, said: Said, tmp_path: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(tmp_path, said)
     served(redis_url, name, "one", "two", "three")
@@ -120,6 +121,11 @@ def test_generations_are_published_and_taken_back(
     assert [known["live"] for known in json.loads(said("generations", "--json"))] == [False, True, True]
     assert "would drop one" in said("gc")
     assert said("gc", "--yes").startswith("dropped one, 0 items")
+    monkeypatch.setenv("TAXOHASH_PICTURES", str(tmp_path / "pictures"))
+    Pictures.open(tmp_path / "pictures").put(b"young")
+    assert "and pictures that no item names" in said("gc", "--pictures")
+    assert said("gc", "--pictures", "--yes").endswith("removed 0 pictures\n")
+    assert json.loads(said("gc", "--pictures", "--yes", "--json"))["pictures"] == 0
     assert said("rollback", "--why", "a mistake") == "published two again\n"
     assert said("publish", "three") == "published three, before two\n"
     moves = json.loads(said("audit", "--json"))

@@ -9,8 +9,8 @@ import numpy.typing as npt
 import pytest
 from selenium import webdriver
 
-from pipelines.shared.items import thumbnail
 from taxohash.images import decode
+from taxohash.images.thumbnails import thumbnail
 from tests.support import naive_png
 from tests.support.browser import NEEDED, browsing
 from tests.support.naive_png import FORMS, SAMPLES, chunk

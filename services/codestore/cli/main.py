@@ -22,6 +22,7 @@ from services.codestore.cli.context import (
 from services.codestore.generations import CollectionState
 from services.codestore.own import code_store
 from services.codestore.pictures import Pictures
+from services.codestore.unused_pictures import sweep_unused
 from services.codestore.upgrade import finish
 from services.codestore.upgrade import upgrade as copy_layout_3
 from taxohash.errors import TaxohashError
@@ -184,23 +185,39 @@ def discard(
 
 
 @app.command("gc")
-def gc(yes: Yes = False, collection: Collection = "default", as_json: Json = False) -> None:
+def gc(
+    with_pictures: Annotated[
+        bool,
+        typer.Option(
+            "--pictures",
+            help="besides pictures in TAXOHASH_PICTURES that no item has named for a day, of any collection that can be listed",
+        ),
+    ] = False,
+    yes: Yes = False,
+    collection: Collection = "default",
+    as_json: Json = False,
+) -> None:
     """Remove generations that nobody can go back to, items that no generation has, and the room they leave."""
     with code_store() as connected:
         if not yes:
             dead = [state.ref.id for state in connected.generations(collection) if not state.live]
             only_told(
                 f"drop {', '.join(dead) or 'no generation'}, and items of data sets that no other generation has"
+                + (", and pictures that no item names" if with_pictures else "")
             )
             return
         collected = connected.gc(collection, who=who(), told=announce)
+        swept = None
+        if with_pictures:
+            announce("removing pictures that no item names")
+            swept = sweep_unused(connected, collection, Pictures.from_environment())
     if as_json:
-        print_json(collected)
+        print_json(asdict(collected) | ({} if swept is None else {"pictures": swept}))
         return
     print(
         printable(
             f"dropped {', '.join(collected.generations) or 'no generation'}, {collected.items:,} items; "
-            f"moved {collected.moved:,} rows"
+            f"moved {collected.moved:,} rows" + ("" if swept is None else f"; removed {swept:,} pictures")
         )
     )
 

@@ -19,7 +19,10 @@ from services.codestore.connection.client import Call, Connection
 from services.codestore.connection.durability import APPLIED, FSYNCED, Durability, replicated
 from services.codestore.connection.errors import (
     FencedError,
+    FullError,
+    NoPermissionError,
     NotDurableError,
+    OtherWriteError,
     StaleError,
     StoreUnavailableError,
     TryAgainError,
@@ -34,7 +37,10 @@ __all__ = [
     "Connection",
     "Durability",
     "FencedError",
+    "FullError",
+    "NoPermissionError",
     "NotDurableError",
+    "OtherWriteError",
     "StaleError",
     "StoreUnavailableError",
     "Subscription",

@@ -19,6 +19,18 @@ class NotDurableError(StoreUnavailableError):
     """The write is applied, but not, or not yet, as durable as was asked."""
 
 
+class NoPermissionError(StoreUnavailableError):
+    """The account of the address may not do this."""
+
+
+class FullError(StoreUnavailableError):
+    """The server has no room for more: its memory or its disk is full."""
+
+
+class OtherWriteError(TaxohashError):
+    """A write of this name was made already, and was another one: nothing of this one was applied."""
+
+
 class StaleError(TaxohashError):
     """The collection is not the one that was opened: it was removed, and perhaps made anew."""
 
@@ -79,8 +91,16 @@ TRANSIENT = {
 # What our own functions refuse with.
 REFUSALS: dict[str, type[TaxohashError]] = {
     "FENCED": FencedError,
+    "OTHER": OtherWriteError,
     "REFUSED": TaxohashError,
     "STALE": StaleError,
+}
+# Of those that last until somebody does something, what callers tell apart.
+_KINDS: dict[str, type[StoreUnavailableError]] = {
+    "MISCONF": FullError,
+    "NOPERM": NoPermissionError,
+    "OOM": FullError,
+    "UNLOADED": NoPermissionError,
 }
 _REMEDIES = {
     "DENIED": "connect from its own host, or give it passwords and set protected-mode no",
@@ -107,4 +127,5 @@ def explained(reply: ErrorReply, url: str) -> TaxohashError:
         return TryAgainError(f"{said}: its functions are removed again and again, stop what does so")
     if text.lower().startswith("err unknown command"):
         return StoreUnavailableError(f"{said}: use Redis 7.0 or newer, or Valkey")
-    return StoreUnavailableError(f"{said}: {_REMEDIES.get(reply.code, 'see the log of the server')}")
+    kind = _KINDS.get(reply.code, StoreUnavailableError)
+    return kind(f"{said}: {_REMEDIES.get(reply.code, 'see the log of the server')}")

@@ -7,7 +7,7 @@ can be opened, and its generation published, once its bytes in the server have t
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -32,7 +32,7 @@ from services.codestore.pictures import MissingPictureError, Pictures
 from services.codestore.places import Place
 from services.codestore.records import GenerationRef
 from services.codestore.store import CodeStore
-from services.codestore.wire import unended
+from services.codestore.wire import pictures_in
 from taxohash.errors import TaxohashError
 from taxohash.runtime.atomic import new_folder, vacant
 
@@ -298,7 +298,7 @@ def _copy_pictures(
     copied, missing = set[str](), set[str]()
     for files in segments:
         for _, fields in read_segment(place, files):
-            for digest in _pictures_of(fields) - copied - missing:
+            for digest in pictures_in(fields) - copied - missing:
                 try:
                     if not target.has(digest):
                         target.put(pictures.get(digest))
@@ -307,14 +307,6 @@ def _copy_pictures(
                     missing.add(digest)
                 progress("pictures", len(copied), 0)
     return copied, missing
-
-
-def _pictures_of(fields: Mapping[bytes, bytes]) -> set[str]:
-    """The names of pictures in the records of a block."""
-    records = (unended(value)[:4] for field, value in fields.items() if field[:1] in (b"r", b"o"))
-    return {
-        digest for _uri, picture, thumbnail, _metadata in records for digest in (picture, thumbnail) if digest
-    }
 
 
 def _give_pictures(place: Place, pictures: Pictures, progress: Progress) -> int:

@@ -12,6 +12,11 @@ local function refuse(text)
   return redis.error_reply('REFUSED ' .. text)
 end
 
+-- Of a named write, of which another batch, or a later number, was applied.
+local function other_write(text)
+  return redis.error_reply('OTHER ' .. text)
+end
+
 local function stale(key)
   return redis.error_reply('STALE ' .. key .. ' was made anew or is not there')
 end

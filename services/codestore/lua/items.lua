@@ -319,7 +319,7 @@ local function put_codes(keys, args)
   return finish(keys, sheet, 'codes', rows, args[2], args[3], table.concat(results))
 end
 
--- incarnation, ids, generation or '': nothing, or {flags, time, revision, record, tags, generation flags, label, label set} an id.
+-- incarnation, ids, generation or '': nothing, or {flags, time, revision, record, tags, generation flags, label, label set, code} an id.
 -- Without a generation the labels are those of the newest one that has the item.
 local function items(keys, args)
   if not is_of(keys, args[1]) then return stale(keys[1]) end
@@ -343,18 +343,19 @@ local function items(keys, args)
       local flags = string.byte(value, offset + 1)
       local record = has(flags, RECORD) and get(sheet, 'r' .. key_of(row)) or ''
       local tags = has(flags, TAGS) and get(sheet, 't' .. key_of(row)) or ''
-      local own, label, set = 0, NO_LABEL, ''
+      local own, label, set, code = 0, NO_LABEL, '', ''
       for _, generation in ipairs(asked) do
-        own, label = cells_of(generation_block(sheet, generation, block), generation, offset)
+        own, label, code = cells_of(generation_block(sheet, generation, block), generation, offset)
         if has(own, LABELS) then set = get(sheet, field_of('s', generation.id, row)) end
         if has(own, OWN) then
           record, tags = string.match(get(sheet, field_of('o', generation.id, row)), '^([^\255]*\255[^\255]*\255[^\255]*\255[^\255]*\255)(.*)$')
         end
         if has(own, MEMBER) then break end
-        label = NO_LABEL
+        label, code = NO_LABEL, ''
       end
       found[i] = {flags, string.sub(value, BLOCK + offset * 4 + 1, BLOCK + offset * 4 + 4),
-        string.sub(value, BLOCK * 5 + offset * 4 + 1, BLOCK * 5 + offset * 4 + 4), record, tags, own, label, set}
+        string.sub(value, BLOCK * 5 + offset * 4 + 1, BLOCK * 5 + offset * 4 + 4), record, tags, own, label, set,
+        has(own, CODED) and code or ''}
     end
   end
   return found

@@ -1,6 +1,7 @@
 -- What followers, backfills and people read of a segment: pages of blocks, changes since a position, lacking codes, counts.
 
 local MANY = 4096        -- rows of one answer to `changes`, about
+local FEW = 8            -- digests that are looked for as text before any record is taken apart
 
 -- Columns of some rows, block by block; `offsets` of a group nil: all of the block.
 local function columns_of(segment, generation, groups)
@@ -238,6 +239,61 @@ local function all_generations(segment)
   local list = generations_of(segment)
   list[#list + 1] = OURS
   return list
+end
+
+-- Original and thumbnail that a record names.
+local function named_in(record)
+  return string.match(record, '^[^\255]*\255([^\255]*)\255([^\255]*)\255')
+end
+
+-- The fields of the records of some blocks, as the catalogue and as every generation has them.
+local function record_fields(segment, first, last)
+  local list, fields, records = all_generations(segment), {}, {}
+  for block = first, last do
+    fields[#fields + 1] = 'c' .. block
+    for _, generation in ipairs(list) do fields[#fields + 1] = generation_field(generation, block) end
+  end
+  local found, at = fetch(segment, fields), 0
+  for block = first, last do
+    for k = 0, #list do
+      at = at + 1
+      local flags, bit, letter = string.sub(found[at] or '', 1, BLOCK), k == 0 and RECORD or OWN, 'r'
+      if k > 0 then letter = 'o' .. list[k].id .. ':' end
+      if any_is(flags, k == 0 and WITH_SPARSE_CATALOG or WITH_SPARSE) then
+        for offset = 0, BLOCK - 1 do
+          if has(string.byte(flags, offset + 1), bit) then records[#records + 1] = letter .. key_of(block * BLOCK + offset) end
+        end
+      end
+    end
+  end
+  return records
+end
+
+-- incarnation, end block or -1, blocks, digests -> {first of the blocks before the end block that were looked at, those of the digests
+-- that an item in them names, as the catalogue or a generation has it}. From the last block to the first, as rows move only down.
+local function naming(keys, args)
+  local segment, wanted, found = keys[1], texts(args[4]), {}
+  if not is_of(keys, args[1]) then return stale(segment) end
+  local last = #blocks_of(segment)
+  if tonumber(args[2]) >= 0 then last = math.min(last, tonumber(args[2])) end
+  local first = math.max(0, last - tonumber(args[3]))
+  local records = fetch(segment, record_fields(segment, first, last - 1))
+  for i = 1, #records do records[i] = records[i] or '' end
+  local likely, none = {}, #wanted <= FEW
+  local all = none and table.concat(records)
+  for _, digest in ipairs(wanted) do
+    likely[digest] = true
+    none = none and not string.find(all, digest, 1, true)
+  end
+  for _, record in ipairs(none and {} or records) do
+    for _, digest in ipairs({named_in(record)}) do
+      if likely[digest] then
+        likely[digest] = nil
+        found[#found + 1] = digest
+      end
+    end
+  end
+  return {first, ended(found)}
 end
 
 -- incarnation, first block, blocks -> {position, blocks of the segment, ids that the index misses, field, value, ...}: all of these

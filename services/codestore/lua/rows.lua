@@ -336,10 +336,10 @@ local function repeated(keys, writer, number)
   local latest, ours = tonumber(string.match(known, '^%d+')), tonumber(string.match(number, '^%d+'))
   writer = string.match(writer, '^%d+ (.*)$') or writer  -- without the round of a named write
   if latest == ours then
-    return refuse('write ' .. whole(ours) .. ' of writer ' .. writer .. ' was another batch: number writes upwards')
+    return other_write('write ' .. whole(ours) .. ' of writer ' .. writer .. ' was another batch: number writes upwards')
   end
   if latest > ours then
-    return refuse('write ' .. whole(ours) .. ' of writer ' .. writer .. ' comes after its write ' .. whole(latest) .. ': number writes upwards')
+    return other_write('write ' .. whole(ours) .. ' of writer ' .. writer .. ' comes after its write ' .. whole(latest) .. ': number writes upwards')
   end
 end
 

@@ -118,8 +118,12 @@ class Pictures:
 
     def has(self, digest: str) -> bool:
         """Whether something lies under this name; `get` tells whether it is whole."""
+        return self.written(digest) is not None
+
+    def written(self, digest: str) -> float | None:
+        """When something was put under this name last, in Unix time of the store; None where nothing lies there."""
         found = self._place.entry(_path(_checked(digest)))
-        return found is not None and found.is_file
+        return found.written if found is not None and found.is_file else None
 
     def delete(self, digest: str) -> None:
         """Remove a picture; nothing happens if it is not there."""

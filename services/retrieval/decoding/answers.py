@@ -6,25 +6,36 @@ import json
 from PIL import Image, WebPImagePlugin
 
 from services.retrieval.decoding import confinement
-from services.retrieval.decoding.wire import Bounds, Kind
+from services.retrieval.decoding.wire import THUMBNAIL, Bounds, Kind
 from taxohash.errors import TaxohashError
-from taxohash.images import Preprocessing, read_pixels
+from taxohash.images import Preprocessing, decode, read_pixels, to_array
+from taxohash.images.thumbnails import drawn, is_own_thumbnail
 
 _WARM_UP = Preprocessing(8, 3, "pad", (0.0,) * 3, (1.0,) * 3)
 
 
 def answer(preprocessing: bytes, picture: bytes, bounds: Bounds) -> tuple[Kind, bytes]:
     """The kind of the answer to a picture, and its body."""
+    asked = json.loads(preprocessing)
+    wants_thumbnail = asked.pop(THUMBNAIL, False)
     try:
         with confinement.at_most(bounds.seconds):
-            pixels = read_pixels(picture, Preprocessing.from_dict(json.loads(preprocessing)), bounds.pixels)
+            body = _read(picture, Preprocessing.from_dict(asked), bounds.pixels, wants_thumbnail)
     except TaxohashError as error:
         return Kind.REFUSED, str(error).encode()
     except MemoryError:
         return Kind.MEMORY, b""
     except Exception as error:
         return Kind.FAULT, type(error).__name__.encode()
-    return Kind.PIXELS, pixels.tobytes()
+    return Kind.PIXELS, body
+
+
+def _read(picture: bytes, preprocessing: Preprocessing, max_pixels: int, wants_thumbnail: bool) -> bytes:
+    """Pixels, and behind them the thumbnail, if one is wanted and the picture is not its own."""
+    if not wants_thumbnail or is_own_thumbnail(picture):
+        return read_pixels(picture, preprocessing, max_pixels).tobytes()
+    image = decode(picture, max_pixels, preprocessing.reader)
+    return to_array(image, preprocessing).tobytes() + drawn(image)
 
 
 def warm_up() -> None:
@@ -33,4 +44,5 @@ def warm_up() -> None:
     assert WebPImagePlugin.SUPPORTED
     blank = io.BytesIO()
     Image.new("RGB", (9, 7)).save(blank, "PNG")
-    read_pixels(blank.getvalue(), _WARM_UP)
+    _read(blank.getvalue(), _WARM_UP, 63, False)
+    drawn(Image.new("RGB", (9, 7)))

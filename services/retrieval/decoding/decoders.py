@@ -16,11 +16,12 @@ from services.retrieval.decoding.decoder import DecoderEndedError
 from services.retrieval.decoding.lane import Lane, closing
 from services.retrieval.decoding.place import Job, Place
 from services.retrieval.decoding.spares import Spares
-from services.retrieval.decoding.wire import Bounds, Kind
+from services.retrieval.decoding.wire import THUMBNAIL, Bounds, Kind
 from services.retrieval.settings import Limits
 from services.settings import MIB
 from services.web.refused import RefusedError
 from taxohash.images import MOST_SCANS, Cost, Pixels, Preprocessing, cost, most_memory
+from taxohash.images.thumbnails import MOST_BYTES
 
 _LOG = logging.getLogger(__name__)
 SMALL, LARGE, HEAVY = "small", "large", "heavy"
@@ -72,15 +73,36 @@ class Decoders:
         """The input of a network, uint8[channels, size, size], from the bytes of a picture.
 
         Raises:
+            RefusedError: see `read_both`.
+        """
+        pixels, _ = _parted(await self._read(picture, preprocessing, False), preprocessing)
+        return pixels
+
+    async def read_both(self, picture: bytes, preprocessing: Preprocessing) -> tuple[Pixels, bytes]:
+        """What `read` gives, and the thumbnail of the picture, which may be the picture itself.
+
+        Raises:
             RefusedError: 422 `image`, it is none that we read; `time` or `memory`, it takes too much; 429, too many
                 are to be decoded; 503, these decoders are closed.
         """
+        pixels, drawn = _parted(await self._read(picture, preprocessing, True), preprocessing)
+        return pixels, drawn or picture
+
+    async def close(self) -> None:
+        """End all processes; none is left when this returns."""
+        self._open = False
+        await asyncio.gather(*(lane.close() for lane in self._each_lane()))
+        await self._spares.close()
+
+    async def _read(self, picture: bytes, preprocessing: Preprocessing, wants_thumbnail: bool) -> bytearray:
+        """Bytes of the pixels, and of the thumbnail behind them, if one is wanted and the picture is not its own."""
         if not self._open:
             raise closing()
         expected = cost(picture)
         self._refuse_beyond_limits(expected, len(picture))
         weight = self._weight(expected)
-        job = Job(picture, _as_json(preprocessing), int(np.prod(preprocessing.shape)), weight)
+        most = int(np.prod(preprocessing.shape)) + wants_thumbnail * MOST_BYTES
+        job = Job(picture, _as_json(preprocessing, wants_thumbnail), most, weight)
         try:
             with metrics.DECODE_SECONDS.labels(weight).time():
                 kind, body = await self._lanes[weight].read(job)
@@ -88,7 +110,7 @@ class Decoders:
             raise self._refused_at(len(picture), ended.reason) from None
         match kind:
             case Kind.PIXELS:
-                return np.frombuffer(body, np.uint8).reshape(preprocessing.shape)
+                return body
             case Kind.REFUSED:
                 raise RefusedError(422, "image", body.decode(errors="replace"))
             case Kind.MEMORY:
@@ -96,12 +118,6 @@ class Decoders:
             case _:
                 _LOG.error("picture of %d bytes: %s", len(picture), body.decode(errors="replace"))
                 raise self._refused_at(len(picture), "crashed")
-
-    async def close(self) -> None:
-        """End all processes; none is left when this returns."""
-        self._open = False
-        await asyncio.gather(*(lane.close() for lane in self._each_lane()))
-        await self._spares.close()
 
     def _each_lane(self) -> list[Lane]:
         return list(dict.fromkeys(self._lanes.values()))
@@ -145,5 +161,11 @@ class Decoders:
 
 
 @lru_cache(16)
-def _as_json(preprocessing: Preprocessing) -> bytes:
-    return json.dumps(preprocessing.as_dict()).encode()
+def _as_json(preprocessing: Preprocessing, wants_thumbnail: bool) -> bytes:
+    return json.dumps(preprocessing.as_dict() | ({THUMBNAIL: True} if wants_thumbnail else {})).encode()
+
+
+def _parted(body: bytearray, preprocessing: Preprocessing) -> tuple[Pixels, bytes]:
+    """Pixels, and what is behind them."""
+    size = int(np.prod(preprocessing.shape))
+    return np.frombuffer(body, np.uint8, size).reshape(preprocessing.shape), bytes(body[size:])

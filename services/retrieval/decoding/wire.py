@@ -8,6 +8,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 REQUEST = struct.Struct("<IIQ")  # its number, bytes of the preprocessing as JSON, bytes of the picture
+THUMBNAIL = "thumbnail"  # beside the fields of the preprocessing: true where one is wanted too
 ANSWER = struct.Struct("<IBI")  # number of its request, a Kind, bytes that follow
 BOUNDS = struct.Struct("<QdIQ")
 
@@ -16,7 +17,9 @@ class Kind(IntEnum):
     """Of an answer."""
 
     READY = 0
-    PIXELS = 1  # uint8[C, H, W]
+    PIXELS = (
+        1  # uint8[C, H, W]; behind them the thumbnail, where one is wanted and the picture is not its own
+    )
     REFUSED = 2  # one sentence: it is no picture that we read
     MEMORY = 3  # it needs more than there is
     FAULT = 4  # the name of an exception that nobody foresaw

@@ -21,6 +21,7 @@ from typer.exceptions import TyperException
 
 from services.retrieval.query import IMAGE, PARAMETERS
 from services.retrieval.routes import ENDPOINTS
+from services.retrieval.schemas.items import DescribedById
 from services.retrieval.schemas.search import EncodeWishes
 from services.trigger.routes import ENDPOINTS as TRIGGER_ENDPOINTS
 from taxohash.cli.main import app
@@ -163,7 +164,9 @@ def is_asked_of_the_service(words: list[str]) -> None:
     paths = {own.path for own in ENDPOINTS} | {own.path for own in TRIGGER_ENDPOINTS}
     assert any(re.fullmatch(re.sub(r"\{[^}]*\}", "[^/]+", path), url.path) for path in paths)
     fields = [after.partition("=")[0] for word, after in pairwise(words) if word == "-F"]
-    assert set(fields) | set(parse_qs(url.query)) <= {IMAGE, *PARAMETERS, *EncodeWishes.model_fields}
+    assert set(fields) | set(parse_qs(url.query)) <= {
+        *(IMAGE, *PARAMETERS, *EncodeWishes.model_fields, *DescribedById.model_fields),
+    }
 
 
 def is_kubectl(words: list[str]) -> None:

@@ -95,6 +95,13 @@ def test_a_segment_that_was_lost_is_told(store: CodeStore, name: str) -> None:
     assert store.count(name) == 0
 
 
+def test_collections_are_listed(store: CodeStore, name: str) -> None:
+    found = store.collections()
+    assert found is not None
+    assert name in found
+    assert found == sorted(set(found))
+
+
 def test_the_keys_of_a_segment_share_a_slot_and_always_exist(store: CodeStore, name: str) -> None:
     def keys() -> set[str]:
         replies = store.server.on_primaries("SCAN", 0, "MATCH", f"taxohash:{{{name}[:}}]*", "COUNT", 100_000)
@@ -253,3 +260,27 @@ def test_one_label_several_and_none_in_a_snapshot(store: CodeStore, name: str) -
     assert [tuple(snapshot.labels[row].tolist()) for row in range(len(numbers))] == [
         (1,) if number < 50 else labels[number] for number in numbers
     ]
+
+
+# -- pictures --------------------------------------------------------------------------------------
+
+
+def test_pictures_are_known_by_who_names_them(store: CodeStore, name: str) -> None:
+    digests = [f"{number:064x}" for number in range(200)]
+    data = [Item(f"item {i}", thumbnail=digest) for i, digest in enumerate(digests[:100])]
+    served(store, name, "g", data)
+    store.begin(name, ref("h"))
+    store.fill(name, "h", [Item("item 0", thumbnail=digests[150])])  # in that generation alone
+    store.seal(name, "h")
+    store.upsert(name, [Item("api", picture=digests[160], thumbnail=digests[1])], {"g": random_codes(1)})
+    assert store.named_pictures(name, digests) == {*digests[:100], digests[150], digests[160]}
+    assert store.pictures_of(name, ["item 0", "api"]) == {digests[0], digests[150], digests[160], digests[1]}
+    store.delete(name, ["item 0", "item 1", "item 2"])
+    assert store.named_pictures(name, digests) == {digests[1], *digests[3:100], digests[160]}
+    (item,) = store.held_items(name, ["api"], "g")
+    assert item is not None
+    assert (item.item.picture, item.code.tobytes()) == (digests[160], codes_by_id(store, name, "g")["api"])
+    (item,) = store.held_items(name, ["api"], "h")
+    assert item is not None
+    assert (item.code.size, item.is_pictured) == (0, True)
+    assert store.held_items(name, ["item 0", "item 50"], "h") == [None, None]

@@ -1,5 +1,9 @@
 """Items of the catalogue, on a store in memory."""
 
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
 import pytest
 
 from services.codestore import CodeStore, Item
@@ -43,3 +47,67 @@ def test_a_generation_is_not_called_as_a_checksum_of_the_catalogue(name: str) ->
         store.create("c", TAXONOMY, segments=1)
         with pytest.raises(TaxohashError, match=f"{name!r} is a word of the store"):
             store.begin("c", GenerationRef(name, 8, TAXONOMY.sha256))
+
+
+def codes(*values: int) -> npt.NDArray[np.uint8]:
+    return np.array([[value, 0] for value in values], np.uint8)
+
+
+def digest(letter: str) -> str:
+    return letter * 64
+
+
+@pytest.fixture
+def pictured() -> Iterator[CodeStore]:
+    """A published generation `old` and a sealed `new` that has another picture of item b, and items of the API."""
+    with CodeStore.connect("memory://") as store:
+        store.create("c", TAXONOMY, segments=2)
+        for name, thumbnail in (("old", digest("b")), ("new", digest("c"))):
+            store.begin("c", GenerationRef(name, 16, TAXONOMY.sha256))
+            items = [Item("a", thumbnail=digest("a")), Item("b", thumbnail=thumbnail)]
+            store.fill("c", name, items, codes(1, 2))
+            store.seal("c", name)
+            store.publish("c", name)
+        api = [Item("p", picture=digest("d"), thumbnail=digest("e")), Item("q", picture=digest("d"))]
+        store.upsert("c", api, {"new": codes(3, 4)})
+        yield store
+
+
+def test_a_member_is_told_with_its_code(pictured: CodeStore) -> None:
+    found = pictured.held_items("c", ["a", "nobody", "p"], "new")
+    assert [held and held.item.id for held in found] == ["a", None, "p"]
+    assert [held.code.tolist() for held in found if held] == [[1, 0], [3, 0]]
+    (lacking,) = pictured.held_items("c", ["p"], "old")
+    assert lacking is not None
+    assert (lacking.code.size, lacking.is_pictured) == (0, True)
+    pictured.upsert("c", [Item("bare")], {"new": codes(5)})
+    (bare,) = pictured.held_items("c", ["bare"], "old")
+    assert bare is not None
+    assert (bare.code.size, bare.is_pictured) == (0, False)
+
+
+def test_pictures_of_items_are_those_that_any_generation_names(pictured: CodeStore) -> None:
+    assert pictured.pictures_of("c", ["a", "b"]) == {digest("a"), digest("b"), digest("c")}
+    assert pictured.pictures_of("c", ["p", "nobody"]) == {digest("d"), digest("e")}
+    assert pictured.pictures_of("c", ["nobody"]) == set()
+
+
+def test_pictures_are_named_as_long_as_an_item_has_them(pictured: CodeStore) -> None:
+    every = {digest(letter) for letter in "abcdef"}
+    assert pictured.named_pictures("c", every) == every - {digest("f")}
+    assert pictured.named_pictures("c", {digest("f")}) == pictured.named_pictures("c", ()) == set()
+    pictured.delete("c", ["p", "b"])
+    assert pictured.named_pictures("c", every) == {digest("a"), digest("d")}
+    pictured.upsert("c", [Item("q", picture=digest("f"))])
+    assert pictured.named_pictures("c", every) == {digest("a"), digest("f")}
+
+
+def test_pictures_are_looked_for_in_every_block(pictured: CodeStore) -> None:
+    many = [Item(f"item {number}", picture=f"{number:064x}") for number in range(1500)]
+    pictured.upsert("c", many)
+    assert pictured.named_pictures("c", [item.picture for item in many]) == {item.picture for item in many}
+    pictured.delete("c", [item.id for item in many[::2]])
+    left = {item.picture for item in many[1::2]}
+    assert pictured.named_pictures("c", [item.picture for item in many]) == left
+    pictured.gc("c")
+    assert pictured.named_pictures("c", [item.picture for item in many]) == left

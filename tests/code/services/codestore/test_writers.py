@@ -99,6 +99,8 @@ def test_a_named_number_tells_batches_apart(
     assert turn.number_of("fill", one) != turn.number_of("delete", one)
     assert turn.number_of("fill", one).startswith("7:")
     assert Turn("w", 7).number_of("fill", one) == "7"
+    told = [Turn("0 w", 7, True, batch).number_of("fill", one) for batch in (b"x", b"x", b"y")]
+    assert told[0] == told[1] == Turn("0 w", 7, True, b"x").number_of("fill", other) != told[2]
 
 
 def test_what_is_no_write_is_refused() -> None:

@@ -2,6 +2,9 @@ import pytest
 
 from services.codestore.connection.errors import (
     ErrorReply,
+    FullError,
+    NoPermissionError,
+    OtherWriteError,
     StaleError,
     StoreUnavailableError,
     TryAgainError,
@@ -16,21 +19,23 @@ OOM = "OOM command not allowed when used memory > 'maxmemory'. script: f, on @us
     ("text", "kind", "message"),
     [
         ("REFUSED item 'x' is bad: mend it", TaxohashError, "^item 'x' is bad: mend it$"),
+        ("OTHER write 5 of writer w was another batch: mend it", OtherWriteError, "^write 5 of writer w"),
+        ("UNLOADED the functions are not loaded", NoPermissionError, "connect a writer or admin once"),
         ("STALE collection 'c' was removed", StaleError, "^collection 'c' was removed$"),
-        ("NOPERM User reader has no permissions to run 'fcall'", StoreUnavailableError, "give it the right"),
+        ("NOPERM User reader has no permissions to run 'fcall'", NoPermissionError, "give it the right"),
         (
             "ERR ACL failure in script: User x has no permissions to run the 'hset' command",
-            StoreUnavailableError,
+            NoPermissionError,
             "give it the right",
         ),
         (
             "ERR The user executing the script can't run this command or subcommand script: f",
-            StoreUnavailableError,
+            NoPermissionError,
             "give it the right",
         ),
         ("NOAUTH Authentication required.", StoreUnavailableError, "right user and password"),
-        (OOM, StoreUnavailableError, "`taxohash store gc`, or raise maxmemory"),
-        ("MISCONF Errors writing to the AOF file", StoreUnavailableError, "free the disk"),
+        (OOM, FullError, "`taxohash store gc`, or raise maxmemory"),
+        ("MISCONF Errors writing to the AOF file", FullError, "free the disk"),
         ("READONLY You can't write against a read only replica.", StoreUnavailableError, "the primary"),
         ("LOADING Redis is loading the dataset in memory", TryAgainError, "reads its data"),
         ("MASTERDOWN Link with MASTER is down", TryAgainError, "primary"),

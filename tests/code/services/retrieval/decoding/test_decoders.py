@@ -6,7 +6,7 @@ import resource
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -22,6 +22,7 @@ from services.retrieval.settings import Limits
 from services.web.refused import RefusedError
 from taxohash.errors import TaxohashError
 from taxohash.images import Preprocessing, cost, read_pixels
+from taxohash.images.thumbnails import thumbnail
 from tests.support.extremes import png, rle_bitmap
 from tests.support.naive_png import chunk
 from tests.support.pictures import encoded, every_picture, noise
@@ -108,6 +109,30 @@ def test_every_picture_is_decoded_as_in_this_process() -> None:
                     assert np.array_equal(pixels, read_pixels(picture, preprocessing)), name
 
     run(work)
+
+
+def test_thumbnails_are_made_beside_the_pixels() -> None:
+    large = encoded(noise(900, 600), "JPEG")
+    small = encoded(noise(20, 10))
+    sound = [picture for picture in [large, small, *PICTURES.values()][::4] if _is_read(picture)]
+
+    async def work() -> None:
+        async with started() as found:
+            for picture in [large, small, *sound]:
+                for preprocessing in (THREE, ONE):
+                    pixels, drawn = await found.read_both(picture, preprocessing)
+                    assert np.array_equal(pixels, read_pixels(picture, preprocessing))
+                    assert drawn == thumbnail(picture, preprocessing.reader)
+            with pytest.raises(RefusedError, match="cannot be decoded"):
+                await found.read_both(b"no picture", THREE)
+
+    run(work)
+
+
+def _is_read(picture: bytes) -> bool:
+    with suppress(TaxohashError):
+        return all(read_pixels(picture, own) is not None for own in (THREE, ONE))
+    return False
 
 
 def test_spoilt_pictures_have_one_outcome() -> None:
