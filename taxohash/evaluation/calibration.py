@@ -32,7 +32,7 @@ from taxohash.protocols.evaluate import halves
 from taxohash.taxonomy import Taxonomy
 
 Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.integer[Any]]
+Integers = npt.NDArray[Any]  # of any width
 Rows = npt.NDArray[np.int64]
 NEAREST = 10
 SEED = 0
@@ -153,7 +153,12 @@ def calibration(
         seen=maps.get("seen"),
         new=maps.get("new"),
         novelty=None if novelty is None else limit(novelty),
-        measured={"queries": len(labels), "seed": SEED, **measured, **unlike},
+        measured={
+            "queries": sum(len(_spread(rows)) for rows in _halved(labels)),
+            "seed": SEED,
+            **measured,
+            **unlike,
+        },
     )
 
 

@@ -33,14 +33,13 @@ def fitted(scores: Floats, outcomes: npt.NDArray[np.bool_], rises: bool) -> Curv
     groups = min(max(len(scores) // MASS, 1), KNOTS)
     edges = np.unique(np.quantile(scores, np.linspace(0, 1, groups + 1)[1:-1], method="lower"))
     which = np.searchsorted(edges, scores)
-    counts = np.bincount(which, minlength=len(edges) + 1)
-    centres = np.bincount(which, scores, minlength=len(counts))
-    true = np.bincount(which, outcomes, minlength=len(counts)) + outcomes.mean()
-    held = counts > 0
-    counts, centres, true = counts[held], centres[held] / counts[held], true[held]
+    numbers = np.bincount(which, minlength=len(edges) + 1).astype(np.float64)
+    held = numbers > 0
+    counts = numbers[held]
+    centres = np.bincount(which, scores, minlength=len(numbers))[held] / counts
+    true = np.bincount(which, outcomes, minlength=len(numbers))[held] + float(outcomes.mean())
     sign = 1.0 if rises else -1.0
-    probabilities = sign * pooled(sign * true / (counts + 1), counts + 1.0)
-    return _curve(centres, probabilities)
+    return _curve(centres, sign * pooled(sign * true / (counts + 1), counts + 1))
 
 
 def _curve(centres: Floats, probabilities: Floats) -> Curve:

@@ -53,7 +53,7 @@ def reliability(predicted: Floats, outcomes: npt.NDArray[np.bool_], bins: int = 
         found: Floats = np.diff(sums) * bins / len(predicted)
         return found
 
-    expected, observed = means(values * counts), means(true)
+    expected, observed = means(values * counts), means(true.astype(np.float64))
     base = float(outcomes.mean())
     chance = base * (1 - base)
     brier = float(np.mean((predicted - outcomes) ** 2))

@@ -118,7 +118,8 @@ class Calibration:
             for level, curve in enumerate(curves or ()):
                 found[..., level] = np.where(chosen, curve(distances), found[..., level])
         found[depths[..., None] <= np.arange(levels)] = np.nan
-        return np.fmax.accumulate(found[..., ::-1], axis=-1)[..., ::-1] + 0 * found
+        rising: Floats = np.fmax.accumulate(found[..., ::-1], axis=-1)[..., ::-1] + 0 * found  # NaN stays NaN
+        return rising
 
     def predicted(
         self, ranking: Ranking, taxonomy: Taxonomy, shared: Floats, seen: Bools, labels: Integers

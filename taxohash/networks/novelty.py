@@ -6,16 +6,17 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import layer_norm
 
 from taxohash.networks.hashing import HashingNetwork
 
 Features = npt.NDArray[np.float32]
+Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.integer[Any]]
 DIRECTIONS = 128  # in which features differ most; half of them all where these are fewer
-RIDGE = (
-    5.0  # variance that every direction is taken to have in any case, in multiples of the mean of the others
-)
+# Variance that every direction has in any case, in multiples of the mean of the others.
+RIDGE = 5.0
+SMALLEST = 1e-5  # variance of a picture's features that is taken for something
+LEAST = 1e-6  # of that mean; all variances together are at most the number of features
 
 
 class Novelty(nn.Module):
@@ -48,22 +49,22 @@ class Novelty(nn.Module):
     @classmethod
     def fitted(cls, features: Features, classes: Integers) -> Self:
         """Of features float32[N, D], N >= 2, of pictures that a network was trained on, and their classes int[N]."""
-        known = _even(torch.from_numpy(features)).double().numpy()
-        mean = known.mean(axis=0)
+        known: Floats = _even(torch.from_numpy(features)).double().numpy()
+        mean: Floats = known.mean(axis=0)
         known -= mean
         width = known.shape[1]
         kept = min(DIRECTIONS, width // 2)
         variances, axes = np.linalg.eigh(known.T @ known / len(known))
         axes = axes[:, ::-1][:, :kept]
-        other = max(float(variances[: width - kept].mean()), np.finfo(np.float32).tiny)
+        other = max(float(variances[: width - kept].mean()), LEAST)
         seen = known @ axes
         _, which, counts = np.unique(classes, return_inverse=True, return_counts=True)
-        centres = np.zeros((len(counts), kept))
+        centres: Floats = np.zeros((len(counts), kept))
         np.add.at(centres, which, seen)
         centres /= counts[:, None]
         within = seen - centres[which]
         spread, turn = np.linalg.eigh(within.T @ within / len(within))
-        scale = 1 / np.sqrt(spread.clip(min=0) + RIDGE * other)
+        scale: Floats = 1 / np.sqrt(spread.clip(min=0) + RIDGE * other)
         arrays = {
             "mean": mean,
             "directions": axes @ turn,
@@ -97,6 +98,7 @@ class Watched(nn.Module):
 
 
 def _even(features: Tensor) -> Tensor:
-    """Each picture's features with mean 0 and variance 1."""
-    even: Tensor = layer_norm(features.float(), features.shape[1:])
+    """Each picture's features with mean 0 and variance 1; zeros where they are all the same."""
+    centred = features.float() - features.float().mean(dim=1, keepdim=True)
+    even: Tensor = centred * (centred.square().mean(dim=1, keepdim=True) + SMALLEST).rsqrt()
     return even

@@ -64,7 +64,11 @@ def check_equal(
             f"exported hasher differs in {int(differing.sum())} of {ours.outputs.size} bits on {len(pixels)} images: "
             "the export is wrong, report it"
         )
-    if ours.novelty is not None and not np.allclose(ours.novelty, theirs.novelty, rtol=SAME_NOVELTY):
+    if (ours.novelty is None) != (theirs.novelty is None) or (
+        ours.novelty is not None
+        and theirs.novelty is not None
+        and not np.allclose(ours.novelty, theirs.novelty, rtol=SAME_NOVELTY)
+    ):
         raise TaxohashError(
             "exported hasher tells another novelty than the network: the export is wrong, report it"
         )
