@@ -30,8 +30,8 @@ from taxohash.images import Pixels, decode, load_pixels
 
 METHOD, BITS, SEED = "treecode", 48, 0
 MANY, SMALLER = 10_000, 96  # training pictures from which the input has so many pixels
-SHOWN = 300  # pictures of a set
-MADE = 200  # pictures of noise, and of plain colours
+SHOWN = 150  # pictures of a set
+MADE = 100  # pictures of noise, and of plain colours
 Features = npt.NDArray[np.float32]
 
 

@@ -195,7 +195,7 @@ def vote(shared: Floats, nodes: Integers) -> tuple[npt.NDArray[np.int32], Floats
         own = nodes[..., level]
         below &= own >= 0
         same = (own[:, :, None] == own[:, None]) & below[:, None]
-        sums = np.where(below, (same * weights[:, None, :, level]).sum(axis=2), -1.0)
+        sums = np.where(below, (same * weights[:, None, :, level]).sum(axis=2).round(9), -1.0)
         best = sums.argmax(axis=1)
         found = below[every, best]
         winners[found, level] = own[every, best][found]

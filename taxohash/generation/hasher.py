@@ -73,8 +73,9 @@ class Model:
 
     def queries(self, pixels: Pixels) -> Queries:
         """What uint8[N, C, H, W] ask with."""
-        names = ["outputs", *(["novelty"] if self.tells_novelty else [])]
-        return Queries(*self._session.run(names, {"images": pixels}))
+        if not self.tells_novelty:
+            return Queries(self.outputs(pixels))
+        return Queries(*self._session.run(["outputs", "novelty"], {"images": pixels}))
 
     def encode_pixels(self, pixels: Pixels, batch: int = 256) -> Codes:
         """Packed codes uint8[N, ceil(bits/8)] of uint8[N, C, H, W]."""
