@@ -27,7 +27,6 @@ from taxohash.generation.calibration import (
     nodes_of,
     vote,
 )
-from taxohash.hamming import HammingIndex
 from taxohash.protocols.evaluate import halves
 from taxohash.taxonomy import Taxonomy
 
@@ -206,6 +205,8 @@ def _answers(
     own: Rows | None = None,
 ) -> Answers:
     """The nearest items of queries; `own` are the queries' rows where they are items themselves, which are left out."""
+    from taxohash.hamming import HammingIndex  # compiles: only where something is measured
+
     weights = queries.weights if ranking == "weighted" else None
     index = HammingIndex.build(codes, bits=bits)
     distances, rows = index.search(queries.codes, k=NEAREST + (own is not None), weights=weights)

@@ -162,6 +162,17 @@ class Hasher:
         """The labels of the item of each code, as numbers in the taxonomy; none where they are not known."""
         return self._items.labels
 
+    @property
+    def learned(self) -> frozenset[str]:
+        """The ids of the items that the hasher was trained on, as far as it holds codes of them and says so."""
+        found: list[str] = []
+        first = 0
+        for part in self.generation.database:
+            if self.calibration is not None and part["split"] == self.calibration.learned_from:
+                found += self.ids[first : first + part["rows"]]
+            first += part["rows"]
+        return frozenset(found)
+
     def below(self, node: str) -> npt.NDArray[np.bool_]:
         """bool[N]: which of the codes are of items below a node of the taxonomy, such as 'apparel/tops'.
 

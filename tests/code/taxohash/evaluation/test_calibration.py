@@ -1,24 +1,25 @@
 """Maps from distances to probabilities: what they are fitted to, and that they hold."""
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from taxohash.codes import Queries, pack
 from taxohash.evaluation import calibration as module
 from taxohash.evaluation.calibration import calibrate, calibration, reliability_of
+from taxohash.evaluation.reliability import reliability
+from taxohash.generation.calibration import Ranking
 from taxohash.taxonomy import Taxonomy
 from tests.support.miniature import TAXONOMY
 
 BITS = 32
 
 
-def synthetic(
-    count: int, seed: int, noise: float = 1.0
-) -> tuple[Queries, np.ndarray[tuple[int], np.dtype[np.int64]]]:
+def synthetic(count: int, seed: int, noise: float = 1.0) -> tuple[Queries, npt.NDArray[np.int64]]:
     """Pictures whose outputs lie around codes laid out like the tree."""
     layout = np.random.default_rng(7)
     parts = [layout.normal(size=(TAXONOMY.class_count(level), BITS)) for level in range(TAXONOMY.depth)]
-    centres = sum(part[TAXONOMY.ancestors[:, level]] for level, part in enumerate(parts))
+    centres = np.sum([part[TAXONOMY.ancestors[:, level]] for level, part in enumerate(parts)], axis=0)
     random = np.random.default_rng(seed)
     labels = random.integers(0, len(TAXONOMY), count)
     outputs = centres[labels] + noise * random.normal(size=(count, BITS)) * random.uniform(0.5, 4, (count, 1))
@@ -47,9 +48,9 @@ def test_probabilities_hold_on_queries_that_they_were_not_fitted_to() -> None:
     has, agrees = module._agreement(answers, TAXONOMY)
     depths = has.sum(axis=2)
     told = kept.shared("weighted", answers.distances, np.ones(has.shape[:2], bool), depths)
-    for level in range(3):
-        own = has[..., level]
-        assert module.reliability(told[own, level], agrees[own, level]).error <= 0.04
+    for number in range(3):
+        own = has[..., number]
+        assert reliability(told[own, number], agrees[own, number]).error <= 0.04
     assert np.isnan(told[~has]).all()
     assert kept.novelty is None
     assert kept.measured["queries"] == 2000
@@ -76,7 +77,7 @@ def test_two_pictures_of_one_half_are_all_that_a_fit_knows_of_new_items(
 
 
 @pytest.mark.parametrize("ranking", module.RANKINGS)
-def test_answers_are_the_nearest_others(ranking: module.Ranking) -> None:
+def test_answers_are_the_nearest_others(ranking: Ranking) -> None:
     asked, labels = synthetic(60, 4, noise=0.2)  # many equal codes: not all find themselves among the first
     rows = np.array([0, 5, 59])
     found = module._answers(

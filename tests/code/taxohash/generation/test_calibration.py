@@ -107,7 +107,7 @@ def naive_path(shared: Any, nodes: Any) -> list[tuple[int, float]]:
     below = list(range(len(nodes)))
     for level in range(nodes.shape[1]):
         below = [i for i in below if nodes[i, level] >= 0]
-        sums = {}
+        sums: dict[int, float] = {}
         for i in below:
             weight = 0.0 if np.isnan(shared[i, level]) else shared[i, level]
             sums[int(nodes[i, level])] = sums.get(int(nodes[i, level]), 0.0) + weight

@@ -16,7 +16,8 @@ def features(count: int = 300, width: int = 24) -> npt.NDArray[np.float32]:
     random = np.random.default_rng(1)
     centres, plane = random.normal(size=(5, 6)), random.normal(size=(6, width))
     inside = (centres[np.arange(count) % 5] + 0.3 * random.normal(size=(count, 6))) @ plane
-    return (inside + 0.05 * random.normal(size=(count, width)) + 3).astype(np.float32)
+    found: npt.NDArray[np.float64] = inside + 0.05 * random.normal(size=(count, width)) + 3
+    return found.astype(np.float32)
 
 
 def naive(known: npt.NDArray[np.float32], asked: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
@@ -25,7 +26,8 @@ def naive(known: npt.NDArray[np.float32], asked: npt.NDArray[np.float32]) -> npt
     def even(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
         rows = values.astype(np.float64)
         rows = rows - rows.mean(axis=1, keepdims=True)
-        return rows / np.sqrt((rows**2).mean(axis=1, keepdims=True) + 1e-5)
+        found: npt.NDArray[np.float64] = rows / np.sqrt((rows**2).mean(axis=1, keepdims=True) + 1e-5)
+        return found
 
     x, y = even(known), even(asked)
     mean, width = x.mean(axis=0), x.shape[1]
@@ -40,7 +42,8 @@ def naive(known: npt.NDArray[np.float32], asked: npt.NDArray[np.float32]) -> npt
     inverse = np.linalg.inv(covariance)
     projected = mean + (means - mean) @ plane @ plane.T  # a class differs from the others in the plane alone
     gaps = y[:, None] - projected[None]
-    return np.einsum("nci,ij,ncj->nc", gaps, inverse, gaps).min(axis=1)
+    nearest: npt.NDArray[np.float64] = np.einsum("nci,ij,ncj->nc", gaps, inverse, gaps).min(axis=1)
+    return nearest
 
 
 def test_it_is_the_distance_to_the_nearest_class() -> None:
