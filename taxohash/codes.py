@@ -72,7 +72,8 @@ class Queries:
 
     Attributes:
         outputs: float32[N, bits].
-        novelty: float32[N], how unlike what the hasher was made of each picture is; None where the hasher does not tell.
+        novelty: float32[N, 2], how unlike what the hasher was made of each picture is, by its features and by its contrasts; None
+            where the hasher does not tell.
     """
 
     outputs: npt.NDArray[np.float32]

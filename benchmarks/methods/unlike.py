@@ -63,7 +63,6 @@ def measure(folders: dict[str, Path], work: Path, task: Row) -> Row:
     from taxohash.evaluation.unlike import classes_of, some_of
     from taxohash.networks.hashing import encode_query_pixels
     from taxohash.networks.novelty import Novelty
-    from taxohash.runtime.configuration import plain
     from taxohash.training.config import HasherConfig, NetworkConfig, TrainingConfig
     from taxohash.training.run import train
 
@@ -79,32 +78,37 @@ def measure(folders: dict[str, Path], work: Path, task: Row) -> Row:
     learned, features = encoded(made, dataset, "train")
     asked, asked_features = encoded(made, dataset, "test")
     some = some_of(len(features))
-    novelty = Novelty.fitted(features[some], classes_of(tree, labels[some]))
-    scores = novelty_of(novelty, asked_features)
+    learned_pixels = dataset.pixels("train", network.preprocessing, rows=some.tolist())
+    novelty = Novelty.fitted(features[some], learned_pixels, classes_of(tree, labels[some]))
+    asked_pixels = dataset.pixels("test", network.preprocessing)
+    scores = novelty_of(novelty, asked_features, asked_pixels)
     found = calibrate(asked, asked_labels, (learned.codes, labels), tree, task["bits"])
-    kept = plain(calibration(found, tree, scores, asked_labels, "train"))
+    kept = calibration(found, tree, scores, asked_labels, "train")
 
     def share(pixels: Pixels) -> float:
         """Of some pictures the share that is flagged."""
-        shown = encode_query_pixels(network, pixels, novelty=novelty).novelty
-        return round(float((shown > kept["novelty"]).mean()), 4)
+        strangeness = kept.strangeness(encode_query_pixels(network, pixels, novelty=novelty).novelty)
+        assert strangeness is not None
+        return round(float((strangeness > 1).mean()), 4)
 
     def read(images: Iterator[Image.Image]) -> Pixels:
         return np.stack([load_pixels(image, network.preprocessing) for image in images])
 
-    flagged = {"known": kept["measured"]["unlike"]["flagged"]}
+    flagged = {"known": kept.measured["unlike"]["flagged"]}
     flagged |= {name: share(pixels) for name, pixels in made_up(network.preprocessing.shape)}
     for name, other in folders.items():
         if name.split("-")[0] != task["data"].split("-")[0]:
             flagged[name] = share(read(pictures(Dataset.open(other))))
     if made.config.network.freeze:
-        flagged["unseen classes"] = unseen(dataset, features, asked_features)
+        flagged["unseen classes"] = unseen(
+            dataset, features[some], learned_pixels, labels[some], asked_features, asked_pixels
+        )
     return {
         "data_md5": dataset.md5(),
         "network": made.config.network.name,
         "input": network.preprocessing.size,
-        "queries": kept["measured"]["queries"],
-        "measured": {name: kept["measured"][name] for name in ("seen", "new")},
+        "queries": kept.measured["queries"],
+        "measured": {name: kept.measured[name] for name in ("seen", "new")},
         "flagged": flagged,
         "forms": {name: share(read(map(form, pictures(dataset)))) for name, form in FORMS.items()},
     }
@@ -129,13 +133,16 @@ def encoded(made: Any, dataset: Dataset, split: str) -> tuple[Queries, Features]
     return Queries(np.concatenate(parts)), values
 
 
-def novelty_of(novelty: Any, features: Features) -> npt.NDArray[np.float32]:
-    """float32[N], of features float32[N, D]."""
+def novelty_of(novelty: Any, features: Features, pixels: Pixels) -> npt.NDArray[np.float32]:
+    """float32[N, 2], of features float32[N, D] and the pictures that they are of."""
     import torch
 
     with torch.inference_mode():
         parts: list[npt.NDArray[np.float32]] = [
-            novelty(part).numpy() for part in torch.from_numpy(features).split(5000)
+            novelty(
+                *map(torch.from_numpy, (features[start : start + 500], pixels[start : start + 500]))
+            ).numpy()
+            for start in range(0, len(features), 500)
         ]
     return np.concatenate(parts)
 
@@ -163,19 +170,25 @@ def made_up(shape: tuple[int, ...]) -> Iterator[tuple[str, Pixels]]:
     yield "plain colours", np.broadcast_to(colours[..., None, None], (MADE, *shape)).copy()
 
 
-def unseen(dataset: Dataset, learned: Features, asked: Features) -> float:
-    """Of the test pictures of half of the classes the share that is flagged where only the other half were known."""
-    from taxohash.evaluation.unlike import classes_of, limit, some_of
+def unseen(
+    dataset: Dataset,
+    features: Features,
+    pixels: Pixels,
+    labels: npt.NDArray[np.int32],
+    asked_features: Features,
+    asked_pixels: Pixels,
+) -> float:
+    """Of the test pictures of half of the classes the share that is flagged where only training pictures of the others were known."""
+    from taxohash.evaluation.unlike import classes_of, limits
     from taxohash.networks.novelty import Novelty
 
     tree = dataset.taxonomy
     known = np.random.default_rng(0).permutation(len(tree))[: len(tree) // 2]
-    labels = dataset.labels("train")
     rows = np.flatnonzero(np.isin(labels, known))
-    rows = rows[some_of(len(rows))]
-    scores = novelty_of(Novelty.fitted(learned[rows], classes_of(tree, labels[rows])), asked)
+    novelty = Novelty.fitted(features[rows], pixels[rows], classes_of(tree, labels[rows]))
+    scores = novelty_of(novelty, asked_features, asked_pixels)
     is_known = np.isin(dataset.labels("test"), known)
-    return round(float((scores[~is_known] > limit(scores[is_known])).mean()), 4)
+    return round(float((scores[~is_known] > limits(scores[is_known])).any(axis=1).mean()), 4)
 
 
 def main(

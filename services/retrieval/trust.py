@@ -61,11 +61,10 @@ class Trust:
     def unlike(self, query: Queries | None) -> dict[str, Any]:
         """Whether a picture is like nothing that the generation was made of, and its novelty as a multiple of what is still known;
         nothing of an item or a code, or where that was not measured."""
-        limit = self._calibration.novelty
-        if query is None or query.novelty is None or not limit:
+        found = self._calibration.strangeness(query.novelty) if query else None
+        if found is None:
             return {}
-        novelty = float(query.novelty[0])
-        return {"unlike": novelty > limit, "novelty": round(novelty / limit, 3)}
+        return {"unlike": bool(found[0] > 1), "novelty": round(float(found[0]), 3)}
 
     def _shared(
         self, ranking: Ranking, results: Sequence[Result]

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from taxohash.codes import Codes, Queries
 from taxohash.evaluation.isotonic import fitted
 from taxohash.evaluation.reliability import Reliability, reliability
-from taxohash.evaluation.unlike import flagged, limit
+from taxohash.evaluation.unlike import flagged, limits
 from taxohash.generation.calibration import (
     SURE,
     Calibration,
@@ -124,7 +124,7 @@ def calibration(
     """What a generation keeps of it: the maps, of each level calibration error and skill, and the limit of novelty.
 
     Args:
-        novelty: float32[Q], of the queries, whose labels int[Q] are given; None where it is not known.
+        novelty: float32[Q, 2], of the queries, whose labels int[Q] are given; None where it is not known.
     """
 
     def told(levels: tuple[Reliability | None, ...]) -> dict[str, Any]:
@@ -151,7 +151,7 @@ def calibration(
         learned_from=learned_from,
         seen=maps.get("seen"),
         new=maps.get("new"),
-        novelty=None if novelty is None else limit(novelty),
+        novelty=() if novelty is None else limits(novelty),
         measured={
             "queries": sum(len(_spread(rows)) for rows in _halved(labels)),
             "seed": SEED,

@@ -141,7 +141,9 @@ def _learned(
     queries, features = encode_with_features(network, pixels, some, f"encoding {split}")
     if labels.ndim == 2:
         return Split(split, queries, labels), None
-    return Split(split, queries, labels), Novelty.fitted(features, classes_of(dataset.taxonomy, labels[some]))
+    return Split(split, queries, labels), Novelty.fitted(
+        features, pixels[some], classes_of(dataset.taxonomy, labels[some])
+    )
 
 
 def _calibrated(

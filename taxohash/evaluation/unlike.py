@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from taxohash.networks.novelty import Novelty
 
 NOVELTY = "novelty.safetensors"
-SHARE = 0.05  # of known pictures may be taken for new ones at most
+# Of known pictures may be taken for new ones at most, by their features and by their contrasts: 5 % together. What has the contrasts of
+# nothing known is far beyond a limit that hardly any known picture passes.
+SHARES = (0.04, 0.01)
 CONFIDENCE = 0.95  # with which it is no more
 MOST_CENTRES = 512  # classes that a new picture is held against
 FITTED = 20_000  # pictures of which the measure is made; more change nothing
@@ -23,17 +25,22 @@ FITTED = 20_000  # pictures of which the measure is made; more change nothing
 Scores = npt.NDArray[np.floating[Any]]
 
 
-def limit(scores: Scores) -> float:
-    """The least of the novelties float[N] of known pictures, N >= 1, beyond which at most SHARE of all such lie, with CONFIDENCE.
+def limits(novelty: Scores) -> tuple[float, ...]:
+    """Those of each kind of novelty, of known pictures' float[N, 2]."""
+    return tuple(limit(kind, share) for kind, share in zip(novelty.T, SHARES, strict=True))
+
+
+def limit(scores: Scores, share: float) -> float:
+    """The least of float[N], of known pictures, N >= 1, beyond which at most a share of all such lie, with CONFIDENCE.
 
     A tolerance limit that knows no distribution: the share of all beyond the r-th least of N is distributed as
-    Beta(N - r + 1, r). Of fewer than 59 pictures none will do, and it is the greatest.
+    Beta(N - r + 1, r). Of few pictures, fewer than 74 for 4 in 100, none will do, and it is the greatest.
     """
     from scipy.special import betainc
 
     count = len(scores)
     beyond = np.arange(count)
-    enough = betainc(beyond + 1, count - beyond, SHARE) >= CONFIDENCE
+    enough = betainc(beyond + 1, count - beyond, share) >= CONFIDENCE
     passed = int(beyond[enough].max(initial=0))
     return float(np.sort(scores)[count - 1 - passed])
 
@@ -41,7 +48,7 @@ def limit(scores: Scores) -> float:
 def flagged(halves: Sequence[Scores]) -> dict[str, Any]:
     """The share of known pictures that are flagged, each half by the limit of the other."""
     first, second = halves
-    passed = np.concatenate([first > limit(second), second > limit(first)])
+    passed = np.concatenate([(first > limits(second)).any(axis=1), (second > limits(first)).any(axis=1)])
     return {"flagged": round(float(passed.mean()), 6), "known": len(passed)}
 
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from pydantic import Field
 
 from taxohash.errors import TaxohashError
-from taxohash.runtime.configuration import Count, Series, Share, configuration
+from taxohash.runtime.configuration import Count, NonNegative, Series, Share, configuration
 from taxohash.taxonomy import Taxonomy
 
 Floats = npt.NDArray[np.float64]
@@ -82,8 +82,8 @@ class Calibration:
         learned_from: the split that the hasher was trained on.
         seen: maps for its items, which the hasher was trained on; None where they were not measured.
         new: maps for all other items; likewise.
-        novelty: of a picture, see `Queries`, beyond which it is like nothing that the hasher was made of; None where that was not
-            measured.
+        novelty: of each kind, see `Queries`, the greatest that a picture which is like anything that the hasher was made of has; empty
+            where that was not measured.
         measured: of the maps and the threshold, on queries that they were not fitted to.
     """
 
@@ -91,12 +91,19 @@ class Calibration:
     learned_from: str
     seen: Rankings | None = None
     new: Rankings | None = None
-    novelty: float | None = None
+    novelty: Series[NonNegative] = ()
     measured: dict[str, Any] = field(default_factory=dict)
 
-    def unlike(self, novelty: float) -> bool | None:
-        """Whether a picture of this novelty is like nothing that the hasher was made of; None where that is not known."""
-        return None if self.novelty is None else novelty > self.novelty
+    def strangeness(self, novelty: npt.NDArray[np.float32] | None) -> Floats | None:
+        """How far pictures of a novelty float32[N, 2], see `Queries`, are from what is still known, as multiples: float64[N].
+
+        Beyond 1 a picture is like nothing that the hasher was made of. None where that is not known.
+        """
+        if novelty is None or not self.novelty:
+            return None
+        most = np.maximum(self.novelty, np.finfo(np.float32).tiny)
+        multiples: Floats = (novelty / most).max(axis=1)
+        return multiples
 
     def shared(self, ranking: Ranking, distances: Floats, seen: Bools, depths: Integers) -> Floats:
         """For each level the probability that an item has the query's true node there: float64[..., K], coarse -> fine.

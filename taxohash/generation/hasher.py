@@ -26,6 +26,7 @@ CODES = "codes.npy"
 CENTRES = "centres.npy"
 ITEMS = "items.json"
 MOST_THREADS = 1024
+KINDS = 2  # of novelty
 BLOCK = 1024  # images that are decoded before they are encoded
 
 Outputs = npt.NDArray[np.float32]
@@ -57,7 +58,9 @@ class Model:
             raise TaxohashError(f"{file} cannot be read as ONNX: export it again") from None
         self.shape: tuple[int, ...]
         self.bits: int
-        self.tells_novelty = ("novelty", "tensor(float)") in [put[:2] for put in described[2:]]
+        self.tells_novelty = [put[:2] + put[3:] for put in described[2:]] == [
+            ("novelty", "tensor(float)", KINDS)
+        ]
         match described:
             case [("images", "tensor(uint8)", _, *shape), ("outputs", "tensor(float)", _, bits), *more] if (
                 len(more) == self.tells_novelty
@@ -87,7 +90,7 @@ class Model:
     def encode_query_pixels(self, pixels: Pixels, batch: int = 256) -> Queries:
         """What uint8[N, C, H, W] ask with."""
         outputs = np.empty((len(pixels), self.bits), np.float32)
-        novelty = np.empty(len(pixels), np.float32) if self.tells_novelty else None
+        novelty = np.empty((len(pixels), KINDS), np.float32) if self.tells_novelty else None
         for start in range(0, len(pixels), batch):
             part = self.queries(pixels[start : start + batch])
             outputs[start : start + batch] = part.outputs
@@ -219,7 +222,10 @@ class Hasher:
         """
         found = [self.encode_query_pixels(pixels) for pixels in self._blocks(images)]
         outputs = [np.empty((0, self.bits), np.float32), *(part.outputs for part in found)]
-        novelty = [np.empty(0, np.float32), *(part.novelty for part in found if part.novelty is not None)]
+        novelty = [
+            np.empty((0, KINDS), np.float32),
+            *(part.novelty for part in found if part.novelty is not None),
+        ]
         return Queries(np.concatenate(outputs), np.concatenate(novelty) if self.model.tells_novelty else None)
 
     def encode_pixels(self, pixels: Pixels) -> Codes:

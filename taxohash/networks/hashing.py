@@ -165,12 +165,12 @@ def encode_query_pixels(
     batch: int | None = None,
     novelty: nn.Module | None = None,
 ) -> Queries:
-    """What preprocessed images uint8[N, C, H, W] ask with; with `novelty`, of features, how new they are, too."""
+    """What preprocessed images uint8[N, C, H, W] ask with; with `novelty`, of features and images, how new they are, too."""
     outputs, new = [], []
-    for features, made in _batches(network, pixels, what, batch):
+    for images, features, made in _batches(network, pixels, what, batch):
         outputs.append(made.numpy())
         if novelty is not None:
-            new.append(novelty(features).numpy())
+            new.append(novelty(features, images).numpy())
     return Queries(np.concatenate(outputs), np.concatenate(new) if new else None)
 
 
@@ -179,7 +179,7 @@ def encode_with_features(
 ) -> tuple[Queries, npt.NDArray[np.float32]]:
     """What all images ask with, and the features float32[rows, width] of some rows, which ascend."""
     outputs, kept, done = [], [], 0
-    for features, made in _batches(network, pixels, what, None):
+    for _, features, made in _batches(network, pixels, what, None):
         outputs.append(made.numpy())
         first, last = np.searchsorted(rows, (done, done + len(made)))
         kept.append(features.numpy()[rows[first:last] - done])
@@ -189,14 +189,15 @@ def encode_with_features(
 
 def _batches(
     network: HashingNetwork, pixels: Pixels, what: str, batch: int | None
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Features and outputs, some images at a time."""
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Images, their features and outputs, some at a time."""
     network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # half as fast again on a CPU
     batch = batch or at_once(pixels.shape[1:])
     with bars() as progress, torch.inference_mode():
         task = progress.add_task(what, total=len(pixels), note="")
         for start in range(0, max(len(pixels), 1), batch):
-            features = network.features(torch.from_numpy(pixels[start : start + batch]))
+            images = torch.from_numpy(pixels[start : start + batch])
+            features = network.features(images)
             outputs = network.outputs(features)
             progress.update(task, advance=len(outputs))
-            yield features, outputs
+            yield images, features, outputs

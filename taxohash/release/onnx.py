@@ -20,7 +20,7 @@ SAME_NOVELTY = 0.01  # of its value: where features hardly differ, rounding is s
 
 
 def write_onnx(network: "HashingNetwork", file: Path, novelty: "Novelty | None" = None) -> None:
-    """`images` uint8[n, C, H, W] -> `outputs` float32[n, bits], and `novelty` float32[n] where it is measured; normalisation inside,
+    """`images` uint8[n, C, H, W] -> `outputs` float32[n, bits], and `novelty` float32[n, 2] where it is measured; normalisation inside,
     any n."""
     import onnx
     import torch

@@ -26,7 +26,7 @@ def maps(*tops: float) -> Rankings:
 
 
 KNOWN = Calibration(
-    nearest=2, learned_from="train", seen=maps(1.0, 0.9, 0.8), new=maps(0.5, 0.4, 0.3), novelty=4.0
+    nearest=2, learned_from="train", seen=maps(1.0, 0.9, 0.8), new=maps(0.5, 0.4, 0.3), novelty=(4.0, 4.0)
 )
 
 
@@ -67,11 +67,11 @@ def test_the_querys_own_path_ends_where_it_is_not_sure(trust: Trust) -> None:
 
 def test_only_pictures_are_unlike(trust: Trust) -> None:
     outputs = np.ones((1, BITS), np.float32)
-    assert trust.unlike(Queries(outputs, np.array([5], np.float32))) == {"unlike": True, "novelty": 1.25}
-    assert trust.unlike(Queries(outputs, np.array([4], np.float32))) == {"unlike": False, "novelty": 1.0}
+    assert trust.unlike(Queries(outputs, np.array([[5, 0]], np.float32))) == {"unlike": True, "novelty": 1.25}
+    assert trust.unlike(Queries(outputs, np.array([[0, 4]], np.float32))) == {"unlike": False, "novelty": 1.0}
     assert trust.unlike(Queries(outputs)) == trust.unlike(None) == {}
-    blind = Trust(replace(KNOWN, novelty=None), TAXONOMY, frozenset())
-    assert blind.unlike(Queries(outputs, np.array([5], np.float32))) == {}
+    blind = Trust(replace(KNOWN, novelty=()), TAXONOMY, frozenset())
+    assert blind.unlike(Queries(outputs, np.array([[5, 0]], np.float32))) == {}
 
 
 def test_a_generation_says_which_items_it_was_trained_on(tmp_path: Path) -> None:

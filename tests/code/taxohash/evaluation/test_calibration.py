@@ -52,7 +52,7 @@ def test_probabilities_hold_on_queries_that_they_were_not_fitted_to() -> None:
         own = has[..., number]
         assert reliability(told[own, number], agrees[own, number]).error <= 0.04
     assert np.isnan(told[~has]).all()
-    assert kept.novelty is None
+    assert kept.novelty == ()
     assert kept.measured["queries"] == 2000
 
 
@@ -121,8 +121,8 @@ def test_levels_that_no_item_has_are_left_out() -> None:
     found = calibrate(asked, labels, (asked.codes[2:], labels[2:]), tree, BITS)
     assert found["seen"]["hamming"].shared[1:] == (None, None)
     assert found["seen"]["hamming"].predicted[1:] == (None, None)
-    kept = calibration(found, tree, np.arange(60, dtype=np.float32), labels, "train")
+    kept = calibration(found, tree, np.arange(120, dtype=np.float32).reshape(60, 2), labels, "train")
     assert kept.measured["seen"]["hamming"]["shared"]["level2"] is None
     assert set(reliability_of(found, tree)["seen"]["hamming"]) == {"level1"}
     assert kept.measured["unlike"]["known"] == 60
-    assert kept.novelty == 59
+    assert kept.novelty == (118, 119)

@@ -9,21 +9,31 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from taxohash.errors import TaxohashError
-from taxohash.evaluation.unlike import CONFIDENCE, SHARE, classes_of, flagged, limit, load, save, some_of
+from taxohash.evaluation.unlike import (
+    CONFIDENCE,
+    SHARES,
+    classes_of,
+    flagged,
+    limit,
+    limits,
+    load,
+    save,
+    some_of,
+)
 from taxohash.networks.novelty import Novelty
 from tests.support.miniature import TAXONOMY
 
 
-@given(st.integers(1, 400))
-def test_the_limit_is_the_least_that_keeps_its_promise(count: int) -> None:
+@given(st.integers(1, 400), st.sampled_from(SHARES))
+def test_the_limit_is_the_least_that_keeps_its_promise(count: int, share: float) -> None:
     from scipy.stats import binom
 
     scores = np.random.default_rng(count).permutation(count).astype(np.float64)
-    passed = int((scores > limit(scores)).sum())
+    passed = int((scores > limit(scores, share)).sum())
 
     def kept(beyond: int) -> bool:
-        """Whether more than `beyond` of so many would pass, were SHARE of all beyond the limit, with CONFIDENCE."""
-        return bool(binom.sf(beyond, count, SHARE) >= CONFIDENCE)
+        """Whether more than `beyond` of so many would pass, were that share of all beyond the limit, with CONFIDENCE."""
+        return bool(binom.sf(beyond, count, share) >= CONFIDENCE)
 
     assert passed == 0 or kept(passed)
     assert not kept(passed + 1)
@@ -32,15 +42,19 @@ def test_the_limit_is_the_least_that_keeps_its_promise(count: int) -> None:
 def test_it_is_rarely_passed_by_more_than_it_says() -> None:
     random = np.random.default_rng(0)
     kept = [
-        (random.exponential(size=4000) > limit(random.exponential(size=300))).mean() <= SHARE
+        (random.exponential(size=4000) > limit(random.exponential(size=300), 0.05)).mean() <= 0.05
         for _ in range(400)
     ]
     assert np.mean(kept) >= CONFIDENCE - 0.04
 
 
-def test_each_half_is_held_against_the_limit_of_the_other() -> None:
-    low, high = np.arange(100.0), np.arange(100.0) + 1000
+def test_each_half_is_held_against_the_limits_of_the_other() -> None:
+    steps = np.arange(100.0)
+    low, high, other = (np.stack([one, steps], axis=1) for one in (steps, steps + 1000, steps))
+    other[3, 1] = 500
     assert flagged([low, high]) == {"flagged": 0.5, "known": 200}
+    assert flagged([low, other]) == {"flagged": 0.005, "known": 200}
+    assert limits(high) == (1098.0, 99.0)
 
 
 def test_the_finest_level_with_few_enough_classes_counts(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,12 +75,14 @@ def test_some_are_all_where_they_are_few(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_what_was_fitted_is_kept_and_taken_away(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     features = random.normal(size=(40, 8)).astype(np.float32)
-    made = Novelty.fitted(features, np.arange(40) % 3)
+    pixels = random.integers(0, 256, (40, 1, 16, 16), np.uint8)
+    made = Novelty.fitted(features, pixels, np.arange(40) % 3)
     assert load(tmp_path) is None
     save(tmp_path, made)
     again = load(tmp_path)
     assert again is not None
-    assert torch.equal(again(torch.from_numpy(features)), made(torch.from_numpy(features)))
+    shown = torch.from_numpy(features), torch.from_numpy(pixels)
+    assert torch.equal(again(*shown), made(*shown))
     (tmp_path / "novelty.safetensors").write_bytes(b"none")
     with pytest.raises(
         TaxohashError, match=r"novelty\.safetensors is damaged .*: run `taxohash evaluate` again"

@@ -44,7 +44,7 @@ def maps(*tops: float) -> Rankings:
 
 
 KNOWN = Calibration(
-    nearest=3, learned_from="train", seen=maps(1.0, 0.9, 0.8), new=maps(0.5, 0.4, 0.3), novelty=2.0
+    nearest=3, learned_from="train", seen=maps(1.0, 0.9, 0.8), new=maps(0.5, 0.4, 0.3), novelty=(2.0, 10.0)
 )
 
 
@@ -157,9 +157,15 @@ def test_a_path_is_told_as_far_as_it_is_sure() -> None:
     assert SURE == 0.5
 
 
-def test_a_picture_beyond_the_limit_is_unlike() -> None:
-    assert (KNOWN.unlike(2.0), KNOWN.unlike(2.1)) == (False, True)
-    assert replace(KNOWN, novelty=None).unlike(9.0) is None
+def test_a_picture_beyond_a_limit_of_either_kind_is_unlike() -> None:
+    novelty = np.array([[2, 10], [2.5, 0], [0, 30], [0, 0]], np.float32)
+    found = KNOWN.strangeness(novelty)
+    assert found is not None
+    assert found.tolist() == [1, 1.25, 3, 0]
+    assert KNOWN.strangeness(None) is replace(KNOWN, novelty=()).strangeness(novelty) is None
+    nothing = replace(KNOWN, novelty=(0.0, 0.0)).strangeness(novelty)
+    assert nothing is not None
+    assert (nothing > 1).tolist() == [True, True, True, False]
 
 
 def test_a_generation_keeps_it_and_one_without_is_served_without(tmp_path: Path) -> None:
