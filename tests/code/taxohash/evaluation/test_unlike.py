@@ -54,7 +54,7 @@ def test_each_half_is_held_against_the_limits_of_the_other() -> None:
     other[3, 1] = 500
     assert flagged([low, high]) == {"flagged": 0.5, "known": 200}
     assert flagged([low, other]) == {"flagged": 0.005, "known": 200}
-    assert limits(high) == (1098.0, 99.0)
+    assert limits(high) == (1099.0, 99.0)
 
 
 def test_the_finest_level_with_few_enough_classes_counts(monkeypatch: pytest.MonkeyPatch) -> None:
