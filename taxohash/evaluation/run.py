@@ -141,9 +141,8 @@ def _learned(
     queries, features = encode_with_features(network, pixels, some, f"encoding {split}")
     if labels.ndim == 2:
         return Split(split, queries, labels), None
-    return Split(split, queries, labels), Novelty.fitted(
-        features, pixels[some], classes_of(dataset.taxonomy, labels[some])
-    )
+    classes = classes_of(dataset.taxonomy, labels[some])
+    return Split(split, queries, labels), Novelty.fitted(features, pixels, classes, some)
 
 
 def _calibrated(

@@ -3,6 +3,7 @@
 docs/calibration.md gives reasons and numbers.
 """
 
+from collections.abc import Iterable
 from typing import Any, Self
 
 import numpy as np
@@ -64,15 +65,19 @@ class Novelty(nn.Module):
             self.register_buffer(name, state[name])
 
     @classmethod
-    def fitted(cls, features: Features, pixels: Pixels, classes: Integers) -> Self:
+    def fitted(
+        cls, features: Features, pixels: Pixels, classes: Integers, rows: Integers | None = None
+    ) -> Self:
         """Of pictures that a hasher was trained on.
 
         Args:
             features: float32[N, D], N >= 2.
-            pixels: uint8[N, C, H, W], what they are of.
+            pixels: uint8[N, C, H, W], what they are of; more, if their `rows` int[N] are given.
             classes: int[N].
         """
-        arrays = _of_features(features, classes) | _of_contrasts(pixels)
+        of = np.arange(len(features)) if rows is None else rows
+        blocks = (pixels[of[start : start + BLOCK]] for start in range(0, len(of), BLOCK))
+        arrays = _of_features(features, classes) | _of_contrasts(blocks)
         return cls({name: torch.from_numpy(array.astype(np.float32)) for name, array in arrays.items()})
 
     def forward(self, features: Tensor, images: Tensor) -> Tensor:
@@ -149,9 +154,8 @@ def _of_features(features: Features, classes: Integers) -> dict[str, Floats]:
     }
 
 
-def _of_contrasts(pixels: Pixels) -> dict[str, Floats]:
-    blocks = (torch.from_numpy(pixels[start : start + BLOCK]) for start in range(0, len(pixels), BLOCK))
-    known: Floats = torch.cat([contrasts(block) for block in blocks]).double().numpy()
+def _of_contrasts(blocks: Iterable[Pixels]) -> dict[str, Floats]:
+    known: Floats = torch.cat([contrasts(torch.from_numpy(block)) for block in blocks]).double().numpy()
     usual: Floats = known.mean(axis=0)
     known -= usual
     variances, axes = np.linalg.eigh(known.T @ known / len(known))

@@ -133,6 +133,9 @@ def test_a_watched_network_tells_both() -> None:
     assert np.array_equal(queries.outputs, again.outputs)
     assert queries.novelty is None
     novelty = Novelty.fitted(some, pixels, np.arange(40) % 4).eval()
+    picked = Novelty.fitted(few, pixels, rows % 4, rows), Novelty.fitted(few, pixels[rows], rows % 4)
+    for name, tensor in picked[0].state_dict().items():
+        assert torch.equal(tensor, picked[1].state_dict()[name])
     told = encode_query_pixels(made, pixels, novelty=novelty, batch=7)
     assert np.allclose(told.outputs, queries.outputs, atol=1e-5)
     assert told.novelty is not None
