@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 NOVELTY = "novelty.safetensors"
 # Of known pictures may be taken for new ones at most, by their features and by their contrasts: 5 % together. What has the contrasts of
 # nothing known is far beyond a limit that hardly any known picture passes.
-SHARES = (0.04, 0.01)
+SHARES = (0.045, 0.005)
 CONFIDENCE = 0.95  # with which it is no more
 MOST_CENTRES = 512  # classes that a new picture is held against
 FITTED = 20_000  # pictures of which the measure is made; more change nothing
@@ -34,7 +34,7 @@ def limit(scores: Scores, share: float) -> float:
     """The least of float[N], of known pictures, N >= 1, beyond which at most a share of all such lie, with CONFIDENCE.
 
     A tolerance limit that knows no distribution: the share of all beyond the r-th least of N is distributed as
-    Beta(N - r + 1, r). Of few pictures, fewer than 74 for 4 in 100, none will do, and it is the greatest.
+    Beta(N - r + 1, r). Of few pictures, fewer than 66 for 4.5 in 100, none will do, and it is the greatest.
     """
     from scipy.special import betainc
 

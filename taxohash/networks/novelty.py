@@ -21,7 +21,7 @@ Integers = npt.NDArray[np.integer[Any]]
 
 DIRECTIONS = 256  # in which features differ most; half of them all where these are fewer
 # Variance that every direction has in any case, in multiples of the mean of the others.
-RIDGE = 3.0
+RIDGE = 2.0
 SMALLEST = 1e-5  # variance of a picture's features that is taken for something
 LEAST = 1e-6  # variance of a direction, likewise
 
