@@ -17,6 +17,7 @@ from taxohash.evaluation.isotonic import fitted
 from taxohash.evaluation.reliability import Reliability, reliability
 from taxohash.evaluation.unlike import flagged, limits
 from taxohash.generation.calibration import (
+    RANKINGS,
     SURE,
     Calibration,
     Curve,
@@ -37,7 +38,6 @@ NEAREST = 10
 SEED = 0
 FEWEST = 40  # queries of which anything is fitted
 MOST = 2500  # queries of a half that ask, evenly spread
-RANKINGS: tuple[Ranking, ...] = ("hamming", "weighted")
 
 
 @dataclass(frozen=True)
@@ -289,7 +289,7 @@ def _agreement(answers: Answers, taxonomy: Taxonomy) -> tuple[npt.NDArray[np.boo
 
 def _shared(curves: tuple[Curve, ...], answers: Answers, taxonomy: Taxonomy) -> Floats:
     """As `Calibration.shared` says."""
-    maps = Rankings(**{ranking: Map(shared=curves, predicted=()) for ranking in RANKINGS})
+    maps = Rankings(**{ranking: Map(shared=curves, predicted=curves) for ranking in RANKINGS})
     every = Calibration(nearest=NEAREST, learned_from="", new=maps)
     nothing_seen = np.zeros(answers.items.shape, np.bool_)
     return every.shared("weighted", answers.distances, nothing_seen, depths_of(taxonomy, answers.items))

@@ -19,6 +19,8 @@ Integers = npt.NDArray[np.integer[Any]]
 Bools = npt.NDArray[np.bool_]
 Ranking = Literal["hamming", "weighted"]
 
+RANKINGS: tuple[Ranking, ...] = ("hamming", "weighted")
+KINDS = 2  # of novelty
 SURE = 0.5  # a node that is as likely wrong is not told
 
 
@@ -93,6 +95,20 @@ class Calibration:
     new: Rankings | None = None
     novelty: Series[NonNegative] = ()
     measured: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if len(self.novelty) not in (0, KINDS):
+            raise TaxohashError(f"novelty has {len(self.novelty)} limits: give {KINDS}, or none")
+        if len(self.levels) > 1:
+            raise TaxohashError(
+                f"maps are of {', '.join(map(str, sorted(self.levels)))} levels: give each one curve a level"
+            )
+
+    @property
+    def levels(self) -> set[int]:
+        """Numbers of levels that the maps are of: one at most."""
+        maps = [of.of(ranking) for of in (self.seen, self.new) if of for ranking in RANKINGS]
+        return {len(curves) for one in maps for curves in (one.shared, one.predicted)}
 
     def strangeness(self, novelty: npt.NDArray[np.float32] | None) -> Floats | None:
         """How far pictures of a novelty float32[N, 2], see `Queries`, are from what is still known, as multiples: float64[N].

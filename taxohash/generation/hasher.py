@@ -13,6 +13,7 @@ from PIL import Image
 
 from taxohash.codes import Codes, Queries, check, code_bytes, pack
 from taxohash.errors import TaxohashError
+from taxohash.generation.calibration import KINDS
 from taxohash.generation.file import ItemsFile
 from taxohash.generation.manifest import Generation
 from taxohash.images import Picture, Pixels, Preprocessing, load_pixels
@@ -26,7 +27,6 @@ CODES = "codes.npy"
 CENTRES = "centres.npy"
 ITEMS = "items.json"
 MOST_THREADS = 1024
-KINDS = 2  # of novelty
 BLOCK = 1024  # images that are decoded before they are encoded
 
 Outputs = npt.NDArray[np.float32]
@@ -128,6 +128,11 @@ class Hasher:
         if CENTRES in self.generation.files:
             self.centres = self._packed(CENTRES, len(self.taxonomy))
         self.calibration = self.generation.calibrated
+        if self.calibration and not self.calibration.levels <= {self.taxonomy.depth}:
+            raise TaxohashError(
+                f"generation {self.generation.id} is calibrated for {max(self.calibration.levels)} levels, its taxonomy has "
+                f"{self.taxonomy.depth}: export it again"
+            )
         self.model = Model(folder / MODEL, threads)
         preprocessing = self.generation.preprocessing
         if self.model.shape != preprocessing.shape or self.model.bits != self.generation.bits:

@@ -8,7 +8,7 @@ from taxohash.codes import Queries, pack
 from taxohash.evaluation import calibration as module
 from taxohash.evaluation.calibration import calibrate, calibration, reliability_of
 from taxohash.evaluation.reliability import reliability
-from taxohash.generation.calibration import Ranking
+from taxohash.generation.calibration import RANKINGS, Ranking
 from taxohash.taxonomy import Taxonomy
 from tests.support.miniature import TAXONOMY
 
@@ -76,7 +76,7 @@ def test_two_pictures_of_one_half_are_all_that_a_fit_knows_of_new_items(
     assert len(first | second) == len({code.tobytes() for code in asked.codes})
 
 
-@pytest.mark.parametrize("ranking", module.RANKINGS)
+@pytest.mark.parametrize("ranking", RANKINGS)
 def test_answers_are_the_nearest_others(ranking: Ranking) -> None:
     asked, labels = synthetic(60, 4, noise=0.2)  # many equal codes: not all find themselves among the first
     rows = np.array([0, 5, 59])

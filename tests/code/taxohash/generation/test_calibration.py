@@ -184,3 +184,16 @@ def test_what_is_no_calibration_is_refused_with_the_manifest(tmp_path: Path) -> 
     replace(bare, calibration=told).write(tmp_path)
     with pytest.raises(TaxohashError, match=r"is not a generation's manifest \(calibration"):
         Generation.load(tmp_path)
+
+
+def test_maps_of_other_levels_than_the_tree_has_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(TaxohashError, match=r"maps are of 2, 3 levels: give each one curve a level"):
+        replace(KNOWN, new=maps(0.5, 0.4))
+    with pytest.raises(TaxohashError, match=r"novelty has 3 limits: give 2, or none"):
+        replace(KNOWN, novelty=(1.0, 2.0, 3.0))
+    flat = Calibration(nearest=3, learned_from="train", new=maps(0.5, 0.4))
+    replace(make_generation(tmp_path), calibration=plain(flat)).write(tmp_path)
+    with pytest.raises(
+        TaxohashError, match=r"is calibrated for 2 levels, its taxonomy has 3: export it again"
+    ):
+        Hasher(tmp_path)
