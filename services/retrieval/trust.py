@@ -48,12 +48,22 @@ class Trust:
             for own, depth in zip(shared, depths, strict=True)
         ]
 
-    def predicted(self, ranking: Ranking, nearest: Sequence[Result]) -> list[dict[str, Any]]:
-        """The query's own path, cut where it is no longer sure: name and confidence of each node.
+    def of_query(
+        self, ranking: Ranking, nearest: Sequence[Result], query: Queries | None = None
+    ) -> dict[str, Any]:
+        """What an answer says of the query itself: `predicted`, and of a picture `unlike` and `novelty`.
+
+        What is like nothing known has no path.
 
         Args:
             nearest: the results of a search without filters for `self.nearest` items.
+            query: what a picture asked with.
         """
+        unlike = self.unlike(query)
+        return {"predicted": [] if unlike.get("unlike") else self.predicted(ranking, nearest)} | unlike
+
+    def predicted(self, ranking: Ranking, nearest: Sequence[Result]) -> list[dict[str, Any]]:
+        """The query's own path, cut where it is no longer sure: name and confidence of each node; `nearest` as `of_query` has it."""
         shared, seen, labels = self._shared(ranking, nearest)
         path = self._calibration.predicted(ranking, self._taxonomy, shared, seen, labels)
         return [{"name": name, "confidence": round(confidence, 4)} for name, confidence in path]

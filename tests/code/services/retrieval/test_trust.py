@@ -65,6 +65,15 @@ def test_the_querys_own_path_ends_where_it_is_not_sure(trust: Trust) -> None:
     assert trust.predicted("hamming", []) == []
 
 
+def test_what_is_unlike_anything_known_has_no_path(trust: Trust) -> None:
+    nearest, outputs = [result("seen", 5), result("seen", 5)], np.ones((1, BITS), np.float32)
+    path = [{"name": "grey <b>&amp;", "confidence": 1.0}]
+    assert trust.of_query("hamming", nearest) == {"predicted": path}
+    known, strange = (Queries(outputs, np.array([[novelty, 0]], np.float32)) for novelty in (2, 5))
+    assert trust.of_query("weighted", nearest, known) == {"predicted": path, "unlike": False, "novelty": 0.5}
+    assert trust.of_query("weighted", nearest, strange) == {"predicted": [], "unlike": True, "novelty": 1.25}
+
+
 def test_only_pictures_are_unlike(trust: Trust) -> None:
     outputs = np.ones((1, BITS), np.float32)
     assert trust.unlike(Queries(outputs, np.array([[5, 0]], np.float32))) == {"unlike": True, "novelty": 1.25}
