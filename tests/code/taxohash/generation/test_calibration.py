@@ -184,6 +184,11 @@ def test_what_is_no_calibration_is_refused_with_the_manifest(tmp_path: Path) -> 
     replace(bare, calibration=told).write(tmp_path)
     with pytest.raises(TaxohashError, match=r"is not a generation's manifest \(calibration"):
         Generation.load(tmp_path)
+    replace(bare, calibration=plain(KNOWN) | {"seen": plain(maps(0.5)) | {"x": 1}}).write(tmp_path)
+    with pytest.raises(
+        TaxohashError, match=r"calibration\.seen\.x is not known: use one of hamming, weighted"
+    ):
+        Generation.load(tmp_path)
 
 
 def test_maps_of_other_levels_than_the_tree_has_are_refused(tmp_path: Path) -> None:
