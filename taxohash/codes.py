@@ -72,9 +72,12 @@ class Queries:
 
     Attributes:
         outputs: float32[N, bits].
+        novelty: float32[N, 2], how unlike what the hasher was made of each picture is, by its features and by its contrasts; None
+            where the hasher does not tell.
     """
 
     outputs: npt.NDArray[np.float32]
+    novelty: npt.NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.outputs)

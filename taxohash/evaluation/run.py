@@ -12,15 +12,20 @@ import numpy.typing as npt
 from taxohash.codes import Codes, Queries
 from taxohash.datasets import Dataset
 from taxohash.errors import TaxohashError
+from taxohash.evaluation.calibration import FEWEST, calibrate, calibration, reliability_of
 from taxohash.evaluation.report.evidence import Evidence
 from taxohash.evaluation.report.write import write_report
 from taxohash.evaluation.scores import save_scores
+from taxohash.evaluation.unlike import classes_of, save, some_of
 from taxohash.generation.hasher import Hasher
 from taxohash.protocols import Order, Protocol, Report, evaluate, find_protocol
+from taxohash.runtime.configuration import plain
 from taxohash.runtime.provenance import revision
 from taxohash.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
+    from taxohash.networks.hashing import HashingNetwork
+    from taxohash.networks.novelty import Novelty
     from taxohash.training.run import Run, RunConfig
 
 # By the column in which the queries have their labels.
@@ -55,12 +60,14 @@ def evaluate_run(
     The protocol is `hierarchical` if none is named, or `multilabel` where the queries have sets of labels. Under one
     that ranks the queries among themselves, the training split is not looked at. `graded_by` is a taxonomy.json that
     grades the answers in place of the data set's own, with the same names of labels. What is found is by Hamming distance,
-    scores.npz included, and beside it by weights.
+    scores.npz included, and beside it by weights. Where the queries were not trained on and have one label each, the probabilities
+    that answers can be told with are measured, see `evaluation.calibration`, and how new a picture may look, see `evaluation.unlike`.
 
     Raises:
         TaxohashError: no finished run, other data than it was trained on, an unknown protocol or split, a split
             without labels or with such as the protocol does not grade, or a tree of other labels.
     """
+    from taxohash.networks.hashing import encode_query_pixels
     from taxohash.training.run import Run  # torch: only where a run is given
 
     run = Run.open(folder)
@@ -69,23 +76,24 @@ def evaluate_run(
     chosen, labels = graded(named, dataset, run.config.split, queries)
     taxonomy = Taxonomy.load(graded_by).relabelled(dataset.taxonomy) if graded_by else dataset.taxonomy
     network = run.network()
-
-    def encoded(split: str) -> Split:
-        from taxohash.networks.hashing import encode_query_pixels
-
-        known, pixels = labels(split), dataset.pixels(split, network.preprocessing)
-        return Split(split, encode_query_pixels(network, pixels, f"encoding {split}"), known)
-
-    asked = encoded(queries)
-    ranked = asked if chosen.among_queries else encoded(run.config.split)
-    report = _measured(chosen, asked, ranked, taxonomy, run.config.bits)
+    learned_from = run.config.split
+    ranked, novelty = None, None
+    if not chosen.among_queries:
+        ranked, novelty = _learned(network, dataset, learned_from, labels(learned_from))
+    known, pixels = labels(queries), dataset.pixels(queries, network.preprocessing)
+    asked = Split(
+        queries, encode_query_pixels(network, pixels, f"encoding {queries}", novelty=novelty), known
+    )
+    report = _measured(chosen, asked, ranked or asked, taxonomy, run.config.bits)
+    report = _calibrated(report, asked, ranked or asked, dataset.taxonomy, run.config.bits, learned_from)
     save_scores(run.folder, report.scores)
+    save(run.folder, novelty)
     write_report(
         run.folder,
         report,
         taxonomy=taxonomy,
-        evidence=_evidence(dataset, taxonomy, run.config, asked, ranked),
-        provenance=_provenance(run, taxonomy, asked, ranked),
+        evidence=_evidence(dataset, taxonomy, run.config, asked, ranked or asked),
+        provenance=_provenance(run, taxonomy, asked, ranked or asked),
         title=f"{run.config.objective.name}, {run.config.bits} bits, {dataset.taxonomy.name}",
     )
     return report
@@ -115,9 +123,45 @@ def evaluate_generation(
         known, pixels = labels(split), dataset.pixels(split, hasher.generation.preprocessing)
         return Split(split, hasher.encode_query_pixels(pixels), known)
 
-    asked = encoded(queries)
+    asked, bits = encoded(queries), hasher.generation.bits
     ranked = asked if chosen.among_queries else encoded(database)
-    return _measured(chosen, asked, ranked, dataset.taxonomy, hasher.generation.bits)
+    report = _measured(chosen, asked, ranked, dataset.taxonomy, bits)
+    return _calibrated(report, asked, ranked, dataset.taxonomy, bits, database)
+
+
+def _learned(
+    network: "HashingNetwork", dataset: Dataset, split: str, labels: npt.NDArray[Any]
+) -> "tuple[Split, Novelty | None]":
+    """The split that a network learned from, and what tells how unlike its pictures another is; None where these have sets of labels."""
+    from taxohash.networks.hashing import encode_with_features
+    from taxohash.networks.novelty import Novelty
+
+    some = some_of(len(labels))
+    pixels = dataset.pixels(split, network.preprocessing)
+    queries, features = encode_with_features(network, pixels, some, f"encoding {split}")
+    if labels.ndim == 2:
+        return Split(split, queries, labels), None
+    classes = classes_of(dataset.taxonomy, labels[some])
+    return Split(split, queries, labels), Novelty.fitted(features, pixels, classes, some)
+
+
+def _calibrated(
+    report: Report, asked: Split, ranked: Split, taxonomy: Taxonomy, bits: int, learned_from: str
+) -> Report:
+    """The report with what the answers' distances are worth, or a note of why that was not measured."""
+    why = ""
+    if asked.labels.ndim == 2 or ranked.labels.ndim == 2:
+        why = "pictures have sets of labels"
+    elif asked.name == learned_from:
+        why = "the hasher was trained on the queries"
+    elif len(asked.labels) < FEWEST:
+        why = f"{len(asked.labels)} queries are fewer than {FEWEST}"
+    if why:
+        return replace(report, notes=(*report.notes, f"no probabilities of answers: {why}"))
+    database = None if ranked is asked else (ranked.codes, ranked.labels)
+    found = calibrate(asked.queries, asked.labels, database, taxonomy, bits)
+    kept = calibration(found, taxonomy, asked.queries.novelty, asked.labels, learned_from)
+    return replace(report, calibration=plain(kept), reliability=reliability_of(found, taxonomy))
 
 
 def _measured(protocol: Protocol, asked: Split, ranked: Split, taxonomy: Taxonomy, bits: int) -> Report:

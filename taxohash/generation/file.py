@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from taxohash.generation.calibration import Calibration
 from taxohash.runtime.configuration import Count, Series, configuration
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -46,6 +47,7 @@ class ManifestFile:
     bit_health: Json
     reference: Json
     database: Series[Part] = ()
+    calibration: Calibration | None = None
     files: dict[str, Sha256]
 
 

@@ -13,6 +13,7 @@ from PIL import Image
 
 from taxohash.codes import Codes, Queries, check, code_bytes, pack
 from taxohash.errors import TaxohashError
+from taxohash.generation.calibration import KINDS
 from taxohash.generation.file import ItemsFile
 from taxohash.generation.manifest import Generation
 from taxohash.images import Picture, Pixels, Preprocessing, load_pixels
@@ -37,6 +38,7 @@ class Model:
     Attributes:
         shape: of one input, (C, H, W).
         bits: outputs of the network.
+        tells_novelty: whether it says how unlike what it was made of an image is.
 
     Raises:
         TaxohashError: the file is no such network.
@@ -56,8 +58,13 @@ class Model:
             raise TaxohashError(f"{file} cannot be read as ONNX: export it again") from None
         self.shape: tuple[int, ...]
         self.bits: int
+        self.tells_novelty = [put[:2] + put[3:] for put in described[2:]] == [
+            ("novelty", "tensor(float)", KINDS)
+        ]
         match described:
-            case [("images", "tensor(uint8)", _, *shape), ("outputs", "tensor(float)", _, bits)]:
+            case [("images", "tensor(uint8)", _, *shape), ("outputs", "tensor(float)", _, bits), *more] if (
+                len(more) == self.tells_novelty
+            ):
                 self.shape, self.bits = tuple(shape), bits
             case _:
                 raise TaxohashError(f"{file} is no network that maps images to outputs: export it again")
@@ -66,6 +73,12 @@ class Model:
         """Real-valued outputs float32[N, bits] of uint8[N, C, H, W]."""
         (result,) = self._session.run(["outputs"], {"images": pixels})
         return result  # type: ignore[no-any-return]
+
+    def queries(self, pixels: Pixels) -> Queries:
+        """What uint8[N, C, H, W] ask with."""
+        if not self.tells_novelty:
+            return Queries(self.outputs(pixels))
+        return Queries(*self._session.run(["outputs", "novelty"], {"images": pixels}))
 
     def encode_pixels(self, pixels: Pixels, batch: int = 256) -> Codes:
         """Packed codes uint8[N, ceil(bits/8)] of uint8[N, C, H, W]."""
@@ -77,9 +90,13 @@ class Model:
     def encode_query_pixels(self, pixels: Pixels, batch: int = 256) -> Queries:
         """What uint8[N, C, H, W] ask with."""
         outputs = np.empty((len(pixels), self.bits), np.float32)
+        novelty = np.empty((len(pixels), KINDS), np.float32) if self.tells_novelty else None
         for start in range(0, len(pixels), batch):
-            outputs[start : start + batch] = self.outputs(pixels[start : start + batch])
-        return Queries(outputs)
+            part = self.queries(pixels[start : start + batch])
+            outputs[start : start + batch] = part.outputs
+            if novelty is not None:
+                novelty[start : start + batch] = part.novelty
+        return Queries(outputs, novelty)
 
 
 class Hasher:
@@ -90,6 +107,7 @@ class Hasher:
         generation: the manifest, checked against every byte of the folder.
         taxonomy: the label tree.
         centres: uint8[C, B], codes of the finest classes' centres, or None.
+        calibration: how far its answers can be trusted; None where it does not know.
         model: the network.
     """
 
@@ -109,6 +127,12 @@ class Hasher:
         self.centres: Codes | None = None
         if CENTRES in self.generation.files:
             self.centres = self._packed(CENTRES, len(self.taxonomy))
+        self.calibration = self.generation.calibrated
+        if self.calibration and not self.calibration.levels <= {self.taxonomy.depth}:
+            raise TaxohashError(
+                f"generation {self.generation.id} is calibrated for {max(self.calibration.levels)} levels, its taxonomy has "
+                f"{self.taxonomy.depth}: export it again"
+            )
         self.model = Model(folder / MODEL, threads)
         preprocessing = self.generation.preprocessing
         if self.model.shape != preprocessing.shape or self.model.bits != self.generation.bits:
@@ -145,6 +169,17 @@ class Hasher:
     def labels(self) -> tuple[tuple[int, ...], ...]:
         """The labels of the item of each code, as numbers in the taxonomy; none where they are not known."""
         return self._items.labels
+
+    @property
+    def learned(self) -> frozenset[str]:
+        """The ids of the items that the hasher was trained on, as far as it holds codes of them and says so."""
+        found: list[str] = []
+        first = 0
+        for part in self.generation.database:
+            if self.calibration is not None and part["split"] == self.calibration.learned_from:
+                found += self.ids[first : first + part["rows"]]
+            first += part["rows"]
+        return frozenset(found)
 
     def below(self, node: str) -> npt.NDArray[np.bool_]:
         """bool[N]: which of the codes are of items below a node of the taxonomy, such as 'apparel/tops'.
@@ -190,8 +225,13 @@ class Hasher:
         Raises:
             TaxohashError: see `encode` and `encode_query_pixels`.
         """
-        found = [self.encode_query_pixels(pixels).outputs for pixels in self._blocks(images)]
-        return Queries(np.concatenate([np.empty((0, self.bits), np.float32), *found]))
+        found = [self.encode_query_pixels(pixels) for pixels in self._blocks(images)]
+        outputs = [np.empty((0, self.bits), np.float32), *(part.outputs for part in found)]
+        novelty = [
+            np.empty((0, KINDS), np.float32),
+            *(part.novelty for part in found if part.novelty is not None),
+        ]
+        return Queries(np.concatenate(outputs), np.concatenate(novelty) if self.model.tells_novelty else None)
 
     def encode_pixels(self, pixels: Pixels) -> Codes:
         """Packed codes uint8[N, ceil(bits/8)] of preprocessed images uint8[N, C, H, W].

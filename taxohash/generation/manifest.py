@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from taxohash.errors import TaxohashError
+from taxohash.generation.calibration import Calibration
 from taxohash.generation.file import ManifestFile
 from taxohash.images import Preprocessing
 from taxohash.runtime.atomic import write_json
@@ -39,6 +40,7 @@ class Generation:
         bit_health: of the training split's codes.
         reference: distributions of the training split and its queries that drift is measured against.
         database: the splits whose codes it holds, one after the other: [{"split": name, "rows": images}, ...].
+        calibration: how far its answers can be trusted, see `calibrated`; empty where that was not measured.
         files: sha256 of every file of the folder, by name.
     """
 
@@ -53,6 +55,7 @@ class Generation:
     bit_health: dict[str, Any]
     reference: dict[str, Any]
     database: list[dict[str, Any]] = field(default_factory=list)
+    calibration: dict[str, Any] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -63,9 +66,18 @@ class Generation:
     def as_dict(self) -> dict[str, Any]:
         """What the manifest says, as JSON holds it."""
         said = asdict(self) | {"preprocessing": self.preprocessing.as_dict()}
-        if not self.database:  # an older generation, which held the training split and did not say so
-            del said["database"]
+        for later in (
+            "database",
+            "calibration",
+        ):  # older generations held the training split, and did not say any of it
+            if not said[later]:
+                del said[later]
         return said
+
+    @property
+    def calibrated(self) -> Calibration | None:
+        """How far its answers can be trusted; None where that was not measured."""
+        return read(Calibration, self.calibration) if self.calibration else None
 
     # -- folder --------------------------------------------------------------------------------
 

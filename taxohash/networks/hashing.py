@@ -1,9 +1,10 @@
 """Hashing networks: a backbone, its preprocessing, and one linear hash layer; behind a frozen backbone a hidden one before."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
@@ -60,8 +61,16 @@ class HashingNetwork(nn.Module):
         self.heads = nn.ModuleDict({name: nn.Linear(width, size) for name, size in sizes})
 
     def forward(self, images: Tensor) -> Tensor:
-        normalised = (images.float() - self.mean) / self.std
-        return _outputs(self, self.backbone(normalised))
+        return self.outputs(self.features(images))
+
+    def features(self, images: Tensor) -> Tensor:
+        """What the backbone makes of images: float[n, width]."""
+        features: Tensor = self.backbone((images.float() - self.mean) / self.std)
+        return features
+
+    def outputs(self, features: Tensor) -> Tensor:
+        """What the layers after the backbone make of its features."""
+        return _outputs(self, features)
 
     def after_backbone(self) -> nn.Module:
         """The same layers as a network of their own, which takes features and learns with the backbone as it is."""
@@ -150,15 +159,45 @@ def encode_pixels(
 
 
 def encode_query_pixels(
-    network: HashingNetwork, pixels: Pixels, what: str = "encoding", batch: int | None = None
+    network: HashingNetwork,
+    pixels: Pixels,
+    what: str = "encoding",
+    batch: int | None = None,
+    novelty: nn.Module | None = None,
 ) -> Queries:
-    """What preprocessed images uint8[N, C, H, W] ask with."""
-    parts = []
+    """What preprocessed images uint8[N, C, H, W] ask with; with `novelty`, of features and images, how new they are, too."""
+    outputs, new = [], []
+    for images, features, made in _batches(network, pixels, what, batch):
+        outputs.append(made.numpy())
+        if novelty is not None:
+            new.append(novelty(features, images).numpy())
+    return Queries(np.concatenate(outputs), np.concatenate(new) if new else None)
+
+
+def encode_with_features(
+    network: HashingNetwork, pixels: Pixels, rows: npt.NDArray[np.int64], what: str = "encoding"
+) -> tuple[Queries, npt.NDArray[np.float32]]:
+    """What all images ask with, and the features float32[rows, width] of some rows, which ascend."""
+    outputs, kept, done = [], [], 0
+    for _, features, made in _batches(network, pixels, what, None):
+        outputs.append(made.numpy())
+        first, last = np.searchsorted(rows, (done, done + len(made)))
+        kept.append(features.numpy()[rows[first:last] - done])
+        done += len(made)
+    return Queries(np.concatenate(outputs)), np.concatenate(kept)
+
+
+def _batches(
+    network: HashingNetwork, pixels: Pixels, what: str, batch: int | None
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Images, their features and outputs, some at a time."""
     network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # half as fast again on a CPU
     batch = batch or at_once(pixels.shape[1:])
     with bars() as progress, torch.inference_mode():
         task = progress.add_task(what, total=len(pixels), note="")
         for start in range(0, max(len(pixels), 1), batch):
-            parts.append(network(torch.from_numpy(pixels[start : start + batch])).numpy())
-            progress.update(task, advance=len(parts[-1]))
-    return Queries(np.concatenate(parts))
+            images = torch.from_numpy(pixels[start : start + batch])
+            features = network.features(images)
+            outputs = network.outputs(features)
+            progress.update(task, advance=len(outputs))
+            yield images, features, outputs

@@ -28,6 +28,8 @@ class Report:
         notes: where the data differ from what the protocol names, and queries that nothing answers.
         curves: by level, `recall` and `precision` (means over queries) of the precision-recall curve.
         classes: mean fine average precision by the path of the query's class.
+        calibration: what the answers' distances are worth, see `generation.calibration`; empty where that was not measured.
+        reliability: by database, order of the answers and level, `predicted` and `observed` shares of answers that have the query's node.
         scores: float32[Q] of each headline metric, a value a query in the order given, of which the metric is the mean.
     """
 
@@ -40,6 +42,8 @@ class Report:
     notes: tuple[str, ...] = ()
     curves: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     classes: dict[str, float] = field(default_factory=dict)
+    calibration: dict[str, Any] = field(default_factory=dict)
+    reliability: dict[str, Any] = field(default_factory=dict)
     scores: Scores = field(default_factory=dict, repr=False, compare=False)
 
     def value(self, metric: str) -> float | None:

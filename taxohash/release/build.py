@@ -66,6 +66,7 @@ def build(draft: Draft, dataset: Dataset, splits: Sequence[str], codes: Codes, o
                 "class_share": _shares(dataset, draft.learned_from),
             },
             database=database,
+            calibration=evaluation.get("calibration", {}),
         ).write(folder)
         final = root / generation.id
         if sound(final) is None:

@@ -17,6 +17,7 @@ from taxohash.codes import pack
 from taxohash.datasets import Dataset
 from taxohash.errors import TaxohashError
 from taxohash.evaluation.report.read import REPORT, queries_of, read_report
+from taxohash.evaluation.unlike import load
 from taxohash.generation.file import DraftFile
 from taxohash.generation.hasher import CENTRES, MODEL, Model
 from taxohash.generation.manifest import Generation
@@ -87,9 +88,10 @@ def draft_of_run(run: Run, dataset: Dataset, out: str | Path) -> Draft:
         shutil.copyfile(run.folder / WEIGHTS, draft / WEIGHTS)
         shutil.copyfile(run.folder / REPORT, draft / REPORT)
         dataset.taxonomy.save(draft / TREE)
-        write_onnx(network, draft / MODEL)
+        novelty = load(run.folder)
+        write_onnx(network, draft / MODEL, novelty)
         asked = dataset.pixels(queries, network.preprocessing, rows=first_rows(dataset, queries))
-        check_equal(network, Model(draft / MODEL, threads=os.cpu_count() or 1), asked)
+        check_equal(network, Model(draft / MODEL, threads=os.cpu_count() or 1), asked, novelty)
         if (centres := objective.class_codes()) is not None:
             np.save(draft / CENTRES, pack(centres.numpy()), allow_pickle=False)
         said = {

@@ -12,27 +12,34 @@ from taxohash.images import Pixels
 
 if TYPE_CHECKING:
     from taxohash.networks.hashing import HashingNetwork
+    from taxohash.networks.novelty import Novelty
 
 # An output this close to zero may round to either side in another engine; its bit carries no meaning.
 UNDECIDED = 1e-5
+SAME_NOVELTY = 0.01  # of its value: where features hardly differ, rounding is seen in it
 
 
-def write_onnx(network: "HashingNetwork", file: Path) -> None:
-    """`images` uint8[n, C, H, W] -> `outputs` float32[n, bits], normalisation inside, any n."""
+def write_onnx(network: "HashingNetwork", file: Path, novelty: "Novelty | None" = None) -> None:
+    """`images` uint8[n, C, H, W] -> `outputs` float32[n, bits], and `novelty` float32[n, 2] where it is measured; normalisation inside,
+    any n."""
     import onnx
     import torch
 
+    from taxohash.networks.novelty import Watched
+
     example = torch.zeros((2, *network.preprocessing.shape), dtype=torch.uint8)
-    network = network.eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    told = ["outputs", *(["novelty"] if novelty else [])]
+    exported: torch.nn.Module = Watched(network, novelty) if novelty else network
+    exported = exported.eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # its successor takes fifteen seconds for the same graph
         torch.onnx.export(
-            network,
+            exported,
             (example,),
             file,
             input_names=["images"],
-            output_names=["outputs"],
-            dynamic_axes={"images": {0: "n"}, "outputs": {0: "n"}},
+            output_names=told,
+            dynamic_axes={name: {0: "n"} for name in ("images", *told)},
             dynamo=False,
         )
     model = onnx.load(file)
@@ -40,20 +47,26 @@ def write_onnx(network: "HashingNetwork", file: Path) -> None:
     file.write_bytes(model.SerializeToString(deterministic=True))
 
 
-def check_equal(network: "HashingNetwork", hasher: Model, pixels: Pixels) -> None:
-    """Codes of the exported hasher equal those of the network bit for bit.
+def check_equal(
+    network: "HashingNetwork", hasher: Model, pixels: Pixels, novelty: "Novelty | None" = None
+) -> None:
+    """Codes of the exported hasher equal those of the network bit for bit, and novelty is the same but for rounding.
 
     Raises:
-        TaxohashError: a bit differs whose output is not within rounding of zero.
+        TaxohashError: a bit differs whose output is not within rounding of zero, or a novelty.
     """
-    import torch
+    from taxohash.networks.hashing import encode_query_pixels
 
-    with torch.inference_mode():
-        ours = network(torch.from_numpy(pixels)).numpy()
-    theirs = hasher.outputs(pixels)
-    differing = ((ours >= 0) != (theirs >= 0)) & (np.abs(ours) > UNDECIDED)
+    ours, theirs = encode_query_pixels(network, pixels, novelty=novelty), hasher.encode_query_pixels(pixels)
+    differing = ((ours.outputs >= 0) != (theirs.outputs >= 0)) & (np.abs(ours.outputs) > UNDECIDED)
     if differing.any():
         raise TaxohashError(
-            f"exported hasher differs in {int(differing.sum())} of {ours.size} bits on {len(pixels)} images: "
+            f"exported hasher differs in {int(differing.sum())} of {ours.outputs.size} bits on {len(pixels)} images: "
             "the export is wrong, report it"
+        )
+    if ours.novelty is None or theirs.novelty is None:
+        return
+    if not np.allclose(ours.novelty, theirs.novelty, rtol=SAME_NOVELTY):
+        raise TaxohashError(
+            "exported hasher tells another novelty than the network: the export is wrong, report it"
         )

@@ -36,7 +36,7 @@ def refusal(kind: type[Any], error: ValidationError) -> str:
     node, definitions = _schema(kind)
     path: list[str] = []
     for step in first["loc"]:
-        node = _present(node)
+        node = _resolved(_present(node), definitions)
         below = node.get("items") if isinstance(step, int) else node.get("properties", {}).get(step)
         if below is None:
             break

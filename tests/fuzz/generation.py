@@ -14,10 +14,12 @@ from typing import Any
 import numpy as np
 
 from taxohash.codes import Codes, code_bytes
+from taxohash.generation.calibration import SURE, Calibration, Curve, Map, Rankings, depths_of
 from taxohash.generation.hasher import CENTRES, CODES, ITEMS, Hasher
 from taxohash.generation.manifest import MANIFEST, Generation
+from taxohash.runtime.configuration import plain
 from tests.fuzz.mutations import changed_bytes, changed_json
-from tests.support.generations import make_generation, pictures
+from tests.support.generations import TAXONOMY, make_generation, pictures
 from tests.support.outcome import answer
 
 MEMORY = 1024
@@ -25,12 +27,17 @@ WORDS = (
     b'"bits"', b'"preprocessing"', b'"files"', b'"id"', b'"format"', b'"database"', b'"size"', b'"channels"', b'"fit"', b'"mean"',
     b'"std"', b'"reader"', b'"pad"', b'"crop"', b'"../x"', b'"\\n"', b"\x93NUMPY\x01\0", b"'descr'", b"'|u1'", b"'|O'", b"'shape'",
     b"'fortran_order'", b"True", b"taxonomy.json", b"hasher.onnx", b"items.json", b'"ids"', b'"labels"',
+    b'"calibration"', b'"seen"', b'"new"', b'"hamming"', b'"weighted"', b'"shared"', b'"scores"', b'"probabilities"', b'"novelty"',
 )  # fmt: skip
 BITS = 8
+_CURVES = (Curve(scores=(0.0, 1.0), probabilities=(0.9, 0.1)),) * TAXONOMY.depth
+_MAP = Map(shared=_CURVES, predicted=_CURVES)
+_MAPS = Rankings(hamming=_MAP, weighted=_MAP)
+CALIBRATION = Calibration(nearest=2, learned_from="train", seen=_MAPS, new=_MAPS, novelty=(1.0, 2.0))
 
 
 def seeds() -> Iterator[bytes]:
-    """A whole generation, one that says which splits it holds, and one of the first reader without class codes."""
+    """A whole generation, one that says which splits it holds, one that is calibrated, and one of the first reader without class codes."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         made = make_generation(folder, bits=BITS)
@@ -41,6 +48,8 @@ def seeds() -> Iterator[bytes]:
         for database in ([], [{"split": "train", "rows": 3}, {"split": "test", "rows": 2}]):
             replace(made, database=database).write(folder)
             yield _packed(_files(folder))
+        replace(made, calibration=plain(CALIBRATION)).write(folder)
+        yield _packed(_files(folder))
         (folder / CENTRES).unlink()
         replace(made, preprocessing=replace(made.preprocessing, reader=1)).write(folder)
         yield _packed(_files(folder))
@@ -71,6 +80,15 @@ def attempt(data: bytes, folder: Path) -> None:
         return
     assert Generation.load(folder).id == json.loads((folder / MANIFEST).read_text())["id"]
     _check(hasher.encode(pictures(2)), (2, code_bytes(hasher.bits)))
+    if (known := hasher.calibration) is not None:
+        every = np.arange(-1, len(hasher.taxonomy))
+        depths, seen = depths_of(hasher.taxonomy, every), every % 2 == 0
+        shared = known.shared("weighted", np.linspace(0, 1, len(every)), seen, depths)
+        assert np.nanmin(shared, initial=0) >= 0
+        assert np.nanmax(shared, initial=1) <= 1
+        path = known.predicted("weighted", hasher.taxonomy, shared, seen, every)
+        assert all(SURE <= confidence <= 1 for _, confidence in path)
+        known.strangeness(np.ones((1, 2), np.float32))
     if (codes := answer(lambda: hasher.codes)) is not None:
         _check(codes, (len(codes), code_bytes(hasher.bits)))
         if (labels := answer(lambda: hasher.labels)) is not None:

@@ -43,6 +43,37 @@ def precision_recall(report: Report) -> bytes:
     return _png(figure)
 
 
+DATABASES = {"seen": "items it was trained on", "new": "other items"}
+ORDERS = {"weighted": "by weights", "hamming": "by Hamming distance"}
+
+
+@plain_text()
+def reliability(report: Report) -> bytes:
+    """Probability that was told against the share that was right, one curve a level, for each database and order of the answers."""
+    found = report.reliability
+    figure = Figure(figsize=(5.6, 0.4 + 2.8 * len(found)), layout="constrained")
+    FigureCanvasAgg(figure)
+    grid = figure.subplots(len(found), len(ORDERS), sharex=True, sharey=True, squeeze=False)
+    levels = list(report.calibration["measured"][next(iter(found))]["weighted"]["shared"])
+    colours = dict(zip(levels, level_colours(len(levels))[1:], strict=True))
+    for row, (database, orders) in zip(grid, found.items(), strict=True):
+        for axes, (order, title) in zip(row, ORDERS.items(), strict=True):
+            _styled(axes)
+            axes.plot([0, 1], [0, 1], color=INK, lw=0.8, ls=(0, (4, 3)))
+            for level, curve in orders[order].items():
+                axes.plot(
+                    curve["predicted"], curve["observed"], color=colours[level], lw=1.6, marker="o", ms=3
+                )
+            axes.set(xlim=(0, 1), ylim=(0, 1))
+            axes.set_title(f"{DATABASES[database]},\n{title}", fontsize=9, color=INK)
+    for axes in grid[-1]:
+        axes.set_xlabel("probability told")
+    for axes in grid[:, 0]:
+        axes.set_ylabel("share that was right")
+    legend(grid[0, 0], ["as it should be", *map(short, levels)], loc="upper left", fontsize=8)
+    return _png(figure)
+
+
 @plain_text()
 def bit_balance(evidence: Evidence) -> bytes:
     """Share of ones of every bit over the database; a bit far from one half says little."""
@@ -148,12 +179,16 @@ def _plot(width: float, height: float) -> tuple[Figure, Any]:
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
+    _styled(axes)
+    return figure, axes
+
+
+def _styled(axes: Any) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(PALE)
     axes.tick_params(colors=INK, labelsize=9, color=PALE)
     axes.grid(color=PALE, lw=0.5, alpha=0.7)
     axes.set_axisbelow(True)
-    return figure, axes
 
 
 def _png(figure: Figure) -> bytes:

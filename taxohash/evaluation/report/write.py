@@ -57,6 +57,9 @@ def write_report(
     if evidence is not None:
         caption = "Share of ones of each bit in the database, vermilion below 10 % and above 90 %."
         plots["Bit balance"] = (caption, figures.bit_balance(evidence))
+    if report.reliability:
+        caption = "Each of the 15 points of a curve stands for as many answers; where it lies on the line, the probability was right."
+        plots["Reliability of the probabilities"] = (caption, figures.reliability(report))
     if report.classes:
         caption = f"Mean fine average precision of each class's queries, coloured by coarsest class{figures.left_out(report)}."
         plots["Classes"] = (caption, figures.class_scores(report, taxonomy))
@@ -75,6 +78,8 @@ def write_report(
         by_level=[(name, names, _meaning(name, report)) for name, names in by_level],
         others=[(name, _meaning(name, report)) for name in others],
         levels=list(reversed(taxonomy.levels)),
+        trust=_trust(report),
+        flagged=report.calibration.get("measured", {}).get("unlike"),
         plots=[(name, caption, _data_uri(png)) for name, (caption, png) in plots.items()],
         code_map=_data_uri(figures.code_map(evidence))
         if evidence is not None and not _sets(evidence)
@@ -114,6 +119,25 @@ def _tables(report: Report, taxonomy: Taxonomy) -> tuple[list[tuple[str, list[st
     by_level = [(name, [name + suffix for suffix in suffixes]) for name in names]
     shown = {name for _, names in by_level for name in names}
     return by_level, [name for name in values if name not in shown]
+
+
+def _trust(
+    report: Report,
+) -> list[tuple[str, str, list[tuple[str, dict[str, Any] | None, dict[str, Any] | None]]]]:
+    """By database and order of the answers the levels, each with what was measured of the probabilities of answers and of the
+    query's own path."""
+    measured = report.calibration.get("measured", {})
+    return [
+        (
+            figures.DATABASES[database],
+            words,
+            [(level, told, found["predicted"][level]) for level, told in found["shared"].items()],
+        )
+        for database in figures.DATABASES
+        if database in measured
+        for order, words in figures.ORDERS.items()
+        for found in [measured[database][order]]
+    ]
 
 
 def _grid(evidence: Evidence) -> list[dict[str, Any]]:

@@ -7,7 +7,15 @@ import pytest
 
 from benchmarks.common.places import RESULTS
 from benchmarks.common.rows import Row, matching, read_rows
-from benchmarks.methods import barz, fashion_mnist, finetuned, heldout, posterior_ranking, unseen_classes
+from benchmarks.methods import (
+    barz,
+    fashion_mnist,
+    finetuned,
+    heldout,
+    posterior_ranking,
+    unlike,
+    unseen_classes,
+)
 from benchmarks.methods import report as methods
 from benchmarks.search import report as search
 from benchmarks.speed import decoding
@@ -41,6 +49,7 @@ PAGES: dict[str, Callable[[list[Row]], list[str]]] = {
     "methods": methods.as_markdown,
     "posterior-ranking": ranked,
     "search": searched,
+    "unlike": unlike.as_markdown,
     "unseen-classes": unseen_classes.as_markdown,
 }
 

@@ -1,19 +1,23 @@
 """Evaluating a run: rankings among themselves, other trees, what is refused."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from taxohash.datasets import Dataset
 from taxohash.errors import TaxohashError
 from taxohash.evaluation.report.read import read_report
 from taxohash.evaluation.run import evaluate_generation, evaluate_run
+from taxohash.generation.calibration import depths_of
 from taxohash.generation.hasher import Hasher
+from taxohash.hamming import HammingIndex
 from taxohash.networks.hashing import encode_pixels, encode_query_pixels
 from taxohash.protocols import evaluate
 from taxohash.release.export import export
-from taxohash.runtime.configuration import replaced
+from taxohash.runtime.configuration import plain, replaced
 from taxohash.taxonomy import Taxonomy
 from taxohash.training.run import Run, train
 from tests.support.miniature import HASHER, make_dataset
@@ -72,7 +76,8 @@ def test_a_generation_is_graded_by_the_tree_of_the_data_whatever_it_learned(run:
         "hierarchical", asked.outputs, labels[0], ranked.codes, labels[1], grown, bits=16, ranking="weighted"
     )
     found = evaluate_generation(generation, data.folder)
-    assert found.as_dict() == by_hand.as_dict() | {"weighted": weighted.metrics}
+    trust = {name: found.as_dict()[name] for name in ("calibration", "reliability")}
+    assert found.as_dict() == by_hand.as_dict() | {"weighted": weighted.metrics} | trust
     sets = make_dataset(tmp_path / "sets", 64, 32, known="labels", asked="labels")
     assert evaluate_generation(generation, sets.folder).protocol == "multilabel"
 
@@ -101,6 +106,66 @@ def test_of_a_large_database_a_share_of_the_queries_is_ranked_by_weights(
     assert evaluate_generation(generation, run.config.dataset, "barz").notes == ()
 
 
+def test_what_its_answers_are_worth_comes_with_the_generation(
+    run: Run, data: Dataset, tmp_path: Path
+) -> None:
+    told = read_report(run.folder)
+    hasher = Hasher(export(run.folder, tmp_path))
+    known = hasher.calibration
+    assert known is not None
+    assert plain(known) == told["calibration"]
+    assert (known.nearest, known.learned_from, known.measured["queries"]) == (10, "train", 48)
+    preprocessing = hasher.generation.preprocessing
+    asked = hasher.encode_query_pixels(data.pixels("test", preprocessing))
+    assert asked.novelty is not None
+    assert known.novelty == pytest.approx(
+        asked.novelty.max(axis=0), rel=0.01
+    )  # 48 are too few to leave any out
+    distances, rows = HammingIndex.build(hasher.codes[:240], 16).search(asked.codes, k=10)
+    labels = data.labels("train")[rows]
+    seen = np.ones(labels.shape, bool)
+    shared = known.shared("hamming", distances.astype(float), seen, depths_of(data.taxonomy, labels))
+    right = data.taxonomy.ancestors[labels] == data.taxonomy.ancestors[data.labels("test")][:, None]
+    there = ~np.isnan(shared)
+    assert np.array_equal(there[..., 2], depths_of(data.taxonomy, labels) == 3)
+    assert shared[there].mean() == pytest.approx(right[there].mean(), abs=0.05)
+    paths = [
+        known.predicted("hamming", data.taxonomy, *one) for one in zip(shared, seen, labels, strict=True)
+    ]
+    first = [
+        path[0][0] == data.taxonomy.paths[own][0]
+        for path, own in zip(paths, data.labels("test"), strict=True)
+        if path
+    ]
+    assert len(first) > 40
+    assert np.mean(first) > 0.8
+    flat = np.stack([np.full(preprocessing.shape, colour, np.uint8) for colour in (0, 255)])
+    noise = np.random.default_rng(0).integers(0, 256, (20, *preprocessing.shape), np.uint8)
+    for strange in (flat, noise):
+        found = known.strangeness(hasher.encode_query_pixels(strange).novelty)
+        assert found is not None
+        assert (found > 1).all()
+    again = evaluate_generation(hasher.folder, data.folder)
+    assert again.calibration["measured"]["unlike"]["known"] == 48
+
+
+def test_nothing_is_told_of_answers_where_it_cannot_be_measured(run: Run, tmp_path: Path) -> None:
+    copy = tmp_path / "run"
+    shutil.copytree(run.folder, copy)
+    among = evaluate_run(copy, protocol="barz")
+    assert (among.calibration["seen"], among.calibration["novelty"]) == (None, [])
+    assert among.calibration["new"]
+    assert not (copy / "novelty.safetensors").exists()
+    assert not Hasher(export(copy, tmp_path / "generations")).model.tells_novelty
+    known = evaluate_run(copy, protocol="barz", queries="train")
+    assert known.calibration == {}
+    assert known.notes[-1] == "no probabilities of answers: the hasher was trained on the queries"
+    few = make_dataset(tmp_path / "few", test=39)
+    made = train(few.folder, tmp_path / "few-run", replaced(HASHER, {"training.epochs": 1}))
+    assert evaluate_run(made.folder).notes[-1] == "no probabilities of answers: 39 queries are fewer than 40"
+    assert Hasher(export(made.folder, tmp_path / "generations")).calibration is None
+
+
 def test_an_unknown_protocol_is_refused_before_anything_is_encoded(run: Run) -> None:
     with pytest.raises(TaxohashError, match="there is no protocol 'p1'"):
         evaluate_run(run.folder, "absent", protocol="p1")
@@ -118,6 +183,7 @@ def of_sets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
 def test_label_sets_are_graded_by_the_labels_shared(of_sets: Run) -> None:
     report = evaluate_run(of_sets.folder)
     assert report.protocol == "multilabel"
+    assert report.notes[-1] == "no probabilities of answers: pictures have sets of labels"
     assert report.counts == {"queries": 32, "database": 64, "bits": 16}
     data, network = of_sets.dataset(), of_sets.network()
     codes, sets = [], []
@@ -160,3 +226,16 @@ def test_images_without_labels_cannot_be_graded(tmp_path: Path) -> None:
             evaluate_run(tmp_path / run)
         assert not (tmp_path / run / "report.json").exists()
     assert evaluate_run(tmp_path / "run-data", protocol="barz").counts["database"] == 31
+
+
+def test_the_report_shows_what_its_probabilities_are_worth(run: Run) -> None:
+    page = (run.folder / "report.html").read_text()
+    assert "Reliability of the probabilities" in page
+    assert "How far its probabilities can be trusted" in page
+    assert "% of 48 known pictures are taken for unlike anything known." in page
+    measured = read_report(run.folder)["calibration"]["measured"]
+    for database in ("seen", "new"):
+        for ranking in ("weighted", "hamming"):
+            told = measured[database][ranking]["shared"]["shade"]
+            skill = "-" if told["brier_skill"] is None else f"{told['brier_skill']:.2f}"
+            assert f"{told['ece']:.3f} / {skill}" in page

@@ -40,6 +40,7 @@ def test_a_run_directory_is_complete(run: Run) -> None:
         "report.json",
         "report.html",
         "scores.npz",
+        "novelty.safetensors",
     }
     assert len((run.folder / "log.jsonl").read_text().splitlines()) == HASHER.training.epochs
 
