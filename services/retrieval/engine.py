@@ -18,6 +18,7 @@ from services.retrieval.labels import said
 from services.retrieval.nearness import reach
 from services.retrieval.schemas.search import RANKINGS, Wishes
 from services.retrieval.stages import Stages
+from services.retrieval.trust import Trust
 from services.web.refused import RefusedError
 from taxohash.codes import Codes, Queries, code_bytes, unpack
 from taxohash.errors import TaxohashError
@@ -84,6 +85,7 @@ class Engine:
         self.numbers = numbers
         self.reach = reach(hasher.generation)
         self._hasher = hasher
+        self._trust = Trust.of(hasher)
         self._known = known
         self._summary: _Summary | None = None
         self._summing = threading.Lock()
@@ -199,6 +201,7 @@ class Engine:
                 "generation": self.id,
                 "bits": self.generation.bits,
                 "code": query.code[0].tobytes().hex(),
+                **self._trusted(query, wishes, weights, results),
                 "query": {"kind": query.kind} | ({"id": query.item} if query.item else {}),
                 "within": wishes.within,
                 "ranking": "hamming" if weights is None else "weighted",
@@ -282,6 +285,25 @@ class Engine:
             for result, share in zip(results, shares[0].tolist(), strict=True):
                 result["weighted_distance"] = share
         return results
+
+    def _trusted(
+        self,
+        query: Query,
+        wishes: Wishes,
+        weights: npt.NDArray[np.float32] | None,
+        results: list[dict[str, Any]],
+    ) -> dict[str, Any]:
+        """What the answer says of the query itself, and `probabilities` in each of the results; nothing where it was not measured."""
+        if (trust := self._trust) is None:
+            return {}
+        ranking: Literal["hamming", "weighted"] = "hamming" if weights is None else "weighted"
+        for result, own in zip(results, trust.probabilities(ranking, results), strict=True):
+            result["probabilities"] = own
+        nearest = results[: trust.nearest]
+        if wishes.within or wishes.tags or wishes.radius is not None or wishes.k < trust.nearest:
+            found = query.view.search(query.code, k=trust.nearest + (query.row >= 0), weights=weights)
+            nearest = self._results(query, found.kept(_without(found, query.row)[: trust.nearest]))
+        return trust.of_query(ranking, nearest, query.outputs)
 
     def _explained(
         self, query: Query, wishes: Wishes, found: Found, results: list[dict[str, Any]]

@@ -170,6 +170,11 @@ class Found(Told):
         default=False,
         description="it has the very picture that is searched for, and comes first; by its bytes, or its thumbnail's",
     )
+    probabilities: list[float] | None = Field(
+        default=None,
+        description="for each level of its first label path, that the query is of that node, as it was measured for items at such a "
+        "distance when the hasher was evaluated; empty for an item without a label",
+    )
     differing_bits: list[int] | None = Field(
         default=None, description="their places in the code; only where explained"
     )
@@ -215,6 +220,15 @@ class Asked(Told):
     id: str | None = Field(default=None, description="of the item")
 
 
+class Predicted(Told):
+    """A node of the query's own path."""
+
+    name: str
+    confidence: float = Field(
+        ge=0, le=1, description="how often a node that its neighbours say so of is right"
+    )
+
+
 class Answer(Told):
     """The answer to one query."""
 
@@ -250,6 +264,19 @@ class Answer(Told):
     generation: str
     bits: int
     code: Hex
+    predicted: list[Predicted] | None = Field(
+        default=None,
+        description="the query's own path, cut where it is no longer sure; none where that was not measured of the hasher",
+    )
+    unlike: bool | None = Field(
+        default=None,
+        description="the picture is unlike anything that the hasher was made of: nothing like this is here",
+    )
+    novelty: float | None = Field(
+        default=None,
+        ge=0,
+        description="of a picture, as a multiple of what is still known: more than 1 is unlike",
+    )
     query: Asked
     within: str | list[str] | None = Field(description="as it was asked")
     ranking: Ranking

@@ -9,25 +9,11 @@ import pytest
 
 from services.retrieval.trust import Trust
 from taxohash.codes import Queries
-from taxohash.generation.calibration import Calibration, Curve, Map, Rankings
 from taxohash.generation.hasher import Hasher
 from taxohash.runtime.atomic import write_json
 from taxohash.runtime.configuration import plain
+from tests.support.calibrations import KNOWN
 from tests.support.generations import BITS, TAXONOMY, make_generation
-
-
-def maps(*tops: float) -> Rankings:
-    def by(greatest: float) -> Map:
-        falling = [Curve(scores=(0.0, greatest), probabilities=(top, 0.0)) for top in tops]
-        rising = [Curve(scores=(0.0, 1.0), probabilities=(0.0, 1.0)) for _ in tops]
-        return Map(shared=tuple(falling), predicted=tuple(rising))
-
-    return Rankings(hamming=by(BITS), weighted=by(1.0))
-
-
-KNOWN = Calibration(
-    nearest=2, learned_from="train", seen=maps(1.0, 0.9, 0.8), new=maps(0.5, 0.4, 0.3), novelty=(4.0, 4.0)
-)
 
 
 def result(item: str, *labels: int, distance: int = 0, weighted: float = 0.0) -> dict[str, Any]:
