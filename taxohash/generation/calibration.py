@@ -4,6 +4,7 @@ Fitted and measured by `taxohash.evaluation.calibration`; here it is plain numbe
 """
 
 from dataclasses import field
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -46,8 +47,12 @@ class Curve:
 
     def __call__(self, scores: Floats) -> Floats:
         """float64[...], the probabilities of float64[...] scores."""
-        found: Floats = np.interp(scores, self.scores, self.probabilities)
+        found: Floats = np.interp(scores, *self._knots)
         return found
+
+    @cached_property
+    def _knots(self) -> tuple[Floats, Floats]:
+        return np.array(self.scores, np.float64), np.array(self.probabilities, np.float64)
 
 
 @configuration
@@ -191,8 +196,7 @@ def nodes_of(taxonomy: Taxonomy, labels: Integers) -> npt.NDArray[np.int32]:
 
 def depths_of(taxonomy: Taxonomy, labels: Integers) -> npt.NDArray[np.int32]:
     """int32[...]: levels of each label's path; 0 where there is no label."""
-    lengths = np.array([len(path) for path in taxonomy.paths], np.int32)
-    return np.where(labels < 0, 0, lengths[labels]).astype(np.int32)
+    return np.where(labels < 0, 0, taxonomy.lengths[labels]).astype(np.int32)
 
 
 def vote(shared: Floats, nodes: Integers) -> tuple[npt.NDArray[np.int32], Floats]:

@@ -65,7 +65,7 @@ def by_height(taxonomy: Taxonomy) -> TreeSimilarity:
 
 def by_wup(taxonomy: Taxonomy) -> TreeSimilarity:
     """Wu and Palmer: 2 depth(nearest common ancestor) / (depth(a) + depth(b)), the root having depth 1."""
-    depths, kind = np.unique(_lengths(taxonomy), return_inverse=True)
+    depths, kind = np.unique(taxonomy.lengths, return_inverse=True)
     # A label agrees with itself on all levels, and its path may be shorter.
     shared = np.minimum(np.arange(taxonomy.depth + 1), np.minimum(depths[:, None], depths)[:, :, None])
     table = 2.0 * (shared + 1) / ((depths[:, None] + 1) + (depths + 1))[:, :, None]
@@ -99,15 +99,10 @@ def levels_by_height(taxonomy: Taxonomy) -> Taxonomy:
 
 def _heights(taxonomy: Taxonomy) -> Ints:
     """int64[labels, K + 1]: height of the node at every depth of a label's path, from the root; 0 below its end."""
-    lengths = _lengths(taxonomy)
+    lengths = taxonomy.lengths
     heights = np.full((len(taxonomy), taxonomy.depth + 1), taxonomy.depth)
     for level, classes in enumerate(taxonomy.ancestors.T):
         longest = np.zeros(taxonomy.class_count(level), np.int64)
         np.maximum.at(longest, classes, lengths)
         heights[:, level + 1] = np.maximum(longest[classes] - (level + 1), 0)
     return heights
-
-
-def _lengths(taxonomy: Taxonomy) -> Ints:
-    """int64[labels]: names in each path."""
-    return np.array([len(path) for path in taxonomy.paths])

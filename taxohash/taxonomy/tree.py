@@ -97,6 +97,11 @@ class Taxonomy:
         """Number of levels, K."""
         return max(len(path) for path in self.paths)
 
+    @cached_property
+    def lengths(self) -> Labels:
+        """int32[labels]: names in each path."""
+        return np.array([len(path) for path in self.paths], np.int32)
+
     @property
     def levels(self) -> tuple[str, ...]:
         """Names of the levels, coarse -> fine; `level1` ... when the file gives none."""
