@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 from selenium import webdriver
 from selenium.webdriver.common.by import By
@@ -89,6 +91,54 @@ def picture(tmp_path: Path) -> Path:
     file = tmp_path / "my picture.png"
     file.write_bytes(PICTURES[5])
     return file
+
+
+def answer_of(service: Service, picture: Path) -> dict[str, Any]:
+    """What the service says of a picture."""
+    told = httpx.post(
+        f"{service.url}/v1/search", files={"image": ("picture", picture.read_bytes())}, timeout=SECONDS
+    )
+    return dict(told.json())
+
+
+def test_what_an_answer_is_worth_is_shown_where_it_was_measured(
+    page: Page, service: Service, picture: Path, chromium: webdriver.Chrome
+) -> None:
+    answer = answer_of(service, picture)
+    chromium.execute_script("show(arguments[0])", answer)
+    assert not page.find("own").is_displayed()
+    assert not page.find("unlike").is_displayed()
+    assert "likely" not in page.cards()[0].text
+    for result in answer["results"]:
+        result["probabilities"] = [0.987, 0.4][: len(result["label_path"])]
+    chromium.execute_script(
+        "show(arguments[0])", answer | {"predicted": [{"name": "warm", "confidence": 0.96}], "unlike": False}
+    )
+    assert "warm 96 %" in page.find("own").text
+    assert not page.find("unlike").is_displayed()
+    first = page.cards()[0]
+    assert "99 % › 40 % likely the same" in first.text
+    assert "all" not in (
+        first.find_element(By.CLASS_NAME, "agreement").get_attribute("class") or ""
+    )  # at 40 %
+    chromium.execute_script("show(arguments[0])", answer | {"predicted": [], "unlike": False})
+    assert "not sure" in page.find("own").text
+    chromium.execute_script("show(arguments[0])", answer | {"predicted": [], "unlike": True})
+    assert "Nothing like this is here" in page.find("unlike").text
+    assert not page.find("own").is_displayed()
+
+
+def test_far_answers_are_never_shown_as_good_ones(
+    page: Page, service: Service, picture: Path, chromium: webdriver.Chrome
+) -> None:
+    answer = answer_of(service, picture)
+    for distance, is_good in ((answer["bits"] // 4, True), (answer["bits"] // 2, False)):
+        for result in answer["results"]:
+            result |= {"distance": distance, "levels_agreed": len(result["label_path"])}
+        answer["majority"] = [{"name": name, "items": 1} for name in answer["results"][0]["label_path"]]
+        chromium.execute_script("show(arguments[0])", answer)
+        shown = page.cards()[0].find_element(By.CLASS_NAME, "agreement").get_attribute("class") or ""
+        assert ("all" in shown.split()) == is_good
 
 
 def test_choosing_a_picture_shows_its_answers(

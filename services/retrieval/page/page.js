@@ -153,18 +153,29 @@ function show(answer) {
   const how = answer.ranking === "weighted" ? " by weights" : "";
   say(`${number.format(count)} ${count === 1 ? "answer" : "answers"}${where}${how}, found in ${answer.took_ms.toFixed(1)} ms`);
   $("code").textContent = answer.code.replace(/(..)(?=.)/g, "$1 ");
-  $("majority").replaceChildren(
-    ...answer.majority.map(({ name, items }) => {
-      const label = element("span");
-      label.append(element("b", "", name), ` ${items} of ${count}`);
-      const node = element("li");
-      node.append(label);
-      return node;
-    }),
-  );
+  $("majority").replaceChildren(...steps(answer.majority, ({ items }) => ` ${items} of ${count}`));
+  $("unlike").hidden = !answer.unlike;
+  $("own").hidden = !answer.predicted || Boolean(answer.unlike);
+  $("predicted").replaceChildren(...steps(answer.predicted || [], ({ confidence }) => ` ${percent(confidence)}`));
+  if (!answer.predicted?.length) $("predicted").append(element("li", "", "not sure at any level"));
   $("results").replaceChildren(...answer.results.map((item) => card(item, answer)));
   $("examples").hidden = true;
   $("answers").hidden = false;
+}
+
+/** The nodes of a path, each with what is said of it. */
+function steps(nodes, said) {
+  return nodes.map((node) => {
+    const label = element("span");
+    label.append(element("b", "", node.name), said(node));
+    const step = element("li");
+    step.append(label);
+    return step;
+  });
+}
+
+function percent(share) {
+  return `${Math.round(100 * share)} %`;
 }
 
 /** Number of levels, from the coarsest down, at which a label path runs with the majority's. */
@@ -194,7 +205,15 @@ function card(item, { bits, majority }) {
   const levels = best?.length;
   const agreement = made.querySelector(".agreement");
   agreement.textContent = best ? `${item.levels_agreed} of ${levels} levels agree` : "no label";
-  agreement.classList.toggle("all", item.levels_agreed === levels);
+  const { probabilities } = item;
+  const near = probabilities?.length ? probabilities.at(-1) >= 0.5 : 4 * item.distance <= bits;
+  agreement.classList.toggle("all", near && item.levels_agreed === levels);
+  if (probabilities?.length) {
+    const likely = made.querySelector(".likely");
+    likely.textContent = `${probabilities.map(percent).join(" › ")} likely the same`;
+    likely.title = item.label_paths[0].map((name, level) => `${name}: ${percent(probabilities[level])}`).join("; ");
+    likely.hidden = false;
+  }
   return made;
 }
 
