@@ -54,7 +54,11 @@ class Wishes(TypedDict, total=False):
 
 def fields_of(wishes: Mapping[str, Any]) -> dict[str, Any]:
     """Those that are given, as JSON has them."""
-    given = {name: value for name, value in wishes.items() if value not in (None, "", False)}
+    given = {  # 0 is given, and equals False
+        name: value
+        for name, value in wishes.items()
+        if value is not None and value is not False and value != ""
+    }
     return {
         name: list(value) if isinstance(value, list | tuple | set | frozenset) else value
         for name, value in given.items()

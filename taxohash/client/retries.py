@@ -18,7 +18,7 @@ class Retries:
         draw: a number from 0 to 1.
     """
 
-    tries: int = 5
+    tries: int = 4
     first: float = 0.25
     longest: float = 10.0
     draw: Callable[[], float] = random.random

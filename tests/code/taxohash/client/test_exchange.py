@@ -52,7 +52,8 @@ def play(
     steps: Steps[Any], outcomes: Iterable[Outcome], clock: Clock, each: float = 0.0
 ) -> tuple[list[Any], Any]:
     """What was sent (the headers) and waited for (seconds); and what came of it. Each try takes `each` seconds."""
-    left, done, outcome = iter(outcomes), [], None
+    left, outcome = iter(outcomes), None
+    done: list[Any] = []
     try:
         while True:
             step = steps.send(outcome)
