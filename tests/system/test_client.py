@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -214,6 +215,21 @@ def test_keys_are_sent(kind: str, hasher: Hasher, variables: dict[str, str], tmp
                     assert error.value.status == status
                 else:
                     assert client.put("keyed", LARGE).id == client.delete("keyed").id
+
+
+def test_what_the_documentation_shows_runs(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (program,) = re.findall(
+        r"^```py\n(.*?)^```$", (ROOT / "docs/serving.md").read_text(), re.MULTILINE | re.DOTALL
+    )
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "picture.png").write_bytes(PICTURES[3])
+    names: dict[str, Any] = {}
+    exec(compile(program.replace("http://127.0.0.1:3000", service.url), "docs/serving.md", "exec"), names)
+    assert (names["done"].put, len(names["similar"].results), len(names["several"])) == (1, 3, 3)
+    with Client(service.url) as client:
+        client.delete("shop/18")
 
 
 # -- the commands -----------------------------------------------------------------------------------------------------
