@@ -12,6 +12,7 @@ from taxohash.client.uploads import Loaded
 from taxohash.errors import TaxohashError
 
 _KIND = "taxohash upload 1"
+_BEGIN = json.dumps({"journal": _KIND}).encode()[:-1]  # of the first line
 
 
 class Journal:
@@ -75,31 +76,33 @@ class Journal:
             ) from None
 
     def _read(self, url: str) -> None:
-        with open(self._file, "rb", closefd=False) as lines:
-            whole = 0
-            for number, line in enumerate(lines):
-                try:
-                    told = json.loads(line)
-                    if not number:
-                        self._check(told, url)
-                    else:
-                        self._digests[str(told["id"])] = str(told["digest"])
-                except (ValueError, KeyError, TypeError) as error:
-                    if isinstance(error, TaxohashError):
-                        raise
-                    if not number and line.endswith(b"\n"):
-                        raise self._strange() from None
-                    if not number and not f'{{"journal": "{_KIND}"'.encode().startswith(line[:20]):
-                        raise self._strange() from None
-                    break
-                if not line.endswith(b"\n"):
-                    break
-                whole += len(line)
+        """What was acknowledged, line by line as far as they are whole; the file is cut off there, and begun where nothing is."""
+        with open(self._file, "rb", closefd=False) as file:
+            text = file.read()
+        lines = text.split(b"\n")[:-1]  # after the last end of a line stands what was cut off
+        if lines:
+            self._check(lines[0], url)
+        elif text[: len(_BEGIN)] != _BEGIN[: len(text)]:
+            raise self._strange()
+        whole = 0
+        for number, line in enumerate(lines):
+            try:
+                told = json.loads(line)
+                if number:
+                    self._digests[str(told["id"])] = str(told["digest"])
+            except (ValueError, KeyError, TypeError):
+                break
+            whole += len(line) + 1
         os.ftruncate(self._file, whole)
         if not whole:
             self._append([{"journal": _KIND, "url": url}])
 
-    def _check(self, told: object, url: str) -> None:
+    def _check(self, line: bytes, url: str) -> None:
+        """Whether the first line is that of a journal of this service."""
+        try:
+            told = json.loads(line)
+        except ValueError:
+            raise self._strange() from None
         if not isinstance(told, dict) or told.get("journal") != _KIND:
             raise self._strange()
         if told.get("url") != url:

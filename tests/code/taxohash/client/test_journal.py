@@ -43,7 +43,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @given(data=st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_cut_off_anywhere_it_is_the_journal_of_the_lines_before(whole: Path, data: st.DataObject) -> None:
     text = whole.read_bytes()
     cut = text[: data.draw(st.integers(0, len(text)))]
