@@ -215,7 +215,15 @@ CORS_ORIGINS = Setting(
     "none",
 )
 API_KEY = Setting(
-    "TAXOHASH_API_KEY", MAYBE_TEXT, None, "key that `taxohash search` sends to a service", "none", secret=True
+    "TAXOHASH_API_KEY",
+    MAYBE_TEXT,
+    None,
+    "key that commands such as `taxohash search` and `put` send to a service",
+    "none",
+    secret=True,
+)
+API_KEY_FILE = Setting(
+    "TAXOHASH_API_KEY_FILE", MAYBE_TEXT, None, "file with that key, where TAXOHASH_API_KEY is not set", "none"
 )
 
 # -- connections ------------------------------------------------------------------------------------------------------
@@ -372,7 +380,7 @@ SECTIONS: dict[str, tuple[Setting, ...]] = {  # type: ignore[type-arg]  # of any
         MAX_BODY_BYTES, MAX_PIXELS, MAX_SIDE, UPLOAD_SECONDS, UPLOAD_RATE, MAX_UPLOADS, UPLOADS_BYTES, MAX_REQUESTS,
         DECODERS, DECODE_SECONDS, THREADS, ANSWER_SECONDS, STORE_SECONDS, MAX_K,
     ),
-    "Who may ask": (API_KEYS_FILE, ALLOW_ANONYMOUS, CORS_ORIGINS, API_KEY),
+    "Who may ask": (API_KEYS_FILE, ALLOW_ANONYMOUS, CORS_ORIGINS, API_KEY, API_KEY_FILE),
     "Connections and health": (
         MAX_CONNECTIONS, HEADER_SECONDS, KEEPALIVE_SECONDS, DRAIN_SECONDS, LAG_SECONDS, STALE_SECONDS, LOG,
     ),

@@ -232,35 +232,128 @@ def methods() -> None:
     )
 
 
+Url = Annotated[str, typer.Option(help="address of the service")]
+Number = Annotated[
+    int | None,
+    typer.Option(help="number of answers; with --radius as many as there may be", show_default="10"),
+]
+Radius = Annotated[int | None, typer.Option(help="all items within this Hamming distance")]
+Within = Annotated[
+    list[str] | None, typer.Option(help="only below this taxonomy node, such as apparel/tops; several times")
+]
+TagsOf = Annotated[list[str] | None, typer.Option("--tag", help="only items with this tag; several times")]
+GroupBy = Annotated[str | None, typer.Option(help="group the answers by this level of the taxonomy")]
+AsJson = Annotated[bool, typer.Option("--json", help="print the answer as JSON")]
+_HERE = "http://127.0.0.1:3000"
+
+
 @app.command()
 def search(
-    picture: Annotated[Path, typer.Argument(help="image file")],
-    url: Annotated[str, typer.Option(help="address of the service")] = "http://127.0.0.1:3000",
+    pictures: Annotated[list[Path] | None, typer.Argument(help="image files, and folders of them")] = None,
+    ids: Annotated[
+        list[str] | None, typer.Option("--id", help="what is like this item; several times")
+    ] = None,
+    codes: Annotated[
+        list[str] | None, typer.Option("--code", help="what is like this code, in hexadecimal; several times")
+    ] = None,
+    url: Url = _HERE,
     generation: Annotated[
         Path | None, typer.Option(help="directory of a generation: search in its codes, without a service")
     ] = None,
-    k: Annotated[int, typer.Option(help="number of answers")] = 10,
-    within: Annotated[
-        str | None, typer.Option(help="only below this taxonomy node, such as apparel/tops")
-    ] = None,
+    k: Number = None,
+    radius: Radius = None,
+    within: Within = None,
+    tags: TagsOf = None,
+    group_by: GroupBy = None,
     ranking: Annotated[
-        Ranking, typer.Option(help="by weights of what the hasher is sure of, or by plain Hamming distance")
-    ] = "weighted",
-    as_json: Annotated[bool, typer.Option("--json", help="print the answer as JSON")] = False,
+        Ranking | None,
+        typer.Option(
+            help="by weights of what the hasher is sure of, or by plain Hamming distance",
+            show_default="weighted for pictures",
+        ),
+    ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="with --json: say how the answer came about")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="print the answer as JSON; of several, one a line")
+    ] = False,
 ) -> None:
-    """Search by picture; the key, if one is needed, comes from TAXOHASH_API_KEY."""
-    from taxohash import client
-    from taxohash.cli.search import print_table, search_generation
+    """Search by picture, item or code; the key, if one is needed, comes from TAXOHASH_API_KEY or TAXOHASH_API_KEY_FILE."""
+    from taxohash.cli.search import Wishes, search_generation, search_service, tell
 
+    wishes = Wishes(
+        k=k, radius=radius, within=within, tags=tags, group_by=group_by, ranking=ranking, explain=explain
+    )
     if generation is not None:
-        answer = search_generation(generation, picture, k, within, ranking)
+        found = search_generation(generation, pictures or [], bool(ids or codes), wishes)
     else:
-        key = os.environ.get("TAXOHASH_API_KEY", "").strip() or None
-        answer = client.search(url, picture, k, within, key, ranking)
-    if as_json:
-        print(json.dumps(answer))
-    else:
-        print_table(answer)
+        found = search_service(url, pictures or [], ids or [], codes or [], wishes)
+    if not tell(found, as_json):
+        raise typer.Exit(2)
+
+
+@app.command()
+def similar(
+    item: Annotated[str, typer.Argument(help="id of an item")],
+    url: Url = _HERE,
+    k: Number = None,
+    radius: Radius = None,
+    within: Within = None,
+    tags: TagsOf = None,
+    group_by: GroupBy = None,
+    as_json: AsJson = False,
+) -> None:
+    """What is like an item, by its stored code; nothing is uploaded."""
+    from taxohash.cli.search import Wishes, similar_to, tell
+
+    wishes = Wishes(k=k, radius=radius, within=within, tags=tags, group_by=group_by)
+    tell(similar_to(url, item, wishes), as_json)
+
+
+@app.command()
+def put(
+    pictures: Annotated[list[Path], typer.Argument(help="image files, and folders of them")],
+    url: Url = _HERE,
+    item_id: Annotated[
+        str | None, typer.Option("--id", help="of one picture", show_default="its name")
+    ] = None,
+    prefix: Annotated[str, typer.Option(help="of all ids, such as shoes/")] = "",
+    labels: Annotated[
+        list[str] | None, typer.Option("--label", help="path of a taxonomy node; several times")
+    ] = None,
+    tags: Annotated[list[str] | None, typer.Option("--tag", help="to filter by; several times")] = None,
+    folders_are_labels: Annotated[
+        bool, typer.Option("--folders-are-labels", help="a picture's folder is its label, too")
+    ] = False,
+    journal: Annotated[
+        Path | None,
+        typer.Option(help="file for what was taken: interrupted, the same command goes on where it stopped"),
+    ] = None,
+    at_once: Annotated[int, typer.Option(help="requests under way", min=1, max=64)] = 2,
+    as_json: Annotated[bool, typer.Option("--json", help="print what became of them as JSON")] = False,
+) -> None:
+    """Put pictures into a running service: they are found from then on. In a folder, an id is the path below it."""
+    from taxohash.cli import items
+
+    uploads = items.uploads_of(pictures, item_id, prefix, labels or [], tags or [], folders_are_labels)
+    if not items.put(url, uploads, journal, at_once, as_json):
+        raise typer.Exit(2)
+
+
+@app.command()
+def delete(
+    ids: Annotated[list[str], typer.Argument(help="of items")],
+    url: Url = _HERE,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="print what became of each as JSON, one a line")
+    ] = False,
+) -> None:
+    """Delete items of a running service, their codes in every generation, and their pictures."""
+    from taxohash.cli import items
+
+    if not items.delete(url, ids, as_json):
+        raise typer.Exit(2)
 
 
 def main() -> None:

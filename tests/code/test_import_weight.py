@@ -13,6 +13,7 @@ HEAVY = {
 }  # fmt: skip
 NEEDED: dict[str, set[str]] = {
     "taxohash.cli.main": set(),
+    "taxohash.client": set(),
     "taxohash.training.config": set(),
     "taxohash.training.run": {"pyarrow"},
     "services.processes": set(),

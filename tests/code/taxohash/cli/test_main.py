@@ -151,6 +151,12 @@ WRONG = {
     "no run": (("evaluate", "{tmp}/none"), "taxohash train"),
     "not evaluated": (("export", "{tmp}/none"), "{tmp}/none"),
     "no picture": (("encode", "{tmp}/none", "{tmp}/none.png"), "none.png"),
+    "nothing to search for": (("search",), "give a picture"),
+    "what only a service can": (
+        ("search", "{tmp}/none.png", "--generation", "{tmp}/none", "--id", "x"),
+        "--generation",
+    ),
+    "an id for a folder": (("put", "{tmp}/data", "--id", "x"), "--id"),
     "nobody serves": (("search", "{tmp}/data/taxonomy.json", "--url", "http://127.0.0.1:1"), "127.0.0.1:1"),
 }
 
@@ -182,6 +188,9 @@ COMMANDS = (
     "export",
     "methods",
     "search",
+    "similar",
+    "put",
+    "delete",
 )
 
 
