@@ -1,5 +1,6 @@
 """Items over HTTP: put, told, deleted, their pictures and what is similar, whatever their ids are."""
 
+import asyncio
 import base64
 import json
 import threading
@@ -579,6 +580,24 @@ def test_a_store_that_goes_away_is_asked_once_for_a_batch(
     results = client("POST", "/v1/items", json=told).json()["results"]
     assert [result["status"] for result in results] == [503] * 4
     assert asked == 1
+
+
+def test_pictures_of_one_item_that_is_put_many_times_at_once_are_all_gone_with_it(
+    client: Client, folder: Path
+) -> None:
+    before = kept(folder)
+
+    async def all_at_once() -> list[int]:
+        async with httpx.AsyncClient(transport=client._transport, base_url="http://localhost") as asking:
+            several = (
+                asking.put("/v1/item", params={"id": "one"}, content=picture, headers=PNG)
+                for picture in pictures(24, seed=3)
+            )
+            return [answer.status_code for answer in await asyncio.gather(*several)]
+
+    assert sorted(client._runner.run(all_at_once())) == [200] * 23 + [201]
+    assert client("DELETE", "/v1/item", params={"id": "one"}).status_code == 200
+    until(lambda: get(client, "one").status_code == 404 and kept(folder) == before)
 
 
 # -- what a batch costs ----------------------------------------------------------------------------
