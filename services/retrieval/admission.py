@@ -19,6 +19,41 @@ _LONGEST_WAIT = 0.25  # seconds, of one who is refused: waiting takes connection
 _SMALL_BODY = 65_536  # bytes
 
 
+class Turn:
+    """A search under way.
+
+    Attributes:
+        due: what is not begun by then, as `time.monotonic` has it, is not to be begun.
+        rounds: of several queries how many are worked on one after the other: in each others have their turns.
+    """
+
+    def __init__(self, admission: "Admission", due: float) -> None:
+        self.due = due
+        self.rounds = 1
+        self.aside_seconds = 0.0
+        self.holds_place = True
+        self._admission = admission
+
+    @asynccontextmanager
+    async def aside(self) -> AsyncIterator[None]:
+        """Wait for something else than this server's own work: meanwhile the place is another's.
+
+        Raises:
+            RefusedError: 429, there is none when it goes on.
+        """
+        clock = asyncio.get_running_loop().time
+        began, self.holds_place = clock(), False
+        self._admission._enter(-1)
+        try:
+            yield
+        finally:
+            self.aside_seconds += clock() - began
+        if refusal := self._admission.refusal():
+            raise refusal
+        self._admission._enter(1)
+        self.holds_place = True
+
+
 class Admission:
     """Searches under way, from the end of their body to their answer; for one event loop."""
 
@@ -84,10 +119,8 @@ class Admission:
         )
 
     @asynccontextmanager
-    async def search(self, receive: Receive) -> AsyncIterator[float]:
+    async def search(self, receive: Receive) -> AsyncIterator[Turn]:
         """A search; it is cancelled when its time is over, and when its client leaves.
-
-        Yields when that is, as `time.monotonic` has it: what is not begun by then is not to be begun.
 
         Args:
             receive: of the request, whose body is read.
@@ -100,7 +133,7 @@ class Admission:
         clock = asyncio.get_running_loop().time
         ahead, started = self._under_way, clock()
         self._enter(1)
-        is_there = True
+        is_there, turn = True, Turn(self, started + self._limits.answer_seconds)
 
         async def leave() -> None:
             nonlocal is_there
@@ -113,7 +146,7 @@ class Admission:
             async with asyncio.timeout(self._limits.answer_seconds) as timer:
                 watch = asyncio.create_task(leave())
                 try:
-                    yield started + self._limits.answer_seconds
+                    yield turn
                 finally:
                     watch.cancel()
         except TimeoutError:
@@ -123,8 +156,9 @@ class Admission:
                 ) from None
             raise self.late() from None
         finally:
-            self._enter(-1)
-            each = (clock() - started) / (ahead + 1)
+            if turn.holds_place:
+                self._enter(-1)
+            each = (clock() - started - turn.aside_seconds) / (ahead + 1) / turn.rounds
             self._seconds_each += _OF_THE_LAST * (each - self._seconds_each)
 
     def _enter(self, count: int) -> None:

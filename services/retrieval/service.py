@@ -27,6 +27,7 @@ from services.retrieval.late_store import LateStore
 from services.retrieval.readiness import Standing, Status, status
 from services.retrieval.settings import Settings
 from services.retrieval.several import AT_ONCE
+from services.retrieval.turns import Turns
 from services.retrieval.unused import Unused
 from services.retrieval.uploads import Uploads
 from services.retrieval.workers import Workers
@@ -66,6 +67,7 @@ class Service:
         identical: which items have the picture that is searched for.
         descriptions: of what is served.
         pictures: None where the settings name no store and there is none among the user's data.
+        turns: of those who write an item.
         unused: pictures that may be named by no item any more.
         draining: the process is about to end.
     """
@@ -102,6 +104,7 @@ class Service:
         self.workers = Workers("search", limits.threads, AT_ONCE * limits.requests)
         self.asking = Workers("store", _ASKING_THREADS, _ASKING_WAITING)
         self.writing = Workers("write", _WRITING_THREADS, _WRITING_WAITING)
+        self.turns = Turns()
         self.unused = Unused(self._remove_unused)
         self.identical = Identical(lambda: self.store(), self.asking, settings.collection)
         self.descriptions = Descriptions()

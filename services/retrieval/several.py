@@ -48,6 +48,11 @@ async def answers(
     return head + b",".join(task.result() for task in tasks) + b'],"took_ms":%s}' % str(took).encode()
 
 
+def rounds_of(queries: int) -> int:
+    """How many of so many queries are worked on one after the other."""
+    return max(1, -(-queries // AT_ONCE))
+
+
 def written(told: object) -> bytes:
     """JSON as it goes to a client."""
     return json.dumps(told, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")

@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,25 @@ import httpx
 import numpy as np
 import pytest
 
-from services.codestore import EmbeddedServer
+from services.codestore import CodeStore, EmbeddedServer
 from services.retrieval.schemas.describe import GenerationsTold, StatsTold
 from services.retrieval.schemas.search import Answer, Answers, EncodeTold
 from taxohash.codes import unpack
 from taxohash.generation.hasher import Hasher
 from taxohash.images import decode
 from tests.support.generations import BITS, TAXONOMY
-from tests.support.serving import IDS, ITEMS, LABELS, PICTURES, ROOT, TAGS, Service, environment, serving
+from tests.support.serving import (
+    COLLECTION,
+    IDS,
+    ITEMS,
+    LABELS,
+    PICTURES,
+    ROOT,
+    TAGS,
+    Service,
+    environment,
+    serving,
+)
 
 pytestmark = pytest.mark.system
 Wanted = list[tuple[str, int]]
@@ -146,6 +158,24 @@ def test_what_is_served_is_told(service: Service, generation: Path) -> None:
     EncodeTold.model_validate(told)
     assert len(told["weights"]) == BITS
     assert httpx.get(f"{service.url}/v1/openapi.json").json()["openapi"].startswith("3.1")
+
+
+def test_searches_that_wait_for_a_write_hold_up_nobody(
+    service: Service, published_store: EmbeddedServer
+) -> None:
+    with CodeStore.connect(published_store.url) as store:
+        incarnation = store.described(COLLECTION)[0].incarnation
+        token = f"{incarnation[:8]}.0-{10**14}"  # of a write that never comes
+
+    def wait(_: int) -> int:
+        fields = {"id": IDS[0], "token": token}
+        return httpx.post(f"{service.url}/v1/search", json=fields, timeout=60).status_code
+
+    with ThreadPoolExecutor(48) as pool:
+        waiting = pool.map(wait, range(48))  # more than searches may be under way
+        assert all(ask(service, id=IDS[0], k=1)["results"] for _ in range(50))
+        assert set(waiting) == {503}
+    assert ask(service, id=IDS[0])["results"]
 
 
 def commands() -> list[str]:

@@ -154,7 +154,7 @@ class Gate:
                 key.name,
                 {"Retry-After": seconds},
             )
-        return Caller(key.name, key.role, True)
+        return Caller(key.name, key.role, True, known.bucket)
 
     def _no_key(self) -> NotLetInError:
         if self._ring is not None:

@@ -39,3 +39,7 @@ class Bucket:
             return wait
         self._full_at = full_at
         return 0.0
+
+    def owe(self, tokens: int) -> None:
+        """Take tokens that need not be there yet: there is none until these have come back."""
+        self._full_at += tokens * self._second_of_token

@@ -21,6 +21,11 @@ _OUT_OF_TIME = unavailable("there was no time left for this item: send it again"
 Drafting = tuple[str, Callable[[], Draft]]
 
 
+def rounds_of(items: int) -> int:
+    """How many of so many items are made one after the other."""
+    return max(1, -(-items // _AT_ONCE))
+
+
 async def all_made(
     service: Service, served: "Served", drafts: Sequence[Drafting]
 ) -> list[Made | RefusedError]:

@@ -92,7 +92,7 @@ async def put(service: Service, served: "Served", made: Made, name: Name | None)
         RefusedError, StoreUnavailableError: see `stores.asked`; 503, a store does not answer in time.
     """
     pictures = pictures_of(service) if made.pictures else None
-    async with within_seconds(service, _UNSURE):
+    async with within_seconds(service, _UNSURE), service.turns.of(made.draft.id):
         return await _put(service, served, made, name, pictures)
 
 
@@ -104,7 +104,7 @@ async def delete(service: Service, item_id: str, name: Name | None) -> dict[str,
     """
     collection, started = service.settings.collection, asyncio.get_running_loop().time()
     write = name.of("delete", item_id, b"") if name else None
-    async with within_seconds(service, _UNSURE):
+    async with within_seconds(service, _UNSURE), service.turns.of(item_id):
         named = await _asked(service, lambda: service.store().pictures_of(collection, [item_id]))
         written: Written = await _asked(
             service, lambda: service.store().delete(collection, [item_id], write=write)

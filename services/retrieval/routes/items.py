@@ -4,7 +4,6 @@ Each has two addresses: one with the id in its path, for ids that nothing on the
 the query string, for all.
 """
 
-import json
 import math
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from starlette.responses import Response
 from services import metrics
 from services.codestore.pictures import DamagedPictureError, MissingPictureError
 from services.retrieval.access import Access
+from services.retrieval.asked import asked_of
 from services.retrieval.item_ids import What, id_in_path, id_in_query
 from services.retrieval.items import batch, sent, written
 from services.retrieval.items.made import made_of
@@ -30,6 +30,7 @@ from services.retrieval.schemas import items as schemas
 from services.retrieval.schemas.reading import Pairs, pairs_of, read_pairs
 from services.retrieval.schemas.search import Answer, Wishes
 from services.retrieval.service import Service, service_of
+from services.retrieval.several import written as written_json
 from services.retrieval.stores import pictures_of, within_seconds
 from services.retrieval.tokens import await_token
 from services.web.refused import RefusedError
@@ -104,8 +105,10 @@ async def put_several(request: Request) -> Response:
             await service.admission.turn_away(request, refusal)
         way = sent.way_of(request.headers.getlist("content-type"), is_batch=True)
         async with service.uploads.read(request.headers, request.receive) as body:
-            async with service.admission.search(request.receive):
+            async with service.admission.search(request.receive) as turn:
                 drafts = await _said(service, body, way, lambda: sent.drafts_of(body, way))
+                asked_of(request.scope).caller.charge(len(drafts))
+                turn.rounds = batch.rounds_of(len(drafts))
                 made = await service.aside.run(batch.all_made(service, served, drafts))
             ids = [item_id for item_id, _ in drafts]
             return _json(await batch.put_all(service, served, ids, made, name))
@@ -151,9 +154,14 @@ async def similar(request: Request, item_id: str, asked: Wishes) -> Response:
             f"generation {shown(asked.generation or '')} is wanted, and {served.generation} is served: ask without",
         )
     async with service.admission.search(request.receive):
-        answer = await service.workers.run(lambda: engine.search(engine.of_item(item_id), asked))
-    age = service.standing().age_seconds
-    return _json(answer | {"age_seconds": round(age, 3) if math.isfinite(age) else None})
+        age = service.standing().age_seconds
+
+        def found() -> bytes:
+            answer = engine.search(engine.of_item(item_id), asked)
+            return written_json(answer | {"age_seconds": round(age, 3) if math.isfinite(age) else None})
+
+        told = await service.workers.run(found)  # a thousand items take milliseconds to write
+    return Response(told, media_type="application/json")
 
 
 async def _picture(request: Request, item_id: str, which: str, name: str) -> Response:
@@ -209,8 +217,7 @@ def _picture_type(data: bytes) -> str:
 
 
 def _json(told: dict[str, Any], status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    content = json.dumps(told, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
-    return Response(content, status, headers, "application/json")
+    return Response(written_json(told), status, headers, "application/json")
 
 
 def _wishes(request: Request, pairs: Pairs) -> Wishes:

@@ -11,6 +11,8 @@ from starlette.responses import Response
 
 from services import metrics
 from services.retrieval import nearness
+from services.retrieval.admission import Turn
+from services.retrieval.asked import asked_of
 from services.retrieval.form import shown
 from services.retrieval.query import (
     ById,
@@ -33,7 +35,7 @@ from services.retrieval.schemas.search import (
     Wishes,
 )
 from services.retrieval.service import Service, service_of
-from services.retrieval.several import answers, written
+from services.retrieval.several import answers, rounds_of, written
 from services.retrieval.stages import Stages
 from services.retrieval.tokens import await_token
 from services.web.refused import RefusedError
@@ -58,11 +60,14 @@ async def search(request: Request) -> Response:
     def read(body: bytearray, form: Form, parameters: list[tuple[str, str]]) -> Search:
         return search_of(body, form, parameters, service.settings.limits.k)
 
-    async def answer(served: "Served", asked: Search, due: float) -> bytes:
+    async def answer(served: "Served", asked: Search, turn: Turn) -> bytes:
         if asked.wishes.token is not None:
-            served = await await_token(service, served, asked.wishes.token)
+            async with turn.aside():
+                served = await await_token(service, served, asked.wishes.token)
         _expect(served, asked.wishes.generation)
-        return await service.aside.run(_searched(_Work(service, served, due), asked))
+        asked_of(request.scope).caller.charge(len(asked.queries))
+        turn.rounds = rounds_of(len(asked.queries))
+        return await service.aside.run(_searched(_Work(service, served, turn.due), asked))
 
     return await _answered(request, read, answer)
 
@@ -71,15 +76,17 @@ async def encode(request: Request) -> Response:
     """The code of a picture, and as asked what each of its bits weighs; or of each of up to 64."""
     service = service_of(request)
 
-    async def answer(served: "Served", asked: Encoding, due: float) -> bytes:
+    async def answer(served: "Served", asked: Encoding, turn: Turn) -> bytes:
         _expect(served, asked.generation)
-        return await service.aside.run(_encoded(_Work(service, served, due), asked))
+        asked_of(request.scope).caller.charge(len(asked.images))
+        turn.rounds = rounds_of(len(asked.images))
+        return await service.aside.run(_encoded(_Work(service, served, turn.due), asked))
 
     return await _answered(request, encoding_of, answer)
 
 
 async def _answered(
-    request: Request, read: Read[T], answer: Callable[["Served", T, float], Awaitable[bytes]]
+    request: Request, read: Read[T], answer: Callable[["Served", T, Turn], Awaitable[bytes]]
 ) -> Response:
     """The answer, by one generation from the first byte to the last.
 
@@ -94,11 +101,11 @@ async def _answered(
         async with service.uploads.read(request.headers, request.receive) as body:
             reading = partial(read, body, form, request.query_params.multi_items())
             asked = None if form.is_json and len(body) > _LARGE else reading()
-            async with service.admission.search(request.receive) as due:
+            async with service.admission.search(request.receive) as turn:
                 if asked is None:
                     asked = await service.workers.run(reading)
                 body.clear()  # what is kept of it is a copy
-                told = await answer(served, asked, due)
+                told = await answer(served, asked, turn)
     except RefusedError as refused:
         metrics.REJECTED.labels(refused.reason).inc()
         raise

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from services.codestore import CodeStore, Item, StoreUnavailableError
+from services.codestore import CodeStore, Item, StoreUnavailableError, unused_pictures
 from services.codestore.pictures import Pictures, digest_of
 from services.codestore.unused_pictures import remove_unused, sweep_unused
 from taxohash.taxonomy import Taxonomy
@@ -88,3 +88,49 @@ def test_a_store_that_goes_away_keeps_all(
     with pytest.raises(StoreUnavailableError):
         remove_unused(store, "c", pictures, [THIRD])
     assert THIRD in pictures.digests()
+
+
+def test_what_an_item_names_that_is_written_right_before_the_removal_stays(
+    store: CodeStore, pictures: Pictures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delete = pictures.delete
+
+    def written_meanwhile(digest: str) -> None:
+        """Its writer has seen that the picture is there."""
+        if digest == THIRD:
+            assert pictures.has(digest)
+            store.upsert("c", [Item("late", picture=THIRD)])
+        delete(digest)
+
+    store.delete("c", ["a"])
+    monkeypatch.setattr(pictures, "delete", written_meanwhile)
+    assert remove_unused(store, "c", pictures, [FIRST, THIRD]) == [FIRST]
+    assert pictures.get(THIRD) == b"third"
+    assert not pictures.has(FIRST)
+
+
+def test_pictures_are_removed_a_few_at_a_time(
+    store: CodeStore, pictures: Pictures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unused_pictures, "_HELD_BYTES", 1)
+    store.delete("c", ["a", "b"])
+    assert remove_unused(store, "c", pictures, [FIRST, SECOND, THIRD]) == sorted([FIRST, SECOND, THIRD])
+    assert not list(pictures.digests())
+
+
+def test_pictures_are_as_they_were_where_the_store_goes_away_meanwhile(
+    store: CodeStore, pictures: Pictures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named, looks = store.named_pictures, 0
+
+    def goes_away(collection: str, digests: set[str]) -> set[str]:
+        nonlocal looks
+        looks += 1
+        if looks > 1:
+            raise StoreUnavailableError("gone")
+        return named(collection, digests)
+
+    monkeypatch.setattr(store, "named_pictures", goes_away)
+    with pytest.raises(StoreUnavailableError):
+        remove_unused(store, "c", pictures, [THIRD])
+    assert pictures.get(THIRD) == b"third"

@@ -103,6 +103,76 @@ def test_what_could_not_be_answered_in_time_is_refused_at_once_and_the_estimate_
     run(scenario)
 
 
+def test_a_batch_counts_by_its_rounds_and_holds_up_no_single_search() -> None:
+    async def scenario() -> None:
+        admission = Admission(Limits(requests=1000, answer_seconds=10.0))
+
+        async def batch() -> None:
+            async with admission.search(STAYS) as turn:
+                turn.rounds = 32
+                await asyncio.sleep(9.0)
+
+        for _ in range(40):
+            await batch()
+        another = asyncio.create_task(batch())
+        await asyncio.sleep(0)
+        assert admission.refusal() is None
+        await another
+
+    run(scenario)
+
+
+def test_a_search_that_waits_for_a_write_leaves_its_place_to_others() -> None:
+    async def scenario() -> None:
+        admission = Admission(LIMITS)
+
+        async def waiting(seconds: float) -> None:
+            async with admission.search(STAYS) as turn, turn.aside():
+                await asyncio.sleep(seconds)
+
+        for _ in range(40):
+            await waiting(9.0)  # which says nothing of how long searches take
+        several = [asyncio.create_task(waiting(5.0)) for _ in range(20)]
+        await asyncio.sleep(0)
+        assert (len(admission), admission.refusal()) == (0, None)
+        async with admission.search(STAYS):
+            assert len(admission) == 1
+        await asyncio.gather(*several)
+        assert len(admission) == 0
+
+    run(scenario)
+
+
+def test_a_search_that_has_waited_is_refused_where_its_place_is_taken() -> None:
+    async def scenario() -> None:
+        admission = Admission(LIMITS)
+
+        async def waiting() -> None:
+            with pytest.raises(RefusedError, match="TAXOHASH_MAX_REQUESTS"):
+                async with admission.search(STAYS) as turn, turn.aside():
+                    await asyncio.sleep(5.0)
+
+        waits = asyncio.create_task(waiting())
+        await asyncio.sleep(0)
+        async with admission.search(STAYS), admission.search(STAYS):
+            await waits
+            assert len(admission) == 2
+        assert len(admission) == 0
+
+    run(scenario)
+
+
+def test_a_search_whose_time_is_over_while_it_waits_frees_nothing_twice() -> None:
+    async def scenario() -> None:
+        admission = Admission(LIMITS)
+        with pytest.raises(RefusedError, match="TAXOHASH_ANSWER_SECONDS"):
+            async with admission.search(STAYS) as turn, turn.aside():
+                await asyncio.sleep(3600)
+        assert len(admission) == 0
+
+    run(scenario)
+
+
 def asking(client: Dripping, announced: int | None = None) -> Request:
     headers = [] if announced is None else [(b"content-length", str(announced).encode())]
     return Request({"type": "http", "headers": headers}, client)

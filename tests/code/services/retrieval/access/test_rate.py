@@ -42,3 +42,21 @@ def test_after_the_wait_there_is_a_token(rate: float, burst: int, now: float) ->
     wait = bucket.take(now)
     assert wait == pytest.approx(1 / rate, rel=1e-3, abs=1e-6)
     assert bucket.take(now + wait) == 0.0
+
+
+@given(
+    st.sampled_from([0.25, 0.5, 1.0, 4.0, 64.0]),
+    st.integers(1, 20),
+    st.lists(st.tuples(st.integers(0, 256).map(lambda steps: steps / 64), st.integers(0, 63)), max_size=60),
+)
+def test_what_is_owed_comes_back_before_there_is_a_token(
+    rate: float, burst: int, batches: list[tuple[float, int]]
+) -> None:
+    bucket, counted, now = Bucket(rate, burst), Counted(rate, burst), 0.0
+    for pause, more in batches:
+        now += pause
+        let_through = bucket.take(now) == 0.0
+        assert let_through == counted.take(now)
+        if let_through:
+            bucket.owe(more)
+            counted.tokens -= more

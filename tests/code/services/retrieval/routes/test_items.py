@@ -1,5 +1,6 @@
 """Items over HTTP: put, told, deleted, their pictures and what is similar, whatever their ids are."""
 
+import asyncio
 import base64
 import json
 import threading
@@ -32,6 +33,7 @@ from taxohash.images.thumbnails import thumbnail as small
 from tests.support.application import Client, NoStore, filled, settings_of
 from tests.support.generations import TAXONOMY, pictures
 from tests.support.hostile_ids import HOSTILE_IDS
+from tests.support.keyring import Keyring, key_of
 from tests.support.pictures import encoded, noise
 from tests.support.waiting import until
 
@@ -578,3 +580,51 @@ def test_a_store_that_goes_away_is_asked_once_for_a_batch(
     results = client("POST", "/v1/items", json=told).json()["results"]
     assert [result["status"] for result in results] == [503] * 4
     assert asked == 1
+
+
+def test_pictures_of_one_item_that_is_put_many_times_at_once_are_all_gone_with_it(
+    client: Client, folder: Path
+) -> None:
+    before = kept(folder)
+
+    async def all_at_once() -> list[int]:
+        async with httpx.AsyncClient(transport=client._transport, base_url="http://localhost") as asking:
+            several = (
+                asking.put("/v1/item", params={"id": "one"}, content=picture, headers=PNG)
+                for picture in pictures(24, seed=3)
+            )
+            return [answer.status_code for answer in await asyncio.gather(*several)]
+
+    assert sorted(client._runner.run(all_at_once())) == [200] * 23 + [201]
+    assert client("DELETE", "/v1/item", params={"id": "one"}).status_code == 200
+    until(lambda: get(client, "one").status_code == 404 and kept(folder) == before)
+
+
+# -- what a batch costs ----------------------------------------------------------------------------
+
+
+def test_things_of_a_batch_count_as_requests_of_their_key(
+    hasher: Hasher, store: CodeStore, folder: Path, tmp_path: Path
+) -> None:
+    keyring = Keyring(tmp_path / "keys.json")
+    for name in ("search", "write", "admin"):
+        keyring.keys[name] = key_of(keyring.secrets[name], name, name, rate=1.0, burst=3)
+    keyring.write()
+    client = Client(
+        settings_of(hasher, pictures=str(folder), api_keys_file=str(keyring.path)), lambda seconds: store
+    )
+    image = base64.b64encode(PICTURES[0]).decode()
+    batches: dict[str, tuple[str, dict[str, Any]]] = {
+        "search": ("/v1/search", {"queries": [{"id": HOSTILE_IDS[0]}] * 60}),
+        "write": ("/v1/items", {"items": [{"id": f"many {n}", "image": image} for n in range(60)]}),
+        "admin": ("/v1/encode", {"images": [image] * 60}),
+    }
+    try:
+        for name, (path, batch) in batches.items():
+            headers = keyring.headers(name)
+            assert client("POST", path, json=batch, headers=headers).status_code == 200
+            answer = client("GET", "/v1/taxonomy", headers=headers)
+            assert "this key may ask 1 times a second" in detail(answer, 429)
+            assert int(answer.headers["retry-after"]) > 40
+    finally:
+        client.close()
