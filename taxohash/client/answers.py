@@ -20,6 +20,14 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Predicted:
+    """A node of the query's own path, and how likely it is right."""
+
+    name: str
+    confidence: float
+
+
+@dataclass(frozen=True)
 class Asked:
     """What was searched for: `picture`, `item` (with its id) or `code`."""
 
@@ -38,6 +46,7 @@ class Result:
         thumbnail: where it is, below the service's address.
         levels_agreed: at which it goes with the majority.
         identical: it has the very picture that was searched for.
+        probabilities: for each level of its first label path, that the query is of that node; None where it was not measured.
         differing_bits: their places in the code; only where explained.
     """
 
@@ -50,6 +59,7 @@ class Result:
     levels_agreed: int = 0
     weighted_distance: float | None = None
     identical: bool = False
+    probabilities: tuple[float, ...] | None = None
     differing_bits: tuple[int, ...] | None = None
     raw: Raw = field(default_factory=dict, repr=False, compare=False)
 
@@ -89,6 +99,9 @@ class SearchAnswer:
         results: nearest first, ties by row.
         groups: only with group_by.
         cut: there are more within the radius; only with a radius.
+        predicted: the query's own path, cut where it is no longer sure; None where that was not measured.
+        unlike: a picture is unlike anything that the hasher was made of; None where it is not known.
+        novelty: of a picture, as a multiple of what is still known.
         age_seconds: for which what was searched may be behind the store; None if nobody knows.
         raw: the answer as it came.
     """
@@ -105,6 +118,9 @@ class SearchAnswer:
     radius: int | None = None
     cut: bool | None = None
     explanation: Explanation | None = None
+    predicted: tuple[Predicted, ...] | None = None
+    unlike: bool | None = None
+    novelty: float | None = None
     age_seconds: float | None = None
     raw: Raw = field(default_factory=dict, repr=False, compare=False)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from services.codestore import CodeStore, Item, Snapshot
+from services.codestore import CodeStore, GenerationRef, Item, Snapshot
 from services.retrieval.schemas.search import Answer, Wishes
 from taxohash.errors import TaxohashError
 from taxohash.generation.hasher import Hasher
@@ -77,7 +77,7 @@ def test_an_answer_says_what_it_is_worth_as_it_was_measured(snapshot: Snapshot, 
     ]
     with CodeStore.connect("memory://") as store:
         store.create("default", TAXONOMY, segments=3)
-        store.begin("default", made)
+        store.begin("default", GenerationRef(made.id, made.bits, made.taxonomy_sha256))
         codes = np.zeros((5, snapshot.codes.shape[1]), np.uint8)
         codes[2:4] = np.packbits(np.ones(made.bits, np.uint8))  # as far as can be
         store.fill("default", made.id, items, codes)
