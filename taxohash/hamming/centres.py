@@ -46,7 +46,7 @@ class Centres:
     def assign(
         self, words: Words, width: tuple[bool, ...]
     ) -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.uint16]]:
-        """A nearest centre of each code of words uint64[N * W] and its distance: uint16[N], uint16[N].
+        """The nearest centre of each code of words uint64[N * W], of like ones the first, and its distance: uint16[N], uint16[N].
 
         One that is only near would do for searching, but a few codes that lie far from their centre make many cells wide.
         """

@@ -12,11 +12,12 @@ NONE = np.int64(-(1 << 14))  # leaning of no code
 
 @nb.njit(**OPTIONS)
 def assign(width, words, centres, heads, ends, reach, cells, radii):  # type: ignore[no-untyped-def]
-    """A nearest centre of each code, and its distance: cells uint16[N], radii uint16[N].
+    """The nearest centre of each code, of equal ones the first, and its distance: cells uint16[N], radii uint16[N].
 
     The centres are sorted into groups: group g, around heads[g], ends before ends[g], and none of it is farther from its head
     than reach[g]; -1 where it has none. So the group of the nearest head is looked at first, and then only groups that may have a
-    nearer centre: |d(x, head) - d(c, head)| <= d(x, c).
+    nearer centre, or a like one before: |d(x, head) - d(c, head)| <= d(x, c). A query looks around the first of its nearest
+    centres first, and there its copies have to lie.
     """
     groups = ends.size
     near = np.empty(groups, np.int64)
@@ -30,13 +31,13 @@ def assign(width, words, centres, heads, ends, reach, cells, radii):  # type: ig
         cell, radius = np.int64(0), FAR
         for turn in range(groups + 1):
             group = home if turn == 0 else np.int64(turn - 1)
-            if turn and (group == home or near[group] - reach[group] >= radius):
+            if turn and (group == home or near[group] - reach[group] > radius):
                 continue
             start, stop = ends[group - 1] if group else ZERO, ends[group]
-            if count_near(width, centres, start, stop, code, radius):
+            if count_near(width, centres, start, stop, code, radius + 1):
                 for c in range(start, stop):
                     away = np.int64(distance(width, centres, c, code))
-                    if away < radius:
+                    if away < radius or (away == radius and c < cell):
                         cell, radius = np.int64(c), away
         cells[i] = np.uint16(cell)
         radii[i] = np.uint16(radius)

@@ -248,7 +248,9 @@ def test_a_code_lies_around_its_nearest_centre(bits: int, sizes: list[int], kind
     cells, radii = Centres(words[1], words[2], np.cumsum(sizes)).assign(words[0], width_of(bits))
     away = np.stack([distances(codes, centre) for centre in centres], axis=1)
     np.testing.assert_array_equal(radii, away.min(axis=1))
-    np.testing.assert_array_equal(away[np.arange(100), cells], radii)
+    np.testing.assert_array_equal(
+        cells, away.argmin(axis=1)
+    )  # of like ones the first, as queries look for it
 
 
 @pytest.mark.parametrize("bits", [45, 64, 128])
