@@ -57,6 +57,9 @@ print(json.dumps({
 """
 
 
+pytestmark = pytest.mark.slow  # every kernel is compiled for three CPUs: minutes
+
+
 @pytest.fixture(scope="module", autouse=True)
 def machine() -> None:
     if kernels.compiled(()) is None:
