@@ -10,7 +10,8 @@ from taxohash.hamming.layouts import SLICE_FROM, Bitmap, Flat, Layout, Rings, Ro
 from taxohash.hamming.words import Rows, Words, aligned_bytes, width_of
 
 SPARSE = 8  # row numbers of this many times as many codes are sorted
-NEIGHBOURS = 48  # of each centre, whose cells may be left out by what is known of their codes
+NEIGHBOURS = 8, 48  # at least and at most of each centre, whose cells may be left out by what is known of their codes
+BESIDE = 12  # one in so many of the centres is a neighbour
 SLICED_RING = 64  # codes of the outermost rings of a body
 
 
@@ -84,7 +85,8 @@ def find_neighbours(centres: Words) -> npt.NDArray[np.uint16]:
     """The others that are nearest to each of centres uint64[C, W]: uint16[C, P]."""
     away = np.stack([np.bitwise_count(centres ^ centre).sum(axis=1, dtype=np.int32) for centre in centres])
     np.fill_diagonal(away, np.iinfo(np.int32).max)
-    return np.argsort(away, axis=1, kind="stable")[:, : min(NEIGHBOURS, len(centres) - 1)].astype(np.uint16)
+    count = min(max(len(centres) // BESIDE, NEIGHBOURS[0]), NEIGHBOURS[1], len(centres) - 1)
+    return np.argsort(away, axis=1, kind="stable")[:, :count].astype(np.uint16)
 
 
 def find_bodies(offsets: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:

@@ -279,7 +279,7 @@ def test_a_margin_leaves_out_what_rings_would_not() -> None:
     ends = np.array([[0] * 64, [1] * 20 + [0] * 44], np.uint8)
     bits = np.repeat(ends, 3000, axis=0)
     bits[np.arange(3000), rng.integers(0, 64, 3000)] ^= 1
-    bits[3000:, 20:39] = 1
+    bits[3000:, 20:40] = 1
     codes, centres = np.packbits(bits, axis=1), to_words(np.packbits(ends, axis=1), 64).ravel()
     grouped = Centres(centres, centres[:1], np.array([2]))
     words = to_words(codes, 64).ravel()
