@@ -3,12 +3,12 @@
 Nothing of a picture is looked at here.
 """
 
-import binascii
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from services.retrieval.form import Part, boundary_of, kind_of, parts_of, shown
+from services.retrieval.bodies import IMAGE, Form, picture_in, picture_of, text_of
+from services.retrieval.form import parts_of, shown
 from services.retrieval.json_body import object_of
 from services.retrieval.schemas.base import MOST_QUERIES, Request, checked
 from services.retrieval.schemas.search import (
@@ -27,12 +27,10 @@ from services.web.refused import RefusedError
 from taxohash.errors import TaxohashError
 from taxohash.identifiers import check_id
 
-IMAGE = "image"
 PARAMETERS = tuple(Wishes.model_fields)
 DEFAULT_K = 10
 _LISTS = ("within", "tags")  # that may be given several times
 _NUMBERS = ("k", "radius")
-_PIECE = 1 << 18  # digits of base64 that are read without another thread's turn
 _SWITCHES = {"true": True, "false": False}
 _KINDS: dict[str, type[Wishes]] = {"image": ByPicture, "id": ByItem, "code": ByCode, "queries": Batch}
 _ONE: dict[str, type[Request]] = {"image": Picture, "id": Item, "code": Code}
@@ -93,41 +91,6 @@ class Encoding:
     is_batch: bool = False
 
 
-@dataclass(frozen=True)
-class Form:
-    """How a body is read.
-
-    Attributes:
-        boundary: of a form.
-        is_json: else it is the picture itself.
-    """
-
-    boundary: bytes | None = None
-    is_json: bool = False
-
-
-def form_of(content_types: list[str]) -> Form:
-    """How to read a body, by the content types that its request names; known before the body is there.
-
-    Raises:
-        RefusedError: 415, none of those that are read; 400, a form without a boundary.
-    """
-    header = ", ".join(content_types)
-    found = kind_of(header) if len(content_types) == 1 else None
-    if found and found[0] == "multipart/form-data":
-        return Form(boundary_of(found[1]))
-    if found and found[0].startswith("image/"):
-        return Form()
-    if found and found[0] == "application/json":
-        return Form(is_json=True)
-    raise RefusedError(
-        415,
-        "content-type",
-        f"content type is {shown(header)}: send multipart/form-data with the picture in 'image', the picture itself as image/*, "
-        "or application/json",
-    )
-
-
 def search_of(
     body: bytes | bytearray, form: Form, parameters: Iterable[tuple[str, str]], most: int
 ) -> Search:
@@ -148,8 +111,8 @@ def search_of(
     images = _images_of(body, form, texts)
     wishes = checked(Wishes, _with_k(texts.values(), most))
     if len(images) == 1:
-        return Search((_by_image(images[0]),), wishes)
-    return Search(tuple(_each(_by_image, images)), wishes, is_batch=True)
+        return Search((ByImage(picture_of(images[0])),), wishes)
+    return Search(tuple(_each(lambda image: ByImage(picture_of(image)), images)), wishes, is_batch=True)
 
 
 def wishes_of(parameters: Iterable[tuple[str, str]], most: int) -> Wishes:
@@ -177,14 +140,19 @@ def encoding_of(body: bytes | bytearray, form: Form, parameters: Iterable[tuple[
         images = _images_of(body, form, texts)
         wishes = checked(EncodeWishes, texts.values())
         if len(images) == 1:
-            return Encoding((_by_image(images[0]),), wishes.weights, wishes.generation)
-        return Encoding(tuple(_each(_by_image, images)), wishes.weights, wishes.generation, is_batch=True)
+            return Encoding((ByImage(picture_of(images[0])),), wishes.weights, wishes.generation)
+        return Encoding(
+            tuple(_each(lambda image: ByImage(picture_of(image)), images)),
+            wishes.weights,
+            wishes.generation,
+            is_batch=True,
+        )
     asked = checked(EncodeBody, _joined(object_of(body), texts.values()))
     if (asked.image is None) == (asked.images is None):
         raise RefusedError(400, "parameter", "give exactly one of image and images: pictures in base64")
     if asked.image is not None:
-        return Encoding((_by_image(_decoded(asked.image)),), asked.weights, asked.generation)
-    several = _each(lambda text: _by_image(_decoded(text)), asked.images or [])
+        return Encoding((ByImage(picture_in(asked.image)),), asked.weights, asked.generation)
+    several = _each(lambda text: ByImage(picture_in(text)), asked.images or [])
     return Encoding(tuple(several), asked.weights, asked.generation, is_batch=True)
 
 
@@ -218,7 +186,7 @@ def _query(fields: Any) -> Query:
         )
     match checked(_ONE[given[0]], fields):
         case Picture(image=text):
-            return _by_image(_decoded(text))
+            return ByImage(picture_in(text))
         case Item(id=item_id):
             try:
                 return ById(check_id(item_id))
@@ -239,29 +207,6 @@ def _each(read: Any, given: Iterable[Any]) -> list[Any]:
         except RefusedError as refused:
             found.append(refused)
     return found
-
-
-def _by_image(image: bytes) -> ByImage:
-    if not image:
-        raise RefusedError(400, "form", "picture has no bytes: send one")
-    return ByImage(image)
-
-
-def _decoded(text: str) -> bytes:
-    starts = range(0, len(text), _PIECE)
-    try:
-        pieces = [binascii.a2b_base64(text[at : at + _PIECE], strict_mode=True) for at in starts]
-        if any(
-            len(piece) < _PIECE // 4 * 3 for piece in pieces[:-1]
-        ):  # what fills up stands at the end alone
-            raise ValueError
-        return b"".join(pieces)
-    except ValueError:  # no ASCII, or no base64
-        raise RefusedError(
-            400,
-            "parameter",
-            f"image {shown(text)} is not base64: send the picture's bytes so, without line breaks",
-        ) from None
 
 
 def _with_k(fields: dict[str, Any], most: int) -> dict[str, Any]:
@@ -345,7 +290,7 @@ def _images_of(body: bytes | bytearray, form: Form, texts: _Texts) -> list[bytes
                 f"file in the field {shown(part.name)}: send one file, in 'image', and the parameters as text",
             )
         else:
-            texts.take(part.name, _text(part))
+            texts.take(part.name, text_of(part))
     if not 1 <= len(images) <= MOST_QUERIES:
         raise RefusedError(
             400,
@@ -353,10 +298,3 @@ def _images_of(body: bytes | bytearray, form: Form, texts: _Texts) -> list[bytes
             f"form has {len(images)} files in the field 'image': send one, or up to {MOST_QUERIES}",
         )
     return images
-
-
-def _text(part: Part) -> str:
-    try:
-        return part.content.decode()
-    except UnicodeDecodeError:
-        raise RefusedError(400, "form", f"field {shown(part.name)} is not UTF-8: send it so") from None

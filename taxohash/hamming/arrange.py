@@ -10,7 +10,10 @@ from taxohash.hamming.layouts import SLICE_FROM, Bitmap, Flat, Layout, Rings, Ro
 from taxohash.hamming.words import Rows, Words, aligned_bytes, width_of
 
 SPARSE = 8  # row numbers of this many times as many codes are sorted
-NEIGHBOURS = 8, 48  # at least and at most of each centre, whose cells may be left out by what is known of their codes
+NEIGHBOURS = (
+    8,
+    48,
+)  # at least and at most of each centre, whose cells may be left out by what is known of their codes
 BESIDE = 12  # one in so many of the centres is a neighbour
 SLICED_RING = 64  # codes of the outermost rings of a body
 

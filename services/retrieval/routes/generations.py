@@ -11,9 +11,9 @@ from starlette.responses import JSONResponse, Response
 
 from services.codestore import CodeStore, StoreUnavailableError
 from services.codestore.generations import AuditEntry
+from services.retrieval.bodies import form_of
 from services.retrieval.json_body import object_of
 from services.retrieval.late_store import LateStore
-from services.retrieval.query import form_of
 from services.retrieval.routes.endpoint import Endpoint
 from services.retrieval.schemas.base import M, checked
 from services.retrieval.schemas.describe import GenerationsTold, MoveBody, Moved, PublishBody

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from functools import partial, wraps
 from typing import Any, TypeVar
 
-from pydantic import BaseModel
 from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import Response
@@ -19,6 +18,7 @@ from services import metrics
 from services.codestore.pictures import DamagedPictureError, MissingPictureError
 from services.retrieval.access import Access
 from services.retrieval.asked import asked_of
+from services.retrieval.bodies import Form, form_of
 from services.retrieval.item_ids import What, id_in_path, id_in_query
 from services.retrieval.items import batch, sent, written
 from services.retrieval.items.made import made_of
@@ -26,8 +26,9 @@ from services.retrieval.items.told import held
 from services.retrieval.items.told import told as described
 from services.retrieval.query import wishes_of
 from services.retrieval.routes.endpoint import Endpoint
+from services.retrieval.schemas import base
 from services.retrieval.schemas import items as schemas
-from services.retrieval.schemas.reading import Pairs, pairs_of, read_pairs
+from services.retrieval.schemas.parameters import Pairs, pairs_of, read_pairs
 from services.retrieval.schemas.search import Answer, Wishes
 from services.retrieval.service import Service, service_of
 from services.retrieval.several import written as written_json
@@ -36,7 +37,7 @@ from services.retrieval.tokens import await_token
 from services.web.refused import RefusedError
 from taxohash.identifiers import shown
 
-P = TypeVar("P", bound=BaseModel)
+P = TypeVar("P", bound=base.Request)
 T = TypeVar("T")
 Handler = Callable[[Request, str, P], Awaitable[Response]]
 
@@ -69,9 +70,9 @@ def _uploaded() -> Iterator[None]:
         raise
 
 
-async def _said(service: Service, body: bytearray, way: sent.Way, read: Callable[[], T]) -> T:
+async def _said(service: Service, body: bytearray, form: Form, read: Callable[[], T]) -> T:
     """What a body says, and nothing is kept of it; much JSON is read in a thread: it takes milliseconds, in which others go on."""
-    is_slow = way.kind == "json" and len(body) > _LARGE
+    is_slow = form.is_json and len(body) > _LARGE
     said = await service.workers.run(read) if is_slow else read()
     body.clear()
     return said
@@ -85,10 +86,10 @@ async def put(request: Request, item_id: str, asked: schemas.Described) -> Respo
         name = written.name_of(request)
         if refusal := service.admission.refusal():
             await service.admission.turn_away(request, refusal)
-        way = sent.way_of(request.headers.getlist("content-type"))
+        form = form_of(request.headers.getlist("content-type"))
         async with service.uploads.read(request.headers, request.receive) as body:
             async with service.admission.search(request.receive):
-                draft = await _said(service, body, way, lambda: sent.draft_of(item_id, body, way, asked))
+                draft = await _said(service, body, form, lambda: sent.draft_of(item_id, body, form, asked))
                 made = await service.aside.run(made_of(service, served, draft))
             stored = await written.put(service, served, made, name)
         return _json(stored.told, stored.status, {"Location": stored.told["links"]["item"]})
@@ -103,10 +104,10 @@ async def put_several(request: Request) -> Response:
         name = written.name_of(request)
         if refusal := service.admission.refusal():
             await service.admission.turn_away(request, refusal)
-        way = sent.way_of(request.headers.getlist("content-type"), is_batch=True)
+        form = form_of(request.headers.getlist("content-type"), is_picture=False)
         async with service.uploads.read(request.headers, request.receive) as body:
             async with service.admission.search(request.receive) as turn:
-                drafts = await _said(service, body, way, lambda: sent.drafts_of(body, way))
+                drafts = await _said(service, body, form, lambda: sent.drafts_of(body, form))
                 asked_of(request.scope).caller.charge(len(drafts))
                 turn.rounds = batch.rounds_of(len(drafts))
                 made = await service.aside.run(batch.all_made(service, served, drafts))

@@ -13,16 +13,15 @@ from services import metrics
 from services.retrieval import nearness
 from services.retrieval.admission import Turn
 from services.retrieval.asked import asked_of
+from services.retrieval.bodies import Form, form_of
 from services.retrieval.form import shown
 from services.retrieval.query import (
     ById,
     ByImage,
     Encoding,
-    Form,
     Query,
     Search,
     encoding_of,
-    form_of,
     search_of,
 )
 from services.retrieval.routes.endpoint import Endpoint

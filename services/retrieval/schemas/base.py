@@ -1,7 +1,7 @@
 """What all models have in common, and what is said of a request that is not as its model has it."""
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -36,9 +36,14 @@ WANTED = {
 
 
 class Request(BaseModel):
-    """What comes from a client: nothing is converted, and nothing is there that is not known."""
+    """What comes from a client: nothing is converted, and nothing is there that is not known.
+
+    Attributes:
+        wanted: what to give instead of what was refused, by field; the model's own words where there is nothing.
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+    wanted: ClassVar[Mapping[str, str]] = WANTED
 
 
 class Told(BaseModel):
@@ -47,8 +52,11 @@ class Told(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-def checked(model: type[M], fields: Mapping[str, Any]) -> M:
+def checked(model: type[M], fields: Mapping[str, Any], reason: str = "parameter") -> M:
     """The fields as a model has them.
+
+    Args:
+        reason: of the refusal.
 
     Raises:
         RefusedError: 400, there is one that it does not have, or that is of another kind, or one lacks.
@@ -56,17 +64,23 @@ def checked(model: type[M], fields: Mapping[str, Any]) -> M:
     try:
         return model.model_validate(fields)
     except ValidationError as error:
-        raise RefusedError(400, "parameter", _sentence(model, error)) from None
+        raise RefusedError(400, reason, _sentence(model, error)) from None
 
 
 def _sentence(model: type[Request], error: ValidationError) -> str:
     """What is wrong first: name, value and remedy."""
     first = error.errors(include_url=False)[0]
-    name = str(first["loc"][0]) if first["loc"] else "query"
+    name, said = ".".join(str(part) for part in first["loc"]), first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
-        return f"field {shown(name)} is not known: use one of {', '.join(model.model_fields)}"
-    remedy = f"give {WANTED.get(name, 'an object')}"
+        known = ", ".join(model.model_fields) if len(first["loc"]) == 1 else ""
+        return f"field {shown(name)} is not known: {f'use one of {known}' if known else 'leave it out'}"
+    if not name and first["type"] == "value_error":  # of fields that do not go together
+        return said
+    wanted, is_list = model.wanted.get(str(first["loc"][0]) if name else ""), isinstance(first["input"], list)
+    name = (
+        str(first["loc"][0]) if wanted else name or "request"
+    )  # which of several kinds was meant is not known
     if first["type"] == "missing":
-        return f"{name} is missing: {remedy}"
-    value = first["input"]
-    return f"{name} is {f'a list of {len(value)}' if isinstance(value, list) else shown(value)}: {remedy}"
+        return f"{name} is missing: give {wanted or 'it'}"
+    value = f"a list of {len(first['input'])}" if is_list else shown(first["input"])
+    return f"{name} is {value}: {f'give {wanted}' if wanted else said[:1].lower() + said[1:]}"

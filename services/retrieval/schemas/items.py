@@ -1,6 +1,7 @@
 """Items as clients put and get them."""
 
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -69,6 +70,8 @@ class SimilarById(Wishes, ById):
 
 class Described(Request):
     """What is said of an item beside its picture; in a query string or a form each may stand several times."""
+
+    wanted: ClassVar[Mapping[str, str]] = {}
 
     labels: Labels = Field(default_factory=list)
     tags: Tags = Field(default_factory=list)

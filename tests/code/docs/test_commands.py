@@ -19,7 +19,8 @@ from torch.distributed.run import get_args_parser
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from services.retrieval.query import IMAGE, PARAMETERS
+from services.retrieval.bodies import IMAGE
+from services.retrieval.query import PARAMETERS
 from services.retrieval.routes import ENDPOINTS
 from services.retrieval.schemas.items import DescribedById
 from services.retrieval.schemas.search import EncodeWishes

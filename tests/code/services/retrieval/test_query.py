@@ -8,16 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.retrieval.bodies import Form
 from services.retrieval.query import (
     PARAMETERS,
     ByHex,
     ById,
     ByImage,
     Encoding,
-    Form,
     Search,
     encoding_of,
-    form_of,
     search_of,
 )
 from services.retrieval.schemas.base import MOST_QUERIES
@@ -303,36 +302,3 @@ def test_of_several_pictures_each_has_what_is_wrong_with_it() -> None:
     found = encoding_of(b'{"images": ["eA==", "?", ""]}', JSON, []).images
     assert found[0] == ByImage(b"x")
     assert [str(one)[:9] for one in found[1:]] == ["image '?'", "picture h"]
-
-
-@pytest.mark.parametrize(
-    ("headers", "expected"),
-    [
-        (["multipart/form-data; boundary=b"], Form(b"b")),
-        (["image/jpeg"], PICTURE),
-        (["IMAGE/PNG; q=1"], PICTURE),
-        (["image/svg+xml"], PICTURE),  # decoding says that it is no picture
-        (["application/json"], JSON),
-        (["Application/JSON; charset=utf-8"], JSON),
-        ([], 415),
-        ([""], 415),
-        (["multipart/form-data; boundary=b", "multipart/form-data; boundary=b"], 415),
-        (["multipart/mixed; boundary=b"], 415),
-        (["multipart"], 415),
-        (["application/x-www-form-urlencoded"], 415),
-        (["application/json; charset=utf-8; charset=utf-8"], 415),
-        (["image"], 415),
-        (["multipart/form-data; boundary=b; boundary=c"], 415),
-        (["multipart/form-data"], 400),
-        (["\xe9" * 3000], 415),
-        (["multipart/form-data; boundary=" + "b" * 3000], 400),
-    ],
-)
-def test_how_a_body_is_read_is_known_before_it_is_there(headers: list[str], expected: Form | int) -> None:
-    if isinstance(expected, Form):
-        assert form_of(headers) == expected
-        return
-    with pytest.raises(RefusedError) as refused:
-        form_of(headers)
-    assert refused.value.status == expected
-    assert len(str(refused.value)) < 400

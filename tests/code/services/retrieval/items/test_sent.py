@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
-from services.retrieval.items.sent import Draft, Way, draft_of, drafts_of, way_of
+from services.retrieval.bodies import Form
+from services.retrieval.items.sent import Draft, draft_of, drafts_of
 from services.retrieval.schemas.items import Described
 from services.web.refused import RefusedError
 
 NOTHING = Described()
-JSON = Way("json", None)
-FORM = Way("form", b"b")
+JSON = Form(is_json=True)
+FORM = Form(b"b")
 
 
 def form(*parts: tuple[str, str | None, bytes]) -> bytearray:
@@ -32,25 +33,11 @@ def body_of(told: Any) -> bytearray:
     return bytearray(json.dumps(told).encode())
 
 
-def refused(body: bytearray, way: Way, asked: Described = NOTHING, item_id: str = "a") -> str:
+def refused(body: bytearray, form: Form, asked: Described = NOTHING, item_id: str = "a") -> str:
     with pytest.raises(RefusedError) as error:
-        draft_of(item_id, body, way, asked)
+        draft_of(item_id, body, form, asked)
     assert error.value.status == 400
     return str(error.value)
-
-
-def test_a_body_is_read_as_its_content_type_says() -> None:
-    assert way_of(["image/png"]) == way_of(["IMAGE/whatever"]) == Way("image", None)
-    assert way_of(["application/json; charset=utf-8"]) == JSON
-    assert way_of(["multipart/form-data; boundary=b"]) == FORM
-    for types in ([], ["text/plain"], ["image/png", "image/png"], ["image"]):
-        with pytest.raises(
-            RefusedError, match="send multipart/form-data, application/json, or the picture"
-        ) as error:
-            way_of(types)
-        assert error.value.status == 415
-    with pytest.raises(RefusedError, match=r"send multipart/form-data, application/json$"):
-        way_of(["image/png"], is_batch=True)
 
 
 def test_an_item_is_the_same_however_it_is_sent() -> None:
@@ -60,7 +47,7 @@ def test_an_item_is_the_same_however_it_is_sent() -> None:
     encoded = base64.b64encode(b"picture").decode()
     told = {"image": encoded, "labels": ["x/y", "z"], "tags": ["t"]}
     found = [
-        draft_of("a", bytearray(b"picture"), Way("image", None), said),
+        draft_of("a", bytearray(b"picture"), Form(), said),
         draft_of("a", form(("image", "p", b"picture"), *texts), FORM, NOTHING),
         draft_of("a", form(*texts, ("image", "p", b"picture")), FORM, NOTHING),
         draft_of("a", form(("image", "p", b"picture")), FORM, said),
@@ -123,16 +110,16 @@ def test_a_picture_in_json_is_strict_base64(text: str) -> None:
 
 
 def test_a_picture_without_bytes_is_none() -> None:
-    assert "no bytes" in refused(bytearray(), Way("image", None))
+    assert "no bytes" in refused(bytearray(), Form())
     assert "no bytes" in refused(body_of({"image": ""}), JSON)
 
 
 # -- batches ---------------------------------------------------------------------------------------
 
 
-def batch_refused(body: bytearray, way: Way) -> str:
+def batch_refused(body: bytearray, form: Form) -> str:
     with pytest.raises(RefusedError) as error:
-        drafts_of(body, way)
+        drafts_of(body, form)
     assert error.value.status == 400
     return str(error.value)
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
-from services.retrieval.query import IMAGE, PARAMETERS, Form, search_of
+from services.retrieval.bodies import IMAGE, Form
+from services.retrieval.query import PARAMETERS, search_of
 from services.retrieval.routes import ENDPOINTS
 from services.retrieval.routes.described import LINKS, described, operation_names, path_of
 from services.retrieval.routes.endpoint import Endpoint

@@ -562,7 +562,7 @@ def test_a_batch_that_is_none_is_refused_whole(client: Client) -> None:
 def test_a_batch_of_nothing_that_can_be_put_has_no_token(client: Client) -> None:
     told = client("POST", "/v1/items", json={"items": [{"id": "a", "image": "%"}]}).json()
     assert told["token"] is None
-    assert told["results"][0]["problem"]["type"] == "urn:taxohash:request"
+    assert told["results"][0]["problem"]["type"] == "urn:taxohash:parameter"
 
 
 def test_a_store_that_goes_away_is_asked_once_for_a_batch(
