@@ -1,4 +1,4 @@
-"""The page for people. Its files are read once: nothing here waits for a disk."""
+"""The page for people. Its files are read once: nothing here waits for a disk, and no path leads to another file."""
 
 from pathlib import Path
 
@@ -9,7 +9,8 @@ from starlette.responses import Response
 from services.retrieval.routes.endpoint import Endpoint
 
 _TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-_FILES = {file.name: file.read_bytes() for file in (Path(__file__).resolve().parents[1] / "page").iterdir()}
+_FOLDER = Path(__file__).resolve().parents[1] / "page"
+_FILES = {file.name: file.read_bytes() for file in _FOLDER.iterdir() if file.suffix in _TYPES}
 
 
 async def page(request: Request) -> Response:
