@@ -67,14 +67,20 @@ function entry({ node, level, position, size }, index, text) {
   if (node.items === 0) made.ariaDisabled = "true";
   const isOpen = open.has(node.key);
   if (node.children.length && !text) made.ariaExpanded = String(isOpen);
-  made.append(element("span", "twist"), element("span", "name", names), element("span", "told", number(node.items)));
-  made.setAttribute("aria-label", `${names}, ${counted(node.items, "item")}`);
+  const told = element("span", "told", number(node.items), element("span", "unseen", node.items === 1 ? " item" : " items"));
+  made.append(twist(), element("span", "name", names), " ", told);
   return made;
 }
 
 function rest({ level, more }, index) {
   const made = item(level, index);
-  made.append(element("span", "twist"), element("span", "more", `${number(more)} more`));
+  made.append(twist(), element("span", "more", `${number(more)} more`));
+  return made;
+}
+
+function twist() {
+  const made = element("span", "twist");
+  made.ariaHidden = "true";
   return made;
 }
 
