@@ -45,19 +45,24 @@ def browsing(profile: Path) -> Iterator[webdriver.Chrome]:
         driver.quit()
 
 
-def barriers(driver: webdriver.Chrome) -> list[str]:
-    """What axe-core finds on a page that keeps somebody from using it, or makes it hard: rule, and where."""
+def barriers(driver: webdriver.Chrome, *rules: str) -> list[str]:
+    """What axe-core finds on a page that keeps somebody from using it, or makes it hard: rule, and where.
+
+    Args:
+        rules: to look for; all where none is named.
+    """
     assert AXE
     driver.execute_script(AXE.read_text(encoding="utf-8"))
     found = driver.execute_async_script(
         """
-        const done = arguments[0];
-        axe.run().then(({ violations }) => done(violations), (problem) => done([{ impact: "critical", id: String(problem), nodes: [] }]));
-        """
+        const [rules, done] = arguments;
+        axe.run(rules.length ? { runOnly: rules } : {}).then(({ violations }) => done(violations), done);
+        """,
+        rules,
     )
     return [
         f"{rule['id']}: {node['target']} {node['failureSummary']}"
         for rule in found
         if rule["impact"] in ("serious", "critical")
-        for node in rule["nodes"] or [{"target": "", "failureSummary": ""}]
+        for node in rule["nodes"]
     ]

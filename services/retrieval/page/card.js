@@ -12,7 +12,7 @@ export function card(item, answer) {
   const made = $("card").content.cloneNode(true).firstElementChild;
   const find = (selector) => made.querySelector(selector);
   picture(item, find(".picture"));
-  lead(find(".again"), byItem(item.id)).setAttribute("aria-label", `Search with it: item ${item.id}`);
+  lead(find(".again"), byItem(item.id)).setAttribute("aria-label", `Similar: search with item ${item.id}`);
   find(".paths").append(...paths(item, answer));
   distance(item, answer, find(".distance"));
   marked(mark(item, answer.bits), find(".mark"));

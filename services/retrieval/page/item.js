@@ -1,6 +1,7 @@
 /** One item, in a dialog over the page: its original, what is known of it, and what is similar by its stored code. */
 
 import { byItem, closeItem, lead, link, state } from "./address.js";
+import { agreedLevels } from "./agreement.js";
 import { card } from "./card.js";
 import { crumbs } from "./crumbs.js";
 import { $, element, show } from "./elements.js";
@@ -44,14 +45,16 @@ function open(id) {
   if (!$("item").open) $("item").showModal();
   $("item").scrollTop = 0;
   $("item-id").focus();
-  const { signal } = running;
-  tried(async () => about(await read(address("/v1/item", { id }), signal)));
-  tried(async () => alike(await read(address("/v1/similar", { id, k: SIMILAR }), signal)));
+  load(id, running.signal);
 }
 
-async function tried(work) {
+async function load(id, signal) {
   try {
-    await work();
+    const answer = read(address("/v1/similar", { id, k: SIMILAR }), signal);
+    answer.catch(() => {}); // told below, if the item itself is there
+    const item = await read(address("/v1/item", { id }), signal);
+    about(item);
+    alike(comparedWith(item, await answer));
   } catch (problem) {
     if (problem.name === "AbortError") return;
     $("item-error").textContent = problem.message;
@@ -84,6 +87,15 @@ function facts(item) {
 }
 
 const fact = (name, said) => element("div", "", element("dt", "", name), element("dd", "", ...said));
+
+/** An answer whose levels agree with an item, where that has a label, and not with most of the answers. */
+function comparedWith(item, answer) {
+  if (!item.label_path.length) return answer;
+  const majority = item.label_path.map((name) => ({ name }));
+  const levels = (names) => agreedLevels(names, majority);
+  const results = answer.results.map((own) => ({ ...own, levels_agreed: Math.max(0, ...own.label_paths.map(levels)) }));
+  return { ...answer, majority, results };
+}
 
 function alike(answer) {
   $("item-similar").replaceChildren(...answer.results.map((item) => card(item, answer)));

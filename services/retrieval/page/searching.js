@@ -10,7 +10,7 @@ import { kept } from "./visitors.js";
 const MOST = 30;
 const ANSWERS = new Map(); // by what was asked
 
-let running = null; // AbortController of the search under way
+let running = null; // AbortController of the search under way, or of the last one
 
 export function start() {
   on("state", ({ state: wanted, former }) => {
@@ -34,16 +34,21 @@ export function again() {
 export const isSearch = ({ picture, code, id }) => Boolean(kept(picture) || code || id);
 
 function cancel() {
-  running?.abort();
-  rest();
+  drop();
   say("");
   tell("answer", null);
 }
 
-async function search() {
+/** Whatever is under way is wanted no more. */
+function drop() {
   running?.abort();
-  calm();
   rest();
+  $("answers").ariaBusy = "false";
+}
+
+async function search() {
+  drop();
+  calm();
   const wanted = state();
   if (!isSearch(wanted)) {
     tell("answer", null);
@@ -56,16 +61,19 @@ async function search() {
   }
   const mine = (running = new AbortController());
   wait("Searching");
+  $("answers").ariaBusy = "true"; // those of before, until then
   try {
     finish(wanted, await answered(wanted, mine.signal));
   } catch (problem) {
-    if (problem.name !== "AbortError") tell("answer", null);
+    if (problem.name === "AbortError") return;
+    drop();
+    tell("answer", null);
     complain(problem, problem.status === 400 ? undefined : again);
   }
 }
 
 function finish(wanted, answer) {
-  rest();
+  drop();
   ANSWERS.set(asked(wanted), answer);
   for (const old of [...ANSWERS.keys()].slice(0, -MOST)) ANSWERS.delete(old);
   // The address of a picture is that of its code, for whoever is sent it.
