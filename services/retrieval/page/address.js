@@ -11,7 +11,9 @@ import { tell } from "./happenings.js";
  * hold; its code stands in for it where it is gone.
  */
 const NOTHING = { id: "", code: "", generation: "", picture: "" };
-const DEFAULTS = { ...NOTHING, k: "12", within: [], tags: [], group_by: "", item: "", panel: "" };
+export const MANY = "12"; // answers, where nobody says how many
+
+const DEFAULTS = { ...NOTHING, k: MANY, within: [], tags: [], group_by: "", item: "", panel: "" };
 const LISTS = ["within", "tags"];
 
 const CHANGES = new WeakMap(); // what links change
@@ -31,7 +33,7 @@ export const byNothing = () => ({ ...NOTHING, item: "" });
 /** The state that an address has. */
 export function stateOf(search, picture = "") {
   const given = new URLSearchParams(search);
-  const read = (name, other) => (LISTS.includes(name) ? given.getAll(name) : (given.get(name) ?? other));
+  const read = (name, other) => (LISTS.includes(name) ? given.getAll(name) : given.get(name) || other);
   const found = Object.fromEntries(Object.entries(DEFAULTS).map(([name, other]) => [name, read(name, other)]));
   return { ...found, picture: found.picture && (picture || "gone") };
 }

@@ -72,7 +72,7 @@ function probabilities(item, answer, place) {
     bars.append(bar);
   });
   bars.ariaHidden = "true";
-  place.append(bars, `${shares.map(percent).join(" › ")} likely the same`);
+  place.append(bars, element("span", "", `${shares.map(percent).join(" › ")} likely`, element("span", "unseen", " the same")));
   place.title = names.map((name, level) => `${levelName(level)} ${name}: ${percent(shares[level])}`).join("; ");
   place.hidden = false;
 }

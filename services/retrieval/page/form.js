@@ -1,6 +1,6 @@
 /** The search form: a picture that is dropped, pasted or chosen; how many answers, and by which level. */
 
-import { byPicture, go, state } from "./address.js";
+import { byPicture, go, MANY, state } from "./address.js";
 import { $, show } from "./elements.js";
 import { on, tell } from "./happenings.js";
 import { calm, complain } from "./notices.js";
@@ -17,8 +17,7 @@ const BY_CODE = "A picture that only the browser has that chose it: these are th
 export function start() {
   $("search").addEventListener("submit", submit);
   $("picture").addEventListener("change", (event) => take(event.target.files));
-  $("k").addEventListener("change", () => go({ k: $("k").value }));
-  $("group").addEventListener("change", () => go({ group_by: $("group").value }));
+  for (const name of ["k", "group"]) $(name).addEventListener("change", () => go(wishes()));
   $("key").addEventListener("change", unlock);
   $("preview").addEventListener("error", () => show("preview", false));
   document.addEventListener("paste", (event) => take(event.clipboardData.files));
@@ -31,14 +30,17 @@ function take(files) {
   const file = [...files].find((one) => one.type.startsWith("image/")) ?? files[0];
   if (!file) return;
   window.scrollTo({ top: 0 });
-  go(byPicture(keep(file, file.name || "pasted picture")));
+  go({ ...byPicture(keep(file, file.name || "pasted picture")), ...wishes() });
   $("picture").value = ""; // the same file may be chosen again
 }
+
+/** How it is searched, as the form has it. */
+const wishes = () => ({ k: $("k").value || MANY, group_by: $("group").value });
 
 function submit(event) {
   event.preventDefault();
   const before = state();
-  go({ k: $("k").value, group_by: $("group").value });
+  go(wishes());
   if (!isSearch(state())) {
     complain(new Refusal("Choose a picture first."));
     $("picture").focus();
