@@ -68,6 +68,10 @@ class Page:
     def choose(self, picture: Path) -> None:
         self.find("picture").send_keys(str(picture))
 
+    def ask_for(self, count: str) -> None:
+        """Ask for so many answers."""
+        self.find("k").send_keys(Keys.CONTROL + "a" + Keys.NULL, count, Keys.ENTER)
+
     def answered(self, count: int) -> None:
         self.wait().until(lambda _: len(self.cards()) == count)
 
@@ -177,7 +181,7 @@ def test_choosing_a_picture_shows_its_answers(
 def test_the_number_of_answers_and_groups_can_be_chosen(page: Page, picture: Path) -> None:
     page.choose(picture)
     page.answered(12)
-    page.find("k").send_keys(Keys.CONTROL + "a", "5", Keys.ENTER)
+    page.ask_for("5")
     page.answered(5)
     Select(page.find("group")).select_by_value("kind")
     page.wait().until(lambda _: page.all("#results .group h3"))
@@ -405,7 +409,7 @@ def test_what_the_service_refuses_is_shown_in_its_words(page: Page, tmp_path: Pa
     page.choose(picture)
     page.answered(12)
     assert not page.find("error").is_displayed()
-    page.find("k").send_keys(Keys.CONTROL + "a", "5000", Keys.ENTER)
+    page.ask_for("5000")
     page.says("whole number from 1 to 1000", "error")
 
 
