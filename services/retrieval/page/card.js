@@ -55,7 +55,10 @@ function marked(word, place) {
 
 function agreement(levels, place) {
   const count = levels.filter((level) => level !== "other").length;
-  place.textContent = levels.length ? `${count} of ${levels.length} levels agree` : "no label";
+  place.replaceChildren(
+    ...(levels.length ? [`${count} of ${levels.length} levels`, element("span", "unseen", " agree")] : ["no label"]),
+  );
+  place.title = levels.length ? `${count} of ${levels.length} levels agree` : "";
   place.classList.toggle("all", levels.length > 0 && levels.every((level) => level === "same"));
   place.classList.toggle("other", levels.includes("other"));
 }
