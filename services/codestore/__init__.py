@@ -19,6 +19,7 @@ from services.codestore.connection import (
 )
 from services.codestore.labels import LabelNumbers
 from services.codestore.records import (
+    Edit,
     GenerationRef,
     GenerationState,
     HeldItem,
@@ -41,6 +42,7 @@ __all__ = [
     "FSYNCED",
     "CodeStore",
     "Durability",
+    "Edit",
     "EmbeddedServer",
     "FencedError",
     "FullError",

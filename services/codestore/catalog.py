@@ -5,12 +5,20 @@ from collections.abc import Iterable, Iterator, Mapping
 import numpy as np
 import numpy.typing as npt
 
-from services.codestore.checks import check_ids, check_items
+from services.codestore.checks import check_edits, check_ids, check_items
 from services.codestore.collection import STEP_BLOCKS, Collection, CollectionReader
 from services.codestore.connection import APPLIED, Durability
 from services.codestore.keys import check_name
-from services.codestore.records import HeldItem, Item, Written
-from services.codestore.wire import ended, is_member, pack_items, unended, unpack_held, unpack_item
+from services.codestore.records import Edit, HeldItem, Item, Written
+from services.codestore.wire import (
+    ended,
+    is_member,
+    pack_edits,
+    pack_items,
+    unended,
+    unpack_held,
+    unpack_item,
+)
 from services.codestore.writers import WriteId
 from taxohash.errors import TaxohashError
 
@@ -61,6 +69,38 @@ class Catalog(CollectionReader):
                 ]
 
             return self._write(opened, "write_items", ids, arguments, write, durability)
+
+        return self._use(collection, work)
+
+    def edit(
+        self,
+        collection: str,
+        generation_id: str,
+        edits: Iterable[Edit],
+        *,
+        write: WriteId | None = None,
+        durability: Durability = APPLIED,
+    ) -> Written:
+        """Change labels or tags of members of a generation; all else stays as that generation has it, codes included.
+
+        As if each were read and put again, in the catalogue and in every live generation, but in one step: no write that comes
+        meanwhile is undone.
+
+        Returns:
+            Of each item "replaced", or "absent" where it is no member.
+        """
+        listed = check_edits(edits)
+        check_name("generation id", generation_id)
+
+        def work(opened: Collection) -> Written:
+            ids = self._checked(
+                opened, [Item(edit.id, edit.labels or (), tags=edit.tags or ()) for edit in listed]
+            )
+
+            def arguments(indices: npt.NDArray[np.int64]) -> list[str | bytes | int]:
+                return [*pack_edits([listed[i] for i in indices]), generation_id]
+
+            return self._write(opened, "edit_items", ids, arguments, write, durability)
 
         return self._use(collection, work)
 

@@ -8,7 +8,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from services.codestore.records import Item
+from services.codestore.records import Edit, Item
 from taxohash.errors import TaxohashError
 from taxohash.identifiers import check_id, shown
 
@@ -66,6 +66,25 @@ def check_items(items: Iterable[Item]) -> list[Item]:
     if not isinstance(items, Iterable) or isinstance(items, str | bytes | Mapping):
         raise TaxohashError(f"items are a {type(items).__name__}: give a list of items")
     return list(items)
+
+
+def check_edits(edits: Iterable[Edit]) -> list[Edit]:
+    """The edits as a list.
+
+    Raises:
+        TaxohashError: they are no list of edits, or one changes nothing.
+    """
+    if not isinstance(edits, Iterable) or isinstance(edits, str | bytes | Mapping):
+        raise TaxohashError(f"edits are a {type(edits).__name__}: give a list of edits")
+    listed = list(edits)
+    for edit in listed:
+        if not isinstance(edit, Edit):
+            raise TaxohashError(f"{str(edit)[:60]!r} is a {type(edit).__name__}: give an Edit")
+        if edit.labels is None and edit.tags is None:
+            raise TaxohashError(
+                f"edit of item {shown(check_id(edit.id))} changes nothing: give labels, tags or both"
+            )
+    return listed
 
 
 def check_revisions(revisions: Sequence[int], count: int) -> npt.NDArray[np.uint32]:

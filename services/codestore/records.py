@@ -43,6 +43,19 @@ class Item:
     revision: int = field(default=0, compare=False)
 
 
+@dataclass(frozen=True)
+class Edit:
+    """What is changed of an item; what is None stays as it is.
+
+    Attributes:
+        labels, tags: as of an `Item`.
+    """
+
+    id: str
+    labels: tuple[int, ...] | None = None
+    tags: tuple[str, ...] | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class HeldItem:
     """An item as one generation has it.

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from services.codestore.records import Changes, Columns, HeldItem, Item, ItemLabels, Lacking
+from services.codestore.records import Changes, Columns, Edit, HeldItem, Item, ItemLabels, Lacking
 
 Labels = npt.NDArray[np.int32]
 
@@ -69,15 +69,32 @@ def results(letters: bytes) -> tuple[str, ...]:
 
 def pack_items(items: Sequence[Item], encodable: bool = False) -> tuple[bytes, ...]:
     """A batch of items; `encodable`: they have pictures in a data set."""
-    labels = [item.labels for item in items]
     return (
         ended([item.id for item in items]),
-        np.array([own[0] if len(own) == 1 else NO_LABEL for own in labels], "<i4").tobytes(),
-        *pieces([np.array(own, "<i4").tobytes() if len(own) > 1 else b"" for own in labels]),
+        *_pack_labels([item.labels for item in items]),
         *pieces([_record(item) for item in items]),
-        *pieces(["\t".join(item.tags).encode() for item in items]),
+        *_pack_tags([item.tags for item in items]),
         bytes(encodable or bool(item.picture or item.uri) for item in items),
     )
+
+
+def pack_edits(edits: Sequence[Edit]) -> tuple[bytes, ...]:
+    """A batch of changes of items."""
+    return (
+        ended([edit.id for edit in edits]),
+        *_pack_labels([edit.labels or () for edit in edits]),
+        *_pack_tags([edit.tags or () for edit in edits]),
+        bytes((edit.labels is not None) + 2 * (edit.tags is not None) for edit in edits),
+    )
+
+
+def _pack_labels(labels: Sequence[tuple[int, ...]]) -> tuple[bytes, bytes, bytes]:
+    single = np.array([own[0] if len(own) == 1 else NO_LABEL for own in labels], "<i4").tobytes()
+    return single, *pieces([np.array(own, "<i4").tobytes() if len(own) > 1 else b"" for own in labels])
+
+
+def _pack_tags(tags: Sequence[tuple[str, ...]]) -> tuple[bytes, bytes]:
+    return pieces(["\t".join(own).encode() for own in tags])
 
 
 def _record(item: Item) -> bytes:

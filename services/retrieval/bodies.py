@@ -48,6 +48,20 @@ def form_of(content_types: list[str], is_picture: bool = True) -> Form:
     )
 
 
+def json_of(content_types: list[str]) -> Form:
+    """How to read a body that has to be JSON.
+
+    Raises:
+        RefusedError: 415, by its content type it is none.
+    """
+    form = form_of(content_types, is_picture=False)
+    if not form.is_json:
+        raise RefusedError(
+            415, "content-type", "the body is no JSON by its content type: send application/json"
+        )
+    return form
+
+
 def text_of(part: Part) -> str:
     """A part of a form that is text.
 

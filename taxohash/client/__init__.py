@@ -5,6 +5,7 @@ from typing import Any
 
 from taxohash.client.answers import (
     DeleteAnswer,
+    EditAnswer,
     Encoded,
     GenerationAnswer,
     GenerationsAnswer,
@@ -32,6 +33,7 @@ __all__ = [
     "Client",
     "Code",
     "DeleteAnswer",
+    "EditAnswer",
     "Encoded",
     "GenerationAnswer",
     "GenerationsAnswer",

@@ -203,6 +203,15 @@ class PutAnswer:
 
 
 @dataclass(frozen=True)
+class EditAnswer:
+    """What became of an item whose labels or tags were changed; `token` for reads that must see it, which this client's own do."""
+
+    id: str
+    generation: str
+    token: str
+
+
+@dataclass(frozen=True)
 class DeleteAnswer:
     """What became of an item that was deleted; `pictures` are `removed`, or will be `later`."""
 

@@ -3,7 +3,7 @@
 import base64
 import json
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -147,6 +147,36 @@ def put_several(items: Sequence[Loaded], name: str) -> Call[answers.BatchAnswer]
         return batch
 
     return Call("the items", "POST", "/v1/items", reads, body=body, name=name, is_safe=False)
+
+
+def edit(
+    item_id: str, labels: Iterable[str] | None, tags: Iterable[str] | None, name: str | None = None
+) -> Call[answers.EditAnswer]:
+    """Change labels or tags of an item.
+
+    Raises:
+        TaxohashError: nothing is changed, or one text is given for several.
+    """
+    given = {"labels": labels, "tags": tags}
+    said = {what: _texts(what, texts) for what, texts in given.items() if texts is not None}
+    if not said:
+        raise TaxohashError(f"edit of item {item_id!r} changes nothing: give labels, tags or both")
+    return Call(
+        "the edit",
+        "PATCH",
+        "/v1/item",
+        _as(answers.EditAnswer),
+        _by_id(item_id),
+        {"json": said},
+        name or new_name(),
+        False,
+    )
+
+
+def _texts(what: str, texts: Iterable[str]) -> list[str]:
+    if isinstance(texts, str):
+        raise TaxohashError(f"{what} are the text {texts[:60]!r}: give a list")
+    return list(texts)
 
 
 def delete(item_id: str, name: str | None = None) -> Call[answers.DeleteAnswer]:

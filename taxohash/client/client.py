@@ -174,6 +174,17 @@ class Client:
         """An item as the generation that is served has it."""
         return self._run(self._exchange.read(calls.get(id, self._exchange.seeing({"token": token})["token"])))
 
+    def edit(
+        self,
+        id: str,
+        *,
+        labels: Iterable[str] | None = None,
+        tags: Iterable[str] | None = None,
+        name: str | None = None,
+    ) -> answers.EditAnswer:
+        """Change the labels of an item, its tags, or both; its picture and its codes stay. `name` as of `put`."""
+        return self._run(self._exchange.write(calls.edit(id, labels, tags, name)))
+
     def delete(self, id: str, *, name: str | None = None) -> answers.DeleteAnswer:
         """Delete an item, its codes and its pictures. `name` as of `put`."""
         return self._run(self._exchange.write(calls.delete(id, name)))

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from services.codestore import Item
+from services.codestore import Edit, Item
 
 
 @dataclass
@@ -94,6 +94,19 @@ class Model:
         self.buried.discard(item.id)
         self.items[item.id] = Entry(item, "api", shared, self.clock if moved or not entry else entry.moved)
         return "replaced" if entry else "added"
+
+    def edit(self, name: str, edits: Sequence[Edit]) -> list[str]:
+        """Each as if it were read as a generation has it, and put again."""
+        self.clock += 1
+        words = []
+        for edit in edits:
+            item = self.item(edit.id, name)
+            if item:
+                changed = {"labels": edit.labels, "tags": edit.tags}
+                given = {key: value for key, value in changed.items() if value is not None}
+                self._put(replace(item, **given), {})
+            words.append("replaced" if item else "absent")
+        return words
 
     def delete(self, ids: Iterable[str]) -> list[str]:
         words = []

@@ -117,6 +117,9 @@ def test_an_item_is_put_found_told_and_deleted(kind: str, service: Service, hash
             )  # fmt: skip
             assert client.image(own) == LARGE
             assert client.thumbnail(own)[8:12] == b"WEBP"
+            client.edit(own, tags=["new"])
+            edited = client.get(own)
+            assert (edited.tags, edited.label_paths, edited.code) == (("new",), item.label_paths, item.code)
             assert client.delete(own).pictures == "removed"
             with pytest.raises(RequestRefusedError) as error:
                 client.get(own)

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from services.codestore import CodeStore, GenerationRef, Item, WriteId, Written
+from services.codestore import CodeStore, Edit, GenerationRef, Item, WriteId, Written
 from services.codestore.follower.errors import GoneError
 from taxohash.errors import TaxohashError
 from taxohash.taxonomy import Taxonomy
@@ -34,6 +34,7 @@ DIGEST = "0123456789abcdef" * 4
 few_ids = st.sampled_from(["a", "\n", "\0", "ÿ\u2028", "x" * 1024])
 clients = st.integers(0, 1)
 labels = st.lists(st.integers(0, 2), unique=True, max_size=3).map(tuple)
+tags = st.lists(st.sampled_from(["new", "old stock"]), unique=True).map(tuple)
 items = st.builds(
     Item,
     id=few_ids,
@@ -42,10 +43,18 @@ items = st.builds(
     thumbnail=st.sampled_from(["", DIGEST]),
     uri=st.sampled_from(["", "file:///ü"]),
     metadata=st.sampled_from([{}, {"price": 2.5, "ü": "ÿ"}]),
-    tags=st.lists(st.sampled_from(["new", "old stock"]), unique=True).map(tuple),
+    tags=tags,
 )
 batches = st.lists(items, min_size=1, max_size=4, unique_by=lambda item: item.id)
 names = st.sampled_from(["a", "b", "c"])
+edits = st.lists(
+    st.builds(Edit, id=few_ids, labels=labels | st.none(), tags=tags | st.none()).filter(
+        lambda edit: edit.labels is not None or edit.tags is not None
+    ),
+    min_size=1,
+    max_size=3,
+    unique_by=lambda edit: edit.id,
+)
 ranges = st.tuples(st.integers(0, MANY), st.integers(1, MANY)).map(
     lambda drawn: [f"n {number}" for number in range(drawn[0], min(sum(drawn), MANY) + 1)]
 )
@@ -128,6 +137,16 @@ class CodeStoreMachine(RuleBasedStateMachine):
         self.upsert_all(client, [Item("a", (label,))], (), 0, False)
         with pytest.raises(TaxohashError, match="no label of this number"):
             self.stores[client].upsert(self.name, [Item("a", (label + 1,))])
+
+    @rule(client=clients, name=names, batch=edits, named=st.booleans())
+    def edit(self, client: int, name: str, batch: list[Edit], named: bool) -> None:
+        store = self.stores[client]
+        if name not in self.model.generations:
+            with pytest.raises(TaxohashError, match="no generation"):
+                store.edit(self.name, name, batch)
+            return
+        words = self.model.edit(name, batch)
+        self.write(lambda write: store.edit(self.name, name, batch, write=write), words, named)
 
     def delete_all(self, client: int, ids: list[str], named: bool) -> None:
         store = self.stores[client]

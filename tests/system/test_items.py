@@ -3,6 +3,7 @@
 import base64
 import hashlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -232,6 +233,28 @@ def test_items_live_through_swap_backfill_and_going_back(
         assert ask(here, "DELETE", link("item", item_id)).json()["pictures"] == "removed"
 
 
+def test_labels_and_tags_are_changed_here_while_pictures_are_put_there(services: list[Service]) -> None:
+    """Of what two replicas write of one item at once, nothing is lost: each put has its picture, each edit its tags."""
+    here, there = services
+    put(here, "edited")
+
+    def edit() -> httpx.Response:
+        return ask(here, "PATCH", "/v1/item", params={"id": "edited"}, json={"labels": [CRIMSON]})
+
+    with ThreadPoolExecutor(2) as pool:
+        editing = pool.submit(lambda: [edit() for _ in range(20)])
+        putting = pool.submit(
+            lambda: [put(there, "edited", [LARGE, OTHER][n % 2], tags=[str(n)]) for n in range(20)]
+        )
+        edits, puts = editing.result(), putting.result()
+    assert {answer.status_code for answer in edits + puts} == {200}
+    item = get(there, "edited", edit().json()["token"]).json()
+    assert (item["label_paths"], item["tags"]) == ([CRIMSON.split("/")], ["19"])
+    assert item["code"] == puts[-1].json()["code"]
+    assert ask(here, "GET", link("image", "edited")).content == OTHER
+    assert ask(here, "DELETE", link("item", "edited")).json()["pictures"] == "removed"
+
+
 def test_items_live_through_a_restart(
     services: list[Service], hashers: list[Hasher], variables: dict[str, str], tmp_path: Path
 ) -> None:
@@ -273,6 +296,10 @@ def test_writes_need_a_key_of_their_role(
             image = ask(service, "GET", link("image", "keyed"), headers=keyring.headers(name))
             assert image.status_code == {401: 401, 403: 404}.get(status, 200)
         for name, status in ((None, 401), ("search", 403), ("write", 200)):
+            changed = ask(
+                service, "PATCH", "/v1/items/keyed", json={"tags": []}, headers=keyring.headers(name)
+            )
+            assert changed.status_code == status
             gone = ask(service, "DELETE", link("item", "keyed"), headers=keyring.headers(name))
             assert gone.status_code == status
 

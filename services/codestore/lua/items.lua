@@ -125,25 +125,10 @@ local function living(list)
   return found
 end
 
--- batch; then of each generation whose codes come with the items: id, bits, codes. -> n: new, r: replaced
-local function write_items(keys, args)
-  if not is_of(keys, args[1]) then return stale(keys[1]) end
-  local again = repeated(keys, args[2], args[3])
-  if again then return again end
-  local segment, batch = keys[1], batch_of(args, 4)
-  local list, by_id = generations_of(segment)
-  local live, codes = living(list), {}
-  for at = 13, #args, 3 do
-    local generation, refused = begun(by_id, args[at], args[at + 1], segment)
-    if refused then return refused end
-    if #args[at + 2] ~= #batch.ids * generation.width then
-      return refuse(#batch.ids .. ' items came with ' .. #args[at + 2] .. ' bytes of codes, not ' .. #batch.ids * generation.width)
-    end
-    codes[generation.id] = args[at + 2]
-  end
-  local sheet = sheet_of(segment)
-  local rows, clash = lookup(sheet, batch.ids)
-  if clash then return refuse_clash(clash) end
+-- Items are as the batch says from now on, in the catalogue and in every live generation, with the codes of the generations of which there are
+-- some. rows[i] is false where item i is new, nil where it is left out. -> n: new, r: replaced, a: left out
+local function put_items(keys, args, sheet, list, batch, rows, codes)
+  local segment, live = keys[1], living(list)
   local fresh = allocate(sheet, batch.ids, rows)
   local groups = by_block(rows)
   load_blocks(sheet, groups, live)
@@ -152,7 +137,7 @@ local function write_items(keys, args)
   local now, moved, results, buried = u32(math.floor(microseconds() / 1000000)), {}, {}, state(segment, 'deleted') > 0
   local edited = {}  -- items of a data set that the API writes for the first time
   if not buried then mark_runs(groups, batch, fresh) end
-  for i = 1, #batch.ids do results[i] = fresh[i] and 'n' or 'r' end
+  for i = 1, #batch.ids do results[i] = fresh[i] and 'n' or rows[i] and 'r' or 'a' end
   update_catalog(sheet, groups, function(i, flags, row)
     local old = has(flags, RECORD) and get(sheet, 'r' .. key_of(row)) or ''
     moved[i] = fresh[i] or picture_in(old) ~= picture_in(batch.records[i] or '')
@@ -186,6 +171,85 @@ local function write_items(keys, args)
   end
   renew(sheet, rows, renewed, position)
   return finish(keys, sheet, 'items', rows, args[2], args[3], table.concat(results))
+end
+
+-- batch; then of each generation whose codes come with the items: id, bits, codes. -> n: new, r: replaced
+local function write_items(keys, args)
+  if not is_of(keys, args[1]) then return stale(keys[1]) end
+  local again = repeated(keys, args[2], args[3])
+  if again then return again end
+  local segment, batch = keys[1], batch_of(args, 4)
+  local list, by_id = generations_of(segment)
+  local codes = {}
+  for at = 13, #args, 3 do
+    local generation, refused = begun(by_id, args[at], args[at + 1], segment)
+    if refused then return refused end
+    if #args[at + 2] ~= #batch.ids * generation.width then
+      return refuse(#batch.ids .. ' items came with ' .. #args[at + 2] .. ' bytes of codes, not ' .. #batch.ids * generation.width)
+    end
+    codes[generation.id] = args[at + 2]
+  end
+  local sheet = sheet_of(segment)
+  local rows, clash = lookup(sheet, batch.ids)
+  if clash then return refuse_clash(clash) end
+  return put_items(keys, args, sheet, list, batch, rows, codes)
+end
+
+-- A row as the first of these generations has it of which it is a member; flags, label, label set and code are of that generation.
+local function held(sheet, asked, row)
+  local block, offset = block_of(row), row % BLOCK
+  local flags = string.byte(catalog_of(sheet, block), offset + 1)
+  local found = {
+    own = 0, label = NO_LABEL, set = '', code = '',
+    record = has(flags, RECORD) and get(sheet, 'r' .. key_of(row)) or '', tags = has(flags, TAGS) and get(sheet, 't' .. key_of(row)) or '',
+  }
+  for _, generation in ipairs(asked) do
+    local own, label, code = cells_of(generation_block(sheet, generation, block), generation, offset)
+    if has(own, LABELS) then found.set = get(sheet, field_of('s', generation.id, row)) end
+    if has(own, OWN) then
+      found.record, found.tags = string.match(get(sheet, field_of('o', generation.id, row)), '^([^\255]*\255[^\255]*\255[^\255]*\255[^\255]*\255)(.*)$')
+    end
+    found.own = own
+    if has(own, MEMBER) then
+      found.label, found.code = label, has(own, CODED) and code or ''
+      break
+    end
+  end
+  return found
+end
+
+-- ids, labels int32, label sets and tags (lengths uint32 and values each), a byte an item (1: its labels are changed, 2: its tags), generation:
+-- members of it are put as it has them, but for what is changed, so that a write that comes meanwhile is not undone. -> r: changed, a: no member
+local function edit_items(keys, args)
+  if not is_of(keys, args[1]) then return stale(keys[1]) end
+  local again = repeated(keys, args[2], args[3])
+  if again then return again end
+  local segment, ids, given, wanted = keys[1], texts(args[4]), args[10], args[11]
+  local list, by_id = generations_of(segment)
+  local generation = by_id[wanted]
+  if not generation or generation.state == 'dropping' then
+    return refuse('there is no generation ' .. wanted .. ' in ' .. segment .. ': begin it first')
+  end
+  local labels, sets, tags = args[5], pieces(args[6], args[7]), pieces(args[8], args[9])
+  local sheet = sheet_of(segment)
+  local rows = lookup(sheet, ids)
+  load_blocks(sheet, by_block(rows), {generation})
+  local batch, column, encodable = {ids = ids, sets = {}, records = {}, tags = {}}, {}, {}
+  for i = 1, #ids do
+    local found, changed = rows[i] and held(sheet, {generation}, rows[i]), string.byte(given, i)
+    if not (found and has(found.own, MEMBER)) then
+      rows[i], column[i], encodable[i] = nil, NO_LABEL, '\0'
+    else
+      local is_said = found.record ~= '' and found.record ~= '\255\255\255\255'
+      column[i] = has(changed, 1) and string.sub(labels, i * 4 - 3, i * 4) or found.label
+      batch.records[i] = is_said and found.record or nil
+      encodable[i] = picture_in(found.record) == '\255' and '\0' or '\1'
+      if has(changed, 1) then batch.sets[i] = sets[i] else batch.sets[i] = found.set ~= '' and found.set or nil end
+      if has(changed, 2) then batch.tags[i] = tags[i] else batch.tags[i] = found.tags ~= '' and found.tags or nil end
+    end
+  end
+  batch.labels, batch.encodable = table.concat(column), table.concat(encodable)
+  return put_items(keys, args, sheet, list, batch, rows, {})
 end
 
 -- generation, bits, batch, codes or nothing: items of a data version, as members of this generation alone.
@@ -338,24 +402,9 @@ local function items(keys, args)
   for i = 1, #ids do
     found[i] = false
     if rows[i] then
-      local row, block, offset = rows[i], block_of(rows[i]), rows[i] % BLOCK
-      local value = catalog_of(sheet, block)
-      local flags = string.byte(value, offset + 1)
-      local record = has(flags, RECORD) and get(sheet, 'r' .. key_of(row)) or ''
-      local tags = has(flags, TAGS) and get(sheet, 't' .. key_of(row)) or ''
-      local own, label, set, code = 0, NO_LABEL, '', ''
-      for _, generation in ipairs(asked) do
-        own, label, code = cells_of(generation_block(sheet, generation, block), generation, offset)
-        if has(own, LABELS) then set = get(sheet, field_of('s', generation.id, row)) end
-        if has(own, OWN) then
-          record, tags = string.match(get(sheet, field_of('o', generation.id, row)), '^([^\255]*\255[^\255]*\255[^\255]*\255[^\255]*\255)(.*)$')
-        end
-        if has(own, MEMBER) then break end
-        label, code = NO_LABEL, ''
-      end
-      found[i] = {flags, string.sub(value, BLOCK + offset * 4 + 1, BLOCK + offset * 4 + 4),
-        string.sub(value, BLOCK * 5 + offset * 4 + 1, BLOCK * 5 + offset * 4 + 4), record, tags, own, label, set,
-        has(own, CODED) and code or ''}
+      local value, offset, own = catalog_of(sheet, block_of(rows[i])), rows[i] % BLOCK, held(sheet, asked, rows[i])
+      found[i] = {string.byte(value, offset + 1), string.sub(value, BLOCK + offset * 4 + 1, BLOCK + offset * 4 + 4),
+        string.sub(value, BLOCK * 5 + offset * 4 + 1, BLOCK * 5 + offset * 4 + 4), own.record, own.tags, own.own, own.label, own.set, own.code}
     end
   end
   return found

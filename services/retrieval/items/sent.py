@@ -17,6 +17,7 @@ from services.retrieval.schemas.items import (
     BatchBody,
     Content,
     Described,
+    EditBody,
     PutBody,
 )
 from services.web.refused import RefusedError
@@ -50,6 +51,36 @@ class Draft:
         )
         told.update(self.picture or b"")
         return told.digest()
+
+
+@dataclass(frozen=True)
+class Change:
+    """What its client wants changed of an item; None: nothing.
+
+    Attributes:
+        labels: paths.
+    """
+
+    id: str
+    labels: tuple[str, ...] | None
+    tags: tuple[str, ...] | None
+
+    @property
+    def digest(self) -> bytes:
+        """Tells it from another."""
+        return hashlib.sha256(repr((self.labels, self.tags)).encode("utf-8", "replace")).digest()
+
+
+def change_of(item_id: str, body: bytearray) -> Change:
+    """Read and check what is changed of an item.
+
+    Raises:
+        RefusedError: 400, with what is wrong.
+    """
+    said = checked(EditBody, object_of(body), "request")
+    labels, tags = (None if own is None else tuple(own) for own in (said.labels, said.tags))
+    _check(item_id, tags or ())
+    return Change(item_id, labels, tags)
 
 
 def draft_of(item_id: str, body: bytearray, form: Form, asked: Described) -> Draft:
@@ -133,11 +164,15 @@ def _draft(item_id: str, content: Content, file: bytes | None) -> Draft:
 
 def _checked(draft: Draft) -> Draft:
     """A draft whose id and tags may be stored."""
+    _check(draft.id, draft.tags)
+    return draft
+
+
+def _check(item_id: str, tags: tuple[str, ...]) -> None:
     try:
-        check_item(Item(draft.id, tags=draft.tags), ())
+        check_item(Item(item_id, tags=tags), ())
     except TaxohashError as error:
         raise RefusedError(400, "parameter", str(error)) from None
-    return draft
 
 
 def _only_items(parts: Sequence[Part]) -> bytes:

@@ -1,4 +1,4 @@
-"""Items put into the stores, and deleted there.
+"""Items put into the stores, changed and deleted there.
 
 Pictures first, then the item that names them: who sees an item finds its pictures. What a picture was put for and then did
 not come is removed where that is certain; where an answer was lost nobody knows, and the picture stays for the item.
@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from starlette.requests import Request
 
-from services.codestore import Item, StoreUnavailableError, Token, WriteId, Written
+from services.codestore import Edit, Item, StoreUnavailableError, Token, WriteId, Written
 from services.codestore.pictures import Pictures
 from services.retrieval.asked import asked_of
 from services.retrieval.form import shown
+from services.retrieval.items.labelled import numbers_of
 from services.retrieval.items.made import Made
+from services.retrieval.items.sent import Change
 from services.retrieval.items.told import links
 from services.retrieval.service import Service
 from services.retrieval.stores import asked, pictures_of, within_seconds
@@ -96,6 +98,32 @@ async def put(service: Service, served: "Served", made: Made, name: Name | None)
         return await _put(service, served, made, name, pictures)
 
 
+async def edit(service: Service, served: "Served", change: Change, name: Name | None) -> dict[str, Any]:
+    """Change labels or tags of an item, in the catalogue and in every live generation; its picture and codes stay.
+
+    The store does it in one step, so that nothing is undone that another process writes meanwhile.
+
+    Raises:
+        RefusedError: 400, an unknown label; 404, it is not there; and see `put`.
+    """
+    collection, labels = service.settings.collection, None
+    if change.labels is not None:
+        labels = await service.workers.run(partial(numbers_of, served.engine, change.labels))
+    edits = [Edit(change.id, labels, change.tags)]
+    write = name.of("edit", change.id, change.digest) if name else None
+    async with within_seconds(service, _UNSURE), service.turns.of(change.id):
+        before = await _asked(service, lambda: service.store().pictures_of(collection, [change.id]))
+        written: Written = await _asked(
+            service, lambda: service.store().edit(collection, served.generation, edits, write=write)
+        )
+        # What another generation had as another picture of it, it has no more.
+        after = await _asked(service, lambda: service.store().pictures_of(collection, [change.id]))
+        service.unused.look(before - after)
+    if written.results == ("absent",):
+        raise _absent(change.id)
+    return {"id": change.id, "generation": served.generation, "token": str(written.token)}
+
+
 async def delete(service: Service, item_id: str, name: Name | None) -> dict[str, Any]:
     """Delete an item with its codes in every generation, and its pictures, but for those that another item names.
 
@@ -110,11 +138,15 @@ async def delete(service: Service, item_id: str, name: Name | None) -> dict[str,
             service, lambda: service.store().delete(collection, [item_id], write=write)
         )
     if written.results == ("absent",):
-        raise RefusedError(404, "item", f"there is no item {shown(item_id)}: use an id from a search")
+        raise _absent(item_id)
     left = service.settings.limits.store_seconds - (asyncio.get_running_loop().time() - started)
     gone = service.pictures is not None and await service.unused.gone(named, max(0.0, left))
     state: Literal["removed", "later"] = "removed" if gone or not named else "later"
     return {"id": item_id, "token": str(written.token), "pictures": state}
+
+
+def _absent(item_id: str) -> RefusedError:
+    return RefusedError(404, "item", f"there is no item {shown(item_id)}: use an id from a search")
 
 
 async def _put(

@@ -26,6 +26,7 @@ LINKS: dict[str, dict[str, JSON]] = {
         "similar": {"id": "$response.body#/id", "token": "$response.body#/token"},
         **{name: {"id": "$response.body#/id"} for name in ("thumbnail", "image", "delete-item")},
     },
+    "edit-item": {"item": {"id": "$response.body#/id", "token": "$response.body#/token"}},
     "put-items": {
         "item": {"id": "$response.body#/results/0/id", "token": "$response.body#/token"},
         "delete-item": {"id": "$response.body#/results/0/id"},

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 
 from services.codestore import CodeStore, StoreUnavailableError
 from services.codestore.generations import AuditEntry
-from services.retrieval.bodies import form_of
+from services.retrieval.bodies import json_of
 from services.retrieval.json_body import object_of
 from services.retrieval.late_store import LateStore
 from services.retrieval.routes.endpoint import Endpoint
@@ -150,10 +150,7 @@ def _admin(service: Service) -> LateStore:
 
 async def _asked(request: Request, model: type[M]) -> M:
     """The body of a request, as a model has it."""
-    if not form_of(request.headers.getlist("content-type")).is_json:
-        raise RefusedError(
-            415, "content-type", "the body is no JSON by its content type: send application/json"
-        )
+    json_of(request.headers.getlist("content-type"))
     async with service_of(request).uploads.read(request.headers, request.receive) as body:
         return checked(model, object_of(body))
 

@@ -1,4 +1,4 @@
-"""Items of the catalogue: put, told, deleted, their pictures, and what is similar.
+"""Items of the catalogue: put, told, changed, deleted, their pictures, and what is similar.
 
 Each has two addresses: one with the id in its path, for ids that nothing on the way may read in another way, and one with it in
 the query string, for all.
@@ -18,7 +18,7 @@ from services import metrics
 from services.codestore.pictures import DamagedPictureError, MissingPictureError
 from services.retrieval.access import Access
 from services.retrieval.asked import asked_of
-from services.retrieval.bodies import Form, form_of
+from services.retrieval.bodies import Form, form_of, json_of
 from services.retrieval.item_ids import What, id_in_path, id_in_query
 from services.retrieval.items import batch, sent, written
 from services.retrieval.items.made import made_of
@@ -122,6 +122,18 @@ async def get(request: Request, item_id: str, asked: schemas.Seen) -> Response:
     if asked.token:
         served = await await_token(service, served, asked.token)
     return _json(await described(service, served, item_id))
+
+
+async def edit(request: Request, item_id: str, asked: schemas.Nothing) -> Response:
+    """Change labels or tags of an item, or both, and leave its picture, its code and all else as they are."""
+    service = service_of(request)
+    served = service.taken()
+    with _uploaded():
+        name = written.name_of(request)
+        form = json_of(request.headers.getlist("content-type"))
+        async with service.uploads.read(request.headers, request.receive) as body:
+            change = await _said(service, body, form, lambda: sent.change_of(item_id, body))
+        return _json(await written.edit(service, served, change, name))
 
 
 async def delete(request: Request, item_id: str, asked: schemas.Nothing) -> Response:
@@ -276,6 +288,10 @@ _PAIRS = [  # parts of items first: a path is theirs before it is that of an ite
     _at_both(
         "PUT", "item", put, "put-item", "write", schemas.Described, schemas.DescribedById,
         body=schemas.PutBody, told=schemas.Put, takes=("image/*", _FORM, _JSON),
+    ),
+    _at_both(
+        "PATCH", "item", edit, "edit-item", "write", schemas.Nothing, schemas.OnlyId,
+        body=schemas.EditBody, told=schemas.Edited,
     ),
     _at_both(
         "DELETE", "item", delete, "delete-item", "write", schemas.Nothing, schemas.OnlyId, told=schemas.Deleted

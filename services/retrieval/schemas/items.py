@@ -118,6 +118,21 @@ class PutBody(Content):
         return self
 
 
+class EditBody(Request):
+    """What is changed of an item; what is not there stays as it is."""
+
+    wanted: ClassVar[Mapping[str, str]] = {}
+
+    labels: Labels | None = None
+    tags: Tags | None = None
+
+    @model_validator(mode="after")
+    def _some(self) -> Self:
+        if self.labels is None and self.tags is None:
+            raise ValueError("an edit changes labels or tags: give 'labels', 'tags' or both")
+        return self
+
+
 class BatchItem(Content):
     """One item of a batch."""
 
@@ -162,6 +177,14 @@ class Put(Told):
     new: bool = Field(description="there was no item of this id")
     token: str = Field(description="give it to a search or a get that must see this write")
     links: Links
+
+
+class Edited(Told):
+    """What became of an item whose labels or tags were changed."""
+
+    id: str
+    generation: str = Field(description="of whose taxonomy its labels are")
+    token: str = Field(description="give it to a search or a get that must see this write")
 
 
 class Deleted(Told):

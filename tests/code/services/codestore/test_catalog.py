@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from services.codestore import CodeStore, Item
+from services.codestore import CodeStore, Edit, Item
 from services.codestore.records import GenerationRef
 from taxohash.errors import TaxohashError
 from taxohash.taxonomy import Taxonomy
@@ -84,6 +84,45 @@ def test_a_member_is_told_with_its_code(pictured: CodeStore) -> None:
     (bare,) = pictured.held_items("c", ["bare"], "old")
     assert bare is not None
     assert (bare.code.size, bare.is_pictured) == (0, False)
+
+
+def test_an_edit_changes_what_it_names_in_every_live_generation_and_leaves_the_rest(
+    pictured: CodeStore,
+) -> None:
+    edits = [Edit("p", labels=(0,)), Edit("q", tags=("x",)), Edit("nobody", tags=()), Edit("b", (0,), ("y",))]
+    written = pictured.edit("c", "new", edits)
+    assert written.results == ("replaced", "replaced", "absent", "replaced")
+    held = pictured.held_items("c", ["p", "q", "b"], "new")
+    assert [own.code.tolist() for own in held if own] == [[3, 0], [4, 0], [2, 0]]
+    for generation in ("new", "old"):
+        p, q, b = pictured.items("c", ["p", "q", "b"], generation)
+        assert p == Item("p", (0,), picture=digest("d"), thumbnail=digest("e"))
+        assert q == Item("q", picture=digest("d"), tags=("x",))
+        assert b == Item(
+            "b", (0,), thumbnail=digest("c"), tags=("y",)
+        )  # as the generation has it that is named
+    assert b is not None
+    assert b.origin == "api"  # a later data version leaves it as it is
+    assert pictured.edit("c", "new", [Edit("p", labels=()), Edit("q", tags=())]).count("replaced") == 2
+    assert [own and (own.labels, own.tags) for own in pictured.items("c", ["p", "q"])] == [((), ()), ((), ())]
+
+
+def test_what_is_no_edit_is_refused_in_one_line(pictured: CodeStore) -> None:
+    before = pictured.items("c", ["p"], "new")
+    for edits, sentence in (
+        ([Edit("p")], "edit of item 'p' changes nothing: give labels, tags or both"),
+        ([Item("p")], "is a Item: give an Edit"),
+        ("p", "edits are a str: give a list of edits"),
+        ([Edit("p", (9,))], "has label 9"),
+        ([Edit("p", tags=("",))], "has 0 characters"),
+        ([Edit("p", ()), Edit("p", ())], "is given twice"),
+        ([], "the batch has no item"),
+    ):
+        with pytest.raises(TaxohashError, match=sentence):
+            pictured.edit("c", "new", edits)  # type: ignore[arg-type]
+    with pytest.raises(TaxohashError, match="no generation other"):
+        pictured.edit("c", "other", [Edit("p", ())])
+    assert pictured.items("c", ["p"], "new") == before
 
 
 def test_pictures_of_items_are_those_that_any_generation_names(pictured: CodeStore) -> None:

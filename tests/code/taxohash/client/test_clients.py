@@ -72,6 +72,24 @@ def test_a_write_whose_answer_was_lost_is_sent_again_as_the_same(kind: str) -> N
 
 
 @both
+def test_an_edit_sends_what_changes_and_no_more(kind: str) -> None:
+    service = FalseService(lambda request: answer({"id": "a/ü", "generation": "g", "token": "4f1d09aa.0-2"}))
+    with asked(kind, service) as client:
+        client.edit("a/ü", labels=("warm/red",))
+        client.edit("a/ü", tags=[], name="mine")
+        assert client.token == "4f1d09aa.0-2"
+        with pytest.raises(TaxohashError, match="changes nothing: give labels, tags or both"):
+            client.edit("a")
+        with pytest.raises(TaxohashError, match="tags are the text 'x': give a list"):
+            client.edit("a", tags="x")
+    first, second = service.requests
+    assert (first.method, first.url.path, first.url.params["id"]) == ("PATCH", "/v1/item", "a/ü")
+    assert json.loads(first.content) == {"labels": ["warm/red"]}
+    assert json.loads(second.content) == {"tags": []}
+    assert second.headers["idempotency-key"] == "mine" != first.headers["idempotency-key"]
+
+
+@both
 def test_what_is_told_to_try_once_tries_once(kind: str) -> None:
     for reply, error in ((problem(429), BusyError), (httpx.ConnectError("refused"), NoAnswerError)):
         service = FalseService([reply])
@@ -88,7 +106,7 @@ def test_malformed_answers_are_one_line(kind: str, body: bytes) -> None:
             lambda: client.search(code="ff"), lambda: client.search_many([ItemId("a")]), lambda: client.encode(b"p"),
             lambda: client.similar("a"), lambda: client.put("a", b"p"), lambda: client.get("a"),
             lambda: client.delete("a"), client.taxonomy, client.generation, client.generations, client.stats,
-            lambda: client.put_many([Upload("a", b"p")]),
+            lambda: client.put_many([Upload("a", b"p")]), lambda: client.edit("a", tags=[]),
         ]  # fmt: skip
         for ask in asking:
             with pytest.raises(MalformedAnswerError, match=URL) as error:

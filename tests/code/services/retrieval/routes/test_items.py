@@ -25,7 +25,7 @@ from services.codestore import (
 )
 from services.codestore.pictures import Pictures, digest_of
 from services.retrieval.item_ids import link
-from services.retrieval.schemas.items import BatchTold, Deleted, ItemTold, Put
+from services.retrieval.schemas.items import BatchTold, Deleted, Edited, ItemTold, Put
 from services.retrieval.schemas.search import Answer
 from taxohash.generation.hasher import Hasher
 from taxohash.images import decode
@@ -381,10 +381,11 @@ def test_a_store_that_does_not_take_it_is_told_in_one_sentence(
     def fail(*_: Any, **__: Any) -> None:
         raise error
 
-    monkeypatch.setattr(store, "upsert", fail)
-    monkeypatch.setattr(store, "delete", fail)
+    for call in ("upsert", "edit", "delete"):
+        monkeypatch.setattr(store, call, fail)
     for answer in (
         put(client, "a", LARGE),
+        edit(client, "a", tags=["x"]),
         client("DELETE", "/v1/items/a"),
     ):
         told = detail(answer, status)
@@ -467,6 +468,84 @@ def test_pictures_that_went_meanwhile_are_put_again(
     monkeypatch.setattr(store, "upsert", write)
     put(client, "a", LARGE)
     assert client("GET", link("image", "a")).content == LARGE
+
+
+# -- edits -----------------------------------------------------------------------------------------
+
+
+def edit(client: Client, item_id: str, headers: dict[str, str] | None = None, **said: Any) -> httpx.Response:
+    return client("PATCH", "/v1/item", params={"id": item_id}, json=said, headers=headers)
+
+
+@pytest.mark.parametrize("address", ["/v1/item?id=a", "/v1/items/a"])
+def test_an_edit_changes_what_it_names_and_leaves_the_rest(client: Client, address: str) -> None:
+    before = put(client, "a", LARGE, labels=[CRIMSON], tags=["summer"]).json()
+    told = Edited.model_validate(client("PATCH", address, json={"tags": ["winter", "new"]}).json())
+    item = get(client, "a", told.token).json()
+    assert (item["label_paths"], item["tags"]) == ([CRIMSON.split("/")], ["winter", "new"])
+    token = client("PATCH", address, json={"labels": ["cold/blue/navy", CRIMSON]}).json()["token"]
+    item = get(client, "a", token).json()
+    assert ["/".join(path) for path in item["label_paths"]] == ["cold/blue/navy", CRIMSON]
+    assert item["tags"] == ["winter", "new"]
+    assert item["code"] == before["code"]
+    assert client("GET", link("image", "a")).content == LARGE
+    token = client("PATCH", address, json={"labels": [], "tags": []}).json()["token"]
+    item = get(client, "a", token).json()
+    assert (item["label_paths"], item["tags"], item["code"]) == ([], [], before["code"])
+
+
+def test_an_item_of_a_data_set_is_edited(client: Client) -> None:
+    token = edit(client, "item 100", labels=[CRIMSON]).json()["token"]
+    item = get(client, "item 100", token).json()
+    assert (item["origin"], item["state"], item["label_paths"]) == ("api", "searchable", [CRIMSON.split("/")])
+    found = client("GET", "/v1/items/item 100/similar").json()["results"]
+    assert found
+
+
+def test_what_cannot_be_changed_is_refused(client: Client) -> None:
+    assert "there is no item" in detail(edit(client, "nobody", tags=["x"]), 404)
+    assert "give 'labels', 'tags' or both" in detail(edit(client, "item 100"), 400)
+    assert "image" in detail(edit(client, "item 100", image="x"), 400)
+    assert "did you mean" in detail(edit(client, "item 100", labels=["red/crimson"]), 400)
+    assert "given twice" in detail(edit(client, "item 100", labels=[CRIMSON, CRIMSON]), 400)
+    assert "tag" in detail(edit(client, "item 100", tags=["x" * 65]), 400)
+    assert "item id" in detail(edit(client, "", tags=["x"]), 400)
+    assert "send application/json" in detail(
+        client("PATCH", "/v1/item?id=a", content=LARGE, headers={"Content-Type": "text/plain"}), 415
+    )
+    assert "not known" in detail(client("PATCH", "/v1/item?id=a&labels=x", json={"tags": []}), 400)
+    assert get(client, "item 100").json()["origin"] == "data"
+
+
+def test_an_edit_that_is_sent_again_is_made_once(client: Client) -> None:
+    put(client, "a", LARGE)
+    first = edit(client, "a", key("k"), tags=["x"])
+    edit(client, "a", tags=["y"])
+    assert edit(client, "a", key("k"), tags=["x"]).json() == first.json()
+    assert get(client, "a").json()["tags"] == ["y"]
+    assert "Idempotency-Key" in detail(edit(client, "a", key("k"), tags=["z"]), 409)
+
+
+def test_an_edit_undoes_no_put_that_comes_meanwhile(
+    client: Client, store: CodeStore, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process puts another picture between what this one reads and what it writes."""
+    first = put(client, "a", PICTURES[1], labels=[CRIMSON], tags=["before"]).json()
+    before, other = store.pictures_of(COLLECTION, ["a"]), Pictures.open(folder).put_many([LARGE])[0]
+    code = np.zeros((1, 3), np.uint8)
+    change = store.edit
+
+    def meanwhile(*arguments: Any, **named: Any) -> Any:
+        store.upsert(COLLECTION, [Item("a", picture=other, tags=("between",))], {first["generation"]: code})
+        return change(*arguments, **named)
+
+    monkeypatch.setattr(store, "edit", meanwhile)
+    token = edit(client, "a", labels=["cold/blue/navy"]).json()["token"]
+    item = get(client, "a", token).json()
+    assert (item["tags"], item["label_path"]) == (["between"], ["cold", "blue", "navy"])
+    assert item["code"] == code.tobytes().hex() != first["code"]
+    assert client("GET", link("image", "a")).content == LARGE
+    until(lambda: not before & kept(folder))  # nobody has them any more
 
 
 # -- requests that are sent again ------------------------------------------------------------------
