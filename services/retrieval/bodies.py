@@ -54,12 +54,12 @@ def json_of(content_types: list[str]) -> Form:
     Raises:
         RefusedError: 415, by its content type it is none.
     """
-    form = form_of(content_types, is_picture=False)
-    if not form.is_json:
+    found = kind_of(content_types[0]) if len(content_types) == 1 else None
+    if not found or found[0] != "application/json":
         raise RefusedError(
             415, "content-type", "the body is no JSON by its content type: send application/json"
         )
-    return form
+    return Form(is_json=True)
 
 
 def text_of(part: Part) -> str:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from services.codestore import ItemLabels
 from services.codestore.follower.replica import Replica
 from services.codestore.follower.view import Found, View
+from services.retrieval import mapped
 from services.retrieval.grouping import grouped, level_of
 from services.retrieval.identical import MOST_LIKE
 from services.retrieval.item_ids import link
@@ -25,6 +26,7 @@ from taxohash.errors import TaxohashError
 from taxohash.generation.hasher import Hasher
 from taxohash.identifiers import shown
 from taxohash.images import Pixels
+from taxohash.runtime.configuration import plain
 from taxohash.taxonomy import Taxonomy
 from taxohash.taxonomy.agreement import agreed_levels, majority_path
 
@@ -333,6 +335,32 @@ class Engine:
     def examples(self) -> dict[str, Any]:
         """One item of every label, or any items where none has a label, at most 24, to start from."""
         return {"items": self._summed().examples}
+
+    def describe_map(self) -> dict[str, Any]:
+        """How codes are placed on the map, and some of the items there, see `schemas.describe.MapTold`.
+
+        Raises:
+            RefusedError: 404, the generation was made without a map.
+        """
+        projection = self._hasher.projection
+        if projection is None:
+            raise RefusedError(
+                404,
+                "map",
+                f"generation {self.id} was made without a map of its codes: evaluate its run again, and export it",
+            )
+        view = self.replica.view()
+        sets, rows, own = view.labelled()
+        classes = mapped.tops(self.taxonomy, said(sets, self._known)[0])
+        chosen = rows[mapped.spread(classes[own], mapped.MOST)]
+        described = self._described(view.ids_of(chosen), view.labels_of(chosen))
+        return {
+            "generation": self.id,
+            "bits": self.generation.bits,
+            "projection": plain(projection),
+            "items": len(view),
+            "sample": mapped.told(described, projection.places(view.codes_of(chosen))),
+        }
 
     def describe_generation(self) -> dict[str, Any]:
         """What is served."""

@@ -31,6 +31,7 @@ TITLES = {
     "item": "No such item",
     "key": "Key missing or wrong",
     "loading": "Not ready yet",
+    "map": "No map of codes",
     "memory": "Picture takes too much memory",
     "method": "Wrong method",
     "origin": "Page of another site",

@@ -13,6 +13,7 @@ from taxohash.codes import Codes, Queries
 from taxohash.datasets import Dataset
 from taxohash.errors import TaxohashError
 from taxohash.evaluation.calibration import FEWEST, calibrate, calibration, reliability_of
+from taxohash.evaluation.projection import projection
 from taxohash.evaluation.report.evidence import Evidence
 from taxohash.evaluation.report.write import write_report
 from taxohash.evaluation.scores import save_scores
@@ -62,6 +63,7 @@ def evaluate_run(
     grades the answers in place of the data set's own, with the same names of labels. What is found is by Hamming distance,
     scores.npz included, and beside it by weights. Where the queries were not trained on and have one label each, the probabilities
     that answers can be told with are measured, see `evaluation.calibration`, and how new a picture may look, see `evaluation.unlike`.
+    A map is made of the codes of what is ranked, see `evaluation.projection`.
 
     Raises:
         TaxohashError: no finished run, other data than it was trained on, an unknown protocol or split, a split
@@ -86,6 +88,7 @@ def evaluate_run(
     )
     report = _measured(chosen, asked, ranked or asked, taxonomy, run.config.bits)
     report = _calibrated(report, asked, ranked or asked, dataset.taxonomy, run.config.bits, learned_from)
+    report = _mapped(report, ranked or asked, run.config.bits)
     save_scores(run.folder, report.scores)
     save(run.folder, novelty)
     write_report(
@@ -126,7 +129,7 @@ def evaluate_generation(
     asked, bits = encoded(queries), hasher.generation.bits
     ranked = asked if chosen.among_queries else encoded(database)
     report = _measured(chosen, asked, ranked, dataset.taxonomy, bits)
-    return _calibrated(report, asked, ranked, dataset.taxonomy, bits, database)
+    return _mapped(_calibrated(report, asked, ranked, dataset.taxonomy, bits, database), ranked, bits)
 
 
 def _learned(
@@ -162,6 +165,11 @@ def _calibrated(
     found = calibrate(asked.queries, asked.labels, database, taxonomy, bits)
     kept = calibration(found, taxonomy, asked.queries.novelty, asked.labels, learned_from)
     return replace(report, calibration=plain(kept), reliability=reliability_of(found, taxonomy))
+
+
+def _mapped(report: Report, ranked: Split, bits: int) -> Report:
+    """The report with a map of the database's codes."""
+    return replace(report, projection=plain(projection(ranked.codes, bits)))
 
 
 def _measured(protocol: Protocol, asked: Split, ranked: Split, taxonomy: Taxonomy, bits: int) -> Report:

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from taxohash.generation.calibration import Calibration
+from taxohash.generation.projection import Projection
 from taxohash.runtime.configuration import Count, Series, configuration
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -48,6 +49,7 @@ class ManifestFile:
     reference: Json
     database: Series[Part] = ()
     calibration: Calibration | None = None
+    projection: Projection | None = None
     files: dict[str, Sha256]
 
 

@@ -108,6 +108,7 @@ class Hasher:
         taxonomy: the label tree.
         centres: uint8[C, B], codes of the finest classes' centres, or None.
         calibration: how far its answers can be trusted; None where it does not know.
+        projection: a map of its codes; None where none was made.
         model: the network.
     """
 
@@ -132,6 +133,12 @@ class Hasher:
             raise TaxohashError(
                 f"generation {self.generation.id} is calibrated for {max(self.calibration.levels)} levels, its taxonomy has "
                 f"{self.taxonomy.depth}: export it again"
+            )
+        self.projection = self.generation.mapped
+        if self.projection and self.projection.bits != self.generation.bits:
+            raise TaxohashError(
+                f"generation {self.generation.id} has a map of codes of {self.projection.bits} bits, and codes of "
+                f"{self.generation.bits}: export it again"
             )
         self.model = Model(folder / MODEL, threads)
         preprocessing = self.generation.preprocessing

@@ -14,6 +14,7 @@ from typing import Any
 from taxohash.errors import TaxohashError
 from taxohash.generation.calibration import Calibration
 from taxohash.generation.file import ManifestFile
+from taxohash.generation.projection import Projection
 from taxohash.images import Preprocessing
 from taxohash.runtime.atomic import write_json
 from taxohash.runtime.configuration import read
@@ -41,6 +42,7 @@ class Generation:
         reference: distributions of the training split and its queries that drift is measured against.
         database: the splits whose codes it holds, one after the other: [{"split": name, "rows": images}, ...].
         calibration: how far its answers can be trusted, see `calibrated`; empty where that was not measured.
+        projection: a map of its codes, see `mapped`; empty where none was made.
         files: sha256 of every file of the folder, by name.
     """
 
@@ -56,6 +58,7 @@ class Generation:
     reference: dict[str, Any]
     database: list[dict[str, Any]] = field(default_factory=list)
     calibration: dict[str, Any] = field(default_factory=dict)
+    projection: dict[str, Any] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -69,6 +72,7 @@ class Generation:
         for later in (
             "database",
             "calibration",
+            "projection",
         ):  # older generations held the training split, and did not say any of it
             if not said[later]:
                 del said[later]
@@ -78,6 +82,11 @@ class Generation:
     def calibrated(self) -> Calibration | None:
         """How far its answers can be trusted; None where that was not measured."""
         return read(Calibration, self.calibration) if self.calibration else None
+
+    @property
+    def mapped(self) -> Projection | None:
+        """A map of its codes; None where none was made."""
+        return read(Projection, self.projection) if self.projection else None
 
     # -- folder --------------------------------------------------------------------------------
 

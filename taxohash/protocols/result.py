@@ -29,6 +29,7 @@ class Report:
         curves: by level, `recall` and `precision` (means over queries) of the precision-recall curve.
         classes: mean fine average precision by the path of the query's class.
         calibration: what the answers' distances are worth, see `generation.calibration`; empty where that was not measured.
+        projection: a map of the database's codes, see `generation.projection`; empty where none was made.
         reliability: by database, order of the answers and level, `predicted` and `observed` shares of answers that have the query's node.
         scores: float32[Q] of each headline metric, a value a query in the order given, of which the metric is the mean.
     """
@@ -44,6 +45,7 @@ class Report:
     classes: dict[str, float] = field(default_factory=dict)
     calibration: dict[str, Any] = field(default_factory=dict)
     reliability: dict[str, Any] = field(default_factory=dict)
+    projection: dict[str, Any] = field(default_factory=dict)
     scores: Scores = field(default_factory=dict, repr=False, compare=False)
 
     def value(self, metric: str) -> float | None:

@@ -67,6 +67,7 @@ def build(draft: Draft, dataset: Dataset, splits: Sequence[str], codes: Codes, o
             },
             database=database,
             calibration=evaluation.get("calibration", {}),
+            projection=evaluation.get("projection", {}),
         ).write(folder)
         final = root / generation.id
         if sound(final) is None:

@@ -252,6 +252,13 @@ class View:
         kept = found >= 0
         return state.labels.members(found[kept]), counts[kept].astype(np.int64), firsts[kept].astype(np.int64)
 
+    def labelled(self) -> tuple[ItemLabels, Rows, Rows]:
+        """Sets of label numbers; int64[n] the rows of the items that can be found, ascending, and int64[n] which set each has."""
+        state = self._state
+        sets = state.searchable_sets()
+        rows: Rows = np.flatnonzero(sets >= 0).astype(np.int64)
+        return state.labels.members(np.arange(state.label_sets)), rows, sets[rows]
+
     def unknown_labels(self) -> int:
         """Members with a label number that the taxonomy version does not know: no subtree has them for it."""
         state = self._state

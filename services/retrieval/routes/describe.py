@@ -1,5 +1,6 @@
-"""What is served: the taxonomy, the generation, numbers, and some items to start from."""
+"""What is served: the taxonomy, the generation, numbers, a map of codes, some items to start from; and what who asks may do."""
 
+import hashlib
 import json
 import math
 from contextlib import suppress
@@ -8,9 +9,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.codestore import CodeStore, StoreUnavailableError
+from services.retrieval.asked import asked_of
 from services.retrieval.routes.endpoint import Endpoint
 from services.retrieval.routes.generations import told_by_store
-from services.retrieval.schemas.describe import ExamplesTold, GenerationTold, StatsTold, TaxonomyTold
+from services.retrieval.schemas.describe import (
+    ExamplesTold,
+    GenerationTold,
+    MapTold,
+    RightsTold,
+    StatsTold,
+    TaxonomyTold,
+)
 from services.retrieval.service import service_of
 from services.web.refused import RefusedError
 
@@ -32,6 +41,24 @@ async def generation(request: Request) -> Response:
             "generation", served, lambda: served.engine.describe_generation() | collection
         )
     )
+
+
+async def codes_map(request: Request) -> Response:
+    """A map of the codes: how a code is placed on it, and up to 2,000 items with their places. 404 where the generation has none."""
+    service = service_of(request)
+    served = service.taken()
+    told = await service.descriptions.told("map", served, served.engine.describe_map)
+    headers = {"Cache-Control": "private, no-cache", "ETag": f'"{hashlib.sha256(told).hexdigest()[:32]}"'}
+    if headers["ETag"] in map(str.strip, request.headers.get("if-none-match", "").split(",")):
+        return Response(status_code=304, headers=headers)
+    return Response(told, media_type="application/json", headers=headers)
+
+
+async def rights(request: Request) -> Response:
+    """What who asks may do, of which a page shows no more."""
+    role = asked_of(request.scope).caller.role
+    publishes = role == "admin" and service_of(request).admin is not None
+    return _json(json.dumps({"role": role, "publishes": publishes}).encode())
 
 
 async def examples(request: Request) -> Response:
@@ -73,5 +100,7 @@ ENDPOINTS = [
     Endpoint("GET", "/v1/taxonomy", taxonomy, "taxonomy", "search", told=TaxonomyTold),
     Endpoint("GET", "/v1/generation", generation, "generation", "search", told=GenerationTold),
     Endpoint("GET", "/v1/stats", stats, "stats", "search", told=StatsTold),
+    Endpoint("GET", "/v1/map", codes_map, "map", "search", told=MapTold),
+    Endpoint("GET", "/v1/rights", rights, "rights", "search", told=RightsTold),
     Endpoint("GET", "/v1/examples", examples, "examples", "search", told=ExamplesTold),
 ]

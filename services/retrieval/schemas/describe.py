@@ -42,6 +42,50 @@ class ExamplesTold(Told):
     items: list[Example]
 
 
+Place = Annotated[
+    list[float], Field(min_length=2, max_length=2, description="on the map: x and y", examples=[[-2.25, 0.5]])
+]
+
+
+class ProjectionTold(Told):
+    """How a code is placed on the map: at the offset and the weights of its set bits together, its first bit being the most significant."""
+
+    weights: list[Place] = Field(description="of each bit")
+    offset: Place
+    explained: list[float] = Field(
+        description="share of the variance of all bits that x and y show", examples=[[0.31, 0.18]]
+    )
+
+
+class MapItem(Told):
+    """An item on the map."""
+
+    id: str
+    label_path: Path
+    place: Place
+
+
+class MapTold(Told):
+    """A map of codes."""
+
+    generation: str
+    bits: int
+    projection: ProjectionTold
+    items: int = Field(description="that can be found; of these the sample is")
+    sample: list[MapItem] = Field(
+        description="at most 2,000, of each top-level node as many, or all that it has"
+    )
+
+
+class RightsTold(Told):
+    """What who asks may do."""
+
+    role: Literal["search", "write", "admin"] = Field(description="each may do what those before it may")
+    publishes: bool = Field(
+        description="whether publish and roll-back are open to who asks: an admin, where the service has its store's admin account"
+    )
+
+
 class GenerationTold(Told):
     """The generation that is served."""
 

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
 from taxohash.codes import unpack
+from taxohash.evaluation.projection import projection
 from taxohash.evaluation.report.evidence import Evidence
 from taxohash.protocols import Report
 from taxohash.runtime.drawing import legend, plain_text, short
@@ -116,11 +117,8 @@ def code_map(evidence: Evidence) -> bytes:
     """Codes as points of +-1 on their first two principal components, coloured by coarsest class; the largest are named."""
     labels = evidence.database_labels
     rows = np.unique(np.linspace(0, len(labels) - 1, min(MAP_POINTS, len(labels))).astype(np.int64))
-    signs = unpack(evidence.database_codes[rows], evidence.bits) * 2.0 - 1
-    centred = signs - signs.mean(axis=0)
-    values, directions = np.linalg.eigh(centred.T @ centred)
-    points = centred @ directions[:, ::-1][:, :2]
-    explained = 100 * values[::-1] / max(float(values.sum()), 1e-12)
+    found = projection(evidence.database_codes, evidence.bits)
+    points = found.places(evidence.database_codes[rows])
     classes = evidence.taxonomy.ancestors[labels[rows], 0]
     names = [short(path[0]) for path in evidence.taxonomy.class_paths(0)]
     colours = np.array(_palette(len(names)))
@@ -138,7 +136,8 @@ def code_map(evidence: Evidence) -> bytes:
             arrowprops={"arrowstyle": "-", "color": colours[c], "lw": 1.2, "shrinkA": 0, "shrinkB": 3},
         )  # fmt: skip
     axes.set(
-        xlabel=f"first component ({explained[0]:.0f} %)", ylabel=f"second component ({explained[1]:.0f} %)"
+        xlabel=f"first component ({found.explained[0]:.0%})",
+        ylabel=f"second component ({found.explained[1]:.0%})",
     )
     axes.set_xticks([])
     axes.set_yticks([])

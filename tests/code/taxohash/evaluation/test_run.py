@@ -76,7 +76,7 @@ def test_a_generation_is_graded_by_the_tree_of_the_data_whatever_it_learned(run:
         "hierarchical", asked.outputs, labels[0], ranked.codes, labels[1], grown, bits=16, ranking="weighted"
     )
     found = evaluate_generation(generation, data.folder)
-    trust = {name: found.as_dict()[name] for name in ("calibration", "reliability")}
+    trust = {name: found.as_dict()[name] for name in ("calibration", "reliability", "projection")}
     assert found.as_dict() == by_hand.as_dict() | {"weighted": weighted.metrics} | trust
     sets = make_dataset(tmp_path / "sets", 64, 32, known="labels", asked="labels")
     assert evaluate_generation(generation, sets.folder).protocol == "multilabel"
