@@ -1,5 +1,6 @@
 """The map of codes: how a generation places codes, and some of the items as they lie on it now."""
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -17,17 +18,33 @@ Floats = npt.NDArray[np.float64]
 
 
 def spread(classes: npt.NDArray[np.integer[Any]], most: int) -> Integers:
-    """Of items of the classes int[N] at most so many, int64[n] ascending: of each class the same number, or all that it has.
+    """Of items of the classes int[N], each -1 or more, at most so many, int64[n] ascending: of each class the same number, or all that it has.
 
-    Within a class they are drawn at random, always the same ones of the same items.
+    Within a class they are evenly spaced.
     """
-    drawn = np.random.default_rng(0).permutation(len(classes))
-    order = drawn[np.argsort(classes[drawn], kind="stable")]
-    sizes = np.unique(classes, return_counts=True)[1]
-    turns = np.arange(len(order)) - np.repeat(
-        np.cumsum(sizes) - sizes, sizes
-    )  # when each class has had its turn so often
-    return np.sort(order[np.argsort(turns, kind="stable")[:most]])
+    sizes = np.bincount(classes + 1)
+    ends = np.cumsum(sizes)
+    short = np.uint16 if len(sizes) <= 2**16 else np.int64  # which is sorted in linear time
+    order = np.argsort((classes + 1).astype(short), kind="stable")
+    chosen = [
+        order[end - size + np.linspace(0, size - 1, share).astype(np.int64)]
+        for end, size, share in zip(ends, sizes, shares(sizes, most), strict=True)
+        if share
+    ]
+    return np.sort(np.concatenate([np.empty(0, np.int64), *chosen]))
+
+
+def shares(sizes: npt.NDArray[np.integer[Any]], most: int) -> Integers:
+    """How many each of several classes of int[C] items gives, int64[C], at most so many together: the same number, or all that it has."""
+
+    def taken(level: int) -> int:
+        return int(np.minimum(sizes, level).sum())
+
+    level = bisect_right(range(most + 1), most, key=taken) - 1
+    found = np.minimum(sizes, level).astype(np.int64)
+    larger = np.flatnonzero(sizes > level)
+    found[larger[: most - taken(level)]] += 1
+    return found
 
 
 def tops(taxonomy: Taxonomy, labels: ItemLabels) -> Integers:

@@ -102,9 +102,9 @@ class Model:
         for edit in edits:
             item = self.item(edit.id, name)
             if item:
-                changed = {"labels": edit.labels, "tags": edit.tags}
-                given = {key: value for key, value in changed.items() if value is not None}
-                self._put(replace(item, **given), {})
+                labels = item.labels if edit.labels is None else edit.labels
+                tags = item.tags if edit.tags is None else edit.tags
+                self._put(replace(item, labels=labels, tags=tags), {})
             words.append("replaced" if item else "absent")
         return words
 

@@ -6,6 +6,7 @@
  * answer    answer or null          the answer that is shown now
  * item      item                    the item view shows this one, as GET /v1/item tells it
  * changed   nothing                 items were put or deleted, or another generation is served: ask anew
+ * rights    nothing                 what the visitor may do is known, or has changed
  * key       nothing                 the visitor has given another key
  */
 

@@ -9,6 +9,7 @@ import { on, tell } from "./happenings.js";
 import { address, read } from "./service.js";
 import { draw } from "./thumbnails.js";
 import { digits, labelled } from "./words.js";
+import { token } from "./writes.js";
 
 const SIMILAR = 12;
 
@@ -50,9 +51,9 @@ function open(id) {
 
 async function load(id, signal) {
   try {
-    const answer = read(address("/v1/similar", { id, k: SIMILAR }), signal);
+    const answer = read(address("/v1/similar", { id, k: SIMILAR, token: token() }), signal);
     answer.catch(() => {}); // told below, if the item itself is there
-    const item = await read(address("/v1/item", { id }), signal);
+    const item = await read(address("/v1/item", { id, token: token() }), signal);
     about(item);
     alike(comparedWith(item, await answer));
   } catch (problem) {

@@ -6,6 +6,7 @@ import { on, tell } from "./happenings.js";
 import { calm, complain, rest, say, wait } from "./notices.js";
 import { ask, send } from "./service.js";
 import { kept } from "./visitors.js";
+import { token } from "./writes.js";
 
 const MOST = 30;
 const ANSWERS = new Map(); // by what was asked
@@ -74,7 +75,7 @@ async function search() {
 
 function finish(wanted, answer) {
   drop();
-  ANSWERS.set(asked(wanted), answer);
+  for (const panel of [wanted.panel, ""]) ANSWERS.set(asked({ ...wanted, panel }), answer); // more is said than is asked without
   for (const old of [...ANSWERS.keys()].slice(0, -MOST)) ANSWERS.delete(old);
   // The address of a picture is that of its code, for whoever is sent it.
   if (kept(wanted.picture)) go({ code: answer.code, generation: answer.generation }, { replace: true });
@@ -82,23 +83,28 @@ function finish(wanted, answer) {
 }
 
 /** What a state asks for; equal for states that differ in what is open. */
-function asked({ picture, code, generation, id, k, within, tags, group_by }) {
-  return JSON.stringify([kept(picture) ? [picture] : [code, generation, id], k, within, tags, group_by]);
+function asked({ picture, code, generation, id, k, within, tags, group_by, panel }) {
+  return JSON.stringify([kept(picture) ? [picture] : [code, generation, id], k, within, tags, group_by, explains(panel)]);
 }
+
+/** Whether answers say in which bits they differ: to be placed on the map. */
+const explains = (panel) => panel === "map";
 
 async function answered(wanted, signal) {
   const { k, within, tags, group_by } = wanted;
   const mine = kept(wanted.picture);
   if (mine) {
     const form = new FormData();
-    for (const [name, value] of Object.entries({ k, group_by })) if (value) form.append(name, value);
+    const single = { k, group_by, explain: explains(wanted.panel) && "true", token: token() };
+    for (const [name, value] of Object.entries(single)) if (value) form.append(name, value);
     for (const node of within) form.append("within", node);
     for (const tag of tags) form.append("tags", tag);
     form.append("image", mine.blob, "picture");
     return (await ask("/v1/search", { method: "POST", body: form, signal })).json();
   }
   const { id, code, generation } = wanted;
-  const given = { ...(code ? { code, generation } : { id }), within, tags, group_by };
+  const given = { ...(code ? { code, generation } : { id }), within, tags, group_by, token: token() };
   const filled = Object.entries(given).filter(([, value]) => value.length);
-  return send("/v1/search", { ...Object.fromEntries(filled), k: /^\d{1,9}$/.test(k) ? Number(k) : k }, { signal });
+  const whole = { k: /^\d{1,9}$/.test(k) ? Number(k) : k, explain: explains(wanted.panel) };
+  return send("/v1/search", { ...Object.fromEntries(filled), ...whole }, { signal });
 }

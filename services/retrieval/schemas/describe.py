@@ -73,7 +73,7 @@ class MapTold(Told):
     projection: ProjectionTold
     items: int = Field(description="that can be found; of these the sample is")
     sample: list[MapItem] = Field(
-        description="at most 2,000, of each top-level node as many, or all that it has"
+        description="at most 2,000, as many of each top-level node, or all that it has"
     )
 
 

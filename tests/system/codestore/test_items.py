@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 
-from services.codestore import CodeStore, Item
+from services.codestore import CodeStore, Edit, Item
 from services.codestore.collection import LAYOUT
 from services.codestore.keys import collection_keys, segment_keys
 from taxohash.errors import TaxohashError
@@ -284,3 +284,27 @@ def test_pictures_are_known_by_who_names_them(store: CodeStore, name: str) -> No
     assert item is not None
     assert (item.code.size, item.is_pictured) == (0, True)
     assert store.held_items(name, ["item 0", "item 50"], "h") == [None, None]
+
+
+# -- edits -----------------------------------------------------------------------------------------
+
+
+def test_labels_and_tags_are_changed_alone(store: CodeStore, other: CodeStore, name: str) -> None:
+    """Of items of a data set and of the API, by two clients in turn: codes stay, and a later data version changes nothing of it."""
+    items = [Item(f"item {number}", (0,), uri="u", tags=("old",)) for number in range(200)]
+    served(store, name, "one", items)
+    before = codes_by_id(store, name)
+    edits = [Edit(item.id, (1, 2), None) for item in items[:100]] + [
+        Edit(item.id, None, ()) for item in items[50:]
+    ]
+    for client, some in ((store, edits[:100]), (other, edits[100:])):
+        assert set(client.edit(name, "one", some).results) == {"replaced"}
+    assert store.edit(name, "one", [Edit("nobody", ())]).results == ("absent",)
+    filled(store, name, "two", [Item(item.id, (0,), tags=("late",)) for item in items], seed=1)
+    for generation in ("one", "two"):
+        for number, item in enumerate(store.items(name, ids_of(items), generation)):
+            assert item is not None
+            assert item.labels == ((1, 2) if number < 100 else (0,))
+            assert item.tags == (("old",) if number < 50 else ())
+            assert (item.uri, item.origin) == ("u", "api")
+    assert codes_by_id(store, name) == before

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from services.retrieval.bodies import Form, form_of, picture_in, picture_of
+from services.retrieval.bodies import Form, form_of, json_of, picture_in, picture_of
 from services.web.refused import RefusedError
 
 PICTURE, JSON = Form(), Form(is_json=True)
@@ -72,3 +72,17 @@ def test_a_picture_without_bytes_is_refused() -> None:
         picture_of(b"")
     with pytest.raises(RefusedError, match="no bytes"):
         picture_in("")
+
+
+@pytest.mark.parametrize("headers", [["application/json"], ["Application/JSON; charset=utf-8"]])
+def test_a_body_that_has_to_be_json_is_read_as_such(headers: list[str]) -> None:
+    assert json_of(headers) == JSON
+
+
+@pytest.mark.parametrize(
+    "headers", [[], ["image/png"], ["multipart/form-data; boundary=b"], ["application/json"] * 2, ["x"]]
+)
+def test_what_is_no_json_by_its_content_type_is_refused(headers: list[str]) -> None:
+    with pytest.raises(RefusedError, match="send application/json") as error:
+        json_of(headers)
+    assert (error.value.status, error.value.reason) == (415, "content-type")

@@ -43,7 +43,7 @@ def test_it_shows_the_greatest_variances_and_no_more(bits: int, count: int, seed
 def test_what_differs_more_lies_further_apart() -> None:
     """Of codes whose bits come in order, those of one end are at one end of the map."""
     bits = 16
-    ones = np.tril(np.ones((bits + 1, bits)), -1)
+    ones = np.tril(np.ones((bits + 1, bits), np.float32), -1)
     places = projection(pack(ones - 0.5), bits).places(pack(ones - 0.5))[:, 0].tolist()
     rising = [low < high for low, high in pairwise(places)]
     assert all(rising) or not any(rising)

@@ -166,6 +166,12 @@ class Writes(RuleBasedStateMachine):
         assert [tuple(labels[i].tolist()) for i in range(len(numbers))] == [
             item.labels for item in rows.values()
         ]
+        sets, found, own = self.replica.view().labelled()
+        labelled = {
+            row: tuple(sets[one].tolist()) for row, one in zip(found.tolist(), own.tolist(), strict=True)
+        }
+        assert labelled == {row: item.labels for row, item in rows.items() if item.code is not None}
+        assert found.tolist() == sorted(labelled)
         for asked in FILTERS:
             if tags_in(asked) - known_tags(self.naive):
                 with pytest.raises(TaxohashError, match="no item has the tag"):

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from services.retrieval.bodies import Form
-from services.retrieval.items.sent import Draft, draft_of, drafts_of
+from services.retrieval.items.sent import Change, Draft, change_of, draft_of, drafts_of
 from services.retrieval.schemas.items import Described
 from services.web.refused import RefusedError
 
@@ -174,3 +174,41 @@ def test_ids_of_a_batch_are_different() -> None:
     assert "'a' is given twice" in batch_refused(body_of({"items": items}), JSON)
     assert "'file'" in batch_refused(body_of({"items": [{"id": "a"}]}), JSON)
     assert "no file 'f'" in batch_refused(body_of({"items": [{"id": "a", "file": "f"}]}), JSON)
+
+
+def test_a_change_has_what_was_sent_and_no_more() -> None:
+    assert change_of("a", body_of({"labels": ["x/y"]})) == Change("a", ("x/y",), None)
+    assert change_of("a", body_of({"labels": None, "tags": []})) == Change("a", None, ())
+    changes = [
+        change_of("a", body_of(told))
+        for told in (
+            {"labels": []},
+            {"tags": []},
+            {"labels": [], "tags": []},
+            {"labels": ["t"]},
+            {"tags": ["t"]},
+        )
+    ]
+    assert len({change.digest for change in changes}) == len(changes)
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ({}, "give 'labels', 'tags' or both"),
+        ({"labels": None}, "give 'labels', 'tags' or both"),
+        ({"labels": "x"}, "labels is"),
+        ({"tags": [1]}, "tags"),
+        ({"tags": ["x", "x"]}, "give each once"),
+        ({"tags": ["a\nb"]}, "control character"),
+        ({"labels": ["x"] * 257}, "256"),
+        ({"image": "x", "tags": []}, "field 'image' is not known: use one of labels, tags"),
+        ([], "request"),
+    ],
+)
+def test_what_is_no_change_is_refused_in_one_line(told: Any, said: str) -> None:
+    with pytest.raises(RefusedError) as error:
+        change_of("a", body_of(told))
+    assert error.value.status == 400
+    assert said in str(error.value)
+    assert str(error.value).isprintable()
