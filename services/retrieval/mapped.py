@@ -41,7 +41,7 @@ def shares(sizes: npt.NDArray[np.integer[Any]], most: int) -> Integers:
         return int(np.minimum(sizes, level).sum())
 
     level = bisect_right(range(most + 1), most, key=taken) - 1
-    found = np.minimum(sizes, level).astype(np.int64)
+    found: Integers = np.minimum(sizes, level).astype(np.int64)
     larger = np.flatnonzero(sizes > level)
     found[larger[: most - taken(level)]] += 1
     return found

@@ -179,17 +179,10 @@ def test_ids_of_a_batch_are_different() -> None:
 def test_a_change_has_what_was_sent_and_no_more() -> None:
     assert change_of("a", body_of({"labels": ["x/y"]})) == Change("a", ("x/y",), None)
     assert change_of("a", body_of({"labels": None, "tags": []})) == Change("a", None, ())
-    changes = [
-        change_of("a", body_of(told))
-        for told in (
-            {"labels": []},
-            {"tags": []},
-            {"labels": [], "tags": []},
-            {"labels": ["t"]},
-            {"tags": ["t"]},
-        )
-    ]
-    assert len({change.digest for change in changes}) == len(changes)
+    several: list[dict[str, list[str]]] = [
+        {"labels": []}, {"tags": []}, {"labels": [], "tags": []}, {"labels": ["t"]}, {"tags": ["t"]},
+    ]  # fmt: skip
+    assert len({change_of("a", body_of(told)).digest for told in several}) == len(several)
 
 
 @pytest.mark.parametrize(
