@@ -196,7 +196,7 @@ def test_a_change_has_what_was_sent_and_no_more() -> None:
         ({"tags": ["a\nb"]}, "control character"),
         ({"labels": ["x"] * 257}, "256"),
         ({"image": "x", "tags": []}, "field 'image' is not known: use one of labels, tags"),
-        ([], "request"),
+        ([], "it is no object"),
     ],
 )
 def test_what_is_no_change_is_refused_in_one_line(told: Any, said: str) -> None:
