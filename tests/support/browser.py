@@ -52,11 +52,13 @@ def barriers(driver: webdriver.Chrome, *rules: str) -> list[str]:
         rules: to look for; all where none is named.
     """
     assert AXE
-    driver.execute_script(AXE.read_text(encoding="utf-8"))
+    if not driver.execute_script("return 'axe' in window"):
+        driver.execute_script(AXE.read_text(encoding="utf-8"))
     found = driver.execute_async_script(
         """
         const [rules, done] = arguments;
-        axe.run(rules.length ? { runOnly: rules } : {}).then(({ violations }) => done(violations), done);
+        const options = { resultTypes: ["violations"], ...(rules.length ? { runOnly: rules } : {}) };
+        axe.run(options).then(({ violations }) => done(violations), done);
         """,
         rules,
     )

@@ -389,6 +389,11 @@ def test_an_item_of_a_shared_address_is_shown_and_searched_by(page: Page) -> Non
     page.find("item-again").click()
     page.has(id="item 8")
     page.answered(12)
+    page.chromium.back()
+    page.wait().until(lambda _: page.find("item-tags").is_displayed())
+    page.find("item-tags").find_element(By.TAG_NAME, "a").click()
+    page.has(tags="summer")
+    assert page.find("chips").text.split()[:2] == ["tagged", "summer"]
     page.chromium.get(f"{page.url}/?item=nobody")
     page.says("no item 'nobody'", "item-error")
     page.find("item-close").click()

@@ -27,8 +27,8 @@ export const byItem = (id) => ({ ...NOTHING, id, item: "" });
 /** Changes that search by a picture of the visitor's. */
 export const byPicture = (picture) => ({ ...NOTHING, picture, item: "" });
 
-/** Changes that search by nothing. */
-export const byNothing = () => ({ ...NOTHING, item: "" });
+/** Changes that leave nothing of a state. */
+export const afresh = () => DEFAULTS;
 
 /** The state that an address has. */
 export function stateOf(search, picture = "") {

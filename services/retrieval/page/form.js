@@ -1,12 +1,12 @@
 /** The search form: a picture that is dropped, pasted or chosen; how many answers, and by which level. */
 
-import { byPicture, go, MANY, state } from "./address.js";
+import { afresh, byPicture, go, lead, MANY, state } from "./address.js";
 import { $, show } from "./elements.js";
 import { on, tell } from "./happenings.js";
 import { calm, complain } from "./notices.js";
 import { again, isSearch } from "./searching.js";
 import { Refusal, useKey } from "./service.js";
-import { draw } from "./thumbnails.js";
+import { draw, drawn } from "./thumbnails.js";
 import { keep, kept } from "./visitors.js";
 import { digits } from "./words.js";
 
@@ -15,6 +15,7 @@ const GONE = "The picture was only in the browser that chose it: choose it again
 const BY_CODE = "A picture that only the browser has that chose it: these are the answers to its code";
 
 export function start() {
+  lead($("home"), afresh());
   $("search").addEventListener("submit", submit);
   $("picture").addEventListener("change", (event) => take(event.target.files));
   for (const name of ["k", "group"]) $(name).addEventListener("change", () => go(wishes()));
@@ -72,9 +73,10 @@ function reflect(wanted) {
   const mine = kept(wanted.picture);
   show("preview", Boolean(mine || wanted.id));
   $("preview").alt = mine ? "Your picture" : `Item ${wanted.id}`;
-  if (mine) $("preview").src = mine.url;
+  if (mine) drawn($("preview"), mine.url);
   else if (wanted.id) draw($("preview"), `/v1/thumbnail?${new URLSearchParams({ id: wanted.id })}`);
   $("name").textContent = named(wanted, mine);
+  document.title = isSearch(wanted) ? `${named(wanted, mine)}: taxohash` : "taxohash: search by picture";
 }
 
 function named(wanted, mine) {

@@ -36,7 +36,7 @@ export const isSearch = ({ picture, code, id }) => Boolean(kept(picture) || code
 
 function cancel() {
   drop();
-  say("");
+  say("Stopped");
   tell("answer", null);
 }
 
@@ -64,7 +64,8 @@ async function search() {
   wait("Searching");
   $("answers").ariaBusy = "true"; // those of before, until then
   try {
-    finish(wanted, await answered(wanted, mine.signal));
+    const answer = await answered(wanted, mine.signal);
+    if (!mine.signal.aborted) finish(wanted, answer);
   } catch (problem) {
     if (problem.name === "AbortError") return;
     drop();

@@ -13,25 +13,30 @@ const seen = new IntersectionObserver(
   { rootMargin: "200px" },
 );
 
-/** Show a picture of the service, once it comes into view. */
+/** Show a picture of the service; with a key, which an <img> cannot send, once it comes into view. */
 export function draw(image, path) {
-  image.classList.remove("lost");
-  image.onerror = () => image.classList.add("lost");
-  if (!hasKey()) {
-    image.src = path;
-    return image;
-  }
-  image.removeAttribute("src"); // an <img> cannot send a key
+  if (!hasKey()) return drawn(image, path);
+  image.removeAttribute("src");
   WAITING.set(image, path);
   seen.observe(image);
   return image;
 }
 
+/** Show a picture that needs no key. */
+export function drawn(image, url) {
+  WAITING.delete(image);
+  image.classList.remove("lost");
+  image.onerror = () => image.classList.add("lost");
+  image.src = url;
+  return image;
+}
+
 async function fetched(image, path) {
   try {
-    const url = URL.createObjectURL(await (await ask(path)).blob());
-    image.addEventListener("load", () => URL.revokeObjectURL(url), { once: true });
-    if (WAITING.get(image) === path) image.src = url;
+    const blob = await (await ask(path)).blob();
+    if (WAITING.get(image) !== path) return;
+    const url = URL.createObjectURL(blob);
+    drawn(image, url).addEventListener("load", () => URL.revokeObjectURL(url), { once: true });
   } catch {
     image.classList.add("lost");
   }

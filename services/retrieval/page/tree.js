@@ -118,6 +118,7 @@ function toggle(node, wanted = !open.has(node.key)) {
 }
 
 function press(event) {
+  if (event.altKey || event.ctrlKey || event.metaKey) return; // the browser's
   const { node, parent } = shown[active];
   const isTree = !$("filter").value.trim();
   const opens = isTree && node?.children.length > 0;
