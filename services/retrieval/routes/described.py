@@ -21,10 +21,11 @@ LINKS: dict[str, dict[str, JSON]] = {
     "search": {name: {"id": "$response.body#/results/0/id"} for name in _ITEMS},
     "similar": {name: {"id": "$response.body#/results/0/id"} for name in _ITEMS},
     "examples": {name: {"id": "$response.body#/items/0/id"} for name in _ITEMS},
+    "map": {name: {"id": "$response.body#/sample/0/id"} for name in _ITEMS},
     "put-item": {
         "item": {"id": "$response.body#/id", "token": "$response.body#/token"},
         "similar": {"id": "$response.body#/id", "token": "$response.body#/token"},
-        **{name: {"id": "$response.body#/id"} for name in ("thumbnail", "image", "delete-item")},
+        **{name: {"id": "$response.body#/id"} for name in ("thumbnail", "image", "edit-item", "delete-item")},
     },
     "edit-item": {"item": {"id": "$response.body#/id", "token": "$response.body#/token"}},
     "put-items": {

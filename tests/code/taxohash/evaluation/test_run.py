@@ -149,6 +149,19 @@ def test_what_its_answers_are_worth_comes_with_the_generation(
     assert again.calibration["measured"]["unlike"]["known"] == 48
 
 
+def test_a_map_of_the_codes_travels_with_the_generation(run: Run, tmp_path: Path) -> None:
+    hasher = Hasher(export(run.folder, tmp_path))
+    assert hasher.projection is not None
+    assert plain(hasher.projection) == read_report(run.folder)["projection"]
+    places = hasher.projection.places(
+        hasher.codes[:240]
+    )  # those that it was made of, as the exported hasher makes them
+    assert places.mean(axis=0) == pytest.approx([0, 0], abs=0.2)
+    assert places.var(axis=0)[0] > places.var(axis=0)[1] > 0
+    again = evaluate_generation(hasher.folder, run.config.dataset).projection
+    assert again["explained"] == pytest.approx(hasher.projection.explained, abs=0.02)
+
+
 def test_nothing_is_told_of_answers_where_it_cannot_be_measured(run: Run, tmp_path: Path) -> None:
     copy = tmp_path / "run"
     shutil.copytree(run.folder, copy)
