@@ -12,6 +12,9 @@ CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 NEEDED = pytest.mark.skipif(
     not (CHROMIUM and DRIVER), reason="no chromium and chromedriver here: scripts/browser gets them"
 )
+ROOT = Path(__file__).resolve().parents[2]
+AXE = next(iter(sorted((ROOT / ".cache" / "browser").glob("axe-*.min.js"))), None)
+AXE_NEEDED = pytest.mark.skipif(AXE is None, reason="no axe-core here: scripts/browser gets it where npm is")
 SWITCHES = [
     "--headless=new",
     "--no-sandbox",
@@ -40,3 +43,28 @@ def browsing(profile: Path) -> Iterator[webdriver.Chrome]:
         yield driver
     finally:
         driver.quit()
+
+
+def barriers(driver: webdriver.Chrome, *rules: str) -> list[str]:
+    """What axe-core finds on a page that keeps somebody from using it, or makes it hard: rule, and where.
+
+    Args:
+        rules: to look for; all where none is named.
+    """
+    assert AXE
+    if not driver.execute_script("return 'axe' in window"):
+        driver.execute_script(AXE.read_text(encoding="utf-8"))
+    found = driver.execute_async_script(
+        """
+        const [rules, done] = arguments;
+        const options = { resultTypes: ["violations"], ...(rules.length ? { runOnly: rules } : {}) };
+        axe.run(options).then(({ violations }) => done(violations), done);
+        """,
+        rules,
+    )
+    return [
+        f"{rule['id']}: {node['target']} {node['failureSummary']}"
+        for rule in found
+        if rule["impact"] in ("serious", "critical")
+        for node in rule["nodes"]
+    ]

@@ -1,5 +1,6 @@
-"""The page for people. Its files are read once: nothing here waits for a disk."""
+"""The page for people. Its files are read once: nothing here waits for a disk, and no path leads to another file."""
 
+import hashlib
 from pathlib import Path
 
 from starlette.exceptions import HTTPException
@@ -8,8 +9,10 @@ from starlette.responses import Response
 
 from services.retrieval.routes.endpoint import Endpoint
 
+FOLDER = Path(__file__).resolve().parents[1] / "page"
 _TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-_FILES = {file.name: file.read_bytes() for file in (Path(__file__).resolve().parents[1] / "page").iterdir()}
+_FILES = {file.name: file.read_bytes() for file in FOLDER.iterdir() if file.suffix in _TYPES}
+_TAGS = {name: f'"{hashlib.sha256(data).hexdigest()[:16]}"' for name, data in _FILES.items()}
 
 
 async def page(request: Request) -> Response:
@@ -17,8 +20,11 @@ async def page(request: Request) -> Response:
     name = request.path_params.get("name", "index.html")
     if name not in _FILES:
         raise HTTPException(404)
-    kind = _TYPES[Path(name).suffix]
-    return Response(_FILES[name], media_type=kind, headers={"Cache-Control": "no-cache"})
+    # Asked for each time: a page of modules is of one release, whole.
+    headers = {"Cache-Control": "no-cache", "ETag": _TAGS[name]}
+    if _TAGS[name] in map(str.strip, request.headers.get("if-none-match", "").split(",")):
+        return Response(status_code=304, headers=headers)
+    return Response(_FILES[name], media_type=_TYPES[Path(name).suffix], headers=headers)
 
 
 ENDPOINTS = [

@@ -1,5 +1,6 @@
 """Routes and guard, with the application in this process."""
 
+import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from typing import Any, cast
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from services.codestore import CodeStore, ItemLabels, Snapshot
 from services.retrieval.late_store import LateStore
+from services.retrieval.routes.page import FOLDER
 from services.retrieval.service import Service
 from services.retrieval.settings import Limits
 from taxohash.codes import unpack
@@ -205,11 +207,23 @@ def test_every_answer_carries_the_headers_that_protect_the_page(client: Client) 
 
 
 def test_the_page_needs_nothing_from_elsewhere(client: Client) -> None:
-    for path in ["/", "/page/page.js", "/page/page.css"]:
-        text = client("GET", path).text
-        assert "http://" not in text
-        assert "https://" not in text
-        assert "style=" not in text
+    files = sorted(file.name for file in FOLDER.iterdir())
+    assert {"index.html", "page.css", "page.js", "icon.svg"} < set(files)
+    for name in files:
+        answer = client("GET", f"/page/{name}")
+        assert answer.status_code == 200
+        if name != "icon.svg":  # whose name space looks like an address
+            assert not re.search(r"https?://|style=|\son[a-z]+=|innerHTML|eval\(", answer.text), name
+        for module in re.findall(r'from "\./([^"]*)"', answer.text):
+            assert module in files
+
+
+def test_a_file_of_the_page_is_sent_once(client: Client) -> None:
+    first = client("GET", "/page/page.js")
+    again = client("GET", "/page/page.js", headers={"If-None-Match": first.headers["etag"]})
+    assert (again.status_code, again.text) == (304, "")
+    other = client("GET", "/page/page.css", headers={"If-None-Match": first.headers["etag"]})
+    assert other.status_code == 200
 
 
 @pytest.mark.parametrize(
