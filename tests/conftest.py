@@ -23,7 +23,13 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Fuzzing, real processes and trainings first, as their files are the longest: what is left at the end should be short."""
+    """Fuzzing, real processes and trainings first, as their files are the longest: what is left at the end should be short.
+
+    What thousands of random examples cover is not measured: it would take them twice as long, and differ from run to run.
+    """
+    for item in items:
+        if hypothesis.is_hypothesis_test(getattr(item, "obj", None)):
+            item.add_marker("no_cover")
     longest = {"loop", "model", "system"}
     items.sort(key=lambda item: ("fuzz" not in item.path.parts, longest.isdisjoint(item.path.parts)))
 
