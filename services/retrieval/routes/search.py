@@ -174,23 +174,27 @@ async def _found(work: _Work, query: Query, wishes: Wishes) -> bytes:
     else:
         made = partial(engine.of_code, query.code)
 
-    def found() -> "tuple[Sought, bytes, list[str]]":
-        """What was searched for, its answer, and the items that may have its very picture."""
+    def found() -> "tuple[Sought, dict[str, Any], bytes, list[str]]":
+        """What was searched for, its answer as it is and as it goes to the client, and the items that may have its very picture."""
         sought = made()
         answer = engine.search(sought, wishes)
         if sought.kind != "picture":
-            return sought, _told(work, answer), []
+            return sought, answer, _told(work, answer), []
         if not wishes.tags and wishes.radius is None:
             nearness.count(answer, engine.reach, lambda: engine.nearest(answer["code"]))
         alike = any(result["distance"] == 0 for result in answer["results"])
-        return sought, _told(work, answer), engine.alike(sought, wishes) if alike else []
+        return sought, answer, _told(work, answer), engine.alike(sought, wishes) if alike else []
 
-    sought, told, alike = await work.done(found)
-    if alike and isinstance(query, ByImage):
-        generation, changes = work.served.generation, sought.view.changes
-        identical = await work.service.identical.among(query.image, alike, generation, changes)
+    sought, answer, told, alike = await work.done(found)
+    if isinstance(query, ByImage):
+        identical = frozenset[str]()
+        if alike:
+            generation, changes = work.served.generation, sought.view.changes
+            identical = await work.service.identical.among(query.image, alike, generation, changes)
         if identical:
             told = await work.done(lambda: _told(work, engine.search(sought, wishes, identical)))
+        nearest = partial(engine.nearest, answer["code"])
+        work.service.sampler.offer(query.image, answer, nearest, bool(identical))
     return told
 
 
