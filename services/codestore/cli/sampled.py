@@ -11,7 +11,7 @@ from services.settings import DURATION
 from taxohash.errors import TaxohashError
 from taxohash.runtime import terminal
 from taxohash.runtime.configuration import plain
-from taxohash.runtime.terminal import printable
+from taxohash.runtime.terminal import printable, shortened
 
 app = typer.Typer(context_settings={"help_option_names": ["-h", "--help"]})
 
@@ -39,7 +39,7 @@ def list_sampled(
                 print_json({"name": one.name, "picture": one.digest} | plain(query.facts))
         return
     rows = [_row(one, query) for one, query in read]
-    header = ("asked", "name", "bytes", "generation", "nearest", "predicted")
+    header = ("asked", "picture", "bytes", "generation", "nearest", "predicted")
     terminal.console().print(terminal.table(header, rows))
     size = sum(one.size for one in kept)
     print(printable(f"{len(kept):,} sampled queries, {size:,} bytes, in {queries.address}"))
@@ -75,8 +75,9 @@ def _seconds(text: str) -> float:
 
 def _row(one: Kept, query: SampledQuery | None) -> tuple[str, ...]:
     asked = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(one.when))
+    named = asked, one.digest[:12], f"{one.size:,}"
     if query is None:
-        return asked, one.name, f"{one.size:,}", "", "", "cannot be read"
+        return *named, "", "", "cannot be read"
     facts = query.facts
-    predicted = "unlike anything" if facts.unlike else "/".join(node.name for node in facts.predicted or ())
-    return asked, one.name, f"{one.size:,}", facts.generation, str(facts.nearest), predicted
+    predicted = "unlike" if facts.unlike else "/".join(node.name for node in facts.predicted or ())
+    return *named, facts.generation, str(facts.nearest), shortened(predicted, 60)
