@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from services.codestore.sampled.facts import Facts, Node, SampledQuery, file_of, query_in
 from tests.fuzz.mutations import changed_bytes, changed_json
@@ -16,7 +17,7 @@ WORDS = (
 
 def seeds() -> Iterator[bytes]:
     """With all that there may be, and with what there must be."""
-    least = {"when": 1, "share": 1.0, "generation": "g", "bits": 8, "code": "ff", "nearest": 0}
+    least: dict[str, Any] = {"when": 1, "share": 1.0, "generation": "g", "bits": 8, "code": "ff", "nearest": 0}
     yield file_of(SampledQuery(b"\x89PNG\r\n\x1a\n", Facts(**least)))
     path = (Node(name="warm", confidence=0.9), Node(name="ü\n", confidence=0.5))
     yield file_of(
