@@ -35,6 +35,7 @@ from services.retrieval.uploads import Uploads
 from services.retrieval.workers import Workers
 from services.web.refused import RefusedError
 from taxohash.errors import TaxohashError
+from taxohash.images.pixel_hash import DIGITS as PIXEL_DIGITS
 
 if TYPE_CHECKING:  # numba and ONNX Runtime take a second to import: the process lives before
     from services.codestore.follower.follower import Follower
@@ -206,10 +207,15 @@ class Service:
         """Ready, or why not."""
         return status(standing, self.settings.lag_seconds, self.settings.stale_seconds)
 
-    def _remove_unused(self, digests: frozenset[str]) -> None:
-        """Of what no item names any more, what was asked with such a picture goes too, whoever names it besides."""
+    def _remove_unused(self, looks: frozenset[str]) -> None:
+        """Remove the pictures among these that no item names, and what was asked with one of them, whoever names it besides.
+
+        Args:
+            looks: sha256 of pictures, and hashes of pixels, by which sampled queries are known besides.
+        """
         if self.pictures is not None:
-            self.sampler.forget(digests)
+            self.sampler.forget(looks)
+            digests = {look for look in looks if len(look) > PIXEL_DIGITS}
             remove_unused(self.store(), self.settings.collection, self.pictures, digests)
 
     def _begin(self) -> None:

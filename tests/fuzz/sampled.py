@@ -17,7 +17,15 @@ WORDS = (
 
 def seeds() -> Iterator[bytes]:
     """With all that there may be, and with what there must be."""
-    least: dict[str, Any] = {"when": 1, "share": 1.0, "generation": "g", "bits": 8, "code": "ff", "nearest": 0}
+    least: dict[str, Any] = {
+        "when": 1,
+        "share": 1.0,
+        "generation": "g",
+        "bits": 8,
+        "code": "ff",
+        "pixels": "0" * 16,
+        "nearest": 0,
+    }
     yield file_of(SampledQuery(b"\x89PNG\r\n\x1a\n", Facts(**least)))
     path = (Node(name="warm", confidence=0.9), Node(name="ü\n", confidence=0.5))
     yield file_of(

@@ -218,7 +218,7 @@ def test_sampled_queries_are_listed_and_removed(name: str, said: Said, tmp_path:
         "\n", ""
     )
     path = (Node(name="tops", confidence=0.9), Node(name="shirt", confidence=0.6))
-    told: dict[str, Any] = {"share": 1.0, "generation": "g1", "bits": 16, "code": "00ff"}
+    told: dict[str, Any] = {"share": 1.0, "generation": "g1", "bits": 16, "code": "00ff", "pixels": "0" * 16}
     now = int(time.time())
     old = Facts(when=now - 7200, nearest=3, predicted=path, unlike=False, **told)
     new = Facts(when=now, nearest=16, predicted=(), unlike=True, **told)

@@ -51,6 +51,12 @@ def kept(service: Service) -> float:
     return service.metric('taxohash_sampled_queries_total{outcome="kept"}')
 
 
+def first_of(answer: httpx.Response) -> tuple[str, bool]:
+    """Id of the first result, and whether it has the very picture."""
+    first = answer.json()["results"][0]
+    return first["id"], first.get("identical", False)
+
+
 def item(service: Service, method: str, item_id: str, content: bytes | None = None) -> httpx.Response:
     headers = {} if content is None else {"Content-Type": "image/jpeg"}
     answer = httpx.request(
@@ -70,7 +76,8 @@ def test_what_was_asked_and_answered_lies_in_s3(service: Service, queries: Sampl
         answer["code"],
         answer["bits"],
     )
-    assert (facts.nearest, facts.identical) == (told["distance"], told.get("identical", False)) == (0, True)
+    assert (facts.nearest, facts.identical) == (0, told.get("identical", False))
+    assert told["distance"] == 0
     assert int(before) <= facts.when <= time.time()
 
 
@@ -83,6 +90,12 @@ def test_a_deletion_takes_what_any_replica_sampled(service: Service, queries: Sa
     assert item(service, "DELETE", "sampled").json()["pictures"] == "removed"
     assert sampled(queries, LARGE) == []
     assert sampled(queries, PICTURES[3])
+    item(service, "PUT", "as a BMP", encoded(noise(60, 40), "BMP"))
+    lossless = encoded(noise(60, 40))
+    until(lambda: first_of(service.post(lossless)) == ("as a BMP", True))  # a busy store is not waited for
+    until(lambda: any(query.facts.identical for query in sampled(queries, lossless)))
+    item(service, "DELETE", "as a BMP")
+    assert sampled(queries, lossless) == []
     assert item(service, "DELETE", "item 3").json()["pictures"] == "removed"  # the picture is its thumbnail
     assert sampled(queries, PICTURES[3]) == []
 

@@ -39,6 +39,7 @@ class Facts:
         generation: that answered; of its hasher is the code, and of its items the nearest.
         bits: of a code.
         code: hexadecimal digits.
+        pixels: hash of the picture's pixels, see `taxohash.images.pixel_hash`.
         nearest: Hamming distance of the nearest of all items, whatever was asked for; `bits` where there was no item.
         identical: whether an item had the very picture: the nearest is it, then, and tells nothing of drift.
         predicted: the query's own path, coarse to fine, cut where it was not sure; None where that was not measured.
@@ -50,6 +51,7 @@ class Facts:
     generation: str
     bits: Count
     code: str
+    pixels: Annotated[str, Field(pattern="^[0-9a-f]{16}$")]
     nearest: Whole
     identical: bool = False
     predicted: Series[Node] | None = None

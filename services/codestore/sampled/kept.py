@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from services.codestore.places import Entry
 
-_NAME = re.compile(r"([0-9]{12})-([0-9a-f]{64})-[0-9a-f]{8}")
+_NAME = re.compile(r"([0-9]{12})-([0-9a-f]{64})-([0-9a-f]{16})-[0-9a-f]{8}")
 
 
 @dataclass(frozen=True, order=True)
@@ -17,12 +17,14 @@ class Kept:
     Attributes:
         when: it was asked, in Unix time.
         digest: sha256 of the picture, in hex.
+        pixels: the hash of its pixels.
         size: bytes, with what was answered.
         written: when the store took it, by the store's clock.
     """
 
     when: int
     digest: str
+    pixels: str
     name: str
     size: int
     written: float
@@ -37,15 +39,22 @@ class Bounds:
     seconds: float
 
 
-def name_of(when: int, digest: str) -> str:
+def name_of(when: int, digest: str, pixels: str) -> str:
     """A name that no other has, and that says all that is asked of a listing."""
-    return f"{when:012d}-{digest}-{secrets.token_hex(4)}"
+    return f"{when:012d}-{digest}-{pixels}-{secrets.token_hex(4)}"
 
 
 def kept_of(entry: Entry) -> Kept | None:
     """What an entry of a listing is; None where it is no sampled query."""
     found = _NAME.fullmatch(entry.name) if entry.is_file else None
-    return Kept(int(found[1]), found[2], entry.name, entry.size, entry.written) if found else None
+    if found is None:
+        return None
+    return Kept(int(found[1]), found[2], found[3], entry.name, entry.size, entry.written)
+
+
+def deleted_at(one: Kept, deleted: Mapping[str, float]) -> float:
+    """When an item of this picture was deleted last, by bytes or pixels; -1 where none was."""
+    return max(deleted.get(one.digest, -1.0), deleted.get(one.pixels, -1.0))
 
 
 def surplus(
@@ -56,14 +65,14 @@ def surplus(
     The same for all who look at once, so that several processes remove no more than one does.
 
     Args:
-        deleted: digests of pictures of items that were deleted, and when; what was asked before goes with them.
+        deleted: digests and hashes of pixels of pictures of items that were deleted, and when; what was asked before goes with them.
     """
     gone: list[Kept] = []
     room: list[Kept] = []
     for one in sorted(kept):
         # By the store's clock too: a process whose own is fast keeps nothing for longer.
         over = min(float(one.when), one.written) + bounds.seconds <= now
-        (gone if over or one.when <= (deleted or {}).get(one.digest, -1.0) else room).append(one)
+        (gone if over or one.when <= deleted_at(one, deleted or {}) else room).append(one)
     size, first = sum(one.size for one in room), 0
     while len(room) - first > bounds.most or size > bounds.most_bytes:
         size -= room[first].size

@@ -1,6 +1,6 @@
 """Where sampled queries are kept: a folder of the store of pictures, one for each collection.
 
-    ADDRESS/sampled/COLLECTION/WHEN-DIGEST-CHANCE    WHEN in Unix seconds, DIGEST the sha256 of the picture; see `facts`
+    ADDRESS/sampled/COLLECTION/WHEN-DIGEST-PIXELS-CHANCE    WHEN in Unix seconds, DIGEST the sha256 of the picture, PIXELS their hash; see `facts`
 
 Many processes may write, read and remove there at once: nothing is changed once it is written, and who finds that something
 has gone meanwhile passes it over.
@@ -67,10 +67,10 @@ class SampledQueries:
             raise TaxohashError(
                 f"a sampled query has {len(query.picture)} bytes: keep it to 1 to {MAX_PICTURE}"
             )
-        data, when, digest = file_of(query), query.facts.when, digest_of(query.picture)
-        name = name_of(when, digest)
+        data, when, pixels = file_of(query), query.facts.when, query.facts.pixels
+        name = name_of(when, digest := digest_of(query.picture), pixels)
         self._place.write(self._path(name), data)
-        return Kept(when, digest, name, len(data), float(when))
+        return Kept(when, digest, pixels, name, len(data), float(when))
 
     def kept(self) -> list[Kept]:
         """What there is, the oldest first; nothing of it is read."""
@@ -107,9 +107,9 @@ class SampledQueries:
         """Remove one; nothing happens where it has gone."""
         self._place.remove(self._path(one.name))
 
-    def forget(self, digests: Collection[str]) -> int:
-        """Remove those of some pictures, whose sha256 in hex are given; how many there were."""
-        found = [one for one in self.kept() if one.digest in digests] if digests else []
+    def forget(self, looks: Collection[str]) -> int:
+        """Remove those of some pictures, by the sha256 of their bytes or the hash of their pixels, in hex; how many there were."""
+        found = [one for one in self.kept() if one.digest in looks or one.pixels in looks] if looks else []
         for one in found:
             self.remove(one)
         return len(found)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from services import metrics
-from services.codestore.sampled import Bounds, Facts, Node, SampledQueries, SampledQuery, surplus
+from services.codestore.sampled import Bounds, Facts, Node, SampledQueries, SampledQuery, deleted_at, surplus
 from services.retrieval.sampling.waiting import Waiting
 from services.retrieval.settings import Sampling
 from taxohash.errors import TaxohashError
@@ -45,6 +45,7 @@ class _Answered:
     """
 
     picture: bytes
+    pixels: str
     answer: dict[str, Any]
     identical: bool
     nearest: Callable[[], int]
@@ -103,12 +104,18 @@ class Sampler:
         _count("dropped", self._waiting.clear())
 
     def offer(
-        self, picture: bytes, answer: Mapping[str, Any], nearest: Callable[[], int], identical: bool = False
+        self,
+        picture: bytes,
+        pixels: str,
+        answer: Mapping[str, Any],
+        nearest: Callable[[], int],
+        identical: bool = False,
     ) -> None:
         """Keep a query by picture, if chance will have it.
 
         Args:
             picture: its bytes as they were sent.
+            pixels: the hash of its pixels.
             answer: see `schemas.search.Answer`; what is kept of it, `Facts` says.
             nearest: gives the Hamming distance of the nearest of all items; called by another thread.
             identical: whether an item has the very picture.
@@ -116,12 +123,12 @@ class Sampler:
         if self._chance() >= self._share:
             return
         kept = {name: answer[name] for name in _KEPT if name in answer}
-        one = _Answered(picture, kept, identical, nearest, time.time(), time.monotonic())
+        one = _Answered(picture, pixels, kept, identical, nearest, time.time(), time.monotonic())
         if not self._waiting.put(one, len(picture)):
             _count("dropped")
 
-    def forget(self, digests: Collection[str]) -> None:
-        """Remove what was sampled of pictures of deleted items, by their sha256 in hex, and what waits of it.
+    def forget(self, looks: Collection[str]) -> None:
+        """Remove what was sampled of pictures of deleted items, and what waits of it, by the sha256 of bytes or the hash of pixels.
 
         Another process may be writing one: it is looked for once more a while later.
 
@@ -131,9 +138,9 @@ class Sampler:
         if self._queries is None:
             return
         with self._lock:
-            self._deleted |= dict.fromkeys(digests, time.time())
+            self._deleted |= dict.fromkeys(looks, time.time())
             self._next_look = min(self._next_look, time.monotonic() + _AGAIN_SECONDS)
-        self._queries.forget(digests)
+        self._queries.forget(looks)
 
     def _run(self, queries: SampledQueries) -> None:
         while True:
@@ -159,7 +166,7 @@ class Sampler:
             return
         _count("kept")
         with self._lock:
-            deleted = kept.when <= self._deleted.get(kept.digest, -1.0)
+            deleted = kept.when <= deleted_at(kept, self._deleted)
         self._written += 1
         self._written_bytes += kept.size
         bounds = self._bounds
@@ -175,7 +182,12 @@ class Sampler:
         if told.get("predicted") is not None:
             told["predicted"] = tuple(Node(**node) for node in told["predicted"])
         return Facts(
-            when=int(one.when), share=self._share, nearest=one.nearest(), identical=one.identical, **told
+            when=int(one.when),
+            share=self._share,
+            pixels=one.pixels,
+            nearest=one.nearest(),
+            identical=one.identical,
+            **told,
         )
 
     def _look(self, queries: SampledQueries) -> None:
@@ -200,9 +212,9 @@ class Sampler:
         metrics.SAMPLED_QUERIES_KEPT.set(left)
         self._written = self._written_bytes = 0
         with self._lock:
-            for digest, when in deleted.items():
-                if when + _AGAIN_SECONDS <= now and self._deleted[digest] == when:
-                    del self._deleted[digest]
+            for look, when in deleted.items():
+                if when + _AGAIN_SECONDS <= now and self._deleted[look] == when:
+                    del self._deleted[look]
             if not self._share and not left and not self._deleted:
                 self._next_look = begun + _IDLE_SECONDS
 

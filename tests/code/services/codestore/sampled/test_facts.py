@@ -1,6 +1,7 @@
 """A sampled query as bytes: what was put in comes out, and what is no such thing is refused in one line."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,13 +23,22 @@ FACTS = st.builds(
     generation=st.text(max_size=9),
     bits=st.integers(1, 1024),
     code=st.text("0123456789abcdef", max_size=9),
+    pixels=st.text("0123456789abcdef", min_size=16, max_size=16),
     nearest=st.integers(0, 1024),
     identical=st.booleans(),
     predicted=st.none() | st.lists(NODES, max_size=3).map(tuple),
     unlike=st.none() | st.booleans(),
     novelty=st.none() | st.floats(0, 1e9),
 )
-LEAST = {"when": 7, "share": 0.5, "generation": "g", "bits": 8, "code": "0f", "nearest": 2}
+LEAST: dict[str, Any] = {
+    "when": 7,
+    "share": 0.5,
+    "generation": "g",
+    "bits": 8,
+    "code": "0f",
+    "pixels": "0" * 16,
+    "nearest": 2,
+}
 
 
 @given(st.binary() | st.sampled_from([b"\n", b"a\nb\n", b"{}\n{}"]), FACTS)

@@ -13,8 +13,10 @@ from taxohash.errors import TaxohashError
 HOUR = 3600.0
 
 
-def query(when: int, picture: bytes = b"picture") -> SampledQuery:
-    return SampledQuery(picture, Facts(when=when, share=1.0, generation="g", bits=8, code="0f", nearest=2))
+def query(when: int, picture: bytes = b"picture", pixels: str = "0" * 16) -> SampledQuery:
+    return SampledQuery(
+        picture, Facts(when=when, share=1.0, generation="g", bits=8, code="0f", pixels=pixels, nearest=2)
+    )
 
 
 @pytest.fixture
@@ -90,6 +92,10 @@ def test_those_of_some_pictures_are_forgotten(queries: SampledQueries) -> None:
         queries.keep(query(when, b"other"))
     assert queries.forget([]) == 0
     assert queries.forget({digest_of(b"picture"), digest_of(b"nobody asked")}) == 3
+    alike = query(7, b"picture as another file", "a" * 16)
+    queries.keep(alike)
+    assert list(queries.queries()) == [*(query(when, b"other") for when in range(3)), alike]
+    assert queries.forget({"a" * 16}) == 1
     assert list(queries.queries()) == [query(when, b"other") for when in range(3)]
 
 
@@ -135,7 +141,7 @@ def test_what_a_killed_process_left_is_no_query_and_goes(here: tuple[SampledQuer
 def test_a_place_that_cannot_be_used_is_told_in_one_line(here: tuple[SampledQueries, Path]) -> None:
     queries, folder = here
     folder.parent.write_bytes(b"")
-    one = Kept(1, digest_of(b"x"), "x", 1, 1.0)
+    one = Kept(1, digest_of(b"x"), "0" * 16, "x", 1, 1.0)
     for use in (lambda: queries.keep(query(1)), lambda: queries.read(one)):
         with pytest.raises(StoreUnavailableError) as caught:
             use()

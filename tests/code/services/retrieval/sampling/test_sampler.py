@@ -24,6 +24,7 @@ from tests.support.waiting import until
 ALL = Sampling(share=1.0)
 NONE = Sampling(share=0.0)
 ANSWER = {"generation": "g", "bits": 8, "code": "0f", "results": [{"id": "secret"}], "took_ms": 3.0}
+PIXELS = "0" * 16
 LONG = 60.0
 
 
@@ -76,7 +77,7 @@ def count(outcome: str) -> float:
 
 
 def offer(to: Sampler, picture: bytes = b"picture", **more: Any) -> None:
-    to.offer(picture, ANSWER, lambda: 3, **more)
+    to.offer(picture, PIXELS, ANSWER, lambda: 3, **more)
 
 
 def kept_in(queries: SampledQueries, number: int) -> list[SampledQuery]:
@@ -93,12 +94,14 @@ def test_a_query_is_kept_with_what_was_answered_and_nothing_else(
 ) -> None:
     before = int(time())
     running, path = sampling(queries, ALL), [{"name": "warm", "confidence": 0.9}]
-    running.offer(b"a", ANSWER, lambda: 3)
-    running.offer(b"b", ANSWER | {"predicted": path, "unlike": False, "novelty": 0.5}, lambda: 8, True)
+    running.offer(b"a", PIXELS, ANSWER, lambda: 3)
+    running.offer(
+        b"b", PIXELS, ANSWER | {"predicted": path, "unlike": False, "novelty": 0.5}, lambda: 8, True
+    )
     running.stop(LONG)
     one, other = sorted(queries.queries(), key=lambda query: query.picture)
     assert before <= one.facts.when <= time()
-    least = Facts(when=one.facts.when, share=1.0, generation="g", bits=8, code="0f", nearest=3)
+    least = Facts(when=one.facts.when, share=1.0, generation="g", bits=8, code="0f", pixels=PIXELS, nearest=3)
     assert one == SampledQuery(b"a", least)
     assert (other.picture, other.facts.nearest, other.facts.identical) == (b"b", 8, True)
     assert other.facts.predicted == (Node(name="warm", confidence=0.9),)
@@ -155,7 +158,7 @@ def test_over_a_bound_the_oldest_goes(
 
 def asked_at(when: float, picture: bytes = b"picture") -> SampledQuery:
     return SampledQuery(
-        picture, Facts(when=int(when), share=1.0, generation="g", bits=8, code="0f", nearest=3)
+        picture, Facts(when=int(when), share=1.0, generation="g", bits=8, code="0f", pixels=PIXELS, nearest=3)
     )
 
 
@@ -247,7 +250,7 @@ def test_an_error_that_nobody_foresaw_ends_nothing(
     monkeypatch.setattr(sampler, "_PAUSE_SECONDS", 0.0)
     failed = count("failed")
     running = sampling(queries, ALL)
-    running.offer(b"picture", ANSWER, lambda: 1 // 0)
+    running.offer(b"picture", PIXELS, ANSWER, lambda: 1 // 0)
     offer(running)
     kept_in(queries, 1)
     assert count("failed") == failed + 1
