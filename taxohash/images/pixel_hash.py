@@ -20,5 +20,6 @@ def pixel_hash(image: Image.Image, reader: int) -> str:
     """
     digest = blake2b(f"{reader} {image.width} {image.height}\n".encode(), digest_size=DIGITS // 2)
     for box in strips(*image.size):
-        digest.update(image.crop(box).convert("RGB").tobytes())
+        part = image.crop(box)
+        digest.update((part if part.mode == "RGB" else part.convert("RGB")).tobytes())
     return digest.hexdigest()
