@@ -42,6 +42,20 @@ SEARCHES_ANSWERED = Counter(
     "Searches of all items that found any, by whether the nearest is as near as for nine in ten queries of the evaluation: `near` or `far`.",
     ["nearness", "generation"],
 )
+SAMPLED_QUERIES = Counter(
+    "taxohash_sampled_queries_total",
+    "Pictures that were searched for and chosen to be kept: `kept`, `dropped` as too much waited or waited too long, or `failed` to be written.",
+    ["outcome"],
+)
+SAMPLED_QUERIES_KEPT = Gauge(
+    "taxohash_sampled_queries_kept",
+    "Sampled queries that are kept, as a process last saw them.",
+    multiprocess_mode="livemax",
+)
+SAMPLED_QUERIES_LEFT = Counter(
+    "taxohash_sampled_queries_left_total",
+    "Looks for sampled queries that have to go which failed, so that they go later.",
+)
 DECODE_SECONDS = Histogram(
     "taxohash_decode_seconds",
     "Time from a picture's bytes to its pixels, waiting included, by how much was expected of it.",

@@ -97,10 +97,18 @@ def _one_of(*words: str) -> Form[str]:
     return Form(" or ".join(words), parse)
 
 
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0.0 <= value <= 1.0:
+        raise ValueError(text)
+    return value
+
+
 WHOLE = Form("a whole number of at least 1", _whole)
 SECONDS = Form("a number of seconds above 0, at most 3600", _seconds)
 MAYBE_SECONDS: Form[float | None] = Form(SECONDS.wanted, _seconds)
 DURATION = Form("a time such as 90s, 15m, 24h or 7d", _duration)
+SHARE = Form("a number from 0 to 1", _share)
 TEXT = Form("a text", str)
 MAYBE_TEXT: Form[str | None] = Form(TEXT.wanted, str)
 WORDS = Form("words with spaces or commas between them", _words)
@@ -255,6 +263,22 @@ LAG_SECONDS = Setting(
 )
 LOG = Setting("TAXOHASH_LOG", _one_of("json", "text"), "json", "form of the log")
 
+# -- sampling of queries ----------------------------------------------------------------------------------------------
+
+SAMPLE_SHARE = Setting(
+    "TAXOHASH_SAMPLE_SHARE", SHARE, 0.0,
+    "of the searches by picture, drawn by chance, whose picture is kept in the picture store, with what was answered", "0: no picture is kept",
+)  # fmt: skip
+SAMPLE_CAP = Setting(
+    "TAXOHASH_SAMPLE_CAP", WHOLE, 10_000, "sampled queries that are kept; the oldest makes way"
+)
+SAMPLE_BYTES = Setting(
+    "TAXOHASH_SAMPLE_BYTES", WHOLE, 1024 * MIB, "bytes of all sampled queries that are kept; the oldest makes way"
+)  # fmt: skip
+SAMPLE_TTL = Setting(
+    "TAXOHASH_SAMPLE_TTL", DURATION, 30 * 86_400.0, "time after which a sampled query is removed", "30d"
+)
+
 # -- the trigger ------------------------------------------------------------------------------------------------------
 
 TRIGGER_URL = Setting(
@@ -384,6 +408,7 @@ SECTIONS: dict[str, tuple[Setting, ...]] = {  # type: ignore[type-arg]  # of any
     "Connections and health": (
         MAX_CONNECTIONS, HEADER_SECONDS, KEEPALIVE_SECONDS, DRAIN_SECONDS, LAG_SECONDS, STALE_SECONDS, LOG,
     ),
+    "Sampling of queries": (SAMPLE_SHARE, SAMPLE_CAP, SAMPLE_BYTES, SAMPLE_TTL),
     "The trigger": (
         TRIGGER_URL, TRIGGER_TOKEN_FILE, TRIGGER_COMMAND, TRIGGER_OPTIONS, TRIGGER_RETRAIN_OPTIONS, TRIGGER_FOLDER, TRIGGER_REPOSITORY, TRIGGER_BRANCH, TRIGGER_TRACKED,
         TRIGGER_POLL, TRIGGER_COOL_DOWN, TRIGGER_RETRY, TRIGGER_ATTEMPTS, TRIGGER_RUNS_A_DAY, TRIGGER_ASK_FIRST, TRIGGER_GIT_SECRET,

@@ -10,8 +10,8 @@ from services.codestore import Item
 from services.codestore.pictures import Pictures
 from taxohash.datasets import Dataset
 from taxohash.datasets.ids import item_ids
-from taxohash.images import READER
-from taxohash.images.thumbnails import thumbnail
+from taxohash.images import READER, decode, pixel_hash
+from taxohash.images.thumbnails import drawn, is_own_thumbnail
 from taxohash.runtime.progress import bars
 
 BATCH = 1000  # items at a time
@@ -39,10 +39,18 @@ def items(
             labels, images = dataset.item_labels(split), dataset.images(split)
             for first in range(0, len(labels), BATCH):
                 part = slice(first, first + BATCH)
-                thumbnails = pictures.put_many(thumbnail(data, reader) for data in islice(images, BATCH))
-                rows = zip(ids[split][part], labels[part], thumbnails, strict=True)
+                shown = [_shown(data, reader) for data in islice(images, BATCH)]
+                thumbnails = pictures.put_many(data for data, _ in shown)
+                rows = zip(ids[split][part], labels[part], thumbnails, shown, strict=True)
                 yield [
-                    Item(item_id, tuple(numbers[own].tolist()), thumbnail=digest)
-                    for item_id, own, digest in rows
+                    Item(item_id, tuple(numbers[own].tolist()), thumbnail=digest, pixels=pixels)
+                    for item_id, own, digest, (_, pixels) in rows
                 ]
                 progress.advance(task, len(thumbnails))
+
+
+def _shown(data: bytes, reader: int) -> tuple[bytes, str]:
+    """The thumbnail of an image, and the hash of its pixels."""
+    image = decode(data, version=reader)
+    pixels = pixel_hash(image, reader)
+    return data if is_own_thumbnail(data) else drawn(image), pixels

@@ -170,26 +170,29 @@ class Catalog(CollectionReader):
 
     # -- pictures --------------------------------------------------------------------------------------
 
-    def pictures_of(self, collection: str, ids: Iterable[str]) -> set[str]:
-        """The originals and thumbnails that items name, as the catalogue and as every generation has them."""
+    def versions(self, collection: str, ids: Iterable[str]) -> list[Item]:
+        """Items as the catalogue and as every generation has them; of one that is not there, nothing."""
         listed = check_ids(ids)
 
-        def work(opened: Collection) -> set[str]:
+        def work(opened: Collection) -> list[Item]:
             known = [
                 item_id
                 for item_id, reply in zip(listed, self._items(opened, listed, None), strict=True)
                 if reply is not None
             ]
             generations = [None, *self._status(opened).generations] if known else []
-            items = [
+            return [
                 unpack_item(item_id, reply)
                 for generation in generations
                 for item_id, reply in zip(known, self._items(opened, known, generation), strict=True)
                 if reply is not None
             ]
-            return {digest for item in items for digest in (item.picture, item.thumbnail) if digest}
 
         return self._use(collection, work)
+
+    def pictures_of(self, collection: str, ids: Iterable[str]) -> set[str]:
+        """The originals and thumbnails that items name, as the catalogue and as every generation has them."""
+        return {digest for item in self.versions(collection, ids) for digest in item.pictures}
 
     def named_pictures(self, collection: str, digests: Iterable[str]) -> set[str]:
         """Those of some pictures that an item names, as the catalogue or a generation has it.

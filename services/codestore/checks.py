@@ -21,6 +21,7 @@ MAX_METADATA = 4_096
 # Control characters, line separators and lone surrogates: tags are joined by tabs, and both are shown in a line.
 _FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _DIGEST = re.compile("[0-9a-f]{64}")
+_PIXELS = re.compile("[0-9a-f]{16}")
 
 
 def _check_text(what: str, text: str, longest: int, shortest: int = 0) -> None:
@@ -135,6 +136,10 @@ def check_item(item: Item, labels: Container[int]) -> Item:
             raise TaxohashError(
                 f"{what} of item {name} is {str(digest)[:80]!r}: give the sha256 that the picture store answered, or nothing"
             )
+    if item.pixels != "" and not (isinstance(item.pixels, str) and _PIXELS.fullmatch(item.pixels)):
+        raise TaxohashError(
+            f"pixels of item {name} are {str(item.pixels)[:80]!r}: give the 16 hexadecimal digits of pixel_hash, or nothing"
+        )
     if not isinstance(item.tags, tuple) or len(item.tags) > MAX_TAGS:
         raise TaxohashError(f"tags of item {name} are not a tuple of at most {MAX_TAGS}: give fewer")
     for tag in item.tags:

@@ -26,6 +26,7 @@ class Item:
         picture, thumbnail: sha256 of the original and of a small one in the picture store, or empty.
         metadata: a few named values of the user's own.
         tags: to filter by; each 1 to 64 characters.
+        pixels: hash of the picture's pixels, see `taxohash.images.pixel_hash`, or empty.
         origin: whether the API put it last, or a data set; set by the store, what is put here is ignored.
         updated: Unix time of the last change in seconds, likewise.
         revision: counts the changes of its picture, likewise; see `put_codes`.
@@ -38,9 +39,20 @@ class Item:
     thumbnail: str = ""
     metadata: Mapping[str, Scalar] = field(default_factory=dict)
     tags: tuple[str, ...] = ()
+    pixels: str = ""
     origin: Literal["api", "data"] = field(default="api", compare=False)
     updated: int = field(default=0, compare=False)
     revision: int = field(default=0, compare=False)
+
+    @property
+    def pictures(self) -> tuple[str, ...]:
+        """The pictures that it names in the picture store."""
+        return tuple(filter(None, (self.picture, self.thumbnail)))
+
+    @property
+    def looks(self) -> tuple[str, ...]:
+        """All by which its picture is known again: of bytes and of pixels."""
+        return (*self.pictures, *filter(None, (self.pixels,)))
 
 
 @dataclass(frozen=True)

@@ -99,14 +99,17 @@ def _pack_tags(tags: Sequence[tuple[str, ...]]) -> tuple[bytes, bytes]:
 
 def _record(item: Item) -> bytes:
     values = json.dumps(dict(item.metadata), ensure_ascii=False, sort_keys=True) if item.metadata else ""
-    record = ended([item.uri, item.picture, item.thumbnail, values])
+    # Named values are an object, or nothing: so what stands before its brace is the hash of pixels, and records of before there
+    # was one are those of items without.
+    record = ended([item.uri, item.picture, item.thumbnail, item.pixels + values])
     return b"" if record == NO_RECORD else record
 
 
 def unpack_item(item_id: str, reply: Sequence[Any]) -> Item:
     """The item in a reply of items."""
     flags, updated, revision, record, tags, _own, label, labels, *_ = reply
-    uri, picture, thumbnail, metadata = unended(record or NO_RECORD)
+    uri, picture, thumbnail, values = unended(record or NO_RECORD)
+    pixels, brace, metadata = values.partition("{")
     single = np.frombuffer(label, "<i4")
     return Item(
         id=item_id,
@@ -114,7 +117,8 @@ def unpack_item(item_id: str, reply: Sequence[Any]) -> Item:
         uri=uri,
         picture=picture,
         thumbnail=thumbnail,
-        metadata=json.loads(metadata) if metadata else {},
+        pixels=pixels,
+        metadata=json.loads(brace + metadata) if brace else {},
         tags=tuple(tags.decode().split("\t")) if tags else (),
         origin="api" if flags & _API else "data",
         updated=int(np.frombuffer(updated, "<u4")[0]),

@@ -1,6 +1,7 @@
-"""Which items have the very picture that is searched for: one whose bytes, or those of whose thumbnail, are the query's.
+"""Which items have the very picture that is searched for: one of equal pixels, or whose bytes, or those of whose thumbnail, are the query's.
 
-Only items with the query's code can. The store knows the sha256 of their pictures; what it said is kept while nothing changes.
+Only items with the query's code can. The store knows a hash of their pixels and the sha256 of their pictures; of items that
+were put before there was such a hash only the latter. What it said is kept while nothing changes.
 A search does not wait for it: where it does not answer at once, nothing is marked.
 """
 
@@ -23,14 +24,18 @@ class Identical:
 
     def __init__(self, store: Callable[[], CodeStore], asking: Workers, collection: str) -> None:
         self._store, self._asking, self._collection = store, asking, collection
-        self._known: dict[str, tuple[str, str]] = {}  # digests of picture and thumbnail, by item
+        # Digests of picture and thumbnail and the hash of pixels, by item.
+        self._known: dict[str, tuple[str, ...]] = {}
         self._of: tuple[str, int] | None = None
         self._again = 0.0
 
-    async def among(self, image: bytes, ids: Sequence[str], generation: str, changes: int) -> frozenset[str]:
+    async def among(
+        self, image: bytes, pixels: str, ids: Sequence[str], generation: str, changes: int
+    ) -> frozenset[str]:
         """Those of some items that have this picture, as far as can be told now.
 
         Args:
+            pixels: the hash of its pixels.
             changes: of the view that the items were found in.
         """
         if (generation, changes) != self._of or len(self._known) > _KEPT:
@@ -38,16 +43,16 @@ class Identical:
         known = self._known
         if missing := [item for item in ids if item not in known]:
             known.update(await self._asked(missing, generation))
-        digest = digest_of(image)
-        return frozenset(item for item in ids if digest in known.get(item, ()))
+        same = {digest_of(image), pixels}
+        return frozenset(item for item in ids if not same.isdisjoint(known.get(item, ())))
 
-    async def _asked(self, ids: list[str], generation: str) -> dict[str, tuple[str, str]]:
+    async def _asked(self, ids: list[str], generation: str) -> dict[str, tuple[str, ...]]:
         clock = asyncio.get_running_loop().time
 
-        def ask() -> dict[str, tuple[str, str]]:
+        def ask() -> dict[str, tuple[str, ...]]:
             found = self._store().items(self._collection, ids, generation)
-            digests = [(one.picture, one.thumbnail) if one else ("", "") for one in found]
-            return dict(zip(ids, digests, strict=True))
+            told = [one.looks if one else () for one in found]
+            return dict(zip(ids, told, strict=True))
 
         if clock() < self._again:
             return {}

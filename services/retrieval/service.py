@@ -15,6 +15,7 @@ from services import metrics
 from services.codestore import CodeStore
 from services.codestore.pictures import Pictures, users_folder
 from services.codestore.places import Place
+from services.codestore.sampled import SampledQueries
 from services.codestore.unused_pictures import remove_unused
 from services.retrieval.access import Gate
 from services.retrieval.admission import Admission
@@ -25,6 +26,7 @@ from services.retrieval.descriptions import Descriptions
 from services.retrieval.identical import Identical
 from services.retrieval.late_store import LateStore
 from services.retrieval.readiness import Standing, Status, status
+from services.retrieval.sampling import Sampler
 from services.retrieval.settings import Settings
 from services.retrieval.several import AT_ONCE
 from services.retrieval.turns import Turns
@@ -33,6 +35,7 @@ from services.retrieval.uploads import Uploads
 from services.retrieval.workers import Workers
 from services.web.refused import RefusedError
 from taxohash.errors import TaxohashError
+from taxohash.images.pixel_hash import DIGITS as PIXEL_DIGITS
 
 if TYPE_CHECKING:  # numba and ONNX Runtime take a second to import: the process lives before
     from services.codestore.follower.follower import Follower
@@ -50,6 +53,7 @@ _ASKING_THREADS = 4  # that call stores for requests
 _ASKING_WAITING = 128  # requests that wait for one of them
 _WRITING_THREADS = 4  # that write items
 _WRITING_WAITING = 32
+_SAMPLING_SECONDS = 1.0  # at the end, for sampled queries that wait to be kept
 
 
 class Service:
@@ -69,6 +73,7 @@ class Service:
         pictures: None where the settings name no store and there is none among the user's data.
         turns: of those who write an item.
         unused: pictures that may be named by no item any more.
+        sampler: keeps some of the pictures that are searched for.
         draining: the process is about to end.
     """
 
@@ -106,6 +111,10 @@ class Service:
         self.writing = Workers("write", _WRITING_THREADS, _WRITING_WAITING)
         self.turns = Turns()
         self.unused = Unused(self._remove_unused)
+        self.sampler = Sampler(
+            SampledQueries(self.pictures.place, settings.collection) if self.pictures else None,
+            settings.sampling,
+        )
         self.identical = Identical(lambda: self.store(), self.asking, settings.collection)
         self.descriptions = Descriptions()
         self.draining = False
@@ -120,6 +129,7 @@ class Service:
         self._begun = asyncio.get_running_loop().run_in_executor(None, self._begin)
         self._begun.add_done_callback(_tell_failure)
         self.gate.start()
+        self.sampler.start()
         sys.setswitchinterval(_SWITCH_SECONDS)
         self.aside.start()
         await self.aside.run(self.decoders.start())
@@ -129,6 +139,7 @@ class Service:
         """End all threads and processes, and close connections."""
         self.draining = True
         self.gate.stop()
+        await asyncio.to_thread(self.sampler.stop, _SAMPLING_SECONDS)
         if self._watching:
             self._watching.cancel()
             with suppress(asyncio.CancelledError):
@@ -196,8 +207,15 @@ class Service:
         """Ready, or why not."""
         return status(standing, self.settings.lag_seconds, self.settings.stale_seconds)
 
-    def _remove_unused(self, digests: frozenset[str]) -> None:
+    def _remove_unused(self, looks: frozenset[str]) -> None:
+        """Remove the pictures among these that no item names, and what was asked with one of them, whoever names it besides.
+
+        Args:
+            looks: sha256 of pictures, and hashes of pixels, by which sampled queries are known besides.
+        """
         if self.pictures is not None:
+            self.sampler.forget(looks)
+            digests = {look for look in looks if len(look) > PIXEL_DIGITS}
             remove_unused(self.store(), self.settings.collection, self.pictures, digests)
 
     def _begin(self) -> None:

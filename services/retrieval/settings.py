@@ -65,6 +65,16 @@ class Door(_FromEnvironment):
 
 
 @dataclass(frozen=True)
+class Sampling(_FromEnvironment):
+    """Which pictures that are searched for are kept, how many, and for how long."""
+
+    share: float = _of(settings.SAMPLE_SHARE)
+    most: int = _of(settings.SAMPLE_CAP)
+    most_bytes: int = _of(settings.SAMPLE_BYTES)
+    seconds: float = _of(settings.SAMPLE_TTL)
+
+
+@dataclass(frozen=True)
 class Settings(_FromEnvironment):
     """What a serving process is told."""
 
@@ -84,3 +94,4 @@ class Settings(_FromEnvironment):
     log: str = _of(settings.LOG)
     limits: Limits = field(default_factory=Limits)
     door: Door = field(default_factory=Door)
+    sampling: Sampling = field(default_factory=Sampling)

@@ -35,6 +35,9 @@ class Unused:
     def look(self, digests: Iterable[str]) -> "asyncio.Task[bool] | None":
         """Begin to remove those of some pictures that no item names.
 
+        Args:
+            digests: of their bytes, and of their pixels.
+
         Returns:
             What ends when that is done, with whether it could be; None where there are no pictures.
         """

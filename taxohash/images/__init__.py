@@ -3,6 +3,7 @@
 from taxohash.images.cost import MOST_SCANS, Cost, cost, most_memory
 from taxohash.images.flat import flatten
 from taxohash.images.formats import FORMATS, MAX_PIXELS
+from taxohash.images.pixel_hash import pixel_hash
 from taxohash.images.preprocessing import (
     Picture,
     Pixels,
@@ -28,6 +29,7 @@ __all__ = [
     "flatten",
     "load_pixels",
     "most_memory",
+    "pixel_hash",
     "read_bytes",
     "read_pixels",
     "to_array",

@@ -31,7 +31,9 @@ def main() -> None:
     name, arguments = sys.argv[1], sys.argv[2:]
     for module in [module for module in sys.modules if module.startswith("taxohash")]:
         del sys.modules[module]  # imported again, it is watched
-    with atheris.instrument_imports(include=["taxohash", "PIL"], exclude=COMPILED):
+    with atheris.instrument_imports(
+        include=["taxohash", "services.codestore.sampled", "PIL"], exclude=COMPILED
+    ):
         target = importlib.import_module(f"tests.fuzz.{name}")
     folder = Path(tempfile.mkdtemp(prefix="fuzz-"))
     room = folder / "room"

@@ -2,8 +2,10 @@
 
 import itertools
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ import typer
 from services.codestore import CodeStore, GenerationRef
 from services.codestore.cli.main import main
 from services.codestore.pictures import Pictures
+from services.codestore.sampled import Facts, Node, SampledQueries, SampledQuery
 from taxohash.errors import TaxohashError
 from taxohash.taxonomy import Taxonomy
 
@@ -207,3 +210,33 @@ def test_without_an_address_and_without_a_command(monkeypatch: pytest.MonkeyPatc
         said("status")
     assert "publish" in said(code=2)
     assert "delete" in said("items", code=2)
+
+
+def test_sampled_queries_are_listed_and_removed(name: str, said: Said, tmp_path: Path) -> None:
+    queries = SampledQueries.from_environment(name)
+    assert f"0 sampled queries, 0 bytes, in {tmp_path}/sampled/{name}" in said("sampled", "list").replace(
+        "\n", ""
+    )
+    path = (Node(name="tops", confidence=0.9), Node(name="shirt", confidence=0.6))
+    told: dict[str, Any] = {"share": 1.0, "generation": "g1", "bits": 16, "code": "00ff", "pixels": "0" * 16}
+    now = int(time.time())
+    old = Facts(when=now - 7200, nearest=3, predicted=path, unlike=False, **told)
+    new = Facts(when=now, nearest=16, predicted=(), unlike=True, **told)
+    kept = [queries.keep(SampledQuery(b"picture", facts)) for facts in (old, new)]
+    lines = [json.loads(line) for line in said("sampled", "list", "--json").splitlines()]
+    assert [(line["name"], line["nearest"], line["unlike"]) for line in lines] == [
+        (kept[1].name, 16, True),
+        (kept[0].name, 3, False),
+    ]
+    table = said("sampled", "list")
+    assert "tops/shirt" in table
+    assert "unlike" in table
+    assert "2 sampled queries" in table
+    assert len(said("sampled", "list", "--json", "--most", "1").splitlines()) == 1
+    assert "would remove 1 sampled queries" in said("sampled", "remove", "--older-than", "1h")
+    assert said("sampled", "remove", "--older-than", "1h", "--yes") == "removed 1 sampled queries\n"
+    assert [one.name for one in queries.kept()] == [kept[1].name]
+    with pytest.raises(TaxohashError, match="--older-than is 'soon': give a time such as 90s"):
+        said("sampled", "remove", "--older-than", "soon")
+    assert said("sampled", "remove", "--yes") == "removed 1 sampled queries\n"
+    assert queries.kept() == []

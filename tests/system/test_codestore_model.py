@@ -41,6 +41,7 @@ items = st.builds(
     labels=labels,
     picture=st.sampled_from(["", DIGEST]),
     thumbnail=st.sampled_from(["", DIGEST]),
+    pixels=st.sampled_from(["", DIGEST[:16]]),
     uri=st.sampled_from(["", "file:///ü"]),
     metadata=st.sampled_from([{}, {"price": 2.5, "ü": "ÿ"}]),
     tags=tags,

@@ -172,6 +172,7 @@ def _as_dict(item: Item, labels: LabelNumbers) -> dict[str, Any]:
         "uri": item.uri,
         "picture": item.picture,
         "thumbnail": item.thumbnail,
+        "pixels": item.pixels,
         "tags": item.tags,
         "metadata": dict(item.metadata),
         "origin": item.origin,

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from services.codestore.cli import items, safety
+from services.codestore.cli import items, safety, sampled
 from services.codestore.cli.context import (
     Collection,
     Json,
@@ -38,6 +38,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(items.app, name="items")
+app.add_typer(sampled.app, name="sampled")
 app.add_typer(safety.app)
 
 

@@ -1,6 +1,7 @@
 """Pictures, originals and thumbnails, kept under the sha256 of their bytes: in a folder, on S3, or in memory.
 
     ADDRESS/ab/cdef...    the bytes whose sha256 is abcdef...; nothing else, so that a store can be copied by any tool
+    ADDRESS/sampled/...   what was searched for, see services/codestore/sampled; no method here sees it
 
 Equal pictures are kept once, a picture never changes, and what is read is checked against its name. A picture is written
 whole or not at all: in a folder under another name first, on S3 by one PUT.
@@ -78,6 +79,11 @@ class Pictures:
     def address(self) -> str:
         """Where the pictures are, without secrets."""
         return self._place.address
+
+    @property
+    def place(self) -> Place:
+        """Where they are, for what is kept beside them."""
+        return self._place
 
     def put(self, data: bytes) -> str:
         """Keep a picture; its name. One that is known is written anew: that mends it, and renews its age for `sweep`."""

@@ -8,7 +8,7 @@ from PIL import Image, WebPImagePlugin
 from services.retrieval.decoding import confinement
 from services.retrieval.decoding.wire import THUMBNAIL, Bounds, Kind
 from taxohash.errors import TaxohashError
-from taxohash.images import Preprocessing, decode, read_pixels, to_array
+from taxohash.images import Preprocessing, decode, pixel_hash, to_array
 from taxohash.images.thumbnails import drawn, is_own_thumbnail
 
 _WARM_UP = Preprocessing(8, 3, "pad", (0.0,) * 3, (1.0,) * 3)
@@ -31,11 +31,10 @@ def answer(preprocessing: bytes, picture: bytes, bounds: Bounds) -> tuple[Kind, 
 
 
 def _read(picture: bytes, preprocessing: Preprocessing, max_pixels: int, wants_thumbnail: bool) -> bytes:
-    """Pixels, and behind them the thumbnail, if one is wanted and the picture is not its own."""
-    if not wants_thumbnail or is_own_thumbnail(picture):
-        return read_pixels(picture, preprocessing, max_pixels).tobytes()
+    """Pixels, behind them their hash as `wire` says, and the thumbnail, if one is wanted and the picture is not its own."""
     image = decode(picture, max_pixels, preprocessing.reader)
-    return to_array(image, preprocessing).tobytes() + drawn(image)
+    found = to_array(image, preprocessing).tobytes() + bytes.fromhex(pixel_hash(image, preprocessing.reader))
+    return found + drawn(image) if wants_thumbnail and not is_own_thumbnail(picture) else found
 
 
 def warm_up() -> None:

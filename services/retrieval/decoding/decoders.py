@@ -8,6 +8,7 @@ import asyncio
 import json
 import logging
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from services.retrieval.decoding.decoder import DecoderEndedError
 from services.retrieval.decoding.lane import Lane, closing
 from services.retrieval.decoding.place import Job, Place
 from services.retrieval.decoding.spares import Spares
-from services.retrieval.decoding.wire import THUMBNAIL, Bounds, Kind
+from services.retrieval.decoding.wire import HASH_BYTES, THUMBNAIL, Bounds, Kind
 from services.retrieval.settings import Limits
 from services.settings import MIB
 from services.web.refused import RefusedError
@@ -34,6 +35,18 @@ _STANDS_BACK = 19  # niceness of the heavy lane
 def heavy_memory(limits: Limits) -> int:
     """Bytes that decoding one picture takes at most, whatever its shape, mode and format."""
     return max(ORDINARY_MEMORY, most_memory(limits.pixels, limits.body_bytes))
+
+
+class Decoded(NamedTuple):
+    """A picture.
+
+    Attributes:
+        pixels: the input of a network, uint8[channels, size, size].
+        hash: of all its pixels, see `taxohash.images.pixel_hash`.
+    """
+
+    pixels: Pixels
+    hash: str
 
 
 class Decoders:
@@ -69,24 +82,24 @@ class Decoders:
             lane.start()
         self._open = True
 
-    async def read(self, picture: bytes, preprocessing: Preprocessing) -> Pixels:
-        """The input of a network, uint8[channels, size, size], from the bytes of a picture.
+    async def read(self, picture: bytes, preprocessing: Preprocessing) -> Decoded:
+        """What a search needs of a picture, from its bytes.
 
         Raises:
             RefusedError: see `read_both`.
         """
-        pixels, _ = _parted(await self._read(picture, preprocessing, False), preprocessing)
-        return pixels
+        decoded, _ = _parted(await self._read(picture, preprocessing, False), preprocessing)
+        return decoded
 
-    async def read_both(self, picture: bytes, preprocessing: Preprocessing) -> tuple[Pixels, bytes]:
+    async def read_both(self, picture: bytes, preprocessing: Preprocessing) -> tuple[Decoded, bytes]:
         """What `read` gives, and the thumbnail of the picture, which may be the picture itself.
 
         Raises:
             RefusedError: 422 `image`, it is none that we read; `time` or `memory`, it takes too much; 429, too many
                 are to be decoded; 503, these decoders are closed.
         """
-        pixels, drawn = _parted(await self._read(picture, preprocessing, True), preprocessing)
-        return pixels, drawn or picture
+        decoded, drawn = _parted(await self._read(picture, preprocessing, True), preprocessing)
+        return decoded, drawn or picture
 
     async def close(self) -> None:
         """End all processes; none is left when this returns."""
@@ -101,7 +114,7 @@ class Decoders:
         expected = cost(picture)
         self._refuse_beyond_limits(expected, len(picture))
         weight = self._weight(expected)
-        most = int(np.prod(preprocessing.shape)) + wants_thumbnail * MOST_BYTES
+        most = int(np.prod(preprocessing.shape)) + HASH_BYTES + wants_thumbnail * MOST_BYTES
         job = Job(picture, _as_json(preprocessing, wants_thumbnail), most, weight)
         try:
             with metrics.DECODE_SECONDS.labels(weight).time():
@@ -165,7 +178,9 @@ def _as_json(preprocessing: Preprocessing, wants_thumbnail: bool) -> bytes:
     return json.dumps(preprocessing.as_dict() | ({THUMBNAIL: True} if wants_thumbnail else {})).encode()
 
 
-def _parted(body: bytearray, preprocessing: Preprocessing) -> tuple[Pixels, bytes]:
-    """Pixels, and what is behind them."""
+def _parted(body: bytearray, preprocessing: Preprocessing) -> tuple[Decoded, bytes]:
+    """Pixels with their hash, and what is behind them."""
     size = int(np.prod(preprocessing.shape))
-    return np.frombuffer(body, np.uint8, size).reshape(preprocessing.shape), bytes(body[size:])
+    end = size + HASH_BYTES
+    pixels = np.frombuffer(body, np.uint8, size).reshape(preprocessing.shape)
+    return Decoded(pixels, body[size:end].hex()), bytes(body[end:])

@@ -10,6 +10,7 @@ from typing import NamedTuple
 REQUEST = struct.Struct("<IIQ")  # its number, bytes of the preprocessing as JSON, bytes of the picture
 THUMBNAIL = "thumbnail"  # beside the fields of the preprocessing: true where one is wanted too
 ANSWER = struct.Struct("<IBI")  # number of its request, a Kind, bytes that follow
+HASH_BYTES = 8
 BOUNDS = struct.Struct("<QdIQ")
 
 
@@ -17,9 +18,9 @@ class Kind(IntEnum):
     """Of an answer."""
 
     READY = 0
-    PIXELS = (
-        1  # uint8[C, H, W]; behind them the thumbnail, where one is wanted and the picture is not its own
-    )
+    # uint8[C, H, W]; behind them the HASH_BYTES of the picture's `pixel_hash`, and the thumbnail, where one is wanted and the picture
+    # is not its own
+    PIXELS = 1
     REFUSED = 2  # one sentence: it is no picture that we read
     MEMORY = 3  # it needs more than there is
     FAULT = 4  # the name of an exception that nobody foresaw

@@ -30,12 +30,14 @@ class Made:
     Attributes:
         labels: numbers.
         code: uint8[1, ceil(bits/8)].
+        pixels: the hash of the picture's pixels, or empty.
         pictures: original and thumbnail, or nothing.
     """
 
     draft: Draft
     labels: tuple[int, ...]
     code: Codes
+    pixels: str = ""
     pictures: tuple[bytes, ...] = ()
 
 
@@ -52,9 +54,9 @@ async def made_of(service: Service, served: "Served", draft: Draft) -> Made:
         return Made(draft, labels, _given(engine, draft))
     stages = Stages()
     with stages.timed("decode"):
-        pixels, thumbnail = await service.decoders.read_both(draft.picture, engine.generation.preprocessing)
-    outputs = await service.workers.run(partial(engine.encode, pixels, stages))
-    return Made(draft, labels, outputs.codes, (draft.picture, thumbnail))
+        decoded, thumbnail = await service.decoders.read_both(draft.picture, engine.generation.preprocessing)
+    outputs = await service.workers.run(partial(engine.encode, decoded.pixels, stages))
+    return Made(draft, labels, outputs.codes, decoded.hash, (draft.picture, thumbnail))
 
 
 def _given(engine: "Engine", draft: Draft) -> Codes:

@@ -133,15 +133,15 @@ async def delete(service: Service, item_id: str, name: Name | None) -> dict[str,
     collection, started = service.settings.collection, asyncio.get_running_loop().time()
     write = name.of("delete", item_id, b"") if name else None
     async with within_seconds(service, _UNSURE), service.turns.of(item_id):
-        named = await _asked(service, lambda: service.store().pictures_of(collection, [item_id]))
+        looks, pictured = await _looks(service, item_id)
         written: Written = await _asked(
             service, lambda: service.store().delete(collection, [item_id], write=write)
         )
     if written.results == ("absent",):
         raise _absent(item_id)
     left = service.settings.limits.store_seconds - (asyncio.get_running_loop().time() - started)
-    gone = service.pictures is not None and await service.unused.gone(named, max(0.0, left))
-    state: Literal["removed", "later"] = "removed" if gone or not named else "later"
+    gone = service.pictures is not None and await service.unused.gone(looks, max(0.0, left))
+    state: Literal["removed", "later"] = "removed" if gone or not pictured else "later"
     return {"id": item_id, "token": str(written.token), "pictures": state}
 
 
@@ -154,10 +154,12 @@ async def _put(
 ) -> Stored:
     collection, draft = service.settings.collection, made.draft
     # The store answers, and may be written, or nothing is put that would be nobody's.
-    before = await _asked(service, lambda: service.store().pictures_of(collection, [draft.id]))
+    before, _ = await _looks(service, draft.id)
     digests = await _kept(service, pictures, made.pictures)
     write = name.of("put", draft.id, draft.digest) if name else None
-    item = Item(draft.id, made.labels, tags=draft.tags, picture=digests[0], thumbnail=digests[1])
+    item = Item(
+        draft.id, made.labels, tags=draft.tags, picture=digests[0], thumbnail=digests[1], pixels=made.pixels
+    )
     try:
         written: Written = await _asked(
             service,
@@ -167,7 +169,7 @@ async def _put(
         service.unused.look(set(filter(None, digests)) - before)
         raise
     await _look_again(service, item, pictures, made.pictures, write is not None)
-    service.unused.look(before - set(digests))
+    service.unused.look(before - set(item.looks))
     told = {
         "id": draft.id,
         "generation": served.generation,
@@ -177,6 +179,14 @@ async def _put(
         "links": links(item),
     }
     return Stored(told, written.token)
+
+
+async def _looks(service: Service, item_id: str) -> tuple[set[str], bool]:
+    """All by which an item's pictures are known, as the catalogue and every generation has it; whether it names any in the picture store."""
+    found: list[Item] = await _asked(
+        service, lambda: service.store().versions(service.settings.collection, [item_id])
+    )
+    return {look for item in found for look in item.looks}, any(item.pictures for item in found)
 
 
 async def _kept(service: Service, pictures: Pictures | None, data: tuple[bytes, ...]) -> tuple[str, str]:

@@ -40,9 +40,9 @@ from services.retrieval.tokens import await_token
 from services.web.refused import RefusedError
 
 if TYPE_CHECKING:
+    from services.retrieval.decoding.decoders import Decoded
     from services.retrieval.engine import Query as Sought
     from services.retrieval.following import Served
-    from taxohash.images import Pixels
 
 _LARGE = (
     65_536  # bytes of JSON from which it is read in a thread: it takes milliseconds, in which others go on
@@ -132,7 +132,7 @@ class _Work:
         self.service, self.served = service, served
         self._due = due
 
-    async def pixels(self, image: bytes, stages: Stages) -> "Pixels":
+    async def decoded(self, image: bytes, stages: Stages) -> "Decoded":
         """A picture, decoded."""
         self._begin()
         with stages.timed("decode"):
@@ -168,29 +168,36 @@ async def _found(work: _Work, query: Query, wishes: Wishes) -> bytes:
     engine = work.served.engine
     if isinstance(query, ByImage):
         stages = Stages()
-        made = partial(engine.of_picture, await work.pixels(query.image, stages), stages)
+        decoded = await work.decoded(query.image, stages)
+        made = partial(engine.of_picture, decoded.pixels, stages)
     elif isinstance(query, ById):
         made = partial(engine.of_item, query.id)
     else:
         made = partial(engine.of_code, query.code)
 
-    def found() -> "tuple[Sought, bytes, list[str]]":
-        """What was searched for, its answer, and the items that may have its very picture."""
+    def found() -> "tuple[Sought, dict[str, Any], bytes, list[str]]":
+        """What was searched for, its answer as it is and as it goes to the client, and the items that may have its very picture."""
         sought = made()
         answer = engine.search(sought, wishes)
         if sought.kind != "picture":
-            return sought, _told(work, answer), []
+            return sought, answer, _told(work, answer), []
         if not wishes.tags and wishes.radius is None:
             nearness.count(answer, engine.reach, lambda: engine.nearest(answer["code"]))
         alike = any(result["distance"] == 0 for result in answer["results"])
-        return sought, _told(work, answer), engine.alike(sought, wishes) if alike else []
+        return sought, answer, _told(work, answer), engine.alike(sought, wishes) if alike else []
 
-    sought, told, alike = await work.done(found)
-    if alike and isinstance(query, ByImage):
-        generation, changes = work.served.generation, sought.view.changes
-        identical = await work.service.identical.among(query.image, alike, generation, changes)
+    sought, answer, told, alike = await work.done(found)
+    if isinstance(query, ByImage):
+        identical = frozenset[str]()
+        if alike:
+            generation, changes = work.served.generation, sought.view.changes
+            identical = await work.service.identical.among(
+                query.image, decoded.hash, alike, generation, changes
+            )
         if identical:
             told = await work.done(lambda: _told(work, engine.search(sought, wishes, identical)))
+        nearest = partial(engine.nearest, answer["code"])
+        work.service.sampler.offer(query.image, decoded.hash, answer, nearest, bool(identical))
     return told
 
 
@@ -206,7 +213,7 @@ async def _encoded(work: _Work, asked: Encoding) -> bytes:
 
     async def one(query: ByImage) -> bytes:
         stages = Stages()
-        pixels = await work.pixels(query.image, stages)
+        pixels = (await work.decoded(query.image, stages)).pixels
         return await work.done(
             lambda: written(engine.describe_code(engine.encode(pixels, stages), asked.weights))
         )

@@ -170,8 +170,9 @@ def test_items_come_back_as_they_were_put(store: CodeStore, name: str) -> None:
             thumbnail=DIGEST[::-1],
             metadata={"price": 9.5, "in stock": True, "ü": "ÿ\u00a0", "count": -(2**63) + 1},
             tags=("new", "winter coat"),
+            pixels=DIGEST[:16],
         ),
-        Item("plain", (0,)),
+        Item("plain", (0,), pixels=DIGEST[16:32]),
         Item("two things", (2, 0)),
         Item("nothing", (), uri="s3://bucket/2"),
     ]

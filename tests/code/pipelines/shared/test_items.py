@@ -12,7 +12,7 @@ from services.codestore.pictures import Pictures
 from taxohash.datasets import Dataset
 from taxohash.datasets.ids import item_ids
 from taxohash.datasets.writer import Row, write_dataset, write_split
-from taxohash.images import READER
+from taxohash.images import READER, decode, pixel_hash
 from taxohash.images.thumbnails import thumbnail
 from taxohash.taxonomy import Taxonomy
 from tests.support.miniature import make_dataset
@@ -36,6 +36,9 @@ def test_one_item_an_image_in_the_order_of_the_rows(tmp_path: Path, pictures: Pi
     assert [item.id for item in found] == [f"train/{row:04d}" for row in range(12)]
     assert [item.labels for item in found] == [(label,) for label in dataset.labels("train").tolist()]
     assert [pictures.get(item.thumbnail) for item in found] == list(dataset.images("train"))
+    assert [item.pixels for item in found] == [
+        pixel_hash(decode(data), READER) for data in dataset.images("train")
+    ]
     assert not any(item.picture or item.uri for item in found)  # originals stay in the data set
 
 
@@ -84,3 +87,4 @@ def test_thumbnails_are_read_as_their_generation_reads(tmp_path: Path, pictures:
     for reader in (1, 2):
         (item,) = listed(Dataset.open(tmp_path / "set"), "train", pictures=pictures, reader=reader)
         assert pictures.get(item.thumbnail) == thumbnail(dark, reader)
+        assert item.pixels == pixel_hash(decode(dark, version=reader), reader)

@@ -14,6 +14,7 @@ from services.codestore import CodeStore, Item, Written
 from services.codestore.pictures import Pictures, digest_of
 from taxohash.datasets import Dataset
 from taxohash.errors import TaxohashError
+from taxohash.images import READER, decode, pixel_hash
 from taxohash.taxonomy import Taxonomy
 from tests.support.data_versions import codes_of, data_version, generation_of
 from tests.support.interrupted import Interrupted
@@ -79,7 +80,9 @@ def expected(dataset: Dataset, numbers: Sequence[int] = (0, 1, 2)) -> dict[str, 
     )
     return {
         item_id: (
-            Item(item_id, (numbers[label],), thumbnail=digest_of(data)),
+            Item(
+                item_id, (numbers[label],), thumbnail=digest_of(data), pixels=pixel_hash(decode(data), READER)
+            ),
             [numbers[label]],
             bytes(code),
         )

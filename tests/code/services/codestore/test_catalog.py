@@ -150,3 +150,17 @@ def test_pictures_are_looked_for_in_every_block(pictured: CodeStore) -> None:
     assert pictured.named_pictures("c", [item.picture for item in many]) == left
     pictured.gc("c")
     assert pictured.named_pictures("c", [item.picture for item in many]) == left
+
+
+def test_an_item_is_known_by_all_looks_that_any_generation_has_of_it() -> None:
+    with CodeStore.connect("memory://") as store:
+        store.create("c", TAXONOMY, segments=2)
+        for name, letter in (("old", "1"), ("new", "2")):
+            store.begin("c", GenerationRef(name, 16, TAXONOMY.sha256))
+            store.fill("c", name, [Item("a", thumbnail=digest(letter), pixels=letter * 16)], codes(1))
+            store.seal("c", name)
+        store.upsert("c", [Item("bare")])
+        looks = {look for item in store.versions("c", ["a", "bare", "nobody"]) for look in item.looks}
+        assert looks == {digest("1"), digest("2"), "1" * 16, "2" * 16}
+        assert store.pictures_of("c", ["a", "bare", "nobody"]) == {digest("1"), digest("2")}
+        assert store.versions("c", ["nobody"]) == []

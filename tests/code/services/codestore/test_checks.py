@@ -66,6 +66,9 @@ def test_what_is_no_list_of_ids_is_refused_in_one_line(ids: Any, message: str) -
         ({"tags": tuple(map(str, range(65)))}, "at most 64"),
         ({"picture": "0" * 63}, "picture of item 'a' is '000"),
         ({"thumbnail": b"\xff\xd8"}, "thumbnail of item 'a'"),
+        ({"pixels": "0" * 15}, "pixels of item 'a' are '000"),
+        ({"pixels": "F" * 16}, "give the 16 hexadecimal digits"),
+        ({"pixels": None}, "pixels of item 'a' are 'None'"),
         ({"picture": None}, "picture of item 'a' is 'None'"),
         ({"metadata": {"a": float("nan")}}, "finite"),
         ({"metadata": [1]}, "metadata of item 'a' is a list"),
@@ -102,7 +105,9 @@ anything = st.recursive(
 @given(
     st.fixed_dictionaries(
         {"id": anything},
-        optional=dict.fromkeys(("labels", "uri", "picture", "thumbnail", "metadata", "tags"), anything),
+        optional=dict.fromkeys(
+            ("labels", "uri", "picture", "thumbnail", "metadata", "tags", "pixels"), anything
+        ),
     )
 )
 def test_what_is_let_through_can_be_written_and_comes_back(parts: dict[str, Any]) -> None:

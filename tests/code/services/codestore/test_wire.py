@@ -37,6 +37,7 @@ items = st.builds(
     uri=st.sampled_from(["", "file:///ü"]),
     picture=digests,
     thumbnail=digests,
+    pixels=st.sampled_from(["", "0123456789abcdef"]),
     metadata=st.dictionaries(
         st.text(st.characters(codec="utf-8"), max_size=3),
         scalars | st.floats(allow_nan=False, allow_infinity=False),
@@ -87,6 +88,18 @@ def test_empty_columns_are_left_out() -> None:
     record = b"u\xffp\xfft\xff" + '{"a": "ü", "b": 1}'.encode() + b"\xff"
     assert rich[4:6] == (bytes([len(record), 0, 0, 0, 0, 0, 0, 0]), record)
     assert rich[6:] == (b"\3\0\0\0\0\0\0\0", b"s\tt", b"\1\0")
+
+
+def test_a_record_tells_pixels_before_its_values_and_one_of_before_tells_none() -> None:
+    reply = [3, bytes(4), bytes(4), b'u\xffp\xfft\xff{"a": "{"}\xff', b"", 1, bytes(4), b""]
+    before = unpack_item("a", reply)
+    assert before == Item("a", (0,), "u", "p", "t", {"a": "{"})
+    assert pack_items([before])[5] == reply[3]
+    assert (
+        pack_items([replace(before, pixels="f" * 16)])[5]
+        == b"u\xffp\xfft\xff" + b"f" * 16 + b'{"a": "{"}\xff'
+    )
+    assert pack_items([Item("a", pixels="f" * 16)])[5] == b"\xff\xff\xff" + b"f" * 16 + b"\xff"
 
 
 @given(st.lists(items, min_size=1, max_size=5))

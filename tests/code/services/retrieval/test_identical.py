@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from services.codestore import CodeStore, Item, Snapshot
@@ -17,9 +18,10 @@ from services.retrieval.schemas.search import Answer
 from services.retrieval.service import Service
 from services.retrieval.workers import Workers
 from taxohash.generation.hasher import Hasher
-from taxohash.images import decode
+from taxohash.images import decode, pixel_hash
 from tests.support.application import Client, NoStore, filled, settings_of
 from tests.support.generations import pictures
+from tests.support.pictures import encoded
 
 PICTURE = pictures(1, seed=7)[0]
 LIKE = 40  # items that have its code
@@ -92,6 +94,34 @@ def test_it_is_the_same_picture_not_the_same_code(client: Client) -> None:
     assert not any("identical" in result for result in by_item)
 
 
+def test_a_picture_of_equal_pixels_is_the_same_whatever_its_bytes(hasher: Hasher, crowd: Snapshot) -> None:
+    reader, code = hasher.generation.preprocessing.reader, crowd.codes[:1]
+    image, store = decode(PICTURE), store_of(crowd)
+    other = image.copy()
+    other.paste(int(np.asarray(image)[0, 0]) ^ 1, (0, 0, 1, 1))
+    store.upsert(
+        "default",
+        [
+            Item("alike", pixels=pixel_hash(image, reader)),
+            Item("other", pixels=pixel_hash(other, reader)),
+            Item("of before", picture=digest_of(PICTURE)),
+            Item("none"),
+        ],
+        {hasher.generation.id: np.repeat(code, 4, axis=0)},
+    )
+    client = Client(settings_of(hasher), lambda seconds: store)
+    told = {
+        picture: [
+            result["id"]
+            for result in client.search(picture, k="300").json()["results"]
+            if result.get("identical")
+        ]
+        for picture in (PICTURE, encoded(image, "BMP"), encoded(other, "WEBP", lossless=True))
+    }
+    assert list(told.values()) == [[f"item {ROW}", "alike", "of before"], ["alike"], ["other"]]
+    client.close()
+
+
 def test_what_was_written_since_is_seen(hasher: Hasher, crowd: Snapshot) -> None:
     own, code = hasher.generation.id, crowd.codes[:1]
     store = store_of(crowd)
@@ -139,13 +169,13 @@ def test_what_the_store_said_is_kept_while_nothing_changes() -> None:
     known = Identical(lambda: store, workers, "c")
 
     async def ask() -> None:
-        assert await known.among(b"a", ["a", "b", "gone"], "g", 1) == {"a"}
-        assert await known.among(b"b", ["a", "b"], "g", 1) == {"b"}
+        assert await known.among(b"a", "", ["a", "b", "gone"], "g", 1) == {"a"}
+        assert await known.among(b"b", "", ["a", "b"], "g", 1) == {"b"}
         assert store.calls == 1
-        assert await known.among(b"c", ["a", "c"], "g", 1) == {"c"}
+        assert await known.among(b"c", "", ["a", "c"], "g", 1) == {"c"}
         assert store.calls == 2
-        assert await known.among(b"a", ["a"], "g", 2) == {"a"}
-        assert await known.among(b"a", ["a"], "h", 2) == {"a"}
+        assert await known.among(b"a", "", ["a"], "g", 2) == {"a"}
+        assert await known.among(b"a", "", ["a"], "h", 2) == {"a"}
         assert store.calls == 4
 
     asyncio.run(ask())
@@ -159,7 +189,7 @@ def test_a_store_that_stands_still_is_left_alone_for_a_while() -> None:
 
     async def ask() -> None:
         for _ in range(5):
-            assert await known.among(b"a", ["a"], "g", 1) == frozenset()
+            assert await known.among(b"a", "", ["a"], "g", 1) == frozenset()
         assert store.calls == 1
         store.go_on.set()
 

@@ -21,7 +21,7 @@ from services.retrieval.decoding.decoders import Decoders
 from services.retrieval.settings import Limits
 from services.web.refused import RefusedError
 from taxohash.errors import TaxohashError
-from taxohash.images import Preprocessing, cost, read_pixels
+from taxohash.images import Preprocessing, cost, decode, pixel_hash, read_pixels
 from taxohash.images.thumbnails import thumbnail
 from tests.support.extremes import png, rle_bitmap
 from tests.support.naive_png import chunk
@@ -92,7 +92,7 @@ def in_process(picture: bytes, preprocessing: Preprocessing) -> Any:
 
 async def outcome(found: Decoders, picture: bytes, preprocessing: Preprocessing) -> Any:
     try:
-        return (await found.read(picture, preprocessing)).tolist()
+        return (await found.read(picture, preprocessing)).pixels.tolist()
     except RefusedError as error:
         refused = error
     assert (refused.status, refused.reason) == (422, "image")
@@ -104,9 +104,12 @@ def test_every_picture_is_decoded_as_in_this_process() -> None:
         async with started() as found:
             for name, picture in PICTURES.items():
                 for preprocessing in (THREE, ONE):
-                    pixels = await found.read(picture, preprocessing)
+                    pixels, hashed = await found.read(picture, preprocessing)
                     assert pixels.dtype == np.uint8
                     assert np.array_equal(pixels, read_pixels(picture, preprocessing)), name
+                    assert hashed == pixel_hash(
+                        decode(picture, version=preprocessing.reader), preprocessing.reader
+                    ), name
 
     run(work)
 
@@ -120,8 +123,11 @@ def test_thumbnails_are_made_beside_the_pixels() -> None:
         async with started() as found:
             for picture in [large, small, *sound]:
                 for preprocessing in (THREE, ONE):
-                    pixels, drawn = await found.read_both(picture, preprocessing)
+                    (pixels, hashed), drawn = await found.read_both(picture, preprocessing)
                     assert np.array_equal(pixels, read_pixels(picture, preprocessing))
+                    assert hashed == pixel_hash(
+                        decode(picture, version=preprocessing.reader), preprocessing.reader
+                    )
                     assert drawn == thumbnail(picture, preprocessing.reader)
             with pytest.raises(RefusedError, match="cannot be decoded"):
                 await found.read_both(b"no picture", THREE)
@@ -182,7 +188,7 @@ def test_what_is_at_the_limits_is_read() -> None:
     async def work() -> None:
         async with started() as found:
             for picture in (png(20_000, 800, 6, 16, interlaced=True), png(4000, 4000, 0, 1), jpeg(8, 8, PROGRESSIVE, scans=500)):  # fmt: skip
-                assert (await found.read(picture, THREE)).shape == THREE.shape
+                assert (await found.read(picture, THREE)).pixels.shape == THREE.shape
 
     run(work)
 
@@ -212,7 +218,7 @@ def test_a_picture_that_lies_about_its_cost_is_ended_by_its_own_use_of_the_cpu(
             with pytest.raises(RefusedError) as refused:
                 await found.read(RUNS, THREE)
             assert (refused.value.status, refused.value.reason) == (422, "time")
-            assert (await found.read(PICTURES["PNG RGB"], THREE)).shape == THREE.shape
+            assert (await found.read(PICTURES["PNG RGB"], THREE)).pixels.shape == THREE.shape
 
     run(work)
 
@@ -247,7 +253,7 @@ def test_large_pictures_never_hold_all_ordinary_decoders() -> None:
             await found.read(PICTURES["PNG L"], THREE)
             assert sum(task.done() for task in many) < 8
             for pixels in await asyncio.gather(*many):
-                assert pixels.shape == THREE.shape
+                assert pixels.pixels.shape == THREE.shape
 
     run(work)
 
@@ -302,7 +308,7 @@ def test_killed_while_it_decodes_it_is_tried_again_once() -> None:
             await until(lambda: heavy.cpu_times().user > before + 0.05)
             heavy.kill()
             await until(lambda: any(p.nice() == 19 and p != heavy for p in processes()))
-            assert (await task).shape == THREE.shape
+            assert (await task).pixels.shape == THREE.shape
             task = asyncio.create_task(found.read(SLOW, THREE))
             killed: set[int] = set()
             while not task.done():
@@ -343,7 +349,7 @@ def test_answers_go_to_those_who_asked() -> None:
             await asyncio.sleep(draw.random() * 0.01)
             task.cancel()
         try:
-            pixels = await task
+            pixels = (await task).pixels
         except asyncio.CancelledError:
             return
         assert np.array_equal(pixels, expected[number])

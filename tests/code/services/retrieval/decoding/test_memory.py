@@ -8,7 +8,7 @@ import pytest
 
 from services.retrieval.decoding.decoder import Decoder
 from services.retrieval.decoding.decoders import heavy_memory
-from services.retrieval.decoding.wire import Bounds, Kind
+from services.retrieval.decoding.wire import HASH_BYTES, Bounds, Kind
 from services.retrieval.settings import Limits
 from taxohash.images import cost
 from tests.support.confined import Confined, confined
@@ -18,6 +18,7 @@ from tests.support.pictures import encoded, noise
 MAKERS = dict(makers())
 WIDEST = {"WEBP": 16_383}  # of what its header can tell
 LIMITS = Limits()
+MOST = 3 * 224 * 224 + HASH_BYTES  # bytes of an answer
 AS_JSON = b'{"size":224,"channels":3,"fit":"pad","mean":[0,0,0],"std":[1,1,1],"reader":2}'
 Fit = Literal["pad", "crop"]
 Way = tuple[int, Fit]  # reader and fit
@@ -78,7 +79,7 @@ async def two_answers(memory: int, *pictures: bytes) -> list[Kind]:
     decoder = await Decoder.start()
     try:
         await decoder.confine(Bounds(memory, 60.0, 0, LIMITS.pixels))
-        return [(await decoder.ask(picture, AS_JSON, 60.0, 3 * 224 * 224))[0] for picture in pictures]
+        return [(await decoder.ask(picture, AS_JSON, 60.0, MOST))[0] for picture in pictures]
     finally:
         await decoder.end()
 
@@ -102,7 +103,7 @@ async def all_of_them(memory: int, pixels: int, most_shapes: int = 3) -> dict[st
                 preprocessing = (
                     b'{"size":224,"channels":3,"fit":"pad","mean":[0,0,0],"std":[1,1,1],"reader":2}'
                 )
-                kind, _ = await decoder.ask(make(*shape), preprocessing, 120.0, 3 * 224 * 224)
+                kind, _ = await decoder.ask(make(*shape), preprocessing, 120.0, MOST)
                 answers[f"{name} {shape}"] = kind
         return answers
     finally:

@@ -13,7 +13,7 @@ import pytest
 from services.retrieval.decoding import answers, confinement, process
 from services.retrieval.decoding.wire import ANSWER, REQUEST, Bounds, Kind
 from taxohash.datasets.png import encode_png
-from taxohash.images import Preprocessing
+from taxohash.images import Preprocessing, decode, pixel_hash
 
 BOUNDS = Bounds(memory=1 << 30, seconds=60.0, niceness=0, pixels=1000)
 GREY = Preprocessing(4, 1, "pad", (0.0,), (1.0,))
@@ -58,7 +58,8 @@ def owner(monkeypatch: pytest.MonkeyPatch) -> Iterator[Owner]:
 
 def test_pictures_are_answered_by_their_numbers(owner: Owner) -> None:
     owner.asks(7, encode_png(PIXELS))
-    assert owner.hears() == (7, Kind.PIXELS, PIXELS.tobytes())
+    hashed = bytes.fromhex(pixel_hash(decode(encode_png(PIXELS)), GREY.reader))
+    assert owner.hears() == (7, Kind.PIXELS, PIXELS.tobytes() + hashed)
     owner.asks(8, b"no picture")
     number, kind, reason = owner.hears()
     assert (number, kind) == (8, Kind.REFUSED)
@@ -78,7 +79,7 @@ def test_what_nobody_foresaw_is_told_by_its_name_alone(
     def failing(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(answers, "read_pixels", failing)
+    monkeypatch.setattr(answers, "decode", failing)
     assert answers.answer(json.dumps(GREY.as_dict()).encode(), b"", BOUNDS) == told
 
 
