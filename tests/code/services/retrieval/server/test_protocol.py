@@ -170,7 +170,7 @@ def test_http_1_0_is_answered_and_closed(server: Running) -> None:
 
 
 def test_what_nothing_answers_to_is_for_the_application_to_say(server: Running) -> None:
-    for method in (b"TRACE", b"OPTIONS"):
+    for method in (b"TRACE", b"OPTIONS", b"QUERY"):
         assert status(server.ask(method + b" /x HTTP/1.1\r\n" + HOST + CLOSE + b"\r\n")) == 405
 
 
