@@ -222,27 +222,10 @@ async def _encoded(work: _Work, asked: Encoding) -> bytes:
 _TAKES = ("application/json", "multipart/form-data", "image/*")
 ENDPOINTS = [
     Endpoint(
-        "POST",
-        "/v1/search",
-        search,
-        "search",
-        "search",
-        Wishes,
-        SearchBody,
-        SearchTold,
-        _TAKES,
-        pictures=MOST_QUERIES,
+        "POST", "/v1/search", search, "search", "search", Wishes, SearchBody, SearchTold, _TAKES, pictures=MOST_QUERIES
     ),
     Endpoint(
-        "POST",
-        "/v1/encode",
-        encode,
-        "encode",
-        "search",
-        EncodeWishes,
-        EncodeBody,
-        EncodeTold,
-        _TAKES,
-        pictures=MOST_QUERIES,
+        "POST", "/v1/encode", encode, "encode", "search",
+        EncodeWishes, EncodeBody, EncodeTold, _TAKES, pictures=MOST_QUERIES,
     ),
-]
+]  # fmt: skip

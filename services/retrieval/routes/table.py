@@ -39,10 +39,7 @@ class Table:
 
     def find(self, scope: Scope) -> Found:
         """The endpoint that a router over these routes answers with."""
-        path, allowed = (
-            "",
-            set[str](),
-        )  # a part of an item is also an item's path, if nothing else will have it
+        path, allowed = "", set[str]()  # the path of an item's part would do for an item too
         for endpoint, route in zip(self.endpoints, self.routes, strict=True):
             match, _ = route.matches(scope)
             if match is Match.FULL:
