@@ -3,6 +3,7 @@
 Nothing of a picture is looked at here.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +32,7 @@ PARAMETERS = tuple(Wishes.model_fields)
 DEFAULT_K = 10
 _LISTS = ("within", "tags")  # that may be given several times
 _NUMBERS = ("k", "radius")
+_WHOLE = re.compile("[0-9]{1,18}|-[1-9][0-9]{0,17}")
 _SWITCHES = {"true": True, "false": False}
 _KINDS: dict[str, type[Wishes]] = {"image": ByPicture, "id": ByItem, "code": ByCode, "queries": Batch}
 _ONE: dict[str, type[Request]] = {"image": Picture, "id": Item, "code": Code}
@@ -264,7 +266,7 @@ class _Texts:
 
 
 def _value(name: str, text: str) -> Any:
-    if name in _NUMBERS and text.isascii() and text.isdigit() and len(text) <= 9:
+    if name in _NUMBERS and _WHOLE.fullmatch(text):
         return int(text)
     return text if name in (*_LISTS, *_NUMBERS) else _SWITCHES.get(text, text)
 

@@ -32,7 +32,7 @@ async def await_token(service: Service, served: "Served", text: str) -> "Served"
     Raises:
         RefusedError: 400, it is no token, or one of another collection; 503, the write is not applied in time.
     """
-    token = _parsed(text)
+    token = parsed(text)
     seconds = service.settings.limits.store_seconds
     clock = asyncio.get_running_loop().time
     deadline, pause, looked = clock() + seconds, _FIRST_PAUSE, None
@@ -54,7 +54,7 @@ async def await_token(service: Service, served: "Served", text: str) -> "Served"
         pause = min(2 * pause, _LONGEST_PAUSE)
 
 
-def _parsed(text: str) -> Token:
+def parsed(text: str) -> Token:
     try:
         return Token.parse(text)
     except TaxohashError as error:

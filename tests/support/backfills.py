@@ -7,6 +7,7 @@ import pytest
 from services.codestore import CodeStore, GenerationRef, Item
 from services.codestore.pictures import Pictures
 from taxohash.generation.hasher import Hasher
+from taxohash.images import decode
 from tests.support.generations import TAXONOMY, make_generation, pictures
 
 COLLECTION = "default"
@@ -49,3 +50,13 @@ def with_items(
     items = [Item(f"kept {i}", picture=digest) for i, digest in enumerate(kept[:2])]
     items += [Item("by address", uri=f"file://{folder}/a.png"), Item("bad", picture=kept[2]), Item("none")]
     store.upsert(COLLECTION, items)
+
+
+def backfilled(store: CodeStore, collection: str, hasher: Hasher, pictures: Pictures) -> None:
+    """Bring the codes that a generation lacks, from the pictures of its items or of the data set's thumbnails."""
+    generation = hasher.generation.id
+    for part in store.lacking(collection, generation):
+        codes = hasher.encode(decode(pictures.get(item.picture)) for item in part)
+        store.put_codes(
+            collection, generation, [item.id for item in part], codes, [item.revision for item in part]
+        )

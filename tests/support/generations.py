@@ -8,8 +8,10 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
+from taxohash.generation.calibration import Calibration
 from taxohash.generation.manifest import Generation
 from taxohash.images import Preprocessing
+from taxohash.runtime.configuration import plain
 from taxohash.taxonomy import Taxonomy
 
 SIDE = 8
@@ -28,8 +30,14 @@ TAXONOMY = Taxonomy(
 )
 
 
-def make_generation(folder: Path, seed: int = 0, bits: int = BITS) -> Generation:
-    """Write a generation into `folder`; another seed is another hasher."""
+def make_generation(
+    folder: Path, seed: int = 0, bits: int = BITS, calibration: Calibration | None = None
+) -> Generation:
+    """Write a generation into `folder`; another seed is another hasher.
+
+    Args:
+        calibration: where it has limits of novelty, pictures with much less or more contrast than random pixels pass them.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     weights = np.random.default_rng(seed).normal(size=(SIDE * SIDE, bits)).astype(np.float32)
     nodes = [
@@ -38,14 +46,31 @@ def make_generation(folder: Path, seed: int = 0, bits: int = BITS) -> Generation
         helper.make_node("Sub", ["flat", "middle"], ["centred"]),
         helper.make_node("MatMul", ["centred", "weights"], ["outputs"]),
     ]
+    outputs, numbers = [helper.make_tensor_value_info("outputs", TensorProto.FLOAT, ["n", bits])], []
+    if calibration and calibration.novelty:
+        nodes += [
+            helper.make_node("Abs", ["centred"], ["sizes"]),
+            helper.make_node("ReduceMean", ["sizes", "axes"], ["contrast"], keepdims=1),
+            helper.make_node("Sub", ["contrast", "usual"], ["unusual"]),
+            helper.make_node("Abs", ["unusual"], ["far"]),
+            helper.make_node("Div", ["far", "step"], ["steps"]),
+            helper.make_node("Concat", ["steps", "steps"], ["novelty"], axis=1),
+        ]
+        numbers = [
+            numpy_helper.from_array(np.array([1], np.int64), "axes"),
+            numpy_helper.from_array(np.array(63.75, np.float32), "usual"),
+            numpy_helper.from_array(np.array(4, np.float32), "step"),
+        ]
+        outputs.append(helper.make_tensor_value_info("novelty", TensorProto.FLOAT, ["n", 2]))
     graph = helper.make_graph(
         nodes,
         "hasher",
         [helper.make_tensor_value_info("images", TensorProto.UINT8, ["n", 1, SIDE, SIDE])],
-        [helper.make_tensor_value_info("outputs", TensorProto.FLOAT, ["n", bits])],
+        outputs,
         [
             numpy_helper.from_array(weights, "weights"),
             numpy_helper.from_array(np.array(127.5, np.float32), "middle"),
+            *numbers,
         ],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
@@ -62,6 +87,7 @@ def make_generation(folder: Path, seed: int = 0, bits: int = BITS) -> Generation
         evaluation={"protocol": "none"},
         bit_health={},
         reference={},
+        calibration=plain(calibration) if calibration else {},
     ).write(folder)
 
 

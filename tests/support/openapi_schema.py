@@ -27,8 +27,16 @@ def _map(of: JSON, names: str = ".") -> JSON:
     return {"type": "object", "patternProperties": {names: of}, "additionalProperties": False}
 
 
-_HEADER = {"anyOf": [_REF, _object(("schema",), description=_TEXT, schema=_SCHEMA)]}
-_MEDIA = _object((), schema=_SCHEMA, example={}, examples=_map(_object(("value",), summary=_TEXT, value={})))
+_HEADER = {
+    "anyOf": [_REF, _object(("schema",), description=_TEXT, required={"type": "boolean"}, schema=_SCHEMA)]
+}
+_MEDIA = _object(
+    (),
+    schema=_SCHEMA,
+    example={},
+    examples=_map(_object(("value",), summary=_TEXT, value={})),
+    encoding=_map(_object((), contentType=_TEXT)),
+)
 _LINK = _object(
     ("operationId",),
     operationId=_TEXT,

@@ -16,6 +16,7 @@ from services.web.listening import listen
 
 SECONDS = 30.0  # a test that waits longer has failed
 GET = b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n"
+GENERATION = "5e4bed"  # that the application serves, as the server knows
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def running(app: ASGIApp, door: Door) -> Iterator[Running]:
     made: list[tuple[Server, asyncio.AbstractEventLoop]] = []
 
     async def serve() -> None:
-        server = Server(app, door)
+        server = Server(app, door, lambda: GENERATION)
         made.append((server, asyncio.get_running_loop()))
         await server.serve(listener, begun.set)
 

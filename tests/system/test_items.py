@@ -20,7 +20,7 @@ from services.codestore.pictures import Pictures
 from services.retrieval.item_ids import link
 from taxohash.generation.hasher import Hasher
 from taxohash.images import decode
-from tests.support.backfills import hashers_in, ref_of
+from tests.support.backfills import backfilled, hashers_in, ref_of
 from tests.support.hostile_ids import HOSTILE_IDS
 from tests.support.keyring import Keyring
 from tests.support.pictures import encoded, noise
@@ -200,7 +200,7 @@ def test_items_live_through_swap_backfill_and_going_back(
     store.begin(COLLECTION, ref_of(new))
     store.seal(COLLECTION, new.generation.id)
     lacking_at_first = put(here, "while sealed", OTHER).json()
-    backfilled(store, new, pictures)
+    backfilled(store, COLLECTION, new, pictures)
     store.publish(COLLECTION, new.generation.id, wait=60)
     for service in services:
         until(partial(serves, service, new))
@@ -227,7 +227,7 @@ def test_items_live_through_swap_backfill_and_going_back(
         assert get(service, "swapped").status_code == 404
         assert get(service, "after", after["token"]).json()["state"] == "being encoded"
         assert not finds(service, "after", after["token"], OTHER)
-    backfilled(store, old, pictures)
+    backfilled(store, COLLECTION, old, pictures)
     until(lambda: finds(here, "after", after["token"], OTHER))
     for item_id in ("while sealed", "after"):
         assert ask(here, "DELETE", link("item", item_id)).json()["pictures"] == "removed"
@@ -351,13 +351,3 @@ def answers(service: Service) -> bool:
         return ask(service, "GET", "/readyz").status_code == 200
     except httpx.TransportError:
         return False
-
-
-def backfilled(store: CodeStore, hasher: Hasher, pictures: Pictures) -> None:
-    """Bring the codes that a generation lacks, from the pictures of its items or of the data set's thumbnails."""
-    generation = hasher.generation.id
-    for part in store.lacking(COLLECTION, generation):
-        codes = hasher.encode(decode(pictures.get(item.picture)) for item in part)
-        store.put_codes(
-            COLLECTION, generation, [item.id for item in part], codes, [item.revision for item in part]
-        )

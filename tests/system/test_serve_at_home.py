@@ -19,6 +19,7 @@ from services.codestore.generation_files import GenerationFiles
 from services.codestore.own import code_store
 from services.codestore.pictures import Pictures
 from services.retrieval.first_generation import publish_first
+from taxohash.client import Client
 from taxohash.generation.hasher import Hasher
 from tests.support.generations import pictures
 from tests.support.own_generation import with_codes
@@ -73,6 +74,10 @@ def test_a_folder_is_served_by_one_command_and_later_without_it(
         assert search(url)["generation"] == ids[0]
         with code_store(environment) as store:  # another command sees the same
             assert store.count("default", ids[0]) == len(Hasher(first).ids)
+        with Client(url) as client:  # whose pictures have a place, though nothing was ever put
+            client.put("mine", pictures(1)[0])
+            assert client.image("mine") == pictures(1)[0]
+            client.delete("mine")
     shutil.rmtree(first)
     with serving(environment) as url:
         assert search(url)["generation"] == ids[0]

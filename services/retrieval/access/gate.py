@@ -13,7 +13,7 @@ from services import metrics
 from services.retrieval.access.anonymous import open_to
 from services.retrieval.access.caller import ANONYMOUS, EVERYBODY, Caller
 from services.retrieval.access.ring import Ring
-from services.retrieval.access.roles import Access, allows
+from services.retrieval.access.roles import Access, Role, allows
 from services.retrieval.settings import Settings
 from services.web.headers import Headers, values
 from services.web.origin import from_another_site
@@ -99,6 +99,10 @@ class Gate:
             metrics.NOT_LET_IN.labels(error.why).inc()
             raise
 
+    def open_to(self, scope: Scope) -> Role | None:
+        """What is open to who asks without a key; None: nothing but what is public."""
+        return open_to(scope.get("server"), scope["headers"], self._ring is not None, self._allowed)
+
     def _admit(self, scope: Scope, needed: Access | None) -> Caller:
         if needed == "public":
             return EVERYBODY
@@ -127,7 +131,7 @@ class Gate:
         shown = values(headers, b"authorization") if self._ring is not None else []
         if shown:
             return self._keyed(shown)
-        role = open_to(scope.get("server"), headers, self._ring is not None, self._allowed)
+        role = self.open_to(scope)
         if role is None:
             raise self._no_key()
         return Caller(ANONYMOUS, role, False)

@@ -51,7 +51,7 @@ async def made_of(service: Service, served: "Served", draft: Draft) -> Made:
     engine = served.engine
     labels = await service.workers.run(partial(numbers_of, engine, draft.labels))
     if draft.picture is None:
-        return Made(draft, labels, _given(engine, draft))
+        return Made(draft, labels, given_code(engine, draft))
     stages = Stages()
     with stages.timed("decode"):
         decoded, thumbnail = await service.decoders.read_both(draft.picture, engine.generation.preprocessing)
@@ -59,8 +59,12 @@ async def made_of(service: Service, served: "Served", draft: Draft) -> Made:
     return Made(draft, labels, outputs.codes, decoded.hash, (draft.picture, thumbnail))
 
 
-def _given(engine: "Engine", draft: Draft) -> Codes:
-    """The code that came with an item."""
+def given_code(engine: "Engine", draft: Draft) -> Codes:
+    """The code that came with an item.
+
+    Raises:
+        RefusedError: 400, it is none; 409, it is one of another generation.
+    """
     bits, text = engine.generation.bits, draft.code or ""
     if draft.generation != engine.id:
         raise RefusedError(

@@ -28,8 +28,8 @@ class Guard:
         inner: ASGIApp = Gated(app, service.gate)
         if origins := service.settings.cors_origins:
             inner = Cors(inner, origins)
-        named = Generation(SecurityHeaders(Failures(inner)), self._generation)
-        self._http = Identify(Observe(named, self._generation), table)
+        named = Generation(SecurityHeaders(Failures(inner)), self.generation)
+        self._http = Identify(Observe(named, self.generation), table)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -39,7 +39,7 @@ class Guard:
         else:
             await self._app(scope, receive, send)
 
-    def _generation(self) -> str:
-        """The one that the request of this task took, else the one that is served."""
+    def generation(self) -> str:
+        """The one that the request of this task took, else the one that is served; empty: none."""
         served = self.service.served
         return answering.answered_by() or (served.generation if served else "")

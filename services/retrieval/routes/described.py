@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from services.retrieval.access.roles import Role, allows
 from services.retrieval.routes.endpoint import Endpoint
 from services.retrieval.schemas.search import Problem
 from services.web.problems import MEDIA_TYPE, TITLES
@@ -15,6 +16,7 @@ from services.web.problems import MEDIA_TYPE, TITLES
 JSON = dict[str, Any]
 
 _REFERENCE = "#/components/schemas/{model}"
+_FILE: JSON = {"type": "string", "contentMediaType": "image/*"}
 _ITEMS = ("item", "similar", "thumbnail", "image")
 # Where an answer leads: the operations, and what of the answer are their parameters.
 LINKS: dict[str, dict[str, JSON]] = {
@@ -32,6 +34,7 @@ LINKS: dict[str, dict[str, JSON]] = {
         "item": {"id": "$response.body#/results/0/id", "token": "$response.body#/token"},
         "delete-item": {"id": "$response.body#/results/0/id"},
     },
+    "delete-item": {"item": {"id": "$response.body#/id", "token": "$response.body#/token"}},
     "generations": {"publish": {"generation": "$response.body#/published"}},
 }
 _OF_KEYS = {
@@ -47,8 +50,12 @@ _OF_BODIES = {
 }
 
 
-def described(endpoints: Sequence[Endpoint]) -> JSON:
-    """The document."""
+def described(endpoints: Sequence[Endpoint], open_to: Role | None = None) -> JSON:
+    """The document.
+
+    Args:
+        open_to: what is open without a key.
+    """
     models = {model for own in endpoints for model in (own.parameters, own.body, own.told) if model} | {
         Problem
     }
@@ -58,7 +65,9 @@ def described(endpoints: Sequence[Endpoint]) -> JSON:
     takes = {name: _parameters(endpoint) for name, endpoint in zip(names, endpoints, strict=True)}
     paths: JSON = {}
     for endpoint, name in zip(endpoints, names, strict=True):
-        paths.setdefault(path_of(endpoint), {})[endpoint.method.lower()] = _operation(endpoint, name, takes)
+        paths.setdefault(path_of(endpoint), {})[endpoint.method.lower()] = _operation(
+            endpoint, name, takes, open_to
+        )
     return {
         "openapi": "3.1.0",
         "info": {
@@ -75,8 +84,10 @@ def described(endpoints: Sequence[Endpoint]) -> JSON:
                 "key": {"type": "http", "scheme": "bearer", "description": "An API key, see `taxohash keys`."}
             },
             "headers": {
-                "x-request-id": _header("id of the request, as in the log"),
-                "x-generation": _header("id of the generation that the answer is of"),
+                "x-request-id": _header("id of the request, as in the log") | {"required": True},
+                "x-generation": _header(
+                    "id of the generation that the answer is of; none before one is loaded"
+                ),
                 "retry-after": _header("seconds after which to ask again"),
             },
         },
@@ -96,7 +107,7 @@ def operation_names(endpoints: Sequence[Endpoint]) -> list[str]:
     return names
 
 
-def _operation(endpoint: Endpoint, name: str, takes: dict[str, list[JSON]]) -> JSON:
+def _operation(endpoint: Endpoint, name: str, takes: dict[str, list[JSON]], open_to: Role | None) -> JSON:
     told = (endpoint.answer.__doc__ or "").strip()
     operation: JSON = {
         "operationId": name,
@@ -111,6 +122,8 @@ def _operation(endpoint: Endpoint, name: str, takes: dict[str, list[JSON]]) -> J
     )
     if endpoint.access == "public":
         operation["security"] = []
+    elif open_to and allows(open_to, endpoint.access):
+        operation["security"] = [{}, {"key": []}]
     if endpoint.body:
         operation["requestBody"] = {
             "required": True,
@@ -121,7 +134,7 @@ def _operation(endpoint: Endpoint, name: str, takes: dict[str, list[JSON]]) -> J
 
 def _parameters(endpoint: Endpoint) -> list[JSON]:
     in_path: list[JSON] = [
-        {"name": part, "in": "path", "required": True, "schema": {"type": "string"}}
+        {"name": part, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
         for part in _parts(endpoint)
     ]
     return in_path + (_in_query(endpoint.parameters) if endpoint.parameters else [])
@@ -171,16 +184,35 @@ def _content(endpoint: Endpoint, kind: str) -> JSON:
     if kind == "application/json":
         return {"schema": _of(endpoint.body)}
     if kind != "multipart/form-data":
-        return {"schema": {"type": "string", "contentMediaType": kind}}
+        return {"schema": {"type": "string", "contentMediaType": kind, "minLength": 1}}
+    if endpoint.named_files:
+        return _named_files(endpoint)
     model = endpoint.parameters
     known = model.model_json_schema(ref_template=_REFERENCE).get("properties", {}) if model else {}
     properties = {name: _given(own) for name, own in known.items()}
-    properties["image"] = {
-        "type": "array",
-        "items": {"type": "string", "contentMediaType": "image/*"},
-        "description": "one picture, or several that each get an answer of their own",
-    }
-    return {"schema": {"type": "object", "properties": properties, "required": ["image"]}}
+    properties["image"] = _FILE
+    if endpoint.pictures > 1:
+        properties["image"] = {
+            "type": "array",
+            "items": _FILE,
+            "minItems": 1,
+            "maxItems": endpoint.pictures,
+            "description": "one picture, or several that each get an answer of their own",
+        }
+    return {"schema": _form(properties)}
+
+
+def _named_files(endpoint: Endpoint) -> JSON:
+    """A form that has the fields of the body as JSON, and files that these name."""
+    assert endpoint.body
+    fields = endpoint.body.model_json_schema(ref_template=_REFERENCE)["properties"]
+    encoding = {name: {"contentType": "application/json"} for name in fields}
+    return {"schema": _form(fields) | {"additionalProperties": _FILE}, "encoding": encoding}
+
+
+def _form(properties: JSON) -> JSON:
+    required = [name for name in ("image", "items") if name in properties]
+    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
 
 
 def _responses(endpoint: Endpoint, links: JSON) -> JSON:
@@ -217,7 +249,7 @@ def _responses(endpoint: Endpoint, links: JSON) -> JSON:
 
 
 def _problem(status: str, words: str) -> JSON:
-    headers = _headers("x-request-id", *(["retry-after"] if status in ("429", "503") else []))
+    headers = _headers("x-request-id", "x-generation", *(["retry-after"] if status in ("429", "503") else []))
     return {"description": words, "content": {MEDIA_TYPE: {"schema": _of(Problem)}}, "headers": headers}
 
 

@@ -17,7 +17,9 @@ class Endpoint(NamedTuple):
         name: in the metrics.
         access: public: everybody; otherwise a key of this role, or of one that has more.
         parameters, body, told: what its query string, its body and its answer look like, where they are JSON or a form.
-        takes: content types of its body; that of a form has the parameters and one or more files `image`.
+        takes: content types of its body; that of a form has the parameters and a file `image`.
+        pictures: how many such files at most.
+        named_files: a form has the fields of its body instead, as JSON, and the files that they name.
         gives: content type of its answer.
     """
 
@@ -31,3 +33,5 @@ class Endpoint(NamedTuple):
     told: type[BaseModel] | None = None
     takes: tuple[str, ...] = ("application/json",)
     gives: str = "application/json"
+    pictures: int = 1
+    named_files: bool = False

@@ -301,7 +301,7 @@ ENDPOINTS = [
     *(by_query for by_query, _ in _PAIRS),
     Endpoint(
         "POST", "/v1/items", put_several, "put-items", "write",
-        schemas.Nothing, schemas.BatchBody, schemas.BatchTold,
+        schemas.Nothing, schemas.BatchBody, schemas.BatchTold, (_JSON, _FORM), named_files=True,
     ),
     *(by_path for _, by_path in _PAIRS),
 ]  # fmt: skip

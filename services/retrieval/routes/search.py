@@ -25,6 +25,7 @@ from services.retrieval.query import (
     search_of,
 )
 from services.retrieval.routes.endpoint import Endpoint
+from services.retrieval.schemas.base import MOST_QUERIES
 from services.retrieval.schemas.search import (
     EncodeBody,
     EncodeTold,
@@ -227,6 +228,11 @@ async def _encoded(work: _Work, asked: Encoding) -> bytes:
 
 _TAKES = ("application/json", "multipart/form-data", "image/*")
 ENDPOINTS = [
-    Endpoint("POST", "/v1/search", search, "search", "search", Wishes, SearchBody, SearchTold, _TAKES),
-    Endpoint("POST", "/v1/encode", encode, "encode", "search", EncodeWishes, EncodeBody, EncodeTold, _TAKES),
-]
+    Endpoint(
+        "POST", "/v1/search", search, "search", "search", Wishes, SearchBody, SearchTold, _TAKES, pictures=MOST_QUERIES
+    ),
+    Endpoint(
+        "POST", "/v1/encode", encode, "encode", "search",
+        EncodeWishes, EncodeBody, EncodeTold, _TAKES, pictures=MOST_QUERIES,
+    ),
+]  # fmt: skip

@@ -14,7 +14,7 @@ class Found(NamedTuple):
 
     Attributes:
         endpoint: None where there is none for this path and method.
-        allowed: methods that the path has, where it does not have this one.
+        allowed: methods of the first path that it is, where that does not have this one.
     """
 
     endpoint: Endpoint | None
@@ -39,11 +39,12 @@ class Table:
 
     def find(self, scope: Scope) -> Found:
         """The endpoint that a router over these routes answers with."""
-        allowed: set[str] = set()
+        path, allowed = "", set[str]()  # the path of an item's part would do for an item too
         for endpoint, route in zip(self.endpoints, self.routes, strict=True):
             match, _ = route.matches(scope)
             if match is Match.FULL:
                 return Found(endpoint)
-            if match is Match.PARTIAL:
+            if match is Match.PARTIAL and path in ("", endpoint.path):
+                path = endpoint.path
                 allowed |= route.methods or set()
         return Found(None, tuple(sorted(allowed)))

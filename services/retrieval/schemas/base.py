@@ -35,6 +35,21 @@ WANTED = {
 }
 
 
+def exactly_one(*kinds: tuple[str, ...]) -> dict[str, Any]:
+    """A part of a JSON schema: the fields of one kind are there, and none of another."""
+    every = {name for kind in kinds for name in kind}
+    there, absent = {"type": ["string", "array"]}, {"type": "null"}
+    return {
+        "oneOf": [
+            {
+                "required": list(kind),
+                "properties": {name: there if name in kind else absent for name in sorted(every)},
+            }
+            for kind in kinds
+        ]
+    }
+
+
 class Request(BaseModel):
     """What comes from a client: nothing is converted, and nothing is there that is not known.
 

@@ -3,21 +3,27 @@
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
-from services.retrieval.schemas.base import Request, Told
+from services.retrieval.schemas.base import Request, Told, exactly_one
 from services.retrieval.schemas.search import Problem, Wishes
 
 MOST_ITEMS = 64  # of a batch
 MOST_LABELS = 256
 MOST_TAGS = 64
 
-Id = Annotated[str, Field(description="of the item, 1 to 1,024 bytes of any UTF-8", examples=["shoes/0004"])]
+Id = Annotated[
+    str,
+    Field(
+        description="of the item, 1 to 1,024 bytes of any UTF-8",
+        examples=["shoes/0004"],
+        json_schema_extra={"minLength": 1, "maxLength": 1024},
+    ),
+]
 Token = Annotated[
     str | None,
     Field(
         description="of a write that the answer must have seen; waited for up to TAXOHASH_STORE_SECONDS",
-        examples=["4f1d09aa.3-17"],
     ),
 ]
 Labels = Annotated[
@@ -111,6 +117,8 @@ class Content(Described):
 class PutBody(Content):
     """The body of a put as JSON."""
 
+    model_config = ConfigDict(json_schema_extra=exactly_one(("image",), ("code", "generation")))
+
     @model_validator(mode="after")
     def _one(self) -> Self:
         if len(self.kinds()) != 1:
@@ -136,7 +144,12 @@ class EditBody(Request):
 class BatchItem(Content):
     """One item of a batch."""
 
-    id: Id
+    model_config = ConfigDict(json_schema_extra=exactly_one(("image",), ("file",), ("code", "generation")))
+
+    id: str = Field(
+        description="of the item, 1 to 1,024 bytes of any UTF-8; another is refused by itself",
+        examples=["shoes/0004"],
+    )
     file: str | None = Field(
         default=None, description="the name of the form's file with its picture", examples=["first"]
     )

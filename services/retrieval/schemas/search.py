@@ -4,7 +4,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import ConfigDict, Field, RootModel, SkipValidation
 
-from services.retrieval.schemas.base import MOST_FILTERS, MOST_QUERIES, Request, Told
+from services.retrieval.schemas.base import MOST_FILTERS, MOST_QUERIES, Request, Told, exactly_one
 
 Ranking = Literal["weighted", "hamming"]
 RANKINGS: tuple[Ranking, ...] = get_args(Ranking)
@@ -23,7 +23,7 @@ class Wishes(Request):
     k: int = Field(
         default=10,
         ge=1,
-        description="answers wanted; with a radius no more than so many, else as many as there may be",
+        description="answers wanted, TAXOHASH_MAX_K at most; with a radius no more than so many, else as many as there may be",
     )
     radius: int | None = Field(
         default=None, ge=0, le=4096, description="all items within this Hamming distance"
@@ -131,7 +131,14 @@ class EncodeWishes(Request):
 class EncodeBody(EncodeWishes):
     """Pictures to encode, as JSON."""
 
-    image: str | None = Field(default=None, description="the bytes of a picture in base64")
+    model_config = ConfigDict(json_schema_extra=exactly_one(("image",), ("images",)))
+
+    image: str | None = Field(
+        default=None,
+        description="the bytes of a picture in base64",
+        examples=["iVBORw0KGgoAAAANSUhEUg=="],
+        json_schema_extra={"contentEncoding": "base64", "contentMediaType": "image/*"},
+    )
     images: list[str] | None = Field(
         default=None,
         min_length=1,

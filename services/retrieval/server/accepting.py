@@ -30,11 +30,19 @@ class Acceptor:
         listener: socket.socket,
         connections: Connections,
         protocol: Callable[[], GuardedProtocol],
+        generation: Callable[[], str],
     ) -> None:
+        """Begin to take them.
+
+        Args:
+            protocol: makes that of a new one.
+            generation: the one that is served; empty: none.
+        """
         self._loop = asyncio.get_running_loop()
         self._listener = listener
         self._connections = connections
         self._protocol = protocol
+        self._generation = generation
         self._tasks: set[asyncio.Task[None]] = set()
         self._waiting: asyncio.TimerHandle | None = None
         listener.setblocking(False)
@@ -73,7 +81,7 @@ class Acceptor:
             self._pause()
             return False
         if not self._connections.make_room():
-            _turn_away(client)
+            _turn_away(client, self._generation())
             return True
         task = self._loop.create_task(self._serve(client, self._protocol()))
         self._tasks.add(task)
@@ -97,8 +105,8 @@ class Acceptor:
             client.close()
 
 
-def _turn_away(client: socket.socket) -> None:
+def _turn_away(client: socket.socket, generation: str) -> None:
     """Say that there is no place, if it can be said at once."""
     with client, suppress(OSError):
         client.setblocking(False)
-        client.send(answers.written(answers.full(), []))
+        client.send(answers.written(answers.full(), [], generation))

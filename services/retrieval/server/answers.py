@@ -3,6 +3,8 @@
 import secrets
 from http import HTTPStatus
 
+from services.retrieval.middleware import generation as generations
+from services.retrieval.middleware import identify
 from services.retrieval.middleware.headers import HEADERS
 from services.web.problems import problem
 from services.web.refused import RefusedError
@@ -28,20 +30,28 @@ def failed() -> RefusedError:
     return RefusedError(500, "server", "the server failed to answer: its log says why")
 
 
-def content(refused: RefusedError) -> tuple[list[Header], bytes]:
-    """Headers and body of an answer after which the connection is closed."""
+def content(refused: RefusedError, generation: str, request_id: str = "") -> tuple[list[Header], bytes]:
+    """Headers and body of an answer after which the connection is closed.
+
+    Args:
+        generation: the one that is served; empty: none.
+        request_id: of the request, where it has one.
+    """
+    request_id = request_id or secrets.token_hex(8)
     headers = {**refused.headers, **HEADERS, **_LAST}
-    answer = problem(refused.status, refused.reason, str(refused), headers, secrets.token_hex(8))
-    return answer.raw_headers, bytes(answer.body)
+    answer = problem(refused.status, refused.reason, str(refused), headers, request_id)
+    named = [(generations.HEADER, generation.encode())] if generation else []
+    return [*answer.raw_headers, (identify.HEADER, request_id.encode()), *named], bytes(answer.body)
 
 
-def written(refused: RefusedError, more: list[Header]) -> bytes:
+def written(refused: RefusedError, more: list[Header], generation: str) -> bytes:
     """An answer as it goes over the wire.
 
     Args:
         more: headers that all answers have, such as the date.
+        generation: see `content`.
     """
-    headers, body = content(refused)
+    headers, body = content(refused, generation)
     lines = [b"HTTP/1.1 %d %s" % (refused.status, HTTPStatus(refused.status).phrase.encode())]
     lines += [b"%s: %s" % header for header in [*more, *headers]]
     return b"\r\n".join([*lines, b"", body])

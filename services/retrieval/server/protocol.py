@@ -8,7 +8,7 @@ import asyncio
 import select
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -36,6 +36,7 @@ class Shared:
     """What all connections of a server share.
 
     Attributes:
+        generation: the one that is served; empty: none.
         draining: no request is begun any more.
     """
 
@@ -43,6 +44,7 @@ class Shared:
     state: ServerState
     connections: Connections
     header_seconds: float
+    generation: Callable[[], str]
     draining: bool = False
 
 
@@ -239,8 +241,8 @@ class GuardedProtocol(HttpToolsProtocol):
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._answering = cycle
         if self._shared.draining:
-            app = refuse(answers.draining())
-        super()._start_asgi_task(cycle, Exchange(cycle, app))
+            app = refuse(answers.draining(), self._shared.generation())
+        super()._start_asgi_task(cycle, Exchange(cycle, app, self._shared.generation))
 
     def on_response_complete(self) -> None:
         self._answering = None
@@ -276,7 +278,8 @@ class GuardedProtocol(HttpToolsProtocol):
     def _tell(self) -> None:
         assert self._refusal is not None
         metrics.CONNECTIONS_REFUSED.labels(str(self._refusal.status)).inc()
-        self.transport.write(answers.written(self._refusal, self.server_state.default_headers))
+        told = answers.written(self._refusal, self.server_state.default_headers, self._shared.generation())
+        self.transport.write(told)
         self.end()
 
     def _leave_alone(self, cycle: RequestResponseCycle) -> None:

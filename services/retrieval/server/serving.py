@@ -33,7 +33,12 @@ class Server:
         connections: all that there are.
     """
 
-    def __init__(self, app: ASGIApp, door: Door) -> None:
+    def __init__(self, app: ASGIApp, door: Door, generation: Callable[[], str] = lambda: "") -> None:
+        """Prepare to serve.
+
+        Args:
+            generation: the one that the application serves, which answers without it name too; empty: none.
+        """
         self._config = Config(
             app, http=GuardedProtocol, ws="none", lifespan="on", interface="asgi3", log_config=None,
             access_log=False, server_header=False, proxy_headers=False,
@@ -50,7 +55,8 @@ class Server:
                 Stage.STALLED: _STALLED_SECONDS,
             },
         )
-        self._shared = Shared(self._config, ServerState(), self.connections, door.header_seconds)
+        self._generation = generation
+        self._shared = Shared(self._config, ServerState(), self.connections, door.header_seconds, generation)
         self._told_to_end = asyncio.Event()
 
     def end(self) -> None:
@@ -71,7 +77,10 @@ class Server:
         if self._lifespan.should_exit:
             raise SystemExit(1)
         acceptor = Acceptor(
-            listener, self.connections, lambda: GuardedProtocol(self._shared, self._lifespan.state)
+            listener,
+            self.connections,
+            lambda: GuardedProtocol(self._shared, self._lifespan.state),
+            self._generation,
         )
         ticking = asyncio.create_task(self._tick())
         started()

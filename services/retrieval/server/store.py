@@ -13,7 +13,8 @@ from taxohash.errors import TaxohashError
 
 @contextmanager
 def stores(environment: Mapping[str, str]) -> Iterator[dict[str, str]]:
-    """Variables that name them where the environment names no code store; the user's own is there while the block lasts.
+    """Variables that name them where the environment names no code store, and the store of pictures beside it; the user's own is there
+    while the block lasts.
 
     Raises:
         TaxohashError: see `own.address`.
@@ -23,11 +24,14 @@ def stores(environment: Mapping[str, str]) -> Iterator[dict[str, str]]:
         return
     from services.codestore.generation_files import GenerationFiles
     from services.codestore.own import address  # with redis, which nobody else here needs
+    from services.codestore.pictures import Pictures
 
     with address(environment) as url:
         own = {settings.REDIS_URL.name: url}
         if files := GenerationFiles.named(environment):
             own[settings.GENERATIONS.name] = files.address
+        if not settings.PICTURES.of(environment):  # or the first item that is put would have no place
+            own[settings.PICTURES.name] = Pictures.from_environment(environment).address
         yield own
 
 

@@ -63,7 +63,7 @@ def made(name: str) -> ASGIApp:
 
 
 async def _serve(app: ASGIApp, door: Door, listener: socket.socket, pipe: int) -> None:
-    server = Server(app, door)
+    server = Server(app, door, getattr(app, "generation", lambda: ""))  # an older Bento's has none
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, server.end)
     loop.add_signal_handler(signal.SIGINT, server.end)

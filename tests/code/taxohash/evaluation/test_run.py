@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from taxohash.datasets import Dataset
@@ -14,13 +15,15 @@ from taxohash.evaluation.run import evaluate_generation, evaluate_run
 from taxohash.generation.calibration import depths_of
 from taxohash.generation.hasher import Hasher
 from taxohash.hamming import HammingIndex
+from taxohash.images import decode, to_array
 from taxohash.networks.hashing import encode_pixels, encode_query_pixels
 from taxohash.protocols import evaluate
 from taxohash.release.export import export
 from taxohash.runtime.configuration import plain, replaced
 from taxohash.taxonomy import Taxonomy
 from taxohash.training.run import Run, train
-from tests.support.miniature import HASHER, make_dataset
+from tests.support.generations import png
+from tests.support.miniature import HASHER, SIDE, TAXONOMY, make_dataset, picture
 from tests.support.toy_objectives import registered
 
 UNLABELLED = replaced(HASHER, {"objective.name": "toy-unlabelled"})
@@ -145,6 +148,8 @@ def test_what_its_answers_are_worth_comes_with_the_generation(
         found = known.strangeness(hasher.encode_query_pixels(strange).novelty)
         assert found is not None
         assert (found > 1).all()
+    assert share_unlike(hasher, fresh(200)) <= 0.1
+    assert all(share_unlike(hasher, pictures) >= 0.8 for pictures in foreign(40))
     again = evaluate_generation(hasher.folder, data.folder)
     assert again.calibration["measured"]["unlike"]["known"] == 48
 
@@ -160,6 +165,38 @@ def test_a_map_of_the_codes_travels_with_the_generation(run: Run, tmp_path: Path
     assert places.var(axis=0)[0] > places.var(axis=0)[1] > 0
     again = evaluate_generation(hasher.folder, run.config.dataset).projection
     assert again["explained"] == pytest.approx(hasher.projection.explained, abs=0.02)
+
+
+def share_unlike(hasher: Hasher, pictures: list[bytes]) -> float:
+    """How many of some pictures are told to be like nothing that the hasher was made of."""
+    preprocessing = hasher.generation.preprocessing
+    pixels = np.stack([to_array(decode(one), preprocessing) for one in pictures])
+    assert hasher.calibration
+    found = hasher.calibration.strangeness(hasher.encode_query_pixels(pixels).novelty)
+    assert found is not None
+    return float((found > 1).mean())
+
+
+def fresh(count: int) -> list[bytes]:
+    """Pictures of the known classes that neither training nor evaluation has seen."""
+    random = np.random.default_rng(9)
+    return [picture([number % len(TAXONOMY)], random) for number in range(count)]
+
+
+def foreign(count: int) -> Iterator[list[bytes]]:
+    """Pictures of a class that was not there, and of two sets of other things, as noisy as the known ones."""
+    random = np.random.default_rng(10)
+    across, down = np.meshgrid(np.arange(SIDE), np.arange(SIDE))
+
+    def grey(pixels: npt.NDArray[np.float64]) -> bytes:
+        noisy = pixels + random.normal(0, 12, pixels.shape)
+        return png(noisy.clip(0, 255).astype(np.uint8))
+
+    yield [picture([number % 2 * 3, number % 2 * 3 + 1], random) for number in range(count)]  # two bars
+    radius = np.hypot(across - 7.5, down - 7.5)
+    yield [grey(60 + 120.0 * (np.abs(radius - random.uniform(2, 7)) < 1)) for _ in range(count)]  # rings
+    angles = random.uniform(0, 3, count)
+    yield [grey(127 + 100 * np.sin(across * np.cos(own) + down * np.sin(own))) for own in angles]  # stripes
 
 
 def test_nothing_is_told_of_answers_where_it_cannot_be_measured(run: Run, tmp_path: Path) -> None:

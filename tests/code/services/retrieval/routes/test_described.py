@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
+from services.retrieval.access.roles import Role
 from services.retrieval.bodies import IMAGE, Form
 from services.retrieval.query import PARAMETERS, search_of
 from services.retrieval.routes import ENDPOINTS
 from services.retrieval.routes.described import LINKS, described, operation_names, path_of
 from services.retrieval.routes.endpoint import Endpoint
+from services.retrieval.schemas.base import MOST_QUERIES
 from services.retrieval.schemas.search import Answer
 from services.web.refused import RefusedError
 from tests.support.openapi_schema import OPENAPI
@@ -124,9 +126,65 @@ def test_a_search_is_described_in_every_form() -> None:
     assert set(content) == {"application/json", "multipart/form-data", "image/*"}
     form = content["multipart/form-data"]["schema"]
     assert set(form["properties"]) == {IMAGE, *PARAMETERS}
+    assert form["properties"][IMAGE]["maxItems"] == MOST_QUERIES
     kinds = DOCUMENT["components"]["schemas"]["SearchBody"]["anyOf"]
     assert [one["$ref"].rpartition("/")[2] for one in kinds] == ["ByPicture", "ByItem", "ByCode", "Batch"]
     assert "null" not in str(operation("search")["parameters"])
+
+
+def test_items_are_described_in_every_form() -> None:
+    put = operation("put-item")["requestBody"]["content"]
+    assert set(put) == {"application/json", "multipart/form-data", "image/*"}
+    assert put["multipart/form-data"]["schema"]["properties"][IMAGE]["type"] == "string"  # one
+    several = operation("put-items")["requestBody"]["content"]
+    assert set(several) == {"application/json", "multipart/form-data"}
+    form = several["multipart/form-data"]
+    assert form["encoding"] == {"items": {"contentType": "application/json"}}
+    assert form["schema"]["required"] == ["items"]
+    assert form["schema"]["additionalProperties"]["contentMediaType"] == "image/*"  # the files
+
+
+@pytest.mark.parametrize(
+    ("name", "right", "wrong"),
+    [
+        (
+            "PutBody",
+            [{"image": "x"}, {"image": "x", "code": None}, {"code": "x", "generation": "y", "tags": []}],
+            [{}, {"code": "x"}, {"image": "x", "code": "x", "generation": "y"}, {"image": None}],
+        ),
+        (
+            "BatchItem",
+            [
+                {"id": "i", "file": "x"},
+                {"id": "i", "image": "x"},
+                {"id": "i", "code": "x", "generation": "y"},
+            ],
+            [{"id": "i"}, {"id": "i", "file": "x", "image": "x"}, {"file": "x"}],
+        ),
+        ("EncodeBody", [{"image": "x"}, {"images": ["x"]}], [{}, {"image": "x", "images": ["x"]}]),
+    ],
+)
+def test_of_several_kinds_it_is_exactly_one(name: str, right: list[JSON], wrong: list[JSON]) -> None:
+    schema = DOCUMENT["components"]["schemas"][name]
+    validator = Draft202012Validator({"components": DOCUMENT["components"]} | schema)
+    assert [one for one in right if not validator.is_valid(one)] == []
+    assert [one for one in wrong if validator.is_valid(one)] == []
+
+
+def test_what_is_open_needs_no_key() -> None:
+    needed: dict[Role | None, set[str]] = {}
+    roles: tuple[Role | None, ...] = (None, "search", "write")
+    for role in roles:
+        document = described(ENDPOINTS, role)
+        own = [one for path in document["paths"].values() for one in path.values()]
+        needed[role] = {one["operationId"] for one in own if "security" not in one}
+    assert {"search", "put-item", "rollback"} <= needed[None]
+    assert needed["search"] == needed[None] - {name for name in needed[None] if "search" in access_of(name)}
+    assert needed["write"] == {"publish", "rollback"}
+
+
+def access_of(name: str) -> str:
+    return ENDPOINTS[NAMES.index(name)].access
 
 
 @pytest.mark.parametrize("name", ["search", "encode", "publish", "rollback"])

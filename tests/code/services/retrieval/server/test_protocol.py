@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 from services.retrieval.middleware.headers import HEADERS
 from services.retrieval.server import heads
 from services.retrieval.settings import Door
-from tests.support.own_server import GET, Running, answer, rest, running
+from tests.support.own_server import GENERATION, GET, Running, answer, rest, running
 from tests.support.toy_application import create
 
 HOST = b"Host: x\r\n"
@@ -50,7 +50,8 @@ def assert_problem(received: bytes, expected: int) -> None:
     assert headers["connection"] == "close"
     assert told["type"].startswith("urn:taxohash:")
     assert told["detail"]
-    assert told["request_id"]
+    assert told["request_id"] == headers["x-request-id"]
+    assert headers["x-generation"] == GENERATION
     assert "date" in headers
     for name, value in HEADERS.items():
         assert headers[name.lower()] == value
@@ -83,7 +84,6 @@ MALFORMED: dict[str, tuple[bytes, int]] = {
     "HTTP/2 preface": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400),
     "RTSP": (b"DESCRIBE / RTSP/1.0\r\n\r\n", 501),
     "CONNECT": (b"CONNECT a:443 HTTP/1.1\r\n" + HOST + b"\r\n", 501),
-    "TRACE": (b"TRACE / HTTP/1.1\r\n" + HOST + b"\r\n", 501),
     "length twice": (POST + b"Content-Length: 3\r\nContent-Length: 3\r\n\r\nabc", 400),
     "lengths that differ": (POST + b"Content-Length: 3\r\nContent-Length: 4\r\n\r\nabc", 400),
     "list of lengths": (POST + b"Content-Length: 3, 3\r\n\r\nabc", 400),
@@ -167,6 +167,21 @@ def test_http_1_0_is_answered_and_closed(server: Running) -> None:
     received = server.ask(b"GET /x HTTP/1.0\r\n\r\n")
     assert status(received) == 200
     assert b"connection: close" in received
+
+
+def test_what_nothing_answers_to_is_for_the_application_to_say(server: Running) -> None:
+    for method in (b"TRACE", b"OPTIONS", b"QUERY"):
+        assert status(server.ask(method + b" /x HTTP/1.1\r\n" + HOST + CLOSE + b"\r\n")) == 405
+
+
+def test_a_refusal_has_the_id_of_its_request() -> None:
+    with running(create(), Door(drain_seconds=0.1)) as own, own.connect() as connection:
+        connection.sendall(b"GET /slow?seconds=60 HTTP/1.1\r\nX-Request-ID: mine\r\n" + HOST + b"\r\n")
+        until(lambda: own.stages() == {"ANSWERING": 1})
+        own.end()
+        received = rest(connection)
+    assert_problem(received, 503)
+    assert b"x-request-id: mine" in received
 
 
 def test_trailers_are_no_headers(server: Running) -> None:
@@ -504,6 +519,8 @@ def test_when_all_are_being_answered_a_newcomer_is_told() -> None:
         with server.connect() as newcomer:
             received = rest(newcomer)
         assert status(received) == 503
+        assert b"x-request-id: " in received
+        assert b"x-generation: " + GENERATION.encode() in received
         assert b"retry-after: 1" in received
         for connection in slow:
             assert answer(connection).endswith(b"slow")
