@@ -1,0 +1,33 @@
+"""Searches so brief that to hand them to a thread would take longer than they do: they are done where they are asked for."""
+
+import math
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+_MOST_SECONDS = 0.001  # of CPU: for which all others may wait
+_OF_THE_LAST = 0.1  # weight of one search in the mean
+
+
+class Brief:
+    """What the plain searches of a process have taken of the CPU lately."""
+
+    def __init__(self) -> None:
+        self._seconds = math.inf  # until the first
+
+    @property
+    def fits(self) -> bool:
+        """Whether the next is likely to be brief."""
+        return self._seconds <= _MOST_SECONDS
+
+    def done(self, work: Callable[[], T]) -> T:
+        """Do one, wherever this is, and remember what it took."""
+        began = time.thread_time()
+        result = work()
+        spent = time.thread_time() - began
+        self._seconds = (
+            spent if self._seconds == math.inf else self._seconds + _OF_THE_LAST * (spent - self._seconds)
+        )
+        return result
