@@ -31,7 +31,7 @@ class Answered:
 
     Attributes:
         seconds: of each answer.
-        elapsed: seconds in which they came.
+        elapsed: seconds in which they came, from the end of the warming up on.
         asked: requests in all, those that warmed up included.
         last: the last answer.
     """
@@ -139,7 +139,7 @@ def _answered(
     numbers, spent, last = count(), list[float](), b""
     counts_from = time.perf_counter() + warm_up
     until = counts_from + seconds
-    ended = first = 0.0
+    ended = counts_from
     for one in open_ones:
         one.ask(requests[next(numbers) % len(requests)])
     waiting = len(open_ones)
@@ -153,8 +153,7 @@ def _answered(
             if body is None:
                 continue
             now = time.perf_counter()
-            if counts_from <= one.asked and (now <= until or not spent):
-                first = first or one.asked
+            if now >= counts_from and (now <= until or not spent):
                 spent.append(now - one.asked)
                 ended, last = now, body
             if now < until or not spent:
@@ -164,7 +163,12 @@ def _answered(
     for one in open_ones:
         one.socket.close()
     poll.close()
-    return {"seconds": spent, "elapsed": ended - first, "asked": next(numbers), "last": json.loads(last)}
+    return {
+        "seconds": spent,
+        "elapsed": ended - counts_from,
+        "asked": next(numbers),
+        "last": json.loads(last),
+    }
 
 
 def main() -> None:

@@ -38,7 +38,9 @@ def main(
         str, typer.Option(help="of code, picture, peers, process, onnx, comma-separated; all by default")
     ] = "",
     codes: Annotated[int, typer.Option(min=1000, help="codes that are searched by code")] = 1_000_000,
-    peers: Annotated[int, typer.Option(min=1000, help="codes beside peers, and behind pictures")] = 100_000,
+    peers: Annotated[
+        int, typer.Option(min=1000, help="codes beside vector sets, and behind pictures")
+    ] = 50_000,
     large: Annotated[int, typer.Option(min=1000, help="items in one process")] = 10_000_000,
     seconds: Annotated[float, typer.Option(min=0.1, help="of a slice")] = 0.8,
     rounds: Annotated[int, typer.Option(min=1, help="slices of each host")] = 6,
