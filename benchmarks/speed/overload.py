@@ -11,6 +11,7 @@ results/overload.json, the table to results/overload.md.
 import asyncio
 import os
 import time
+import uuid
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
@@ -25,7 +26,6 @@ import uvloop
 from benchmarks.common.command import numbers, start
 from benchmarks.common.rows import Row, read_rows, write_rows
 from benchmarks.common.tables import publish, table
-from benchmarks.speed.serving import form
 from taxohash.errors import TaxohashError
 from taxohash.runtime.provenance import revision
 
@@ -213,9 +213,22 @@ def _rounded(value: float) -> float | None:
     return None if np.isnan(value) else round(float(value), 2)
 
 
+def form(picture: bytes, k: int) -> tuple[bytes, dict[str, str]]:
+    """Body and headers of a search."""
+    boundary = uuid.uuid4().hex
+    parts = [f'name="k"\r\n\r\n{k}'.encode()]
+    parts.append(b'name="image"; filename="picture"\r\n\r\n' + picture)
+    body = b"".join(
+        b"--%s\r\nContent-Disposition: form-data; %s\r\n" % (boundary.encode(), part) for part in parts
+    )
+    return body + b"--%s--\r\n" % boundary.encode(), {
+        "Content-Type": f"multipart/form-data; boundary={boundary}"
+    }
+
+
 def head(picture: bytes, k: int, address: tuple[str, int]) -> bytes:
     """A search as it goes over the wire."""
-    body, headers = form(picture, k, "")
+    body, headers = form(picture, k)
     lines = [f"{name}: {value}" for name, value in headers.items()]
     lines += [f"Host: {address[0]}", f"Content-Length: {len(body)}"]
     return "\r\n".join(["POST /v1/search HTTP/1.1", *lines, "", ""]).encode() + body

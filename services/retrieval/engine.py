@@ -3,6 +3,7 @@
 import threading
 import time
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -89,6 +90,11 @@ class Engine:
         self._hasher = hasher
         self._trust = Trust.of(hasher)
         self._known = known
+        self._paths = {  # by label number; answers share them
+            number: list(self.taxonomy.paths[label])
+            for number, label in enumerate(known.tolist())
+            if label >= 0
+        }
         self._summary: _Summary | None = None
         self._summing = threading.Lock()
 
@@ -278,8 +284,7 @@ class Engine:
 
     def _results(self, query: Query, found: Found) -> list[dict[str, Any]]:
         results = self._described(found.ids, found.labels)
-        tags = query.view.tags_of(found.rows)
-        for result, distance, own in zip(results, found.distances.tolist(), tags, strict=True):
+        for result, distance, own in zip(results, found.distances.tolist(), found.tags, strict=True):
             result["distance"] = distance
             result["tags"] = list(own)
         if found.weighted is not None and query.outputs is not None:
@@ -422,11 +427,13 @@ class Engine:
         return _Summary(time.monotonic(), nodes, int(counts[lost].sum()), examples)
 
     def _described(self, ids: list[str], numbers: ItemLabels) -> list[dict[str, Any]]:
-        labels, _ = said(numbers, self._known)
-        return [self._item(item, labels[row]) for row, item in enumerate(ids)]
+        flat, limits, known = numbers.flat.tolist(), numbers.offsets.tolist(), self._paths
+        return [
+            self._item(item, [known[number] for number in flat[start:stop] if number in known])
+            for item, (start, stop) in zip(ids, pairwise(limits), strict=True)
+        ]
 
-    def _item(self, item: str, labels: npt.NDArray[np.int32]) -> dict[str, Any]:
-        paths = [list(self.taxonomy.paths[label]) for label in labels.tolist()]
+    def _item(self, item: str, paths: list[list[str]]) -> dict[str, Any]:
         return {
             "id": item,
             "label_path": paths[0] if paths else [],

@@ -94,7 +94,7 @@ def follow(followed: Followed, hashers: Hashers, loaded: Callable[[Served], None
         served.replica.arrange()
         served.engine.warm_up()
         _freeze()
-        _give_memory_back()
+        give_memory_back()
         loaded(served)
 
     return Swap(followed, lambda ref: followed.open(hashers, ref), warm)
@@ -107,7 +107,7 @@ def _freeze() -> None:
     gc.freeze()
 
 
-def _give_memory_back() -> None:
+def give_memory_back() -> None:
     """Loading takes more than it keeps, and the C library would hold on to it."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:  # of glibc alone

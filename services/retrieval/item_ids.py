@@ -18,13 +18,14 @@ from taxohash.identifiers import check_id, shown
 What = Literal["item", "image", "thumbnail", "similar"]
 PARTS: tuple[What, ...] = ("image", "thumbnail", "similar")  # of an item, below its own path
 
+_PLAIN = re.compile("[A-Za-z0-9_.~-]+")  # what most ids are made of, and nobody encodes
 # Control characters, line separators, and what stands for bytes that are no text.
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ufffd\ud800-\udfff]")
 
 
 def link(what: What, item_id: str) -> str:
     """The address of an item, or of a part of it, whatever its id is."""
-    return f"/v1/{what}?id={quote(item_id, safe='')}"
+    return f"/v1/{what}?id={item_id if _PLAIN.fullmatch(item_id) else quote(item_id, safe='')}"
 
 
 def id_in_query(pairs: Sequence[tuple[str, str]]) -> tuple[str, list[tuple[str, str]]]:

@@ -24,9 +24,7 @@ def object_of(body: bytes | bytearray) -> dict[str, Any]:
     if not _is_small(body):
         raise _refused(f"it has more than {MOST_TEXTS} texts, or {MOST_REST} bytes beside them")
     try:
-        found = json.loads(
-            body.decode(), object_pairs_hook=_once, parse_constant=_no_number, parse_float=_number
-        )
+        found = _DECODER.decode(body.decode())
     except RefusedError:
         raise
     except UnicodeDecodeError:
@@ -78,6 +76,9 @@ def _number(text: str) -> float:
     if abs(number := float(text)) == float("inf"):
         raise _refused("it has a number that is too large")
     return number
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_number, parse_float=_number)
 
 
 def _refused(reason: str) -> RefusedError:

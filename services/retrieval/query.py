@@ -167,6 +167,8 @@ def _json_search(fields: dict[str, Any], most: int) -> Search:
             f"search has {' and '.join(given) or 'nothing to search for'}: give exactly one of {', '.join(_KINDS)}",
         )
     wishes = checked(_KINDS[given[0]], _with_k(fields, most))
+    if isinstance(wishes, ByCode):
+        return Search((ByHex(wishes.code),), wishes)
     common = Wishes.model_construct(**{name: getattr(wishes, name) for name in PARAMETERS})  # no pictures
     if isinstance(wishes, Batch):
         return Search(tuple(_each(_query, fields["queries"])), common, is_batch=True)

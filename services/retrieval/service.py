@@ -21,6 +21,7 @@ from services.retrieval.access import Gate
 from services.retrieval.admission import Admission
 from services.retrieval.answering import answer_with
 from services.retrieval.aside import Aside
+from services.retrieval.brief import Brief
 from services.retrieval.decoding.decoders import Decoders
 from services.retrieval.descriptions import Descriptions
 from services.retrieval.identical import Identical
@@ -64,6 +65,7 @@ class Service:
         store: for requests: its calls end in time.
         admin: the same store as its admin; None where the settings do not name it.
         uploads, admission: of searches.
+        brief: plain searches by code and by item, of which most need no thread.
         aside: where decoders and workers are asked, so that those who are refused do not hold up those who search.
         workers: encode and search; they wait for nothing.
         asking: call stores.
@@ -103,6 +105,7 @@ class Service:
             else LateStore(lambda: connect_admin(limits.store_seconds))
         )
         self.aside = Aside("searches")
+        self.brief = Brief()
         self.decoders = Decoders(limits)
         self.uploads = Uploads(limits)
         self.admission = Admission(limits)
@@ -187,6 +190,12 @@ class Service:
     def trouble(self) -> str:
         """Why what is to be served is not, in one line for the log; nothing where it is."""
         return self._swap.error if self._swap else ""
+
+    @property
+    def age_seconds(self) -> float:
+        """For which what is searched may be behind the store; infinite if nobody knows."""
+        follower = self._swap.follower if self._swap else None
+        return follower.lag().age if follower else math.inf
 
     def standing(self) -> Standing:
         """What is known of what is served. Waits for nothing."""

@@ -6,6 +6,8 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+import orjson
+
 from services.web.problems import told_of
 from services.web.refused import RefusedError
 
@@ -55,7 +57,10 @@ def rounds_of(queries: int) -> int:
 
 def written(told: object) -> bytes:
     """JSON as it goes to a client."""
-    return json.dumps(told, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
+    try:
+        return orjson.dumps(told)
+    except TypeError:  # a client's text may have half of a pair, which JSON can name and UTF-8 cannot
+        return json.dumps(told, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
 
 
 def _first(group: BaseExceptionGroup[RefusedError]) -> RefusedError:

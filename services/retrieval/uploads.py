@@ -187,8 +187,9 @@ class Uploads:
         return True
 
     def _leave(self, upload: _Upload) -> None:
-        self._arriving.discard(upload)
-        metrics.UPLOADS.set(len(self._arriving))
+        if upload in self._arriving:
+            self._arriving.discard(upload)
+            metrics.UPLOADS.set(len(self._arriving))
 
     def _hold(self, upload: _Upload, size: int) -> None:
         self.held += size - upload.held

@@ -5,6 +5,7 @@ is counted. An exception is told by its types and places, not by its message, wh
 """
 
 import atexit
+import json
 import logging
 import os
 import queue
@@ -14,8 +15,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any
-
-from pythonjsonlogger.json import JsonFormatter
 
 from services import metrics
 from services.web.secrets import without_secrets
@@ -87,6 +86,9 @@ def configure(form: str, handle: int = 2) -> None:
         other.propagate = True
     for name in _SILENT:
         logging.getLogger(name).disabled = True
+    # Of a record nobody reads these; to find them takes longer than the rest of it (Python's logging HOWTO, "Optimization").
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging._srcfile = None
     logging.captureWarnings(True)
     threading.excepthook = _thread_failed
 
@@ -109,30 +111,26 @@ def _thread_failed(arguments: threading.ExceptHookArgs) -> None:
     LOG.error("a thread ended", extra={"exception": told_of(arguments.exc_value)})
 
 
-class _Json(JsonFormatter):
-    def __init__(self) -> None:
-        names = {"levelname": "level", "name": "logger", "exc_info": "exception"}
-        super().__init__(["levelname", "name", "message"], rename_fields=names, defaults={"time": ""})
-
-    def add_fields(
-        self, log_data: dict[str, Any], record: logging.LogRecord, message_dict: dict[str, Any]
-    ) -> None:
-        super().add_fields(log_data, record, message_dict)
-        log_data["time"] = _time(record)
-
-    def formatException(self, ei: Any) -> str:  # noqa: N802  # logging's name
-        return told_of(ei[1])
+class _Json(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        told = {"level": record.levelname, "logger": record.name, "message": record.getMessage()}
+        return json.dumps(told | {"time": _time(record)} | _extra(record), default=str)
 
 
 class _Text(logging.Formatter):
-    _own = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime"}
-
     def format(self, record: logging.LogRecord) -> str:
-        extra = [f"{name}={value}" for name, value in record.__dict__.items() if name not in self._own]
-        if record.exc_info:
-            extra.append(f"exception={told_of(record.exc_info[1])}")
+        extra = [f"{name}={value}" for name, value in _extra(record).items()]
         line = [_time(record), record.levelname, record.name, record.getMessage(), *extra]
         return printable(" ".join(line))
+
+
+_OWN = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime"}
+
+
+def _extra(record: logging.LogRecord) -> dict[str, Any]:
+    """What a line tells beside its message."""
+    extra = {name: value for name, value in record.__dict__.items() if name not in _OWN}
+    return extra | ({"exception": told_of(record.exc_info[1])} if record.exc_info else {})
 
 
 def _time(record: logging.LogRecord) -> str:

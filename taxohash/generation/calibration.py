@@ -3,8 +3,10 @@
 Fitted and measured by `taxohash.evaluation.calibration`; here it is plain numbers, and what is made of them while serving.
 """
 
+from bisect import bisect_right
 from dataclasses import field
 from functools import cached_property
+from itertools import accumulate
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -49,6 +51,18 @@ class Curve:
         """float64[...], the probabilities of float64[...] scores."""
         found: Floats = np.interp(scores, *self._knots)
         return found
+
+    def at(self, score: float) -> float:
+        """The probability of one score, the same to the last bit."""
+        scores, probabilities = self.scores, self.probabilities
+        after = bisect_right(scores, score)
+        if after == 0:
+            return probabilities[0]
+        if after == len(scores) or scores[after - 1] == score:
+            return probabilities[after - 1]
+        low, high = scores[after - 1], scores[after]
+        slope = (probabilities[after] - probabilities[after - 1]) / (high - low)
+        return slope * (score - low) + probabilities[after - 1]
 
     @cached_property
     def _knots(self) -> tuple[Floats, Floats]:
@@ -148,6 +162,14 @@ class Calibration:
         found[depths[..., None] <= np.arange(levels)] = np.nan
         rising: Floats = np.fmax.accumulate(found[..., ::-1], axis=-1)[..., ::-1] + 0 * found  # NaN stays NaN
         return rising
+
+    def shares(self, ranking: Ranking, distance: float, seen: bool, depth: int) -> tuple[float, ...]:
+        """What `shared` says of one item whose path has `depth` levels: of each of these; nothing where the map was not measured."""
+        of = self.seen if seen else self.new
+        if of is None:
+            return ()
+        found = [curve.at(distance) for curve in of.of(ranking).shared[:depth]]
+        return tuple(accumulate(reversed(found), max))[::-1]
 
     def predicted(
         self, ranking: Ranking, taxonomy: Taxonomy, shared: Floats, seen: Bools, labels: Integers

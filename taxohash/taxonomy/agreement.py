@@ -12,18 +12,18 @@ def majority_path(answers: Sequence[Sequence[Path]]) -> list[tuple[str, int]]:
     equal ones that of the nearer answer, `answers` being sorted by distance. Ends where no answer goes deeper.
     """
     majority: list[tuple[str, int]] = []
-    below = list(answers)
+    below = [(answer, path) for answer, paths in enumerate(answers) for path in paths]
     while True:
         level = len(majority)
-        below = [[path for path in paths if len(path) > level] for paths in below]
-        names: dict[str, int] = {}
-        for paths in below:
-            for name in {path[level]: None for path in paths}:
-                names[name] = names.get(name, 0) + 1
+        names: dict[str, set[int]] = {}
+        for answer, path in below:
+            if len(path) > level:
+                names.setdefault(path[level], set()).add(answer)
         if not names:
             return majority
-        majority.append(max(names.items(), key=lambda counted: counted[1]))  # of equal ones the first
-        below = [[path for path in paths if path[level] == majority[level][0]] for paths in below]
+        most = max(names, key=lambda name: len(names[name]))  # of equal ones the first
+        majority.append((most, len(names[most])))
+        below = [(answer, path) for answer, path in below if len(path) > level and path[level] == most]
 
 
 def agreed_levels(paths: Sequence[Path], majority: Sequence[tuple[str, int]]) -> int:

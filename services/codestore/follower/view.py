@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from services.codestore.follower.arrays import Rows
+from services.codestore.follower.arrays import Rows, Unsigned
 from services.codestore.follower.filters import Filter, Prepared, wanted
 from services.codestore.follower.ids import split
 from services.codestore.follower.state import State
@@ -29,6 +29,7 @@ class Found:
         weighted: float64[n], weighted distances in units of the weights, where they are ranked by these.
         ids: n of them.
         labels: label numbers of each.
+        tags: of each.
     """
 
     limits: Rows
@@ -37,6 +38,7 @@ class Found:
     weighted: npt.NDArray[np.float64] | None
     ids: list[str]
     labels: ItemLabels
+    tags: list[tuple[str, ...]]
 
     def kept(self, answers: Rows) -> "Found":
         """Those at positions int64[n], of one query."""
@@ -49,6 +51,7 @@ class Found:
             None if self.weighted is None else self.weighted[answers],
             [self.ids[i] for i in answers.tolist()],
             self.labels.taken(answers),
+            [self.tags[i] for i in answers.tolist()],
         )
 
     def of(self, ids: Collection[str]) -> "Found":
@@ -67,6 +70,7 @@ class Found:
             np.concatenate(weighted) if len(weighted) == len(both) else None,
             first.ids + rest.ids,
             ItemLabels.joined([part.labels for part in both]),
+            first.tags + rest.tags,
         )
 
 
@@ -210,7 +214,8 @@ class View:
         """With what is known of the rows."""
         cells = self._state.cells(rows)
         ids = split(self._state.arrays.arena, cells.offsets)
-        return Found(limits, rows, distances, weighted, ids, self._state.labels.members(cells.labels))
+        labels, tags = self._state.labels.members(cells.labels), self._tags(cells.tags)
+        return Found(limits, rows, distances, weighted, ids, labels, tags)
 
     def _distances(
         self, codes: Codes, limits: Rows, rows: Rows, weights: npt.NDArray[np.float32] | None = None
@@ -239,7 +244,10 @@ class View:
 
     def tags_of(self, rows: Rows) -> list[tuple[str, ...]]:
         """The tags of the member in each row."""
-        sets = self._state.sets(self._known(rows))[1]
+        return self._tags(self._state.sets(self._known(rows))[1])
+
+    def _tags(self, sets: Unsigned) -> list[tuple[str, ...]]:
+        """The tags of some sets."""
         if not sets.any():  # what most items have
             return [()] * len(sets)
         names, members = self._state.vocabulary.names, self._state.tags.members(sets)

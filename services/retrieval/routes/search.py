@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,6 +16,7 @@ from services.retrieval.asked import asked_of
 from services.retrieval.bodies import Form, form_of
 from services.retrieval.form import shown
 from services.retrieval.query import (
+    ByHex,
     ById,
     ByImage,
     Encoding,
@@ -49,6 +50,8 @@ _LARGE = (
     65_536  # bytes of JSON from which it is read in a thread: it takes milliseconds, in which others go on
 )
 
+_FEW = 100  # answers to a plain search
+
 T = TypeVar("T")
 Read = Callable[[bytearray, Form, list[tuple[str, str]]], T]
 
@@ -69,7 +72,15 @@ async def search(request: Request) -> Response:
         turn.rounds = rounds_of(len(asked.queries))
         return await service.aside.run(_searched(_Work(service, served, turn.due), asked))
 
-    return await _answered(request, read, answer)
+    def at_once(served: "Served", asked: Search) -> bytes | None:
+        query, *more = asked.queries
+        if more or asked.is_batch or not (service.brief.fits and _is_plain(query, asked.wishes)):
+            return None
+        _expect(served, asked.wishes.generation)
+        asked_of(request.scope).caller.charge(1)
+        return service.brief.done(_found_by(_Work(service, served, math.inf), query, asked.wishes))
+
+    return await _answered(request, read, answer, at_once)
 
 
 async def encode(request: Request) -> Response:
@@ -86,11 +97,17 @@ async def encode(request: Request) -> Response:
 
 
 async def _answered(
-    request: Request, read: Read[T], answer: Callable[["Served", T, Turn], Awaitable[bytes]]
+    request: Request,
+    read: Read[T],
+    answer: Callable[["Served", T, Turn], Awaitable[bytes]],
+    at_once: Callable[["Served", T], bytes | None] = lambda served, asked: None,
 ) -> Response:
     """The answer, by one generation from the first byte to the last.
 
     What is refused is refused as early as it can be: before the body is read, before it is decoded, before it is searched.
+
+    Args:
+        at_once: the answer to what needs neither a turn nor a thread; else None.
     """
     service = service_of(request)
     served = service.taken()
@@ -101,6 +118,8 @@ async def _answered(
         async with service.uploads.read(request.headers, request.receive) as body:
             reading = partial(read, body, form, request.query_params.multi_items())
             asked = None if form.is_json and len(body) > _LARGE else reading()
+            if asked is not None and (told := at_once(served, asked)) is not None:
+                return Response(told, media_type="application/json")
             async with service.admission.search(request.receive) as turn:
                 if asked is None:
                     asked = await service.workers.run(reading)
@@ -166,45 +185,58 @@ async def _searched(work: _Work, asked: Search) -> bytes:
 
 async def _found(work: _Work, query: Query, wishes: Wishes) -> bytes:
     """The answer to one query."""
-    engine = work.served.engine
-    if isinstance(query, ByImage):
-        stages = Stages()
-        decoded = await work.decoded(query.image, stages)
-        made = partial(engine.of_picture, decoded.pixels, stages)
-    elif isinstance(query, ById):
-        made = partial(engine.of_item, query.id)
-    else:
-        made = partial(engine.of_code, query.code)
+    if not isinstance(query, ByImage):
+        found_by = _found_by(work, query, wishes)
+        plain = _is_plain(query, wishes)
+        return await work.done(lambda: work.service.brief.done(found_by) if plain else found_by())
+    engine, stages = work.served.engine, Stages()
+    decoded = await work.decoded(query.image, stages)
 
     def found() -> "tuple[Sought, dict[str, Any], bytes, list[str]]":
         """What was searched for, its answer as it is and as it goes to the client, and the items that may have its very picture."""
-        sought = made()
+        sought = engine.of_picture(decoded.pixels, stages)
         answer = engine.search(sought, wishes)
-        if sought.kind != "picture":
-            return sought, answer, _told(work, answer), []
         if not wishes.tags and wishes.radius is None:
             nearness.count(answer, engine.reach, lambda: engine.nearest(answer["code"]))
         alike = any(result["distance"] == 0 for result in answer["results"])
         return sought, answer, _told(work, answer), engine.alike(sought, wishes) if alike else []
 
     sought, answer, told, alike = await work.done(found)
-    if isinstance(query, ByImage):
-        identical = frozenset[str]()
-        if alike:
-            generation, changes = work.served.generation, sought.view.changes
-            identical = await work.service.identical.among(
-                query.image, decoded.hash, alike, generation, changes
-            )
-        if identical:
-            told = await work.done(lambda: _told(work, engine.search(sought, wishes, identical)))
-        nearest = partial(engine.nearest, answer["code"])
-        work.service.sampler.offer(query.image, decoded.hash, answer, nearest, bool(identical))
+    identical = frozenset[str]()
+    if alike:
+        generation, changes = work.served.generation, sought.view.changes
+        identical = await work.service.identical.among(query.image, decoded.hash, alike, generation, changes)
+    if identical:
+        told = await work.done(lambda: _told(work, engine.search(sought, wishes, identical)))
+    nearest = partial(engine.nearest, answer["code"])
+    work.service.sampler.offer(query.image, decoded.hash, answer, nearest, bool(identical))
     return told
+
+
+def _found_by(work: _Work, query: ById | ByHex, wishes: Wishes) -> Callable[[], bytes]:
+    """What answers a query by code or by item."""
+    engine = work.served.engine
+
+    def found() -> bytes:
+        sought = engine.of_item(query.id) if isinstance(query, ById) else engine.of_code(query.code)
+        return _told(work, engine.search(sought, wishes))
+
+    return found
+
+
+def _is_plain(query: Query | RefusedError, wishes: Wishes) -> TypeGuard[ByHex]:
+    """Whether it is a search by code that takes what others of these take. One by item may have to wait for a change."""
+    return (
+        isinstance(query, ByHex)
+        and wishes.k <= _FEW
+        and not (wishes.within or wishes.tags or wishes.token or wishes.explain)
+        and wishes.radius is None
+    )
 
 
 def _told(work: _Work, answer: dict[str, Any]) -> bytes:
     """An answer as it goes to the client: a thousand items take milliseconds to write."""
-    age = work.service.standing().age_seconds
+    age = work.service.age_seconds
     answer["age_seconds"] = round(age, 3) if math.isfinite(age) else None
     return written(answer)
 

@@ -53,6 +53,20 @@ def test_a_curve_is_straight_between_its_knots_and_constant_beyond() -> None:
     assert found.tolist() == pytest.approx([0.8, 0.8, 0.6, 0.4, 0.4])
 
 
+@given(
+    st.lists(
+        st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=6, unique_by=lambda knot: knot[0]
+    ),
+    st.floats(-1, 2),
+)
+def test_one_score_has_the_probability_that_it_has_among_many(
+    knots: list[tuple[float, float]], score: float
+) -> None:
+    made = curve(*sorted(knots))
+    for one in (score, *made.scores):
+        assert made.at(one) == made(np.array([one]))[0]
+
+
 @pytest.mark.parametrize(
     ("scores", "probabilities"), [((), ()), ((1.0, 1.0), (0.5, 0.5)), ((1.0,), (0.5, 0.4)), ((1.0,), (1.5,))]
 )

@@ -1,0 +1,1 @@
+"""How fast the service answers, beside bare routes that do the same and nothing else; `python -m benchmarks.speed.serving`."""
