@@ -6,6 +6,7 @@ keep a series for every path anybody ever asked for.
 """
 
 import os
+from functools import lru_cache
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -172,6 +173,18 @@ RUN_METRIC = Gauge(
 )  # fmt: skip
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
+
+
+@lru_cache(1024)  # prometheus_client takes longer to find one
+def requests(route: str, status: int, generation: str) -> Counter:
+    """The requests of these labels."""
+    return REQUESTS.labels(route, str(status), generation)
+
+
+@lru_cache(256)
+def request_seconds(route: str) -> Histogram:
+    """The seconds of a route."""
+    return REQUEST_SECONDS.labels(route)
 
 
 def exposition() -> bytes:

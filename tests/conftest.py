@@ -17,9 +17,11 @@ if TYPE_CHECKING:
 hypothesis.settings.register_profile("taxohash", deadline=None, derandomize=os.environ.get("CI") == "true")
 hypothesis.settings.load_profile("taxohash")
 
-# A shell's background job (`make test &`) ignores Ctrl-C, and so would every process that a test starts and stops.
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# A shell's background job (`make test &`) ignores Ctrl-C, one of nohup the end of a terminal, and so would every process that
+# a test starts and stops.
+for ignored, default in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(ignored) is signal.SIG_IGN:
+        signal.signal(ignored, default)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

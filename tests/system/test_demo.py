@@ -87,6 +87,7 @@ def test_once(home: Path, first: dict[str, Any]) -> None:
     assert not left_running(home)
 
 
+@pytest.mark.slow
 def test_again_it_serves_the_same_until_ctrl_c(home: Path, first: dict[str, Any]) -> None:
     with start(home, "--port", "0") as process:
         said = told_until("open http://127.0.0.1:", process)

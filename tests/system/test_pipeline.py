@@ -100,12 +100,23 @@ def published(redis_url: str) -> str | None:
         return found.id if found else None
 
 
-def test_publish_repeat_refuse_reindex_and_approve(
-    redis_url: str, data: Dataset, home: Path, tmp_path: Path
+@pytest.fixture(scope="module")
+def first(redis_url: str, data: Dataset, home: Path) -> Outcome:
+    """What came of the first run."""
+    return came_of(retrain(redis_url, data.folder, home, "--shards", "2", "--run", "first"))
+
+
+@pytest.fixture
+def champion(redis_url: str, first: Outcome) -> str:
+    """What is published."""
+    found = published(redis_url)
+    assert found is not None
+    return found
+
+
+def test_the_first_run_publishes(
+    redis_url: str, data: Dataset, home: Path, first: Outcome, champion: str
 ) -> None:
-    first = came_of(retrain(redis_url, data.folder, home, "--shards", "2", "--run", "first"))
-    champion = published(redis_url)
-    assert champion is not None
     assert (first.verdict, first.run, first.generation) == (Verdict.PUBLISHED, "first", champion)
     assert (first.data_md5, first.champion, first.against) == (data.md5(), "", "floor")
     assert {part.metric for part in first.compared} == {"mAP", "mAHP", "nDCG"}
@@ -131,13 +142,8 @@ def test_publish_repeat_refuse_reindex_and_approve(
         assert (publish.generation, publish.previous) == (champion, "")
         assert (publish.who, publish.why) == ("pipeline first", first.reason)
 
-    # A default that is written out is checked, and then is the same configuration.
-    again = came_of(retrain(redis_url, data.folder, home, "--option", "coarse=0.5", "--lr", "1e-1"))
-    assert not {"check-data", "train", "evaluate", "export"} & {*again.seconds}
-    assert again.verdict is Verdict.PUBLISHED
-    assert (again.champion, again.against) == (champion, "champion")
-    champion = published(redis_url)
 
+def test_what_is_worse_is_refused(redis_url: str, data: Dataset, home: Path, champion: str) -> None:
     plant_worse(data, home, seed=3)
     worse = came_of(retrain(redis_url, data.folder, home, "--seed", "3"))
     assert (worse.verdict, worse.generation) == (Verdict.REFUSED, "")
@@ -145,6 +151,21 @@ def test_publish_repeat_refuse_reindex_and_approve(
     assert Path(worse.report).is_file()
     assert published(redis_url) == champion
 
+
+@pytest.mark.slow
+def test_a_run_that_is_repeated_trains_nothing(
+    redis_url: str, data: Dataset, home: Path, champion: str
+) -> None:
+    # A default that is written out is checked, and then is the same configuration.
+    again = came_of(retrain(redis_url, data.folder, home, "--option", "coarse=0.5", "--lr", "1e-1"))
+    assert not {"check-data", "train", "evaluate", "export"} & {*again.seconds}
+    assert again.verdict is Verdict.PUBLISHED
+    assert (again.champion, again.against) == (champion, "champion")
+    assert published(redis_url) == again.generation
+
+
+@pytest.mark.slow
+def test_more_items_await_an_approval(redis_url: str, home: Path, champion: str, tmp_path: Path) -> None:
     grown = make_dataset(tmp_path / "grown", train=IMAGES + 60)
     awaiting = came_of(pipeline(redis_url, grown.folder, home, "reindex", "--policy", "approve=always"))
     assert awaiting.verdict is Verdict.AWAITING
@@ -211,6 +232,7 @@ def untaught(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     return came_of(done), folder / "home"
 
 
+@pytest.mark.slow
 def test_any_field_is_chosen_by_the_one_parameter(untaught: tuple[Outcome, Path]) -> None:
     (folder,) = (untaught[1] / "runs").glob("[!.]*")
     config = Run.open(folder).config
@@ -219,6 +241,7 @@ def test_any_field_is_chosen_by_the_one_parameter(untaught: tuple[Outcome, Path]
     assert config.training == TrainingConfig(epochs=EPOCHS, batch=64, augment="crop", clip=2.0)
 
 
+@pytest.mark.slow
 def test_a_hasher_that_learned_nothing_meets_the_floors(untaught: tuple[Outcome, Path]) -> None:
     found, home = untaught
     assert (found.verdict, found.against) == (Verdict.REFUSED, "floor")

@@ -283,7 +283,7 @@ def test_without_a_descriptor_somebody_makes_way(tmp_path: Path) -> None:
             connection.close()
 
 
-@pytest.mark.parametrize("kind", ["half", "idle"])
+@pytest.mark.parametrize("kind", ["half", pytest.param("idle", marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     "count", [pytest.param(2500, id="some"), pytest.param(10_000, id="all", marks=pytest.mark.slow)]
 )

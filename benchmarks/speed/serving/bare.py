@@ -20,7 +20,7 @@ from benchmarks.speed.serving.indexes import index_of
 from taxohash.generation.hasher import Hasher
 from taxohash.images import read_pixels
 
-BARE = "TAXOHASH_BENCHMARK_BARE"
+BARE = "BENCHMARK_BARE"
 
 
 def create() -> Starlette:

@@ -23,7 +23,7 @@ from services.retrieval.settings import Settings
 from services.web import logs
 from taxohash.generation.hasher import Hasher
 
-HELD = "TAXOHASH_BENCHMARK_HELD"
+HELD = "BENCHMARK_HELD"
 
 
 class Held(Service):

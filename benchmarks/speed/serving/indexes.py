@@ -29,10 +29,10 @@ class Index(NamedTuple):
 
 
 def index_of(index: str, kind: str, items: int, url: str = "") -> Index:
-    """One of `taxohash`, `faiss` and `redis` with so many codes of a kind; that of Redis holds them already."""
+    """One of `taxohash`, `faiss` and `redis` with so many codes of a kind, or those of a file; that of Redis holds them already."""
     if index == "redis":
         return _redis(url)
-    codes = made.codes(kind, items)
+    codes = np.load(kind, allow_pickle=False) if kind.endswith(".npy") else made.codes(kind, items)
     return _faiss(codes) if index == "faiss" else _ours(codes)
 
 

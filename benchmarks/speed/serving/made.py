@@ -8,7 +8,9 @@ from PIL import Image
 
 from taxohash.codes import Codes
 from taxohash.generation.calibration import Calibration, Curve, Map, Rankings
+from taxohash.generation.hasher import Hasher
 from taxohash.generation.manifest import Generation
+from taxohash.images import read_pixels
 from taxohash.taxonomy import Taxonomy
 
 BITS, K = 64, 10
@@ -57,12 +59,25 @@ def codes(kind: str, count: int) -> Codes:
     random = np.random.default_rng(0)
     if kind == "uniform":
         return random.integers(0, 256, (count, BITS // 8), np.uint8)
-    centres = random.integers(0, 256, (_GROUPS, BITS // 8), np.uint8)
-    found: Codes = centres[random.integers(0, _GROUPS, count)]
+    return around(random.integers(0, 256, (_GROUPS, BITS // 8), np.uint8), count)
+
+
+def around(centres: Codes, count: int) -> Codes:
+    """uint8[count, 8]: codes of some of the centres uint8[n, 8], with 3 % of their bits flipped."""
+    random = np.random.default_rng(0)
+    found: Codes = centres[random.integers(0, len(centres), count)]
     for start in range(0, count, _CHUNK):
         part = found[start : start + _CHUNK]
         part ^= np.packbits(random.random((len(part), BITS), np.float32) < _NOISE, axis=1)
     return found
+
+
+def encoded(generation: Path, pictures: list[bytes]) -> Codes:
+    """uint8[n, 8]: the codes of pictures."""
+    hasher = Hasher(generation)
+    return hasher.encode_pixels(
+        np.stack([read_pixels(one, hasher.generation.preprocessing) for one in pictures])
+    )
 
 
 def queries(known: Codes, count: int) -> Codes:

@@ -91,8 +91,11 @@ def search_by_picture(load: Load, sizes: Sizes) -> list[Row]:
         with _Place() as place:
             generation = made.generation(place.folder / "generations" / network, network)
             store = place.stack.enter_context(EmbeddedServer(place.folder / "store")).url
-            hosts.publish(store, generation, indexes.ids_of(items), made.codes("clustered", items))
-            asked = {"index": "taxohash", "kind": "clustered", "items": items, "generation": str(generation)}
+            # Items lie around the pictures, as they do around what people search for.
+            codes = made.around(made.encoded(generation, pictures), items)
+            np.save(file := place.folder / "codes.npy", codes)
+            hosts.publish(store, generation, indexes.ids_of(items), codes)
+            asked = {"index": "taxohash", "kind": str(file), "items": items, "generation": str(generation)}
             both = {
                 OURS: place.stack.enter_context(hosts.service(store, generation)),
                 BARE: place.stack.enter_context(hosts.bare(asked)),

@@ -2,9 +2,7 @@
 
 import time
 from collections.abc import Callable
-from functools import lru_cache
 
-from prometheus_client import Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services import metrics
@@ -42,19 +40,9 @@ class Observe:
         finally:
             seconds = time.perf_counter() - started
             asked, generation = asked_of(scope), self._generation()
-            _answered(asked.route, status, generation).inc()
-            _seconds(asked.route).observe(seconds)
+            metrics.requests(asked.route, status, generation).inc()
+            metrics.request_seconds(asked.route).observe(seconds)
             logs.answered(asked, logs.Answered(status, sent, seconds, generation, client_of(scope)))
-
-
-@lru_cache(1024)  # prometheus_client takes longer to find one
-def _answered(route: str, status: int, generation: str) -> Counter:
-    return metrics.REQUESTS.labels(route, str(status), generation)
-
-
-@lru_cache(256)
-def _seconds(route: str) -> Histogram:
-    return metrics.REQUEST_SECONDS.labels(route)
 
 
 def client_of(scope: Scope) -> str:

@@ -231,6 +231,8 @@ def _responses(endpoint: Endpoint, links: JSON) -> JSON:
         problems |= _OF_BODIES
     if _parts(endpoint) or endpoint.parameters or endpoint.body:
         problems |= {"404": "There is no such thing.", "409": "What is there does not allow it."}
+    if endpoint.may_lack:
+        problems["404"] = "There is none."
     if endpoint.access != "public":
         problems["503"] = "Not now: nothing is loaded, something does not answer, or the time is over."
     made = (

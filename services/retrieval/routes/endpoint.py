@@ -21,6 +21,7 @@ class Endpoint(NamedTuple):
         pictures: how many such files at most.
         named_files: a form has the fields of its body instead, as JSON, and the files that they name.
         gives: content type of its answer.
+        may_lack: there may be none, 404.
     """
 
     method: str
@@ -35,3 +36,4 @@ class Endpoint(NamedTuple):
     gives: str = "application/json"
     pictures: int = 1
     named_files: bool = False
+    may_lack: bool = False

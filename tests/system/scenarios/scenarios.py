@@ -277,10 +277,8 @@ def the_very_picture_comes_first(door: Door, world: World) -> Told:
     twins = [f"twin {number}" for number in range(3)]
     for item in twins:
         _, token = door.put(item, code=world.codes[20], generation=world.generation)
-    told = [
-        door.search(PICTURES[20], k=4, token=token, **more)
-        for more in ({}, {"ranking": "hamming"}, {"radius": 0})
-    ]
+        door.search(Code(world.codes[20]), token=token)  # a token is of one write
+    told = [door.search(PICTURES[20], k=4, **more) for more in ({}, {"ranking": "hamming"}, {"radius": 0})]
     for answer in told:
         assert [one.get("identical", False) for one in answer["results"]] == [True, False, False, False]
         assert ids(answer)[0] == IDS[20]

@@ -236,9 +236,10 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "SLICE_FROM", 60)
 
 
-def test_any_order_of_writes(small: None) -> None:
+@pytest.mark.parametrize("examples", [12, pytest.param(200, marks=pytest.mark.slow)])
+def test_any_order_of_writes(small: None, examples: int) -> None:
     run_state_machine_as_test(
-        Writes, settings=settings(max_examples=40, stateful_step_count=15, deadline=None)
+        Writes, settings=settings(max_examples=examples, stateful_step_count=15, deadline=None)
     )
 
 

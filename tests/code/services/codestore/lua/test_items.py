@@ -34,7 +34,7 @@ def item_of(number: int, kind: str) -> Item:
     )
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(seeds, st.sampled_from([0.0, 0.01, 0.3]), st.booleans())
 def test_a_batch_is_kept_as_its_items_one_by_one(seed: int, rich: float, by_api: bool) -> None:
     batches = batches_of(seed, rich)

@@ -110,6 +110,7 @@ async def all_of_them(memory: int, pixels: int, most_shapes: int = 3) -> dict[st
         await decoder.end()
 
 
+@pytest.mark.slow
 def test_one_decoder_reads_them_all_one_after_the_other() -> None:
     """Nothing of a picture stays that the next one would lack."""
     pixels = LIMITS.pixels // 32
