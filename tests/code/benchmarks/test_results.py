@@ -21,6 +21,7 @@ from benchmarks.search import report as search
 from benchmarks.speed import decoding
 from benchmarks.speed.codestore import report as codestore
 from benchmarks.speed.cold_start import report as cold_start
+from benchmarks.speed.serving import report as serving
 from tests.attack import report as door
 
 
@@ -49,6 +50,7 @@ PAGES: dict[str, Callable[[list[Row]], list[str]]] = {
     "methods": methods.as_markdown,
     "posterior-ranking": ranked,
     "search": searched,
+    "serving": serving.as_markdown,
     "unlike": unlike.as_markdown,
     "unseen-classes": unseen_classes.as_markdown,
 }
