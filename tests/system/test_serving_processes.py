@@ -58,8 +58,9 @@ def test_another_worker_takes_the_place_of_one_that_ends(tmp_path: Path, how: st
         if how == "killed":
             os.kill(before, signal.SIGKILL)
         elif how == "told to end":
-            os.kill(before, signal.SIGTERM)
-            psutil.Process(before).wait(SECONDS)
+            told = psutil.Process(before)  # it may be gone at once
+            told.terminate()
+            told.wait(SECONDS)
         else:
             with pytest.raises(httpx.RemoteProtocolError):
                 toy.get("/die")
