@@ -181,6 +181,12 @@ def requests(route: str, status: int, generation: str) -> Counter:
     return REQUESTS.labels(route, str(status), generation)
 
 
+@lru_cache(16)
+def stage_seconds(stage: str) -> Histogram:
+    """The seconds of a stage of searches."""
+    return STAGE_SECONDS.labels(stage)
+
+
 @lru_cache(256)
 def request_seconds(route: str) -> Histogram:
     """The seconds of a route."""

@@ -9,9 +9,8 @@ T = TypeVar("T")
 
 _MOST_SECONDS = 0.001  # of CPU: for which all others may wait
 _OF_THE_LAST = 0.1  # weight of one search in the mean
-_EVERY = (
-    16  # of brief ones so many go by before one is timed again, as to read that clock is a call of the system
-)
+# Of brief ones so many go by before one is timed again, as to read that clock is a call of the system.
+_EVERY = 16
 
 
 class Brief:

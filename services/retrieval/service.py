@@ -65,7 +65,7 @@ class Service:
         store: for requests: its calls end in time.
         admin: the same store as its admin; None where the settings do not name it.
         uploads, admission: of searches.
-        brief: plain searches by code and by item, of which most need no thread.
+        brief: plain searches by code, of which most need no thread.
         aside: where decoders and workers are asked, so that those who are refused do not hold up those who search.
         workers: encode and search; they wait for nothing.
         asking: call stores.

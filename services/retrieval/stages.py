@@ -6,10 +6,6 @@ from contextlib import contextmanager
 
 from services import metrics
 
-_SECONDS = {
-    stage: metrics.STAGE_SECONDS.labels(stage) for stage in ("decode", "encode", "search", "describe")
-}
-
 
 class Stages:
     """Of one search: decode, encode, search, describe.
@@ -27,7 +23,7 @@ class Stages:
         started = time.perf_counter()
         yield
         self.seconds[stage] = time.perf_counter() - started
-        _SECONDS[stage].observe(self.seconds[stage])
+        metrics.stage_seconds(stage).observe(self.seconds[stage])
 
     def in_ms(self) -> dict[str, float]:
         """Milliseconds of each."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,6 +12,9 @@ from tests.support.cluster import running_cluster
 from tests.support.generations import make_generation
 from tests.support.ports import free_port
 from tests.support.serving import publish
+
+if TYPE_CHECKING:
+    from selenium.webdriver import Chrome
 
 # Modules whose processes are measured too where coverage is: nothing else runs what these run.
 MEASURED = {
@@ -33,6 +37,16 @@ def measured_processes(request: pytest.FixtureRequest) -> Iterator[None]:
         patched.setenv("COVERAGE_PROCESS_START", str(ROOT / "pyproject.toml"))
         patched.setenv("COVERAGE_FILE", str(ROOT / ".coverage"))
         yield
+
+
+@pytest.fixture(scope="module")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Chrome]":
+    """A browser."""
+    from tests.support.browser import browsing  # selenium takes half a second to import
+
+    with browsing(tmp_path_factory.mktemp("chromium")) as driver:
+        driver.get("about:blank")
+        yield driver
 
 
 @pytest.fixture(name="free_port")

@@ -12,7 +12,7 @@ from selenium import webdriver
 from taxohash.images import decode
 from taxohash.images.thumbnails import thumbnail
 from tests.support import naive_png
-from tests.support.browser import NEEDED, browsing
+from tests.support.browser import NEEDED
 from tests.support.naive_png import FORMS, SAMPLES, chunk
 from tests.support.pictures import every_picture
 
@@ -31,13 +31,6 @@ image.onload = () => {
 };
 image.src = uri;
 """
-
-
-@pytest.fixture(scope="module")
-def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    with browsing(tmp_path_factory.mktemp("chromium")) as driver:
-        driver.get("about:blank")
-        yield driver
 
 
 def forms() -> Iterator[tuple[str, bytes]]:

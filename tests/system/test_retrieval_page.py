@@ -11,17 +11,16 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
-from selenium.webdriver.support.ui import Select, WebDriverWait
+from selenium.webdriver.support.ui import Select
 
 from services.codestore import EmbeddedServer
 from taxohash.generation.manifest import Generation
-from tests.support.browser import AXE_NEEDED, NEEDED, barriers, browsing
+from tests.support.browser import AXE_NEEDED, NEEDED, Shown, barriers
 from tests.support.generations import TAXONOMY
 from tests.support.keyring import Keyring
 from tests.support.serving import IDS, ITEMS, PICTURES, Service, environment, pictures_of, serving
 
 pytestmark = [pytest.mark.system, NEEDED]
-SECONDS = 30
 
 
 @pytest.fixture(scope="module")
@@ -35,34 +34,19 @@ def service(
         yield started
 
 
-@pytest.fixture(scope="module")
-def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    with browsing(tmp_path_factory.mktemp("chromium")) as driver:
-        yield driver
-
-
-class Page:
+class Page(Shown):
     """The page as a visitor meets it."""
 
     def __init__(self, chromium: webdriver.Chrome, url: str) -> None:
-        self.chromium = chromium
+        super().__init__(chromium)
         self.url = url
         chromium.get(url)
-
-    def wait(self) -> WebDriverWait[webdriver.Chrome]:
-        return WebDriverWait(self.chromium, SECONDS)
-
-    def find(self, name: str) -> WebElement:
-        return self.chromium.find_element(By.ID, name)
-
-    def all(self, selector: str) -> list[WebElement]:
-        return self.chromium.find_elements(By.CSS_SELECTOR, selector)
 
     def cards(self) -> list[WebElement]:
         return self.all("#results .card")
 
     def loaded(self) -> "Page":
-        self.wait().until(lambda _: self.find("served").is_displayed())
+        self.until(lambda: self.find("served").is_displayed())
         return self
 
     def choose(self, picture: Path) -> None:
@@ -73,16 +57,14 @@ class Page:
         self.find("k").send_keys(Keys.CONTROL + "a" + Keys.NULL, count, Keys.ENTER)
 
     def answered(self, count: int) -> None:
-        self.wait().until(lambda _: len(self.cards()) == count)
+        self.until(lambda: len(self.cards()) == count)
 
     def says(self, text: str, name: str = "status") -> None:
-        self.wait().until(lambda _: text in self.find(name).text)
+        self.until(lambda: text in self.find(name).text)
 
     def drawn(self, image: WebElement) -> None:
         """Wait until one of the made pictures, 8 pixels wide, is there."""
-        self.wait().until(
-            lambda browser: browser.execute_script("return arguments[0].naturalWidth", image) == 8
-        )
+        self.until(lambda: self.chromium.execute_script("return arguments[0].naturalWidth", image) == 8)
 
     def state(self) -> dict[str, list[str]]:
         """What stands in the address."""
@@ -90,7 +72,7 @@ class Page:
 
     def has(self, **state: str) -> None:
         """Wait until the address has these, and nothing else."""
-        self.wait().until(lambda _: self.state() == {name: [value] for name, value in state.items()})
+        self.until(lambda: self.state() == {name: [value] for name, value in state.items()})
 
     def focus(self) -> WebElement:
         return self.chromium.switch_to.active_element
@@ -120,13 +102,8 @@ class Page:
         """Let the next search be answered so."""
         self.answer_by(f"return Promise.resolve(new Response({json.dumps(json.dumps(answer))}))")
 
-    def complaints(self) -> list[object]:
-        """What the browser's console has said since it was last asked."""
-        said: list[object] = self.chromium.get_log("browser")  # type: ignore[no-untyped-call]
-        return said
-
     def told(self) -> str:
-        self.wait().until(lambda _: self.find("error").is_displayed())
+        self.until(lambda: self.find("error").is_displayed())
         return self.find("error").text
 
 
@@ -184,21 +161,21 @@ def test_the_number_of_answers_and_groups_can_be_chosen(page: Page, picture: Pat
     page.ask_for("5")
     page.answered(5)
     Select(page.find("group")).select_by_value("kind")
-    page.wait().until(lambda _: page.all("#results .group h3"))
+    page.until(lambda: page.all("#results .group h3"))
     titles = [title.text for title in page.all("#results .group h3")]
     assert all(title.split()[0] in ("warm", "cold") for title in titles)
     assert len(page.cards()) == 5
 
 
 def test_an_example_is_a_search_and_so_is_an_answer(page: Page) -> None:
-    page.wait().until(lambda _: page.find("examples").is_displayed())
+    page.until(lambda: page.find("examples").is_displayed())
     page.all("#example-list a")[0].click()
     page.answered(12)
     assert not page.find("examples").is_displayed()
     first = page.find("name").text
     assert first.startswith("item ")
     page.cards()[1].find_element(By.CLASS_NAME, "again").click()
-    page.wait().until(lambda _: page.find("name").text not in ("", first))
+    page.until(lambda: page.find("name").text not in ("", first))
     page.has(id=page.find("name").text.removeprefix("item "))
 
 
@@ -211,7 +188,7 @@ def test_what_an_answer_is_worth_is_shown_where_it_was_measured(
     def shown(**told: Any) -> None:
         page.answer_with(answer | told)
         page.find("go").click()
-        page.wait().until(lambda browser: browser.execute_script("return window.asked"))
+        page.until(lambda: page.chromium.execute_script("return window.asked"))
         page.says("answers")
 
     page.choose(picture)
@@ -261,7 +238,7 @@ def test_far_answers_are_never_shown_as_good_ones(page: Page, answer: dict[str, 
 def test_the_address_is_the_state_and_back_asks_for_nothing_again(page: Page, picture: Path) -> None:
     page.choose(picture)
     page.answered(12)
-    page.wait().until(lambda _: "code" in page.state())
+    page.until(lambda: "code" in page.state())
     shared = page.chromium.current_url
     page.answer_by("return found()")
     page.cards()[1].find_element(By.CLASS_NAME, "again").click()
@@ -269,12 +246,12 @@ def test_the_address_is_the_state_and_back_asks_for_nothing_again(page: Page, pi
     by_item = page.state()
     page.answered(12)
     page.cards()[0].find_elements(By.CLASS_NAME, "crumb")[0].click()
-    page.wait().until(lambda _: "within" in page.state())
+    page.until(lambda: "within" in page.state())
     page.says("within")
     assert page.chromium.execute_script("return window.asked") == 2
     page.chromium.back()
-    page.wait().until(lambda _: page.state() == by_item)
-    page.wait().until(lambda _: "within" not in page.find("status").text)
+    page.until(lambda: page.state() == by_item)
+    page.until(lambda: "within" not in page.find("status").text)
     page.chromium.back()
     page.says("my picture.png", "name")
     page.says("by weights")
@@ -310,9 +287,9 @@ def test_a_crumb_and_the_tree_restrict_the_search(page: Page, picture: Path) -> 
     page.says("within warm")
     assert page.find("chips").text.split()[:2] == ["within", "warm"]
     page.all("#chips .away")[0].click()
-    page.wait().until(lambda _: not page.find("chips").is_displayed())
+    page.until(lambda: not page.find("chips").is_displayed())
     page.find("filter").send_keys("NAV")
-    page.wait().until(lambda _: len(rows(page)) == 1)
+    page.until(lambda: len(rows(page)) == 1)
     assert rows(page) == ["cold › blue › navy 140 items"]
     page.press(Keys.ARROW_DOWN, Keys.ENTER)
     page.says("within cold/blue/navy")
@@ -348,12 +325,12 @@ def test_a_tree_of_thousands_of_nodes_is_shown_in_parts(page: Page, count: int) 
     )
     page.find("filter").send_keys(Keys.ARROW_DOWN)
     page.press(Keys.ARROW_RIGHT)
-    page.wait().until(lambda _: len(page.all("#tree li")) == 202)
+    page.until(lambda: len(page.all("#tree li")) == 202)
     assert page.all("#tree li")[-1].text == f"{count - 200:,} more"
     page.press(Keys.END, Keys.ENTER)
-    page.wait().until(lambda _: len(page.all("#tree li")) == 402)
+    page.until(lambda: len(page.all("#tree li")) == 402)
     page.find("filter").send_keys(f"node {count - 1}")
-    page.wait().until(lambda _: rows(page) == [f"all › node {count - 1} 1 item"])
+    page.until(lambda: rows(page) == [f"all › node {count - 1} 1 item"])
 
 
 # -- one item ---------------------------------------------------------------------------------------------------------
@@ -362,35 +339,35 @@ def test_a_tree_of_thousands_of_nodes_is_shown_in_parts(page: Page, count: int) 
 def test_an_item_is_opened_and_closed(page: Page, picture: Path) -> None:
     page.choose(picture)
     page.answered(12)
-    page.wait().until(lambda _: "code" in page.state())
+    page.until(lambda: "code" in page.state())
     behind = page.state()
     opener = page.cards()[0].find_element(By.CLASS_NAME, "picture")
     opener.click()
-    page.wait().until(lambda _: page.find("item-similar").find_elements(By.CLASS_NAME, "card"))
+    page.until(lambda: page.find("item-similar").find_elements(By.CLASS_NAME, "card"))
     assert page.find("item-id").text == IDS[5] == page.state()["item"][0]
     page.drawn(page.find("item-picture"))
     assert [crumb.text for crumb in page.all("#item-paths .crumb")] == list(TAXONOMY.paths[0])
     page.all("#item-similar .picture")[0].click()
-    page.wait().until(lambda _: page.find("item-id").text != IDS[5])
+    page.until(lambda: page.find("item-id").text != IDS[5])
     page.chromium.back()
-    page.wait().until(lambda _: page.find("item-id").text == IDS[5])
+    page.until(lambda: page.find("item-id").text == IDS[5])
     page.chromium.forward()
-    page.wait().until(lambda _: page.find("item-id").text != IDS[5])
+    page.until(lambda: page.find("item-id").text != IDS[5])
     page.press(Keys.ESCAPE)  # all of it, not to the item before
-    page.wait().until(lambda _: not page.find("item").is_displayed())
+    page.until(lambda: not page.find("item").is_displayed())
     assert page.state() == behind
     assert page.focus() == opener
 
 
 def test_an_item_of_a_shared_address_is_shown_and_searched_by(page: Page) -> None:
     page.chromium.get(f"{page.url}/?item=item+8")
-    page.wait().until(lambda _: page.find("item-again").is_displayed())
+    page.until(lambda: page.find("item-again").is_displayed())
     assert page.find("item-tags").text == "summer"
     page.find("item-again").click()
     page.has(id="item 8")
     page.answered(12)
     page.chromium.back()
-    page.wait().until(lambda _: page.find("item-tags").is_displayed())
+    page.until(lambda: page.find("item-tags").is_displayed())
     page.find("item-tags").find_element(By.TAG_NAME, "a").click()
     page.has(tags="summer")
     assert page.find("chips").text.split()[:2] == ["tagged", "summer"]
@@ -421,7 +398,7 @@ def test_what_the_service_refuses_is_shown_in_its_words(page: Page, tmp_path: Pa
 def test_slow_and_failing_searches_can_be_stopped_and_tried_again(page: Page, picture: Path) -> None:
     page.answer_by("return new Promise(() => {})")
     page.choose(picture)
-    page.wait().until(lambda _: page.find("slow").is_displayed())
+    page.until(lambda: page.find("slow").is_displayed())
     page.find("cancel").click()
     assert not page.find("slow").is_displayed()
     page.answer_by("return Promise.reject(new TypeError())")
@@ -437,7 +414,7 @@ def test_an_empty_answer_says_why_and_leads_out(page: Page, picture: Path) -> No
     page.chromium.get(f"{page.url}/?{urlencode({'within': 'grey <b>&amp;'})}")
     page.loaded()
     page.choose(picture)
-    page.wait().until(lambda _: page.find("empty").is_displayed())
+    page.until(lambda: page.find("empty").is_displayed())
     assert page.cards() == []
     page.find("lift").find_element(By.TAG_NAME, "a").click()
     page.answered(12)
@@ -460,7 +437,7 @@ def test_a_key_is_asked_for_and_used(
     )
     with serving(str(generation), variables, tmp_path) as guarded:
         page = Page(chromium, f"{guarded.url}/?item=item+8")
-        page.wait().until(lambda _: "key" in page.find("item-error").text)
+        page.until(lambda: "key" in page.find("item-error").text)
         page.press(Keys.ESCAPE)
         assert "key" in page.told()
         page.find("key").send_keys(keyring.secrets["search"], Keys.ENTER)
@@ -483,7 +460,7 @@ def test_axe_finds_nothing_serious(page: Page, answer: dict[str, Any], picture: 
             said += [f"{scheme}: {barrier}" for barrier in barriers(page.chromium, *rules)]
         return said
 
-    page.wait().until(lambda _: page.find("examples").is_displayed())
+    page.until(lambda: page.find("examples").is_displayed())
     assert found() == []
     results = [
         result
@@ -494,13 +471,13 @@ def test_axe_finds_nothing_serious(page: Page, answer: dict[str, Any], picture: 
     page.answered(12)
     page.answer_with(answer | {"results": results, "unlike": True, "predicted": []})
     page.all("#results .crumb")[0].click()
-    page.wait().until(lambda _: page.find("unlike").is_displayed())
+    page.until(lambda: page.find("unlike").is_displayed())
     assert found() == []
     page.cards()[0].find_element(By.CLASS_NAME, "picture").click()
-    page.wait().until(lambda _: page.find("item-similar").find_elements(By.CLASS_NAME, "card"))
+    page.until(lambda: page.find("item-similar").find_elements(By.CLASS_NAME, "card"))
     assert found() == []
     page.press(Keys.ESCAPE)
-    page.wait().until(lambda _: not page.find("item").is_displayed())
+    page.until(lambda: not page.find("item").is_displayed())
     page.answer_by("return Promise.reject(new TypeError())")
     page.find("go").click()
     assert page.told()
@@ -517,7 +494,7 @@ def test_the_page_fits_a_telephone(page: Page, picture: Path, chromium: webdrive
         page.choose(picture)
         page.answered(12)
         page.cards()[0].find_element(By.CLASS_NAME, "picture").click()
-        page.wait().until(lambda _: page.find("item-similar").find_elements(By.CLASS_NAME, "card"))
+        page.until(lambda: page.find("item-similar").find_elements(By.CLASS_NAME, "card"))
         width = "return [document.documentElement.scrollWidth, document.getElementById('item').scrollWidth]"
         assert max(chromium.execute_script(width)) <= 360
     finally:

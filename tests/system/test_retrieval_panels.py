@@ -10,20 +10,18 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
-from selenium.webdriver.support.ui import WebDriverWait
 
 from services.codestore import EmbeddedServer
 from taxohash.evaluation.projection import projection
 from taxohash.generation.hasher import Hasher
 from taxohash.images import decode
 from taxohash.runtime.configuration import plain
-from tests.support.browser import AXE, NEEDED, barriers, browsing
+from tests.support.browser import AXE, NEEDED, Shown, barriers
 from tests.support.generations import make_generation
 from tests.support.keyring import Keyring
 from tests.support.serving import PICTURES, Service, environment, pictures_of, publish, serving
 
 pytestmark = [pytest.mark.system, NEEDED]
-SECONDS = 30
 
 
 def mapped_generation(generations: Path, seed: int) -> Hasher:
@@ -67,30 +65,15 @@ def service(
             yield started
 
 
-@pytest.fixture(scope="module")
-def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    with browsing(tmp_path_factory.mktemp("chromium")) as driver:
-        yield driver
-
-
-class Page:
+class Page(Shown):
     """The page as somebody with a key meets it."""
 
     def __init__(self, chromium: webdriver.Chrome, service: Service, key: str, query: str = "") -> None:
-        self.chromium = chromium
+        super().__init__(chromium)
         chromium.get(f"{service.url}/?{query}")
         self.until(lambda: self.find("key").is_displayed())
         self.find("key").send_keys(key, Keys.ENTER)
         self.until(lambda: self.find("served").is_displayed())
-
-    def until(self, holds: Callable[[], object]) -> None:
-        WebDriverWait(self.chromium, SECONDS).until(lambda _: holds())
-
-    def find(self, name: str) -> WebElement:
-        return self.chromium.find_element(By.ID, name)
-
-    def all(self, selector: str) -> list[WebElement]:
-        return self.chromium.find_elements(By.CSS_SELECTOR, selector)
 
     def press(self, text: str, within: str = "body") -> None:
         """Press the button of this name, once it is there."""
@@ -136,11 +119,6 @@ class Page:
         width = self.chromium.execute_script("return document.documentElement.scrollWidth")
         self.chromium.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
         assert width <= 360
-
-    def complaints(self) -> list[str]:
-        """What the browser's console has said since it was last asked."""
-        said = self.chromium.get_log("browser")  # type: ignore[no-untyped-call]
-        return [str(entry["message"]) for entry in said]
 
 
 @pytest.fixture
@@ -236,7 +214,7 @@ def test_pictures_are_uploaded_each_with_its_own_result(
     labels.clear()
     labels.send_keys("warm/red/crimson", Keys.ENTER)
     page.says("warm / red / crimson", '[data-panel="upload"] .chip')
-    page.find("upload-tags").send_keys("new, summer, new")
+    page.find("upload-tags").send_keys("new\nsummer, at sea\nnew")
     page.find("upload-go").click()
     page.says("2 of 3 uploaded, 1 not", "#upload-status")
     results = [row.find_element(By.CLASS_NAME, "result").text for row in page.all("#uploads li")]
@@ -244,7 +222,7 @@ def test_pictures_are_uploaded_each_with_its_own_result(
     assert "cannot be decoded" in results[2]
     for name in ("one.png", "two ü.png"):
         told = item(service, keyring, f"shop/{name}").json()
-        assert (told["label_path"], told["tags"]) == (["warm", "red", "crimson"], ["new", "summer"])
+        assert (told["label_path"], told["tags"]) == (["warm", "red", "crimson"], ["new", "summer, at sea"])
     assert page.find("upload-go").text == "Upload 1 picture"  # what failed may be tried again
     page.is_fit()
     page.leads("Open", "#uploads")
@@ -264,12 +242,21 @@ def test_an_item_is_edited(as_admin: Callable[..., Page], service: Service, keyr
     page.says("has 65 characters", '[data-slot="item"] .hint')
     page.is_fit()
     tags.clear()
-    tags.send_keys("winter, old")
+    tags.send_keys("winter, old\nlate")
     page.press("Save", "#item")
     page.says("Saved.", '[data-slot="item"]')
-    assert [tag.text for tag in page.all("#item-tags .tag")] == ["winter", "old"]
+    assert [tag.text for tag in page.all("#item-tags .tag")] == ["winter, old", "late"]
     told = item(service, keyring, "item 12").json()
-    assert (told["label_path"], told["tags"]) == (["cold", "blue", "sky"], ["winter", "old"])
+    assert (told["label_path"], told["tags"]) == (["cold", "blue", "sky"], ["winter, old", "late"])
+    # What is not changed is not sent: somebody else may have changed it meanwhile.
+    page.press("Edit", "#item")
+    url, key = f"{service.url}/v1/item", dict(keyring.headers("write"))
+    httpx.patch(url, params={"id": "item 12"}, headers=key, json={"tags": ["theirs, too"]}).raise_for_status()
+    page.all('[data-slot="item"] .chip .away')[0].click()
+    page.press("Save", "#item")
+    page.says("Saved.", '[data-slot="item"]')
+    told = item(service, keyring, "item 12").json()
+    assert (told["label_path"], told["tags"]) == ([], ["theirs, too"])
 
 
 def test_an_item_is_deleted_once_that_is_confirmed(

@@ -39,10 +39,12 @@ function offer(focus = "") {
 
 function edit() {
   const labels = labelField(shown.label_paths.map((names) => names.join("/")));
-  const tags = element("input");
+  const tags = element("textarea");
   tags.id = "item-edit-tags";
-  tags.value = shown.tags.join(", ");
-  const named = element("label", "", "Tags, with commas between");
+  tags.rows = Math.min(Math.max(2, shown.tags.length + 1), 8);
+  tags.value = shown.tags.join("\n");
+  const before = { labels: labels.paths().join("\n"), tags: tags.value };
+  const named = element("label", "", "Tags, one a line");
   named.htmlFor = tags.id;
   const told = status("");
   const form = element("form", "plain", labels.field, element("div", "field wide", named, tags));
@@ -51,7 +53,14 @@ function edit() {
   form.ariaLabel = "Edit the item";
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    if (labels.isWhole()) tried(told, save, () => change({ labels: labels.paths(), tags: tagsOf(tags.value) }));
+    if (!labels.isWhole()) return;
+    // What was not changed here is left as somebody else may have it by now.
+    const wanted = {
+      ...(labels.paths().join("\n") !== before.labels && { labels: labels.paths() }),
+      ...(tags.value !== before.tags && { tags: tagsOf(tags.value) }),
+    };
+    if (Object.keys(wanted).length) tried(told, save, () => change(wanted));
+    else offer("edit");
   });
   place().replaceChildren(form);
   labels.field.querySelector("input").focus();

@@ -65,8 +65,10 @@ export function labelField(given = []) {
     } else if (isFinal && key) hint.textContent = `There is no label ${key}: choose one of the list`;
     return !key || isLabel(key);
   }
-  input.addEventListener("input", () => take(false) && offer());
-  input.addEventListener("input", offer);
+  input.addEventListener("input", () => {
+    take(false);
+    offer();
+  });
   input.addEventListener("focus", offer);
   input.addEventListener("change", () => take(true));
   input.addEventListener("keydown", (event) => {
@@ -85,5 +87,5 @@ export function labelField(given = []) {
 
 const lastName = (text) => text.trim().split("/").at(-1);
 
-/** Tags that were typed with commas between. */
-export const tagsOf = (text) => [...new Set(text.split(",").map((tag) => tag.trim()).filter(Boolean))];
+/** Tags that were typed, one a line: any other character may be of a tag. */
+export const tagsOf = (text) => [...new Set(text.split("\n").map((tag) => tag.trim()).filter(Boolean))];

@@ -12,6 +12,7 @@ from services.codestore import CodeStore, StoreUnavailableError
 from services.retrieval.asked import asked_of
 from services.retrieval.routes.endpoint import Endpoint
 from services.retrieval.routes.generations import told_by_store
+from services.retrieval.routes.known import is_known
 from services.retrieval.schemas.describe import (
     ExamplesTold,
     GenerationTold,
@@ -49,7 +50,7 @@ async def codes_map(request: Request) -> Response:
     served = service.taken()
     told = await service.descriptions.told("map", served, served.engine.describe_map)
     headers = {"Cache-Control": "private, no-cache", "ETag": f'"{hashlib.sha256(told).hexdigest()[:32]}"'}
-    if headers["ETag"] in map(str.strip, request.headers.get("if-none-match", "").split(",")):
+    if is_known(request, headers["ETag"]):
         return Response(status_code=304, headers=headers)
     return Response(told, media_type="application/json", headers=headers)
 

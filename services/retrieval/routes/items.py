@@ -26,6 +26,7 @@ from services.retrieval.items.told import held
 from services.retrieval.items.told import told as described
 from services.retrieval.query import wishes_of
 from services.retrieval.routes.endpoint import Endpoint
+from services.retrieval.routes.known import is_known
 from services.retrieval.schemas import base
 from services.retrieval.schemas import items as schemas
 from services.retrieval.schemas.parameters import Pairs, pairs_of, read_pairs
@@ -196,7 +197,7 @@ async def _picture(request: Request, item_id: str, which: str, name: str) -> Res
         if not digest:
             raise RefusedError(404, "item", f"item {shown(item_id)} has no {name}: use an id from a search")
         headers = _HEADERS | {"ETag": f'"{digest}"'}
-        if headers["ETag"] in map(str.strip, request.headers.get("if-none-match", "").split(",")):
+        if is_known(request, headers["ETag"]):
             return Response(status_code=304, headers=headers)
         pictures = pictures_of(service)
         try:

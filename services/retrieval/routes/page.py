@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.retrieval.routes.endpoint import Endpoint
+from services.retrieval.routes.known import is_known
 
 FOLDER = Path(__file__).resolve().parents[1] / "page"
 _TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -22,7 +23,7 @@ async def page(request: Request) -> Response:
         raise HTTPException(404)
     # Asked for each time: a page of modules is of one release, whole.
     headers = {"Cache-Control": "no-cache", "ETag": _TAGS[name]}
-    if _TAGS[name] in map(str.strip, request.headers.get("if-none-match", "").split(",")):
+    if is_known(request, _TAGS[name]):
         return Response(status_code=304, headers=headers)
     return Response(_FILES[name], media_type=_TYPES[Path(name).suffix], headers=headers)
 

@@ -3,13 +3,13 @@
 import base64
 import hashlib
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[3]
+from tests.support.scripts import project_of, said_by
+
 TOOLS = ("dirname", "gzip", "mkdir", "mktemp", "mv", "openssl", "rm", "sh", "tar")
 NPM = """#!/bin/sh
 [ -e "$PROJECT/reached" ] && tar cz -C "$PROJECT" -f "axe-core-${3##*@}.tgz" package
@@ -19,32 +19,16 @@ NPM = """#!/bin/sh
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A project with Chromium, and npm that reaches its registry."""
-    for folder in ("scripts", "bin", "package"):
-        (tmp_path / folder).mkdir()
-    shutil.copy(ROOT / "scripts" / "browser", tmp_path / "scripts")
-    for tool in TOOLS:
-        (tmp_path / "bin" / tool).symlink_to(str(shutil.which(tool)))
-    for name, text in (("chromium", "#!/bin/sh\n"), ("chromedriver", "#!/bin/sh\n"), ("npm", NPM)):
-        (tmp_path / "bin" / name).write_text(text)
-        (tmp_path / "bin" / name).chmod(0o755)
+    nothing = "#!/bin/sh\n"
+    project_of(tmp_path, "browser", TOOLS, {"chromium": nothing, "chromedriver": nothing, "npm": NPM})
+    (tmp_path / "package").mkdir()
     (tmp_path / "package" / "axe.min.js").write_text("axe = {};")
     (tmp_path / "reached").touch()
     return tmp_path
 
 
 def browser(project: Path) -> str:
-    """What the script prints; it never fails."""
-    done = subprocess.run(
-        ["sh", "scripts/browser"],
-        cwd=project,
-        env={"PATH": str(project / "bin"), "PROJECT": str(project)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    return done.stdout
+    return said_by(project, "browser")
 
 
 def left(project: Path) -> list[str]:

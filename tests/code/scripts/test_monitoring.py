@@ -1,13 +1,12 @@
 """scripts/monitoring, with stand-ins for apt-get and dpkg: the real ones need a network and Debian."""
 
 import os
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[3]
+from tests.support.scripts import ROOT, project_of, said_by
+
 TOOLS = ("dirname", "mkdir", "mktemp", "mv", "rm", "sed", "sh", "touch", "chmod")
 APT_GET = """#!/bin/sh
 echo "$*" >>"$PROJECT/calls"
@@ -24,32 +23,15 @@ done
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    for folder in ("scripts", "bin"):
-        (tmp_path / folder).mkdir()
-    shutil.copy(ROOT / "scripts" / "monitoring", tmp_path / "scripts")
-    for tool in TOOLS:
-        (tmp_path / "bin" / tool).symlink_to(str(shutil.which(tool)))
-    for name, text in (("apt-get", APT_GET), ("dpkg", DPKG)):
-        (tmp_path / "bin" / name).write_text(text)
-        (tmp_path / "bin" / name).chmod(0o755)
-    return tmp_path
+    return project_of(tmp_path, "monitoring", TOOLS, {"apt-get": APT_GET, "dpkg": DPKG})
 
 
 def monitoring(project: Path, runs: int = 0) -> str:
-    """What the script prints; it never fails, and leaves nothing half."""
-    done = subprocess.run(
-        ["sh", "scripts/monitoring"],
-        cwd=project,
-        env={"PATH": str(project / "bin"), "PROJECT": str(project), "RUNS": str(runs)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
+    """What the script prints; it leaves nothing half."""
+    said = said_by(project, "monitoring", RUNS=str(runs))
     left = project / ".cache"
     assert not left.exists() or {entry.name for entry in left.iterdir()} <= {"monitoring"}
-    return done.stdout
+    return said
 
 
 def test_it_is_unpacked_once(project: Path) -> None:

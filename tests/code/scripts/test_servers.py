@@ -1,13 +1,13 @@
 """scripts/servers, with stand-ins for apt-get and dpkg: the real ones need a network and Debian 12."""
 
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[3]
+from tests.support.scripts import ROOT, project_of, said_by
+
 TOOLS = ("basename", "cat", "chmod", "dirname", "grep", "head", "mkdir", "mktemp", "mv", "rm", "sh", "touch")
 
 APT_GET = """#!/bin/sh
@@ -29,34 +29,18 @@ done
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A project whose package lists are fetched, and whose Debian has Redis 7.0.15."""
-    for folder in ("scripts", "bin"):
-        (tmp_path / folder).mkdir()
-    shutil.copy(ROOT / "scripts" / "servers", tmp_path / "scripts")
-    for tool in TOOLS:
-        (tmp_path / "bin" / tool).symlink_to(str(shutil.which(tool)))
-    for name, text in (("apt-get", APT_GET), ("dpkg", DPKG)):
-        (tmp_path / "bin" / name).write_text(text)
-        (tmp_path / "bin" / name).chmod(0o755)
+    project_of(tmp_path, "servers", TOOLS, {"apt-get": APT_GET, "dpkg": DPKG})
     (tmp_path / "version").write_text("7.0.15")
     (tmp_path / "lists").touch()
     return tmp_path
 
 
 def servers(project: Path) -> str:
-    """What the script prints; it never fails."""
-    done = subprocess.run(
-        ["sh", "scripts/servers"],
-        cwd=project,
-        env={"PATH": str(project / "bin"), "PROJECT": str(project)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
+    """What the script prints; it leaves nothing half."""
+    said = said_by(project, "servers")
     left = project / ".cache" / "servers"
     assert not left.exists() or {entry.name for entry in left.iterdir()} <= {"redis-7.0"}
-    return done.stdout
+    return said
 
 
 def test_it_is_unpacked_once_and_runs_with_its_own_libraries(project: Path) -> None:

@@ -72,6 +72,16 @@ def sampling() -> Iterator[Callable[..., Sampler]]:
         one.stop(LONG)
 
 
+@pytest.fixture
+def busy(place: Place, sampling: Callable[..., Sampler]) -> tuple[Failing, Sampler]:
+    """A sampler that is writing one picture to a store which lets it go when it is told to."""
+    slow = Failing(place, held=True)
+    running = sampling(slow, ALL)
+    offer(running)
+    until(slow.reached.is_set)
+    return slow, running
+
+
 def count(outcome: str) -> float:
     return REGISTRY.get_sample_value("taxohash_sampled_queries_total", {"outcome": outcome}) or 0.0
 
@@ -195,13 +205,10 @@ def test_two_processes_keep_no_more_and_no_less_than_one(
 
 
 def test_a_deleted_picture_is_forgotten_also_where_it_waits(
-    place: Place, queries: SampledQueries, sampling: Callable[..., Sampler]
+    queries: SampledQueries, busy: tuple[Failing, Sampler]
 ) -> None:
-    slow = Failing(place, held=True)
+    slow, running = busy
     queries.keep(asked_at(time()))
-    running = sampling(slow, ALL)
-    offer(running)  # is being written
-    until(slow.reached.is_set)
     offer(running)  # waits
     offer(running, b"other")
     running.forget([digest_of(b"picture")])
@@ -281,13 +288,10 @@ def test_looks_that_fail_are_counted_and_told(
 
 
 def test_who_offers_never_waits_and_what_does_not_fit_is_counted(
-    place: Place, queries: SampledQueries, sampling: Callable[..., Sampler]
+    queries: SampledQueries, busy: tuple[Failing, Sampler]
 ) -> None:
-    slow = Failing(place, held=True)
+    slow, running = busy
     dropped = count("dropped")
-    running = sampling(slow, ALL)
-    offer(running)
-    until(slow.reached.is_set)
     for _ in range(sampler._WAITING + 5):
         offer(running)
     assert count("dropped") == dropped + 5
@@ -295,11 +299,8 @@ def test_who_offers_never_waits_and_what_does_not_fit_is_counted(
     assert len(kept_in(queries, sampler._WAITING + 1)) == sampler._WAITING + 1
 
 
-def test_so_many_bytes_wait_and_no_more(place: Place, sampling: Callable[..., Sampler]) -> None:
-    slow = Failing(place, held=True)
-    running = sampling(slow, ALL)
-    offer(running)
-    until(slow.reached.is_set)
+def test_so_many_bytes_wait_and_no_more(busy: tuple[Failing, Sampler]) -> None:
+    slow, running = busy
     dropped = count("dropped")
     large = bytes(sampler._WAITING_BYTES // 2 + 1)
     offer(running, large)
@@ -309,13 +310,10 @@ def test_so_many_bytes_wait_and_no_more(place: Place, sampling: Callable[..., Sa
 
 
 def test_what_waits_too_long_is_dropped(
-    place: Place, queries: SampledQueries, sampling: Callable[..., Sampler], monkeypatch: pytest.MonkeyPatch
+    queries: SampledQueries, busy: tuple[Failing, Sampler], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    slow = Failing(place, held=True)
+    slow, running = busy
     dropped = count("dropped")
-    running = sampling(slow, ALL)
-    offer(running)
-    until(slow.reached.is_set)
     offer(running)
     monkeypatch.setattr(sampler, "_LATE_SECONDS", -1.0)
     slow.go.set()
@@ -323,15 +321,11 @@ def test_what_waits_too_long_is_dropped(
     assert len(queries.kept()) == 1
 
 
-def test_the_end_waits_for_no_store(
-    place: Place, queries: SampledQueries, sampling: Callable[..., Sampler]
-) -> None:
-    slow = Failing(place, held=True)
+def test_the_end_waits_for_no_store(queries: SampledQueries, busy: tuple[Failing, Sampler]) -> None:
+    slow, running = busy
     dropped = count("dropped")
-    running = sampling(slow, ALL)
-    for _ in range(3):
+    for _ in range(2):
         offer(running)
-    until(slow.reached.is_set)
     running.stop(0.01)
     assert count("dropped") == dropped + 2
     offer(running)  # nobody takes it any more
