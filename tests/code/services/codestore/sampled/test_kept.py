@@ -43,7 +43,8 @@ def naive(kept: list[Kept], bounds: Bounds, now: float, deleted: dict[str, float
         younger = [
             other
             for other in left
-            if (other.when, other.digest, other.name) >= (one.when, one.digest, one.name)
+            if (other.when, other.digest, other.pixels, other.name)
+            >= (one.when, one.digest, one.pixels, one.name)
         ]
         if len(younger) > bounds.most or sum(other.size for other in younger) > bounds.most_bytes:
             going.add(one.name)
