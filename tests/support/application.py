@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
 
@@ -78,7 +78,13 @@ class NoStore:
 
 
 class Client:
-    """Sends requests to the application, one after the other; the application lives until `close`."""
+    """Sends requests to the application, one after the other; the application lives until `close`.
+
+    Attributes:
+        left: those that are not closed, whose threads would keep the process from ending.
+    """
+
+    left: ClassVar[set["Client"]] = set()
 
     def __init__(
         self,
@@ -106,6 +112,7 @@ class Client:
         self._transport = httpx.ASGITransport(asked_at, raise_app_exceptions=False)
         self._runner = asyncio.Runner()
         self._runner.run(self.service.start())
+        self.left.add(self)
         deadline = time.monotonic() + _LOADED_SECONDS
         while loaded and self.service.served is None:
             assert time.monotonic() < deadline, self.service.trouble
@@ -127,6 +134,7 @@ class Client:
         return self("POST", "/v1/search", content=json.dumps(fields), headers=headers)
 
     def close(self) -> None:
+        self.left.discard(self)
         self._runner.run(self.service.stop())
         self._runner.close()
 

@@ -19,6 +19,14 @@ TAGS = ("red", "summer", "größe 9")
 LABELS = np.arange(ITEMS, dtype=np.int32) % (len(TAXONOMY) - 1)  # the last label has no item
 
 
+@pytest.fixture(scope="session", autouse=True)
+def close_clients() -> Iterator[None]:
+    """Close what a test that failed has left."""
+    yield
+    for client in [*Client.left]:
+        client.close()
+
+
 @pytest.fixture(scope="session")
 def hasher(tmp_path_factory: pytest.TempPathFactory) -> Hasher:
     folder: Path = tmp_path_factory.mktemp("generation")
