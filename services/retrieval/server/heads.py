@@ -45,7 +45,9 @@ def refusal_of(
         return RefusedError(505, "request", f"HTTP/{version} is not spoken here: send HTTP/1.1")
     if method not in _METHODS:
         return RefusedError(
-            501, "method", f"{method.decode('ascii')} is not served here: send GET, POST, PUT, PATCH or DELETE"
+            501,
+            "method",
+            f"{method.decode('ascii')} is not served here: send GET, POST, PUT, PATCH or DELETE",
         )
     hosts = sum(name == b"host" for name, _ in headers)
     if hosts > 1 or (hosts == 0 and version == "1.1"):
