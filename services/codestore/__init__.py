@@ -30,6 +30,7 @@ from services.codestore.records import (
     Snapshot,
     Token,
     Written,
+    fingerprint,
 )
 from services.codestore.store import CodeStore
 from services.codestore.writers import WriteId
@@ -64,6 +65,7 @@ __all__ = [
     "TryAgainError",
     "WriteId",
     "Written",
+    "fingerprint",
     "replicated",
 ]
 

@@ -15,6 +15,14 @@ Scalar = str | int | float | bool
 State = Literal["building", "sealed", "published", "retired", "dropping"]
 
 
+def fingerprint(pixels: str) -> int:
+    """What pictures are looked for by among all that have one code: 1 to 63, of the hash of the pixels; 0 where there is none.
+
+    The server-side functions make it of records, see lua/rows.lua.
+    """
+    return 1 + int(pixels[:2], 16) % 63 if pixels else 0
+
+
 @dataclass(frozen=True)
 class Item:
     """An entry of the catalogue.
@@ -242,6 +250,7 @@ class Columns:
         labels: numbers, of each row.
         codes: uint8[n, width].
         tags: of the rows that have any, by their index in 0..n-1.
+        fingerprints: uint8[n], see `fingerprint`, of each row's picture; 0 where the store has no hash of its pixels.
     """
 
     segment: int
@@ -256,6 +265,7 @@ class Columns:
     labels: ItemLabels
     codes: npt.NDArray[np.uint8]
     tags: Mapping[int, tuple[str, ...]]
+    fingerprints: npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)

@@ -149,12 +149,14 @@ def has_picture(reply: Sequence[Any]) -> bool:
 def unpack_columns(
     segment: int, rows: npt.NDArray[np.int64] | None, first: int, reply: Sequence[Any]
 ) -> Columns:
-    """Columns from (position, stamp, total, bytes of a code, flags, own flags, ids, labels, set lengths, sets, codes, tag lengths, tags).
+    """Columns from (position, stamp, total, bytes of a code, flags, own flags, ids, labels, set lengths, sets, codes, tag lengths, tags,
+    fingerprints).
 
     Args:
         rows: of the reply; None for consecutive ones from `first`.
     """
-    position, stamp, total, width, flags, own, ids, labels, lengths, sets, codes, tag_lengths, tags = reply
+    position, stamp, total, width, flags, own, ids, labels, lengths, sets, codes, *rest = reply
+    tag_lengths, tags, fingerprints = rest
     catalog, generation = np.frombuffer(flags, np.uint8), np.frombuffer(own, np.uint8)
     count = len(catalog)
     marked = unpieces(tag_lengths, tags, count) if tag_lengths else []
@@ -171,6 +173,7 @@ def unpack_columns(
         labels=unpack_labels(labels, generation & _MEMBER > 0, lengths, sets),
         codes=np.frombuffer(codes, np.uint8).reshape(count, width),
         tags={i: tuple(text.decode().split("\t")) for i, text in enumerate(marked) if text},
+        fingerprints=np.frombuffer(fingerprints, np.uint8),
     )
 
 

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Literal
@@ -9,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from services.codestore import ItemLabels
+from services.codestore import ItemLabels, fingerprint
 from services.codestore.follower.replica import Replica
 from services.codestore.follower.view import Found, View
 from services.retrieval import mapped
@@ -166,11 +167,18 @@ class Engine:
             ) from None
         return Query("code", code, self.replica.view())
 
-    def alike(self, query: Query, wishes: Wishes) -> list[str]:
-        """The items with the query's code that the filters allow, by row; no more than `identical.MOST_LIKE`."""
-        return self._alike(query, wishes, None).ids
+    def alike(self, query: Query, wishes: Wishes, pixels: str) -> dict[str, int]:
+        """Items with the query's code whose pictures may have its pixels, of those that the filters allow, and their rows; no more than
+        `identical.MOST_LIKE`.
 
-    def search(self, query: Query, wishes: Wishes, identical: frozenset[str] = frozenset()) -> dict[str, Any]:
+        Args:
+            pixels: the hash of the query's, see `taxohash.images.pixel_hash`.
+        """
+        view = query.view
+        rows = view.with_code(query.code, fingerprint(pixels), MOST_LIKE, self._nodes(wishes), wishes.names)
+        return dict(zip(view.ids_of(rows), rows.tolist(), strict=True))
+
+    def search(self, query: Query, wishes: Wishes, identical: Sequence[int] = ()) -> dict[str, Any]:
         """The answer to one query, as it goes to the client, see `schemas.search.Answer`.
 
         An item's `distance` is the number of bits in which its code differs from the query's. By weights items are in
@@ -180,7 +188,7 @@ class Engine:
         query is no answer.
 
         Args:
-            identical: items of `alike` that have the very picture: they come first, and are marked.
+            identical: rows of items of `alike` that have the very picture: they come first, and are marked.
 
         Raises:
             RefusedError: 400 for an unknown node, tag or level, or weights asked of what has none.
@@ -190,18 +198,16 @@ class Engine:
         level = level_of(self.taxonomy, wishes.group_by) if wishes.group_by else -1
         with stages.timed("search"):
             try:
-                first = self._alike(query, wishes, weights).of(identical) if identical else None
                 found, cut = self._nearest(query, wishes, weights)
-                if first is not None:
-                    found = found.behind(first)
+                if identical:
+                    found = found.behind(query.view.equal(np.sort(identical), weights is not None))
                     found = found.kept(np.arange(min(wishes.k, len(found.rows))))
             except TaxohashError as error:
                 raise RefusedError(400, "parameter", str(error)) from None
         with stages.timed("describe"):
             results = self._results(query, found)
-            for result in results:
-                if result["id"] in identical:
-                    result["identical"] = True
+            for result in results[: len(identical)]:
+                result["identical"] = True
             majority = majority_path([result["label_paths"] for result in results])
             for result in results:
                 result["levels_agreed"] = agreed_levels(result["label_paths"], majority)
@@ -267,12 +273,6 @@ class Engine:
         kept = _without(found, query.row)
         nearest = kept[np.lexsort((found.rows[kept], found.distances[kept]))[: wishes.k]]
         return found.kept(np.sort(nearest)), len(kept) > wishes.k
-
-    def _alike(self, query: Query, wishes: Wishes, weights: npt.NDArray[np.float32] | None) -> Found:
-        nodes = self._nodes(wishes)
-        return query.view.search(
-            query.code, radius=0, within=nodes, tags=wishes.names, weights=weights, most=MOST_LIKE
-        )
 
     def _nodes(self, wishes: Wishes) -> list[str]:
         """The nodes below which items are looked for.

@@ -1,7 +1,8 @@
-"""Which items have the very picture that is searched for: one of equal pixels, or whose bytes, or those of whose thumbnail, are the query's.
+"""Which items have the very picture that is searched for: one of equal pixels.
 
-Only items with the query's code can. The store knows a hash of their pixels and the sha256 of their pictures; of items that
-were put before there was such a hash only the latter. What it said is kept while nothing changes.
+Only items with the query's code can, and of these only such whose pictures have its fingerprint, by chance one in 63 of the others. The
+store knows the hash of their pixels. Of items that were put before there was one it knows the sha256 of the picture and of its
+thumbnail, and they have the very picture where either is that of the query's bytes. What it said is kept while nothing changes.
 A search does not wait for it: where it does not answer at once, nothing is marked.
 """
 
@@ -13,7 +14,7 @@ from services.codestore.pictures import digest_of
 from services.retrieval.workers import Workers
 from taxohash.errors import TaxohashError
 
-MOST_LIKE = 256  # items with the query's code that are looked at, those of the least rows
+MOST_LIKE = 256  # items that are asked for
 _KEPT = 100_000  # items of which it is kept what the store said
 _SECONDS = 0.1
 _PAUSE_SECONDS = 5.0  # after a store that did not answer in time

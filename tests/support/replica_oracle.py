@@ -22,6 +22,7 @@ class Row:
     tags: tuple[str, ...] = ()
     code: bytes | None = None
     member: bool = True
+    fingerprint: int = 0
 
 
 def columns(
@@ -46,6 +47,7 @@ def columns(
         ),
         codes=np.frombuffer(codes, np.uint8).reshape(len(items), width),
         tags={i: item.tags for i, item in enumerate(items) if item.tags},
+        fingerprints=np.array([item.fingerprint for item in items], np.uint8),
     )
 
 

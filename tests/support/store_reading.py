@@ -8,13 +8,13 @@ from typing import Any
 from services.codestore import CodeStore
 from services.codestore.follower.errors import TrimmedError
 from services.codestore.keys import segment_keys, segments_of
-from services.codestore.records import Columns
+from services.codestore.records import Columns, fingerprint
 from services.codestore.wire import BLOCK, unended
 
 _SUM = 2**48
 
-# id, labels, code or None, tags: of a member
-Row = tuple[str, tuple[int, ...], bytes | None, tuple[str, ...]]
+# id, labels, code or None, tags, fingerprint of the picture: of a member
+Row = tuple[str, tuple[int, ...], bytes | None, tuple[str, ...], int]
 
 
 def rows_of(columns: Columns) -> Iterator[tuple[int, Row | None]]:
@@ -26,7 +26,13 @@ def rows_of(columns: Columns) -> Iterator[tuple[int, Row | None]]:
             yield row, None
             continue
         code = columns.codes[i].tobytes() if columns.coded[i] else None
-        yield row, (name, tuple(columns.labels[i].tolist()), code, columns.tags.get(i, ()))
+        told = (
+            tuple(columns.labels[i].tolist()),
+            code,
+            columns.tags.get(i, ()),
+            int(columns.fingerprints[i]),
+        )
+        yield row, (name, *told)
 
 
 @dataclass
@@ -165,6 +171,8 @@ def check_segments(store: CodeStore, collection: str) -> None:
         for row in range(tally.blocks * BLOCK):
             flags = raw.get(b"c%d" % (row // BLOCK), bytes(BLOCK))[row % BLOCK]
             assert (flags & 1) == (row in ids)
+            column = raw.get(b"c%d" % (row // BLOCK), b"")[9 * BLOCK :] or bytes(BLOCK)
+            assert column[row % BLOCK] == _fingerprint(raw.get(b"r" + row.to_bytes(4, "little"), b""))
         for generation in [*names, ""]:
             column = b"".join(
                 raw.get(b"g%s:%d" % (generation.encode(), block), bytes(BLOCK))[:BLOCK]
@@ -186,6 +194,11 @@ def _raw(store: CodeStore, opened: Any, segment: int, blocks: int) -> dict[bytes
         assert (total, lost) == (blocks, b"")
         found.update(zip(flat[::2], flat[1::2], strict=True))
     return found
+
+
+def _fingerprint(record: bytes) -> int:
+    *_, values = unended(record)[:4] or [""]
+    return fingerprint(values.partition("{")[0])
 
 
 def _kind(name: bytes) -> str:

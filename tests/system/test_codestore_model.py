@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from services.codestore import CodeStore, Edit, GenerationRef, Item, WriteId, Written
+from services.codestore import CodeStore, Edit, GenerationRef, Item, WriteId, Written, fingerprint
 from services.codestore.follower.errors import GoneError
 from taxohash.errors import TaxohashError
 from taxohash.taxonomy import Taxonomy
@@ -41,7 +41,7 @@ items = st.builds(
     labels=labels,
     picture=st.sampled_from(["", DIGEST]),
     thumbnail=st.sampled_from(["", DIGEST]),
-    pixels=st.sampled_from(["", DIGEST[:16]]),
+    pixels=st.sampled_from(["", DIGEST[:16], DIGEST[10:26]]),
     uri=st.sampled_from(["", "file:///ü"]),
     metadata=st.sampled_from([{}, {"price": 2.5, "ü": "ÿ"}]),
     tags=tags,
@@ -387,8 +387,9 @@ class CodeStoreMachine(RuleBasedStateMachine):
     def members(self, name: str) -> dict[str, Any]:
         model = self.model
         return {
-            item_id: (item_id, member.labels, member.code, model.seen(name, item_id).tags)
+            item_id: (item_id, member.labels, member.code, seen.tags, fingerprint(seen.pixels))
             for item_id, member in model.generations[name].members.items()
+            for seen in [model.seen(name, item_id)]
         }
 
     # -- what holds always -----------------------------------------------------------------------------

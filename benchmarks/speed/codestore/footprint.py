@@ -130,7 +130,7 @@ def pages(items: int) -> Iterator[Columns]:
         yield Columns(
             segment, 1, 1, rows, np.arange(rows), there, there, there, _ids(numbers, there),
             ItemLabels.of((numbers[there] % len(TAXONOMY)).astype(np.int32), there.astype(np.int64)),
-            rng.integers(0, 256, (rows, BITS // 8), np.uint8), {},
+            rng.integers(0, 256, (rows, BITS // 8), np.uint8), {}, rng.integers(0, 64, rows, np.uint8),
         )  # fmt: skip
 
 

@@ -6,11 +6,18 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-MEMBER, CODED = np.uint8(1), np.uint8(2)  # bits of a row's state
+MEMBER, CODED = (
+    np.uint8(1),
+    np.uint8(2),
+)  # bits of a row's state; above them is the fingerprint of its picture
 SEARCHABLE = MEMBER | CODED
+_FINGERPRINT = np.uint8(2)  # the bit from which on
+FINGERPRINTS = 63  # the greatest
 
 Unsigned = npt.NDArray[np.unsignedinteger[Any]]
 Rows = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+States = npt.NDArray[np.uint8]
 T = TypeVar("T", bound=np.generic)
 
 
@@ -21,13 +28,13 @@ class Cells(NamedTuple):
         offsets: where each id begins in the arena; 0 for none.
         labels: numbers of label sets.
         tags: numbers of tag sets.
-        states: uint8, MEMBER and CODED.
+        states: uint8, MEMBER and CODED and fingerprints, see `states_of`.
     """
 
     offsets: Unsigned
     labels: Unsigned
     tags: Unsigned
-    states: npt.NDArray[np.uint8]
+    states: States
 
     def of(self, rows: Rows | slice) -> "Cells":
         """Of these rows: copies."""
@@ -49,6 +56,29 @@ class Arrays:
     def __len__(self) -> int:
         """Rows that there is room for."""
         return len(self.cells.states)
+
+
+def states_of(member: Flags, coded: Flags, fingerprints: States) -> States:
+    """uint8[n]: of which a row that is no member has none of its own."""
+    return member.astype(np.uint8) * (MEMBER | CODED * coded | fingerprints << _FINGERPRINT)
+
+
+def searchable(states: States) -> Flags:
+    """bool[n]: members whose code is there."""
+    found: Flags = states & SEARCHABLE == SEARCHABLE
+    return found
+
+
+def lacking(states: States) -> Flags:
+    """bool[n]: members whose code is not there."""
+    found: Flags = states & SEARCHABLE == MEMBER
+    return found
+
+
+def fingerprints(states: States) -> States:
+    """uint8[n]: the fingerprint of each row's picture, 0 for none."""
+    found: States = states >> _FINGERPRINT
+    return found
 
 
 def narrowest(greatest: int) -> np.dtype[Any]:

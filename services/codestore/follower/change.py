@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from services.codestore.follower.arrays import CODED, MEMBER, Rows
+from services.codestore.follower.arrays import FINGERPRINTS, Rows, States, states_of
 from services.codestore.follower.ids import Bytes, starts_of
 from services.codestore.records import Columns
 from taxohash.codes import Codes, check, code_bytes
@@ -22,7 +22,7 @@ class Change:
 
     Attributes:
         rows: int64[n], global ones, each once.
-        states: uint8[n], MEMBER and CODED.
+        states: uint8[n], see `arrays.states_of`.
         ids: bytes in which the id of each member begins at `id_starts` int64[n].
         labels: int32[m], of which those of a row are labels[label_starts[i]:label_stops[i]].
         tags: by index in 0..n-1.
@@ -32,7 +32,7 @@ class Change:
     """
 
     rows: Rows
-    states: npt.NDArray[np.uint8]
+    states: States
     ids: Bytes
     id_starts: Rows
     labels: npt.NDArray[np.int32]
@@ -104,10 +104,15 @@ def _change(segment: int, columns: Sequence[Columns], reset: bool, held: Sequenc
 def _part(columns: Columns, total: int, bits: int) -> Change:
     """Columns as a change, by rows of the segment."""
     segment, count = columns.segment, len(columns.rows)
-    aligned = {len(columns.alive), len(columns.member), len(columns.coded), len(columns.labels)}
+    parts = (columns.alive, columns.member, columns.coded, columns.labels, columns.fingerprints)
+    aligned = {len(part) for part in parts}
     if aligned != {count} or (count and int(columns.rows.min()) < 0):
         raise TaxohashError(
             f"columns of segment {segment} do not have {count} rows from 0 on: read them again"
+        )
+    if columns.fingerprints.max(initial=0) > FINGERPRINTS:
+        raise TaxohashError(
+            f"segment {segment} has the fingerprint {columns.fingerprints.max()}: none is above {FINGERPRINTS}"
         )
     if columns.labels.flat.size and int(columns.labels.flat.min()) < 0:
         raise TaxohashError(
@@ -117,7 +122,7 @@ def _part(columns: Columns, total: int, bits: int) -> Change:
     ids, offsets = np.frombuffer(columns.ids, np.uint8), columns.labels.offsets
     return Change(
         rows=columns.rows,
-        states=MEMBER * member + CODED * (member & columns.coded),
+        states=states_of(member, columns.coded, columns.fingerprints),
         ids=ids,
         id_starts=starts_of(ids, count),
         labels=columns.labels.flat,

@@ -12,6 +12,7 @@ from services.codestore.follower.arrays import (
     Cells,
     Rows,
     Unsigned,
+    lacking,
     longer,
     narrowest,
     with_room,
@@ -117,8 +118,8 @@ class Packed:
         self.ids.insert(rows, taken, self.arrays)
         self.label_sets.hold(new.labels, old.labels)
         self._hold_tags(new.tags, old.tags)
-        self.uncoded += int(np.count_nonzero(new.states == MEMBER)) - int(
-            np.count_nonzero(old.states == MEMBER)
+        self.uncoded += int(np.count_nonzero(lacking(new.states))) - int(
+            np.count_nonzero(lacking(old.states))
         )
 
     def is_wasteful(self) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from services.codestore.follower.arrays import MEMBER, SEARCHABLE, Rows, longer
+from services.codestore.follower.arrays import Flags, Rows, States, lacking, longer, searchable
 from services.codestore.follower.change import Change, collect
 from services.codestore.follower.filters import Filter, Prepared
 from services.codestore.follower.packed import Packed
@@ -19,8 +19,6 @@ from taxohash.codes import Codes
 from taxohash.errors import TaxohashError
 from taxohash.hamming import HammingIndex
 from taxohash.taxonomy import Taxonomy
-
-Flags = npt.NDArray[np.bool_]
 
 FILTER_BYTES = (1 << 24, 2)  # prepared filters may take so much, or so many bytes an item
 
@@ -162,13 +160,11 @@ class Replica:
 
     def searchable(self, ids: Sequence[str]) -> Flags:
         """bool[n]: which are members that can be found."""
-        found: Flags = self._look_up(ids)[1] == SEARCHABLE
-        return found
+        return searchable(self._look_up(ids)[1])
 
     def lacking(self, ids: Sequence[str]) -> Flags:
         """bool[n]: which are members whose code is not there."""
-        found: Flags = self._look_up(ids)[1] == MEMBER
-        return found
+        return lacking(self._look_up(ids)[1])
 
     def __len__(self) -> int:
         """Items that can be found."""
@@ -203,7 +199,7 @@ class Replica:
     def _filter_bytes(self) -> int:
         return max(FILTER_BYTES[0], FILTER_BYTES[1] * len(self._packed.arrays))
 
-    def _look_up(self, ids: Sequence[str]) -> tuple[Rows, npt.NDArray[np.uint8]]:
+    def _look_up(self, ids: Sequence[str]) -> tuple[Rows, States]:
         with self._lock:
             arrays = self._packed.arrays
             rows = self._packed.ids.find(ids, arrays)
@@ -238,8 +234,8 @@ class Replica:
             rows, states = (
                 np.concatenate(parts) for parts in zip(*((c.rows, c.states) for c in changes), strict=True)
             )
-            now = states == SEARCHABLE
-            gone = np.concatenate([cells.states for cells in old]) == SEARCHABLE
+            now = searchable(states)
+            gone = searchable(np.concatenate([cells.states for cells in old]))
             codes = np.concatenate([change.codes for change in changes])
             state.index.change(rows[now], codes[now], rows[gone & ~now])
         self._state = state
@@ -247,7 +243,7 @@ class Replica:
     def _open(self) -> None:
         """Let what was loaded be found."""
         self._packed.trim()
-        rows = np.flatnonzero(self._packed.arrays.cells.states == SEARCHABLE)
+        rows = np.flatnonzero(searchable(self._packed.arrays.cells.states))
         codes = self._codes[: len(rows)] if len(rows) and rows[-1] == len(rows) - 1 else self._codes[rows]
         index = HammingIndex.build(codes, self.bits, self._centres, rows, arrange=False)
         self._codes = self._codes[:0].copy()

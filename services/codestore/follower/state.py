@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from services.codestore.follower.arrays import SEARCHABLE, Arrays, Cells, Rows, Unsigned
+from services.codestore.follower.arrays import Arrays, Cells, Rows, Unsigned, searchable
 from services.codestore.follower.packed import Vocabulary
 from services.codestore.follower.sets import Sets
 from taxohash.hamming import HammingIndex
@@ -80,7 +80,7 @@ class State:
     def searchable_sets(self) -> Rows:
         """int64[rows]: the label set of each row that can be found, -1 of others."""
         found = self._read(("states", "labels"), len(self.arrays))
-        return np.where(found["states"] == SEARCHABLE, found["labels"].astype(np.int64), -1)
+        return np.where(searchable(found["states"]), found["labels"].astype(np.int64), -1)
 
     def sets(self, rows: Rows | int) -> tuple[Unsigned, Unsigned]:
         """The label sets and the tag sets of rows int64[n], or of the first so many rows, as they were."""

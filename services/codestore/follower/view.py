@@ -1,6 +1,6 @@
 """A replica as it was at one moment: searches, and what is known of rows and ids."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from services.codestore.follower.arrays import Rows, Unsigned
+from services.codestore.follower.arrays import Rows, Unsigned, fingerprints
 from services.codestore.follower.filters import Filter, Prepared, wanted
 from services.codestore.follower.ids import split
 from services.codestore.follower.state import State
@@ -53,10 +53,6 @@ class Found:
             self.labels.taken(answers),
             [self.tags[i] for i in answers.tolist()],
         )
-
-    def of(self, ids: Collection[str]) -> "Found":
-        """Those of some items, of one query."""
-        return self.kept(np.array([at for at, item in enumerate(self.ids) if item in ids], np.int64))
 
     def behind(self, first: "Found") -> "Found":
         """These, of one query, with those of `first` before them, each once."""
@@ -136,6 +132,29 @@ class View:
             return self._found(limits, rows, distances)
         near, found = self._nearest(codes, k, allowed, threads)
         return self._found(_limits(found), found.ravel(), near.ravel())
+
+    def with_code(
+        self,
+        code: Codes,
+        fingerprint: int,
+        most: int,
+        within: str | Iterable[str] = (),
+        tags: str | Iterable[str] = (),
+    ) -> Rows:
+        """Rows int64[n] of the items with this very code uint8[1, ceil(bits/8)] whose pictures may have the fingerprint, of
+        those that filters allow, no more than `most`: those that have it, by row, then those of which none is known.
+
+        Raises:
+            TaxohashError: see `search`.
+        """
+        rows = self._within(code, 0, None, self._allowed(within, tags, None), 1)[2]
+        known = fingerprints(self._state.cells(rows).states)
+        return np.concatenate([rows[known == fingerprint], rows[known == 0]])[:most]
+
+    def equal(self, rows: Rows, weighted: bool) -> Found:
+        """The items in rows int64[n] as answers to a query whose very code they have, by weights or not."""
+        limits, none = np.array([0, len(rows)]), np.zeros(len(rows), np.int32)
+        return self._found(limits, rows, none, none.astype(np.float64) if weighted else None)
 
     def codes_of(self, rows: Rows) -> Codes:
         """uint8[n, ceil(bits/8)]: the code of the item in each row.
@@ -245,6 +264,10 @@ class View:
     def tags_of(self, rows: Rows) -> list[tuple[str, ...]]:
         """The tags of the member in each row."""
         return self._tags(self._state.sets(self._known(rows))[1])
+
+    def fingerprints_of(self, rows: Rows) -> npt.NDArray[np.uint8]:
+        """uint8[n]: `records.fingerprint` of the picture of the item in each row, 0 where there is none."""
+        return fingerprints(self._state.cells(self._known(rows)).states)
 
     def _tags(self, sets: Unsigned) -> list[tuple[str, ...]]:
         """The tags of some sets."""

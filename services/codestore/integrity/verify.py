@@ -363,7 +363,7 @@ class _Segment:
         used = np.array([bool(name) for name in names[:-1]])
         block.free = BLOCK - int(used.sum())
         catalog = fields.get(b"c%d" % number, bytes(9 * BLOCK))
-        if len(catalog) != 9 * BLOCK:
+        if len(catalog) not in (9 * BLOCK, 10 * BLOCK):  # of before there were fingerprints, and since
             block.problems.append((CATALOG, "columns of another length"))
         elif ((np.frombuffer(catalog, np.uint8, BLOCK) & _ALIVE > 0) != used).any():
             block.problems.append((CATALOG, "items without names, or names without items"))

@@ -5,24 +5,28 @@ local FEW = 8            -- digests that are looked for as text before any recor
 
 -- Columns of some rows, block by block; `offsets` of a group nil: all of the block.
 local function columns_of(segment, generation, groups)
-  local sheet, names, flags, owns, labels, codes = sheet_of(segment), {}, {}, {}, {}, {}
+  local sheet, names, flags, owns, labels, codes, fingerprints = sheet_of(segment), {}, {}, {}, {}, {}, {}
   local sets, tags, any_set, any_tags, n, fields = {}, {}, false, false, 0, {}
   for i, group in ipairs(groups) do
     fields[i * 3 - 2], fields[i * 3 - 1], fields[i * 3] = 'n' .. group.block, 'c' .. group.block, generation_field(generation, group.block)
   end
   local found, width = fetch(segment, fields), generation.width
+  local renewed, renewals  -- offsets of rows of a block, and their fingerprints, where a generation has a record of its own
   local function sparse(at, flag, own, row)
     sets[at], tags[at] = '', ''
     if has(own, LABELS) then sets[at], any_set = get(sheet, field_of('s', generation.id, row)), true end
     if has(own, OWN) then
-      tags[at] = string.match(get(sheet, field_of('o', generation.id, row)), '^[^\255]*\255[^\255]*\255[^\255]*\255[^\255]*\255(.*)$')
+      local record = get(sheet, field_of('o', generation.id, row))
+      tags[at] = string.match(record, '^[^\255]*\255[^\255]*\255[^\255]*\255[^\255]*\255(.*)$')
       any_tags = any_tags or tags[at] ~= ''
+      renewed[#renewed + 1], renewals[#renewals + 1] = row % BLOCK, string.char(fingerprint_of(record))
     elseif has(flag, TAGS) then
       tags[at], any_tags = get(sheet, 't' .. key_of(row)), true
     end
   end
   for i, group in ipairs(groups) do
-    local name, catalog = found[i * 3 - 2] or no_names(), found[i * 3 - 1] or zeros(BLOCK)
+    local name, catalog = found[i * 3 - 2] or no_names(), found[i * 3 - 1] or ''
+    catalog, renewed, renewals = catalog .. zeros(BLOCK * 10 - #catalog), {}, {}
     local value, row = found[i * 3] or zeros(BLOCK * (5 + width)), group.block * BLOCK
     local flag, own = string.sub(catalog, 1, BLOCK), string.sub(value, 1, BLOCK)
     local rich = any_is(flag, WITH_TAGS) or any_is(own, WITH_SPARSE)
@@ -34,6 +38,7 @@ local function columns_of(segment, generation, groups)
         for offset = 0, BLOCK - 1 do sparse(n + offset + 1, string.byte(flag, offset + 1), string.byte(own, offset + 1), row + offset) end
       end
       n = n + BLOCK
+      fingerprints[#fingerprints + 1] = splice(string.sub(catalog, BLOCK * 9 + 1), 1, renewed, renewals)
     else
       local parsed = texts(name)
       for _, offset in ipairs(group.offsets) do
@@ -44,6 +49,8 @@ local function columns_of(segment, generation, groups)
         owns[#owns + 1], labels[#labels + 1], codes[#codes + 1] = string.char(bits), label, code
         if rich then sparse(n, string.byte(flag, offset + 1), bits, row + offset) end
       end
+      local column = splice(string.sub(catalog, BLOCK * 9 + 1), 1, renewed, renewals)
+      for _, offset in ipairs(group.offsets) do fingerprints[#fingerprints + 1] = string.sub(column, offset + 1, offset + 1) end
     end
   end
   local set_lengths, set_values, tag_lengths, tag_values = '', '', '', ''
@@ -53,7 +60,7 @@ local function columns_of(segment, generation, groups)
     tag_lengths, tag_values = joined(tags)
   end
   return table.concat(flags), table.concat(owns), table.concat(names), table.concat(labels), set_lengths, set_values,
-    table.concat(codes), tag_lengths, tag_values
+    table.concat(codes), tag_lengths, tag_values, table.concat(fingerprints)
 end
 
 local function readable(segment, generation)

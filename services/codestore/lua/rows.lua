@@ -136,9 +136,16 @@ local function put_names(sheet, block, names)
   put(sheet, 'names', 'n' .. block, value == no_names() and '' or value)
 end
 
+-- A block of the catalogue: columns of flags, times and revisions (4 bytes each), and fingerprints, which blocks of before lack.
 local function catalog_of(sheet, block)
   local value = get(sheet, 'c' .. block)
-  return value == '' and zeros(BLOCK * 9) or value
+  return value .. zeros(BLOCK * 10 - #value)
+end
+
+-- What a record's picture is looked for by, 1 to 63, of the hash of its pixels; 0 where there is none.
+local function fingerprint_of(record)
+  local digits = string.match(record, '^[^\255]*\255[^\255]*\255[^\255]*\255(%x%x)')
+  return digits and 1 + tonumber(digits, 16) % 63 or 0
 end
 
 -- The values of consecutive rows over those in a column.
@@ -146,29 +153,31 @@ local function overlay(column, width, offset, values)
   return string.sub(column, 1, offset * width) .. values .. string.sub(column, offset * width + #values + 1)
 end
 
--- Of each item of the groups: change(i, flags, row) -> flags, time, revision; the latter two as 4 bytes, or nil to keep them. A group
--- that is a run (see mark_runs) is written at once, as is said of its first item.
+-- Of each item of the groups: change(i, flags, row) -> flags, time, revision; the latter two as 4 bytes, or nil to keep them. Fingerprints
+-- are of the records that are there then. A group that is a run (see mark_runs) is written at once, as is said of its first item.
 local function update_catalog(sheet, groups, change)
   local function changed(group, value)
     local first, offsets = group.block * BLOCK, group.offsets
     local flags, timed, times, revised, revisions = {string.byte(value, 1, BLOCK)}, {}, {}, {}, {}
+    local fingerprints = {string.byte(value, BLOCK * 9 + 1, BLOCK * 10)}
     for j, i in ipairs(group.items) do
       local offset = offsets[j]
       local flag, time, revision = change(i, flags[offset + 1], first + offset)
       flags[offset + 1] = flag
+      fingerprints[offset + 1] = has(flag, RECORD) and fingerprint_of(get(sheet, 'r' .. key_of(first + offset))) or 0
       if time then timed[#timed + 1], times[#times + 1] = offset, time end
       if revision then revised[#revised + 1], revisions[#revisions + 1] = offset, revision end
     end
     local made = string.char(unpack(flags)) .. splice(string.sub(value, BLOCK + 1, BLOCK * 5), 4, timed, times)
-      .. splice(string.sub(value, BLOCK * 5 + 1), 4, revised, revisions)
-    return made == zeros(BLOCK * 9) and '' or made
+      .. splice(string.sub(value, BLOCK * 5 + 1, BLOCK * 9), 4, revised, revisions) .. string.char(unpack(fingerprints))
+    return made == zeros(BLOCK * 10) and '' or made
   end
   local function changed_run(group, value)
     local at, n = group.offsets[1], #group.offsets
     local flag, time, revision = change(group.items[1], 0, group.block * BLOCK + at)
     return overlay(string.sub(value, 1, BLOCK), 1, at, string.rep(string.char(flag), n))
       .. overlay(string.sub(value, BLOCK + 1, BLOCK * 5), 4, at, string.rep(time, n))
-      .. overlay(string.sub(value, BLOCK * 5 + 1), 4, at, string.rep(revision, n))
+      .. overlay(string.sub(value, BLOCK * 5 + 1, BLOCK * 9), 4, at, string.rep(revision, n)) .. string.sub(value, BLOCK * 9 + 1)
   end
   for _, group in ipairs(groups) do
     put(sheet, 'catalog', 'c' .. group.block, (group.run and changed_run or changed)(group, catalog_of(sheet, group.block)))

@@ -115,8 +115,10 @@ def _page(segment: int, codes: Codes, labels: ItemLabels, total: int = 0) -> Col
     yes = np.ones(count, np.bool_)
     ids = b"".join(b"%d/%d\xff" % (segment, row) for row in range(count))
     read = np.frombuffer(codes.tobytes(), np.uint8).reshape(codes.shape)
-    tags = {0: ("tag",)}
-    return Columns(segment, 1, 1, total or count, np.arange(count), yes, yes, yes, ids, labels, read, tags)
+    tags, fingerprints = {0: ("tag",)}, np.zeros(count, np.uint8)
+    return Columns(
+        segment, 1, 1, total or count, np.arange(count), yes, yes, yes, ids, labels, read, tags, fingerprints
+    )
 
 
 def _labels(count: int) -> ItemLabels:

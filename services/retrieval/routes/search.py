@@ -192,22 +192,30 @@ async def _found(work: _Work, query: Query, wishes: Wishes) -> bytes:
     engine, stages = work.served.engine, Stages()
     decoded = await work.decoded(query.image, stages)
 
-    def found() -> "tuple[Sought, dict[str, Any], bytes, list[str]]":
+    def found() -> "tuple[Sought, dict[str, Any], bytes, dict[str, int]]":
         """What was searched for, its answer as it is and as it goes to the client, and the items that may have its very picture."""
         sought = engine.of_picture(decoded.pixels, stages)
         answer = engine.search(sought, wishes)
         if not wishes.tags and wishes.radius is None:
             nearness.count(answer, engine.reach, lambda: engine.nearest(answer["code"]))
         alike = any(result["distance"] == 0 for result in answer["results"])
-        return sought, answer, _told(work, answer), engine.alike(sought, wishes) if alike else []
+        return (
+            sought,
+            answer,
+            _told(work, answer),
+            engine.alike(sought, wishes, decoded.hash) if alike else {},
+        )
 
     sought, answer, told, alike = await work.done(found)
     identical = frozenset[str]()
     if alike:
         generation, changes = work.served.generation, sought.view.changes
-        identical = await work.service.identical.among(query.image, decoded.hash, alike, generation, changes)
+        identical = await work.service.identical.among(
+            query.image, decoded.hash, [*alike], generation, changes
+        )
     if identical:
-        told = await work.done(lambda: _told(work, engine.search(sought, wishes, identical)))
+        rows = [alike[item] for item in identical]
+        told = await work.done(lambda: _told(work, engine.search(sought, wishes, rows)))
     nearest = partial(engine.nearest, answer["code"])
     work.service.sampler.offer(query.image, decoded.hash, answer, nearest, bool(identical))
     return told

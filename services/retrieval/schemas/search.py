@@ -175,7 +175,7 @@ class Found(Told):
     levels_agreed: int = Field(ge=0, description="at which it goes with the majority")
     identical: bool = Field(
         default=False,
-        description="it has the very picture that is searched for, and comes first; by decoded pixels, by its bytes, or its thumbnail's",
+        description="it has the very picture that is searched for, and comes first; by decoded pixels, or, of an item without a hash of them, by bytes",
     )
     probabilities: list[float] | None = Field(
         default=None,

@@ -1,16 +1,20 @@
 """Collections, their taxonomies, and items that come, change and go."""
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from services.codestore import CodeStore, Edit, Item
+from services.codestore import CodeStore, Edit, Item, fingerprint
 from services.codestore.collection import LAYOUT
+from services.codestore.integrity.verify import verify
 from services.codestore.keys import collection_keys, segment_keys
+from services.codestore.wire import BLOCK
 from taxohash.errors import TaxohashError
 from taxohash.taxonomy import Taxonomy
 from tests.support.hostile_ids import HOSTILE_IDS
+from tests.support.store_reading import Follower, digest, fields_of
 from tests.support.store_scenarios import (
     DIGEST,
     TAXONOMY,
@@ -309,3 +313,55 @@ def test_labels_and_tags_are_changed_alone(store: CodeStore, other: CodeStore, n
             assert item.tags == (("old",) if number < 50 else ())
             assert (item.uri, item.origin) == ("u", "api")
     assert codes_by_id(store, name) == before
+
+
+def test_a_follower_knows_the_fingerprint_of_each_picture_as_its_generation_has_it(
+    store: CodeStore, name: str
+) -> None:
+    """Two data versions have other pictures under one id, one of them is the API's by now; some items have none."""
+
+    def known(generation: str) -> dict[str, int]:
+        return {item: row[4] for item, row in Follower(store, name, generation).catch_up().items()}
+
+    before = [Item(f"n {row}", uri="u", pixels=f"{row:02x}" * 8) for row in range(200)]
+    after = [replace(item, pixels=f"{row + 7:02x}" * 8) for row, item in enumerate(before)]
+    filled(store, name, "old", [*before, Item("bare")])
+    filled(store, name, "new", [*after[:100], *before[100:], Item("bare")])
+    followed = Follower(store, name, "new")
+    wanted = {item.id: fingerprint(item.pixels) for item in [*after[:100], *before[100:]]} | {"bare": 0}
+    assert {item: row[4] for item, row in followed.catch_up().items()} == wanted
+    assert known("old") == {item.id: fingerprint(item.pixels) for item in before} | {"bare": 0}
+    assert set(wanted.values()) == set(range(64))
+    store.upsert(name, [replace(before[3], pixels="fe" * 8), replace(before[150], pixels="")])
+    store.delete(name, ["n 4"])
+    wanted |= {"n 3": fingerprint("fe"), "n 150": 0}
+    del wanted["n 4"]
+    assert {item: row[4] for item, row in followed.catch_up().items()} == known("new") == wanted
+    store.publish(name, "new")
+    store.discard(name, "old")
+    store.gc(name)  # what the one generation says becomes the catalogue's, rows are moved
+    assert {item: row[4] for item, row in followed.catch_up().items()} == known("new") == wanted
+
+
+def test_blocks_of_before_there_were_fingerprints_are_read_and_written(store: CodeStore, name: str) -> None:
+    items = [Item(f"n {row}", uri="u", pixels=f"{row:02x}" * 8) for row in range(200)]
+    filled(store, name, "g", items)
+    for segment in range(3):
+        key = segment_keys(name, segment)[0]
+        fields = fields_of(store, key)
+        blocks = {field: value for field, value in fields.items() if field[:1] == b"c"}
+        cut = {field: value[: 9 * BLOCK] for field, value in blocks.items()}
+        total = int(fields[b"sum:catalog"]) + sum(
+            digest(field, cut[field]) - digest(field, value) for field, value in blocks.items()
+        )
+        flat = [part for pair in cut.items() for part in pair]
+        store._connection.command("HSET", key, "sum:catalog", total % 2**48, *flat, key=key)
+    assert not verify(store, name).findings
+    follower = Follower(store, name, "g")
+    assert {row[4] for row in follower.catch_up().values()} == {0}
+    store.upsert(name, [items[0]])
+    told = {item: row[4] for item, row in follower.catch_up().items() if row[4]}
+    assert told == {"n 0": fingerprint(items[0].pixels)}
+    store.upsert(name, items)
+    told = {item: row[4] for item, row in follower.catch_up().items()}
+    assert told == {item.id: fingerprint(item.pixels) for item in items}

@@ -30,7 +30,7 @@ from services.retrieval.tokens import parsed
 from services.web.refused import RefusedError
 from taxohash.client import Code, ItemId, Refusal, RequestRefusedError
 from taxohash.errors import TaxohashError
-from taxohash.images import read_pixels
+from taxohash.images import decode, pixel_hash, read_pixels
 from taxohash.images.thumbnails import thumbnail
 
 JSON = dict[str, Any]
@@ -275,12 +275,13 @@ class InProcess:
             case _:
                 return self._engine.of_code(query.code)
 
-    def _same(self, image: bytes, sought: Any, wishes: Wishes) -> frozenset[str]:
-        """Items with the very picture."""
-        alike = self._engine.alike(sought, wishes)
-        items = self._store.items(self._collection, alike, self._engine.id)
-        own = digest_of(image)
-        return frozenset(item.id for item in items if item and own in (item.picture, item.thumbnail))
+    def _same(self, image: bytes, sought: Any, wishes: Wishes) -> list[int]:
+        """Rows of items with the very picture."""
+        pixels = pixel_hash(decode(image), self._engine.generation.preprocessing.reader)
+        alike = self._engine.alike(sought, wishes, pixels)
+        items = self._store.items(self._collection, [*alike], self._engine.id)
+        own = {digest_of(image), pixels}
+        return [alike[item.id] for item in items if item and not own.isdisjoint(item.looks)]
 
     def _wait(self, token: str) -> None:
         asked: Token = _refusing(lambda: parsed(token))

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.codestore import wire
-from services.codestore.records import Item
+from services.codestore.records import Item, fingerprint
 from services.codestore.wire import (
     by_segment,
     ended,
@@ -146,6 +146,7 @@ def reply_of(rows: list[tuple[Item, bool, bool, bytes] | None], width: int, tota
         *pieces(sets),
         b"".join(row[3] if row else bytes(width) for row in rows),
         *pieces(["\t".join(item.tags).encode() for item in batch]),
+        bytes(fingerprint(item.pixels) for item in batch),
     ]  # fmt: skip
 
 
@@ -165,6 +166,7 @@ def test_columns_hold_what_the_rows_say(data: st.DataObject, width: int) -> None
         assert columns.codes[i].tobytes() == code
         assert tuple(columns.labels[i].tolist()) == (item.labels if member else ())
         assert columns.tags.get(i, ()) == item.tags
+        assert columns.fingerprints[i] == fingerprint(item.pixels)
 
 
 def test_changes_hold_the_rows_that_they_name() -> None:

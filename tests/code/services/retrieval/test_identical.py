@@ -122,6 +122,25 @@ def test_a_picture_of_equal_pixels_is_the_same_whatever_its_bytes(hasher: Hasher
     client.close()
 
 
+@pytest.mark.parametrize("k", ["1", "10", "300"])
+def test_where_most_items_have_one_code_a_twin_is_found_however_many_rows_are_before_it(
+    hasher: Hasher, crowd: Snapshot, k: str
+) -> None:
+    store, code = CodeStore.connect("memory://"), crowd.codes[:1]
+    crowded = replace(crowd, codes=np.repeat(code, len(crowd.ids), axis=0))
+    filled(store, crowded, [""] * len(crowd.ids))
+    names = [*crowd.ids, *(f"other {row:03}" for row in range(1000))]
+    many = [Item(name, pixels=f"{row:016x}"[::-1]) for row, name in enumerate(names)]
+    store.upsert("default", many, {hasher.generation.id: np.repeat(code, len(many), axis=0)})
+    late = Item("late", pixels=pixel_hash(decode(PICTURE), hasher.generation.preprocessing.reader))
+    written = store.upsert("default", [late], {hasher.generation.id: code})
+    client = Client(settings_of(hasher), lambda seconds: store)
+    results = client.search(PICTURE, k=k, token=str(written.token)).json()["results"]
+    assert [result["id"] for result in results if result.get("identical")] == ["late"] == [results[0]["id"]]
+    assert len(results) == int(k)
+    client.close()
+
+
 def test_what_was_written_since_is_seen(hasher: Hasher, crowd: Snapshot) -> None:
     own, code = hasher.generation.id, crowd.codes[:1]
     store = store_of(crowd)

@@ -86,7 +86,8 @@ class Writes(RuleBasedStateMachine):
         labels = self.rng.permutation(KNOWN)[: self.rng.choice((0, 1, 1, 1, 2, 3))]
         tags = self.rng.permutation(TAGS)[: self.rng.choice((0, 0, 1, 2))]
         name = "ß" * (300 if number % 9 == 0 else number % 5) + f"{segment}/{number}"
-        return Row(name, tuple(map(int, labels)), tuple(map(str, tags)), code, self.rng.random() < 0.9)
+        member, looks = self.rng.random() < 0.9, int(self.rng.choice((0, 1, 2, 63)))
+        return Row(name, tuple(map(int, labels)), tuple(map(str, tags)), code, member, looks)
 
     def written(self, segment: int, most: int, reset: bool) -> tuple[dict[int, Row | None], int]:
         total = (
@@ -162,6 +163,7 @@ class Writes(RuleBasedStateMachine):
         numbers = np.array(list(rows), np.int64)
         assert self.replica.ids_of(numbers) == ids
         assert self.replica.view().tags_of(numbers) == [item.tags for item in rows.values()]
+        self.what_has_a_code_is_told(rows)
         labels = self.replica.labels_of(numbers)
         assert [tuple(labels[i].tolist()) for i in range(len(numbers))] == [
             item.labels for item in rows.values()
@@ -185,6 +187,22 @@ class Writes(RuleBasedStateMachine):
             few = self.replica.search(codes, radius=20, where=asked, most=4)
             assert answers(few) == [found[:4] for found in near]
             self.answers_by_weights(codes, asked, loaded)
+
+    def what_has_a_code_is_told(self, rows: dict[int, Row]) -> None:
+        """Of items whose code is the same those that have a fingerprint, and then those that have none."""
+        coded = [row for row, item in rows.items() if item.code is not None] if all(self.loaded) else []
+        if not coded:
+            return
+        code, view = rows[coded[0]].code, self.replica.view()
+        query = np.frombuffer(code or b"", np.uint8)[None]
+        for nodes, asked in ((), None), (("a",), Below("a")):
+            same = sorted(row for near, row, _, _ in self.naive.search(query[0], asked) if near == 0)
+            may = [[row for row in same if rows[row].fingerprint == one] for one in (2, 0)]
+            for most in (1, 2, 500):
+                assert view.with_code(query, 2, most, nodes).tolist() == [*may[0], *may[1]][:most]
+            equal = view.equal(np.array(same, np.int64), weighted=True)
+            assert equal.ids == [rows[row].id for row in same]
+            assert not equal.distances.any()
 
     def codes_are_told(self, rows: dict[int, Row], code: Codes, loaded: bool) -> None:
         coded = {row: item for row, item in rows.items() if item.code is not None and loaded}
@@ -339,7 +357,7 @@ def many(rng: np.random.Generator, count: int, segments: int, turn: int = 0) -> 
         found.append(
             Columns(
                 segment, 1 + turn, 1, size, np.arange(size), yes, yes, yes, ids,
-                ItemLabels.of(labels, np.ones(size, np.int64)), centres[labels] ^ flips, {},
+                ItemLabels.of(labels, np.ones(size, np.int64)), centres[labels] ^ flips, {}, yes * np.uint8(63),
             )
         )  # fmt: skip
     return found
@@ -393,7 +411,7 @@ def test_a_change_asks_a_filter_for_the_rows_that_have_changed(monkeypatch: pyte
             replace(
                 page, rows=rows, alive=page.alive[rows], member=page.member[rows], coded=page.coded[rows],
                 ids=b"".join(b"00-000-%09d\xff" % row for row in rows), labels=ItemLabels.of(np.full(count, 120, np.int32), np.ones(count, np.int64)),
-                codes=page.codes[rows],
+                codes=page.codes[rows], fingerprints=page.fingerprints[rows],
             )
         )  # fmt: skip
         found = replica.search(page.codes[:1], 1, within="3")
