@@ -101,7 +101,7 @@ ENDPOINTS = [
     Endpoint("GET", "/v1/taxonomy", taxonomy, "taxonomy", "search", told=TaxonomyTold),
     Endpoint("GET", "/v1/generation", generation, "generation", "search", told=GenerationTold),
     Endpoint("GET", "/v1/stats", stats, "stats", "search", told=StatsTold),
-    Endpoint("GET", "/v1/map", codes_map, "map", "search", told=MapTold, may_lack=True),
+    Endpoint("GET", "/v1/map", codes_map, "map", "search", told=MapTold, may_lack=True, tagged=True),
     Endpoint("GET", "/v1/rights", rights, "rights", "search", told=RightsTold),
     Endpoint("GET", "/v1/examples", examples, "examples", "search", told=ExamplesTold),
 ]

@@ -37,6 +37,13 @@ LINKS: dict[str, dict[str, JSON]] = {
     "delete-item": {"item": {"id": "$response.body#/id", "token": "$response.body#/token"}},
     "generations": {"publish": {"generation": "$response.body#/published"}},
 }
+_IF_NONE_MATCH: JSON = {
+    "name": "If-None-Match",
+    "in": "header",
+    "required": False,
+    "description": "`ETag` of an answer from before",
+    "schema": {"type": "string"},
+}
 _OF_KEYS = {
     "401": "No key that is in force.",
     "403": "The key may not do this, or a page of another site asks.",
@@ -88,6 +95,7 @@ def described(endpoints: Sequence[Endpoint], open_to: Role | None = None) -> JSO
                 "x-generation": _header(
                     "id of the generation that the answer is of; none before one is loaded"
                 ),
+                "etag": _header("tells the answer apart from those of before") | {"required": True},
                 "retry-after": _header("seconds after which to ask again"),
             },
         },
@@ -137,7 +145,8 @@ def _parameters(endpoint: Endpoint) -> list[JSON]:
         {"name": part, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
         for part in _parts(endpoint)
     ]
-    return in_path + (_in_query(endpoint.parameters) if endpoint.parameters else [])
+    in_header = [_IF_NONE_MATCH] if endpoint.tagged else []
+    return in_path + (_in_query(endpoint.parameters) if endpoint.parameters else []) + in_header
 
 
 def _links(endpoint: Endpoint, name: str, takes: dict[str, list[JSON]]) -> JSON:
@@ -220,7 +229,7 @@ def _responses(endpoint: Endpoint, links: JSON) -> JSON:
     good: JSON = {
         "description": "The answer.",
         "content": content,
-        "headers": _headers("x-request-id", "x-generation"),
+        "headers": _headers("x-request-id", "x-generation", *(["etag"] if endpoint.tagged else [])),
     }
     if links:
         good["links"] = links
@@ -243,6 +252,11 @@ def _responses(endpoint: Endpoint, links: JSON) -> JSON:
     return {
         "200": good,
         **made,
+        **(
+            {"304": {"description": "Who asks has the answer.", "headers": good["headers"]}}
+            if endpoint.tagged
+            else {}
+        ),
         **{status: _problem(status, words) for status, words in sorted(problems.items())},
         "default": _problem(
             "", f"Whatever else goes wrong; `type` is `urn:taxohash:` and one of {', '.join(sorted(TITLES))}."

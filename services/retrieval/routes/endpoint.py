@@ -22,6 +22,7 @@ class Endpoint(NamedTuple):
         named_files: a form has the fields of its body instead, as JSON, and the files that they name.
         gives: content type of its answer.
         may_lack: there may be none, 404.
+        tagged: its answer has an entity tag, and who names that has it already, 304.
     """
 
     method: str
@@ -37,3 +38,4 @@ class Endpoint(NamedTuple):
     pictures: int = 1
     named_files: bool = False
     may_lack: bool = False
+    tagged: bool = False

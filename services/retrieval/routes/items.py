@@ -281,9 +281,9 @@ def _at_both(
 _FORM, _JSON = "multipart/form-data", "application/json"
 _PAIRS = [  # parts of items first: a path is theirs before it is that of an item
     _at_both(
-        "GET", "thumbnail", thumbnail, "thumbnail", "search", schemas.Nothing, schemas.OnlyId, gives="image/*"
+        "GET", "thumbnail", thumbnail, "thumbnail", "search", schemas.Nothing, schemas.OnlyId, gives="image/*", tagged=True
     ),
-    _at_both("GET", "image", image, "image", "search", schemas.Nothing, schemas.OnlyId, gives="image/*"),
+    _at_both("GET", "image", image, "image", "search", schemas.Nothing, schemas.OnlyId, gives="image/*", tagged=True),
     _at_both("GET", "similar", similar, "similar", "search", Wishes, schemas.SimilarById, told=Answer),
     _at_both("GET", "item", get, "item", "search", schemas.Seen, schemas.SeenById, told=schemas.ItemTold),
     _at_both(

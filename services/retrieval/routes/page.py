@@ -29,6 +29,6 @@ async def page(request: Request) -> Response:
 
 
 ENDPOINTS = [
-    Endpoint("GET", "/", page, "page", "public", gives="text/html"),
-    Endpoint("GET", "/page/{name}", page, "page", "public", gives="*/*"),
+    Endpoint("GET", "/", page, "page", "public", gives="text/html", tagged=True),
+    Endpoint("GET", "/page/{name}", page, "page", "public", gives="*/*", tagged=True),
 ]

@@ -228,3 +228,19 @@ def test_what_is_put_may_be_new_and_keys_are_told_where_they_are_needed() -> Non
     assert "role write" in put["description"]
     assert [own["name"] for own in put["parameters"]] == ["item"]
     assert "201" not in document["paths"]["/v1/made-up-admin"]["post"]["responses"]
+
+
+def test_what_has_a_tag_says_so_and_that_who_has_it_is_told_so() -> None:
+    tagged = {
+        name: own
+        for path in DOCUMENT["paths"].values()
+        for own in path.values()
+        for name in [own["operationId"]]
+        if "etag" in own["responses"]["200"]["headers"]
+    }
+    assert tagged.keys() == {name for name, endpoint in zip(NAMES, ENDPOINTS, strict=True) if endpoint.tagged}
+    assert {"page", "map", "thumbnail", "image"} <= tagged.keys()
+    for own in tagged.values():
+        assert "content" not in own["responses"]["304"]
+        assert [one["name"] for one in own["parameters"] if one["in"] == "header"] == ["If-None-Match"]
+    assert "304" not in operation("search")["responses"]
