@@ -1,8 +1,9 @@
 """Decoders that stay from application to application: starting theirs takes each longer than most of what is tested with it."""
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, ClassVar
+import atexit
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import ClassVar, Self
 
 from services.retrieval.decoding.decoder import Decoder
 from services.retrieval.decoding.spares import Spares
@@ -13,7 +14,7 @@ _STARTER = ThreadPoolExecutor(1, "decoders")
 
 
 class KeptDecoder(Decoder):
-    """A decoder that is not ended but idle where its last picture was answered.
+    """A decoder that is not ended but idle, unless it is in the middle of a picture.
 
     Attributes:
         idle: those with some bounds whom nobody has.
@@ -24,16 +25,12 @@ class KeptDecoder(Decoder):
     _asked = False
 
     @classmethod
-    async def start(cls) -> "KeptDecoder":
-        start: Any = super().start
-        started: KeptDecoder = await asyncio.get_running_loop().run_in_executor(
-            _STARTER, lambda: asyncio.run(start())
-        )
-        return started
-
-    async def confine(self, bounds: Bounds) -> None:
-        await super().confine(bounds)
-        self._bounds = bounds
+    async def started(cls, bounds: Bounds) -> Self:
+        decoder = await cls.start()
+        assert isinstance(decoder, cls)
+        await decoder.confine(bounds)
+        decoder._bounds = bounds
+        return decoder
 
     async def ask(
         self, picture: bytes, preprocessing: bytes, seconds: float, most: int
@@ -46,8 +43,13 @@ class KeptDecoder(Decoder):
     async def end(self) -> int | None:
         if self._bounds is None or self._asked or not self.alive:
             return await super().end()
-        self.idle.setdefault(self._bounds, []).append(self)
+        self.rest()
         return None
+
+    def rest(self) -> None:
+        """Wait for whoever needs it next."""
+        assert self._bounds
+        self.idle.setdefault(self._bounds, []).append(self)
 
 
 class KeptSpares(Spares):
@@ -60,17 +62,26 @@ class KeptSpares(Spares):
         while idle := KeptDecoder.idle.get(bounds):
             if (decoder := idle.pop()).alive:
                 return decoder
-        decoder = await KeptDecoder.start()
-        await decoder.confine(bounds)
-        return decoder
+            await decoder.end()
+        starting = _STARTER.submit(lambda: asyncio.run(KeptDecoder.started(bounds)))
+        try:
+            return await asyncio.shield(asyncio.wrap_future(starting))
+        except asyncio.CancelledError:  # the application ends meanwhile: it is for the next
+            starting.add_done_callback(_rest)
+            raise
 
 
-def end_kept() -> None:
+def _rest(starting: "Future[KeptDecoder]") -> None:
+    starting.result().rest()
+
+
+@atexit.register
+def _end_all() -> None:
     """End those who are idle."""
 
     async def end() -> None:
         for decoders in KeptDecoder.idle.values():
-            while decoders:
-                await Decoder.end(decoders.pop())
+            for decoder in decoders:
+                await Decoder.end(decoder)
 
     asyncio.run(end())

@@ -429,9 +429,10 @@ def test_a_busy_server_is_waited_for_and_then_named(connect: Connect, tmp_path: 
             assert spinning.result() > 0
 
 
+@pytest.mark.parametrize("times", [50, pytest.param(200, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("url", ["redis_url", "redis8_url", "cluster_url"])
 def test_flushed_functions_are_loaded_again(
-    connect: Connect, url: str, request: pytest.FixtureRequest
+    connect: Connect, url: str, times: int, request: pytest.FixtureRequest
 ) -> None:
     address = request.getfixturevalue(url)
     connection, other = connect(address, 20), connect(address, 20)
@@ -448,7 +449,7 @@ def test_flushed_functions_are_loaded_again(
 
     with ThreadPoolExecutor(1) as pool:
         using = pool.submit(use)
-        for _ in range(200):
+        for _ in range(times):
             other.on_primaries("FUNCTION", "FLUSH")
             time.sleep(0.002)
         stop.set()

@@ -13,7 +13,6 @@ from taxohash.generation.hasher import Hasher
 from taxohash.images import decode
 from tests.support.application import Client, filled, ref_of, settings_of
 from tests.support.generations import TAXONOMY, make_generation, pictures
-from tests.support.kept_decoders import end_kept
 
 ITEMS = 300
 TAGS = ("red", "summer", "größe 9")
@@ -22,11 +21,10 @@ LABELS = np.arange(ITEMS, dtype=np.int32) % (len(TAXONOMY) - 1)  # the last labe
 
 @pytest.fixture(scope="session", autouse=True)
 def close_clients() -> Iterator[None]:
-    """Close what a test that failed has left, and what all of them shared."""
+    """Close what a test that failed has left."""
     yield
     for client in [*Client.left]:
         client.close()
-    end_kept()
 
 
 @pytest.fixture(scope="session")
