@@ -32,6 +32,7 @@ def until(holds: Callable[[], bool]) -> None:
 # -- killed and frozen -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_a_killed_supervisor_leaves_nothing(tmp_path: Path) -> None:
     with toy_service(tmp_path) as toy:
         worker = toy.worker
@@ -42,6 +43,7 @@ def test_a_killed_supervisor_leaves_nothing(tmp_path: Path) -> None:
             socket.create_connection(toy.address)
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_a_frozen_worker_ends_with_a_killed_supervisor(tmp_path: Path) -> None:
     with toy_service(tmp_path) as toy:
         worker = toy.worker
@@ -89,6 +91,7 @@ def test_what_a_worker_started_ends_with_it(tmp_path: Path) -> None:
         assert not zombies
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_a_worker_that_dies_again_and_again_is_replaced_again_and_again(tmp_path: Path) -> None:
     with toy_service(tmp_path) as toy:
         pids = set()
@@ -115,6 +118,7 @@ def test_a_worker_that_hangs_is_replaced(tmp_path: Path, how: str) -> None:
         assert "silent" in toy.log.read_text()
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_one_that_works_hard_is_not(tmp_path: Path) -> None:
     with toy_service(tmp_path) as toy:
         before = int(toy.get("/pid").text)
@@ -189,6 +193,7 @@ def test_requests_under_way_are_answered_at_the_end_and_others_told_to_come_back
         assert "20 requests were under way, 0 of them took too long" in toy.log.read_text()
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_under_load_every_connection_is_answered_or_refused_at_the_end(tmp_path: Path) -> None:
     with toy_service(tmp_path) as toy:
         told: Counter[str] = Counter()
