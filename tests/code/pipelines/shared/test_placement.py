@@ -59,6 +59,14 @@ def test_every_pod_has_claim_variables_and_labels(tmp_path: Path, pipeline: Any)
         assert not {"nodeSelector", "tolerations"} & found.keys()
 
 
+def test_tasks_are_placed_without_a_look_at_the_stack(monkeypatch: pytest.MonkeyPatch) -> None:
+    def read() -> None:
+        raise AssertionError("kfp reads the source of every caller")
+
+    monkeypatch.setattr("inspect.stack", read)
+    dsl.pipeline(name="placed")(placed)
+
+
 def test_only_what_is_said_to_be_is_cached(tmp_path: Path, pipeline: Any) -> None:
     spec, _ = compiled(tmp_path, pipeline)
     assert spec["root"]["dag"]["tasks"]["say"]["cachingOptions"] == {"enableCache": True}

@@ -236,7 +236,6 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "SLICE_FROM", 60)
 
 
-@pytest.mark.no_cover
 @pytest.mark.parametrize("examples", [12, pytest.param(200, marks=pytest.mark.slow)])
 def test_any_order_of_writes(small: None, examples: int) -> None:
     run_state_machine_as_test(
