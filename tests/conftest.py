@@ -1,5 +1,6 @@
 """Settings of every test."""
 
+import functools
 import itertools
 import os
 import signal
@@ -7,8 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import httpx
 import hypothesis
 import pytest
+from httpx._transports import default as transports
 
 if TYPE_CHECKING:
     from tests.support.s3 import S3
@@ -16,6 +19,9 @@ if TYPE_CHECKING:
 # No wall-clock limits: the machine may be busy. In CI the same examples every time.
 hypothesis.settings.register_profile("taxohash", deadline=None, derandomize=os.environ.get("CI") == "true")
 hypothesis.settings.load_profile("taxohash")
+
+# Else each client of httpx, and each request without one, reads all certificates anew: 30 ms of CPU, thousands of times.
+transports.create_ssl_context = functools.cache(httpx.create_ssl_context)  # type: ignore[attr-defined]
 
 # A shell's background job (`make test &`) ignores Ctrl-C, one of nohup the end of a terminal, and so would every process that
 # a test starts and stops.

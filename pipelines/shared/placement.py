@@ -6,6 +6,7 @@ compiled pipelines hold; `placed` traces a pipeline again for another cluster. O
 
 from contextvars import ContextVar
 from dataclasses import field
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
@@ -186,6 +187,7 @@ def apply(
     """
     from kfp import kubernetes
 
+    _check_at_once()
     placement = _current.get()
     task.set_container_image(image)
     task.set_caching_options(cached)
@@ -215,6 +217,21 @@ def _give(task: "dsl.PipelineTask", resources: Resources) -> None:
         kubernetes.add_node_selector(task, name, value)
     for taint in tolerations:
         kubernetes.add_toleration(task, taint.key, taint.operator, taint.value, taint.effect)
+
+
+@cache
+def _check_at_once() -> None:
+    """Have kfp check that a task has a container, and no more, whenever something of it is set.
+
+    To name the method in an error it reads the source of all that is on the stack: seconds for a pipeline.
+    """
+    from kfp import dsl
+
+    def check(task: Any) -> None:
+        if task.container_spec is None:
+            raise ValueError("only a step that is a container has an image and resources")
+
+    dsl.PipelineTask._ensure_container_spec_exists = check
 
 
 def placed(pipeline: Any, placement: Placement) -> Any:

@@ -24,7 +24,7 @@ from taxohash.training.config import HasherConfig, ObjectiveConfig, TrainingConf
 from taxohash.training.run import train
 from tests.support.miniature import SIDE, TAXONOMY, make_dataset
 
-METHODS = ("shpdh", "treecode")
+METHODS = ("treecode", pytest.param("shpdh", marks=pytest.mark.slow))
 BITS = 32
 EPOCHS = 8
 CONFIG = TrainingConfig(epochs=EPOCHS, batch=32, lr=0.02, augment="crop")

@@ -22,6 +22,7 @@ from services.retrieval.settings import Settings
 from taxohash.generation.hasher import Hasher
 from taxohash.taxonomy import Taxonomy
 from tests.support.generations import TAXONOMY
+from tests.support.kept_decoders import KeptSpares
 
 _LOADED_SECONDS = 30.0
 
@@ -103,6 +104,7 @@ class Client:
             loaded: whether to wait until a generation is served.
         """
         self.service = Service(settings, connect)
+        self.service.decoders._spares = KeptSpares()
         prepare(self.service)
         guard: Any = application(self.service)
 

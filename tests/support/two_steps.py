@@ -22,7 +22,6 @@ def record(run: str) -> str:
     return run
 
 
-@dsl.pipeline(name="taxohash-retrain", description="Two steps.")
 def two_steps(dataset_md5: str, run: str = "", collection: str = "default", epochs: int = 1) -> None:
     prepared = placement.apply(prepare(dataset_md5=dataset_md5))
     trained = placement.apply(train(data=prepared.output, epochs=epochs))
@@ -32,5 +31,8 @@ def two_steps(dataset_md5: str, run: str = "", collection: str = "default", epoc
 def compile_to(folder: Path) -> Path:
     """Compile it into a folder; the file."""
     file = folder / "retrain.yaml"
-    compiler.Compiler().compile(two_steps, str(file))
+    # Not while the module is imported: kfp looks at the whole stack for each word about a task, of which the frames of imports are
+    # the slowest to look at.
+    pipeline = dsl.pipeline(name="taxohash-retrain", description="Two steps.")(two_steps)
+    compiler.Compiler().compile(pipeline, str(file))
     return file

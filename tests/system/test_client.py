@@ -58,6 +58,21 @@ def service(
         yield started
 
 
+@pytest.fixture(scope="module")
+def keyring(tmp_path_factory: pytest.TempPathFactory) -> Keyring:
+    return Keyring(tmp_path_factory.mktemp("keys") / "keys.json")
+
+
+@pytest.fixture(scope="module")
+def keyed(
+    hasher: Hasher, variables: dict[str, str], keyring: Keyring, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Service]:
+    """A service that asks for keys."""
+    own = variables | {"TAXOHASH_API_KEYS_FILE": str(keyring.path)}
+    with serving(str(hasher.folder), own, tmp_path_factory.mktemp("keyed")) as started:
+        yield started
+
+
 def taxohash(*arguments: object, code: int = 0) -> command.Done:
     done = command.run("taxohash.cli", *arguments)
     assert done.returncode == code, done.stderr
@@ -205,19 +220,16 @@ def test_a_deadline_ends_what_the_service_waits_for(kind: str, service: Service)
 
 
 @both
-def test_keys_are_sent(kind: str, hasher: Hasher, variables: dict[str, str], tmp_path: Path) -> None:
-    keyring = Keyring(tmp_path / "keys.json")
-    keyed = variables | {"TAXOHASH_API_KEYS_FILE": str(keyring.path)}
-    with serving(str(hasher.folder), keyed, tmp_path) as own:
-        for name, status in ((None, 401), ("search", 403), ("write", 0)):
-            key = dict(keyring.headers(name)).get("Authorization", "").removeprefix("Bearer ") or None
-            with opened(kind, own.url, key) as client:
-                if status:
-                    with pytest.raises(RequestRefusedError) as error:
-                        client.put("keyed", LARGE)
-                    assert error.value.status == status
-                else:
-                    assert client.put("keyed", LARGE).id == client.delete("keyed").id
+def test_keys_are_sent(kind: str, keyed: Service, keyring: Keyring) -> None:
+    for name, status in ((None, 401), ("search", 403), ("write", 0)):
+        key = dict(keyring.headers(name)).get("Authorization", "").removeprefix("Bearer ") or None
+        with opened(kind, keyed.url, key) as client:
+            if status:
+                with pytest.raises(RequestRefusedError) as error:
+                    client.put("keyed", LARGE)
+                assert error.value.status == status
+            else:
+                assert client.put("keyed", LARGE).id == client.delete("keyed").id
 
 
 def test_what_the_documentation_shows_runs(
@@ -286,19 +298,16 @@ def test_what_is_refused_of_several_is_a_line_each_and_exit_code_2(service: Serv
 
 
 def test_the_key_comes_from_the_environment_or_a_file(
-    hasher: Hasher, variables: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    keyed: Service, keyring: Keyring, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keyring = Keyring(tmp_path / "keys.json")
     key = dict(keyring.headers("search"))["Authorization"].removeprefix("Bearer ")
     (tmp_path / "key").write_text(f"{key}\n")
-    keyed = variables | {"TAXOHASH_API_KEYS_FILE": str(keyring.path)}
-    with serving(str(hasher.folder), keyed, tmp_path) as own:
-        words = ("similar", "item 4", "--json", "--url", own.url)
-        assert "401" in taxohash(*words, code=2).stderr
-        for name, value in (("TAXOHASH_API_KEY", key), ("TAXOHASH_API_KEY_FILE", str(tmp_path / "key"))):
-            with monkeypatch.context() as patch:
-                patch.setenv(name, value)
-                assert json.loads(taxohash(*words).stdout)["results"]
+    words = ("similar", "item 4", "--json", "--url", keyed.url)
+    assert "401" in taxohash(*words, code=2).stderr
+    for name, value in (("TAXOHASH_API_KEY", key), ("TAXOHASH_API_KEY_FILE", str(tmp_path / "key"))):
+        with monkeypatch.context() as patch:
+            patch.setenv(name, value)
+            assert json.loads(taxohash(*words).stdout)["results"]
     monkeypatch.setenv("TAXOHASH_API_KEY_FILE", str(tmp_path / "none"))
     assert "TAXOHASH_API_KEY_FILE" in taxohash(*words, code=2).stderr
 

@@ -45,7 +45,7 @@ def fill(store: CodeStore, written: list[str]) -> None:
         written += ids
 
 
-@pytest.mark.parametrize("flushed", [False, True])
+@pytest.mark.parametrize("flushed", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_gc_discard_delete_and_rollback_work_on_a_full_server(
     full: tuple[CodeStore, redis.Redis, list[str]], flushed: bool
 ) -> None:

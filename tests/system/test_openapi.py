@@ -102,6 +102,7 @@ def test_with_a_key(keyed: Service, keyring: Keyring, tmp_path: Path) -> None:
     assert linked(told) >= 4
 
 
+@pytest.mark.slow
 def test_without_keys(opened: Service, tmp_path: Path) -> None:
     told = attacked(opened, tmp_path, "", "stateful", 10, seed=2)
     assert linked(told) >= 4

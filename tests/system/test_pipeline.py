@@ -321,6 +321,7 @@ def test_ctrl_c_says_in_one_line_that_repeating_goes_on(
     assert (folder / CHECKPOINT).is_file()
 
 
+@pytest.mark.slow  # as above, for another reason
 def test_a_failing_step_says_why_in_one_line(data: Dataset, home: Path) -> None:
     done = came_of(retrain("redis://127.0.0.1:1", data.folder, home))
     assert done.verdict is Verdict.FAILED

@@ -103,7 +103,9 @@ def test_thumbnails_come_back_with_a_store_that_was_killed(service: Service, sto
     until(lambda: thumbnail(service).status_code == 200)
 
 
-@pytest.mark.parametrize("held_back", [33, 200, 600])
+@pytest.mark.parametrize(
+    "held_back", [pytest.param(33, marks=pytest.mark.slow), 200, pytest.param(600, marks=pytest.mark.slow)]
+)
 def test_however_many_uploads_stop_half_way_searches_are_answered(service: Service, held_back: int) -> None:
     body = b'--b\r\nContent-Disposition: form-data; name="image"; filename="p"\r\n\r\n' + b"x" * 3000
     head = (

@@ -32,6 +32,7 @@ def until(holds: Callable[[], bool]) -> None:
 # -- killed and frozen -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_a_killed_supervisor_leaves_nothing(tmp_path: Path) -> None:
     with toy_service(tmp_path) as toy:
         worker = toy.worker
@@ -42,6 +43,7 @@ def test_a_killed_supervisor_leaves_nothing(tmp_path: Path) -> None:
             socket.create_connection(toy.address)
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_a_frozen_worker_ends_with_a_killed_supervisor(tmp_path: Path) -> None:
     with toy_service(tmp_path) as toy:
         worker = toy.worker
@@ -50,7 +52,14 @@ def test_a_frozen_worker_ends_with_a_killed_supervisor(tmp_path: Path) -> None:
         assert not psutil.wait_procs([worker], timeout=SECONDS)[1]
 
 
-@pytest.mark.parametrize("how", ["killed", "ended by the application", "told to end"])
+@pytest.mark.parametrize(
+    "how",
+    [
+        pytest.param("killed", marks=pytest.mark.slow),  # what one started ends with it, below
+        pytest.param("ended by the application", marks=pytest.mark.slow),  # again and again, below
+        "told to end",
+    ],
+)
 def test_another_worker_takes_the_place_of_one_that_ends(tmp_path: Path, how: str) -> None:
     """Connections made meanwhile wait, and are answered."""
     with toy_service(tmp_path) as toy:
@@ -82,6 +91,7 @@ def test_what_a_worker_started_ends_with_it(tmp_path: Path) -> None:
         assert not zombies
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_a_worker_that_dies_again_and_again_is_replaced_again_and_again(tmp_path: Path) -> None:
     with toy_service(tmp_path) as toy:
         pids = set()
@@ -94,7 +104,7 @@ def test_a_worker_that_dies_again_and_again_is_replaced_again_and_again(tmp_path
         assert "in 1 seconds" in toy.log.read_text()
 
 
-@pytest.mark.parametrize("how", ["stopped", "its loop blocked"])
+@pytest.mark.parametrize("how", [pytest.param("stopped", marks=pytest.mark.slow), "its loop blocked"])
 def test_a_worker_that_hangs_is_replaced(tmp_path: Path, how: str) -> None:
     with toy_service(tmp_path) as toy:
         before = int(toy.get("/pid").text)
@@ -108,6 +118,7 @@ def test_a_worker_that_hangs_is_replaced(tmp_path: Path, how: str) -> None:
         assert "silent" in toy.log.read_text()
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_one_that_works_hard_is_not(tmp_path: Path) -> None:
     with toy_service(tmp_path) as toy:
         before = int(toy.get("/pid").text)
@@ -135,7 +146,7 @@ def test_a_supervisor_that_was_stopped_does_not_take_it_for_silence(tmp_path: Pa
     ("spoilt", "status", "told"),
     [
         ("settings", 2, "serve: TOY is 'settings': set it to something else\n"),
-        ("crash", 1, "5 workers ended before they served"),
+        pytest.param("crash", 1, "5 workers ended before they served", marks=pytest.mark.slow),
         ("startup", 1, "5 workers ended before they served"),
     ],
 )
@@ -156,7 +167,13 @@ def test_it_is_alive_before_it_is_ready(tmp_path: Path) -> None:
 # -- told to end -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGTERM,
+        *(pytest.param(other, marks=pytest.mark.slow) for other in (signal.SIGINT, signal.SIGHUP)),
+    ],
+)
 def test_requests_under_way_are_answered_at_the_end_and_others_told_to_come_back(
     tmp_path: Path, number: signal.Signals
 ) -> None:
@@ -176,6 +193,7 @@ def test_requests_under_way_are_answered_at_the_end_and_others_told_to_come_back
         assert "20 requests were under way, 0 of them took too long" in toy.log.read_text()
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_under_load_every_connection_is_answered_or_refused_at_the_end(tmp_path: Path) -> None:
     with toy_service(tmp_path) as toy:
         told: Counter[str] = Counter()

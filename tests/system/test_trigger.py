@@ -151,6 +151,7 @@ def test_it_is_made_of_its_settings(redis_url: str, free_port: int, tmp_path: Pa
         assert (state.data.md5, [own.pipeline for own in state.pending]) == (ONE, ["retrain"])
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_a_storm_of_a_thousand_alerts_starts_one_run(trigger: Process) -> None:
     script(trigger, seconds=600)
     trigger.start()
@@ -173,6 +174,7 @@ def test_a_storm_of_a_thousand_alerts_starts_one_run(trigger: Process) -> None:
     assert 'taxohash_trigger_reasons_total{kind="alert"} 1000.0' in exposition
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_a_killed_one_loses_nothing_and_doubles_nothing(trigger: Process) -> None:
     """SIGKILL at any moment, while alerts come. Each that was acknowledged is a reason of a run that ended, and no run was begun twice."""
     chance = random.Random(7)
@@ -235,6 +237,7 @@ def test_a_run_outlives_a_killed_trigger_and_ends_with_one_that_is_told_to(trigg
     assert trigger.started() == [line["run"]] * 2  # taken up again under its name
 
 
+@pytest.mark.usefixtures("unmeasured")
 def test_new_data_of_a_repository_start_runs_that_name_the_commit(trigger: Process, tmp_path: Path) -> None:
     repository = Repository(tmp_path / "repository")
     first = repository.commit(DVC.format(ONE))

@@ -25,6 +25,7 @@ def test_a_start_is_told_in_parts() -> None:
     assert told["found"] + told["compiled"] > 0
 
 
+@pytest.mark.slow
 def test_searches_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     """With the same kernels: packed ones for other CPUs take too long to compile here."""
     same = SimpleNamespace(name="same", environment={}, flags=frozenset())

@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 import typer
 from typer.testing import CliRunner
 
@@ -11,6 +12,7 @@ app = typer.Typer()
 app.command()(replica.main)
 
 
+@pytest.mark.slow
 def test_json_has_what_was_asked_and_found() -> None:
     done = CliRunner().invoke(app, ["--items", "1600,3200", "--rounds", "2"])
     assert done.exit_code == 0, done.output

@@ -287,9 +287,10 @@ def restless() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("small", "restless")
+@pytest.mark.parametrize("steps", [100, pytest.param(250, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("packing", [False, True])
 def test_searches_see_one_state_while_items_move_between_rows(
-    monkeypatch: pytest.MonkeyPatch, packing: bool
+    monkeypatch: pytest.MonkeyPatch, packing: bool, steps: int
 ) -> None:
     """A writer throws 40 items about 60 rows of two segments, and changes labels, tags and codes with it.
 
@@ -332,7 +333,7 @@ def test_searches_see_one_state_while_items_move_between_rows(
     readers = [threading.Thread(target=read, args=(one,)) for one in asked]
     for reader in readers:
         reader.start()
-    for step in range(250):
+    for step in range(steps):
         if wrong:
             break
         replica.apply(columns(0, scattered(rng, 40, 60), 60, 6))

@@ -24,6 +24,14 @@ def store() -> Iterator[CodeStore]:
         yield store
 
 
+@pytest.fixture(scope="module")
+def mended() -> Iterator[CodeStore]:
+    """One for all that mend what they damage."""
+    with CodeStore.connect("memory://") as store:
+        fill_collection(store, segments=2)
+        yield store
+
+
 def key_of(store: CodeStore, segment: int = 0) -> str:
     return store.described("c")[0].on(segment, "").keys[0]
 
@@ -42,7 +50,8 @@ def test_what_is_whole_has_no_findings(store: CodeStore) -> None:
 
 @pytest.mark.parametrize("kind", ["n", "c", "r", "t", "d", "gg1:", "gg2:", "g:", "sg1:", "og2:", "s:", "="])
 @pytest.mark.parametrize("how", ["flipped", "removed", "cut", "added"])
-def test_each_field_of_an_item_that_is_damaged_is_found(store: CodeStore, kind: str, how: str) -> None:
+def test_each_field_of_an_item_that_is_damaged_is_found(mended: CodeStore, kind: str, how: str) -> None:
+    store = mended
     random = np.random.default_rng(zlib.crc32(f"{kind} {how}".encode()))
     opened, _ = store.described("c")
     fields = hash_of(store, opened, 0)
@@ -65,7 +74,8 @@ def test_each_field_of_an_item_that_is_damaged_is_found(store: CodeStore, kind: 
         assert verify(store, "c").findings == ()
 
 
-def test_each_field_of_the_segments_own_that_is_damaged_is_found(store: CodeStore) -> None:
+def test_each_field_of_the_segments_own_that_is_damaged_is_found(mended: CodeStore) -> None:
+    store = mended
     opened, _ = store.described("c")
     fields = hash_of(store, opened, 0)
     starts = (b"open", b"generations", b"position", b"alive", b"deleted", b"sum:", b"members:", b"coded:")
