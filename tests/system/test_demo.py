@@ -73,7 +73,6 @@ def first(home: Path) -> dict[str, Any]:
     return once(home)
 
 
-@pytest.mark.slow  # its pipeline runs in test_pipeline, and what it serves in test_serve_at_home
 def test_once(home: Path, first: dict[str, Any]) -> None:
     assert first["codes"] == 1800 + 48  # the test split can be found, too
     assert first["answer"]["generation"] == first["generation"]

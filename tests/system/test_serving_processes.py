@@ -171,7 +171,8 @@ def test_it_is_alive_before_it_is_ready(tmp_path: Path) -> None:
     "number",
     [
         signal.SIGTERM,
-        *(pytest.param(other, marks=pytest.mark.slow) for other in (signal.SIGINT, signal.SIGHUP)),
+        signal.SIGINT,
+        pytest.param(signal.SIGHUP, marks=pytest.mark.slow),
     ],
 )
 def test_requests_under_way_are_answered_at_the_end_and_others_told_to_come_back(
