@@ -18,6 +18,7 @@ from taxohash.hamming.kernels.conventions import EMPTY, LOW, SHIFT
 from taxohash.hamming.kernels.intrinsics import CODES
 from taxohash.hamming.kernels.weighted import weigh_all
 from taxohash.hamming.layouts import Bitmap, Keys, Layout, Sliced, bring
+from taxohash.hamming.notes import Noted, nothing, positions, room
 from taxohash.hamming.selection import Scope, Selection, whole
 from taxohash.hamming.versions import Version
 from taxohash.hamming.weights import Weights, to_weights
@@ -98,7 +99,57 @@ class Moment:
             TaxohashError: k or threads out of range, queries of the wrong dtype or shape, wrong weights or a wrong
                 allowed-set.
         """
+        return self._search(to_words(queries, self.bits, "queries"), k, allowed, threads, weights, None)[:2]
+
+    def search_weighted(
+        self,
+        queries: npt.ArrayLike,
+        weights: npt.ArrayLike,
+        k: int = 10,
+        allowed: Allowed | None = None,
+        threads: int = 1,
+    ) -> tuple[Distances, npt.NDArray[np.int32], Rows]:
+        """What `search` finds by weights: weighted distances float64[Q, k'], Hamming distances int32[Q, k'], and rows int64[Q, k'].
+
+        Raises:
+            TaxohashError: as `search`.
+        """
         asked = to_words(queries, self.bits, "queries")
+        base, tail = (room(len(asked), k) if k <= LONG_K else nothing(len(asked)) for _ in range(2))
+        weighted, rows, scope = self._search(asked, k, allowed, threads, weights, (base, tail))
+        near = [
+            self._near(query, own, scope, *parts)
+            for query, own, *parts in zip(asked, rows, base, tail, strict=True)
+        ]
+        return weighted, np.array(near, np.int32).reshape(rows.shape), rows
+
+    def _near(self, query: Words, rows: Rows, scope: Scope, *noted: Noted) -> npt.NDArray[Any]:
+        """The Hamming distances of rows int64[n] that a search by weights has found in a scope.
+
+        Args:
+            noted: where in base and tail it has found them.
+        """
+        near = np.full(len(rows), -1, np.int32)
+        for part, own in zip((scope.base, scope.tail), noted, strict=True):
+            places = positions(own, rows)
+            known = np.flatnonzero(places >= 0)
+            known = known[np.argsort(places[known])]
+            words = part.pick(places[known]).reshape(-1, len(query))
+            near[known] = np.bitwise_count(words ^ query).sum(axis=1)
+        if (near < 0).any():  # more came than there was room for, or nothing was noted
+            return self.distances(from_words(query[None], self.bits), rows)
+        return near
+
+    def _search(
+        self,
+        asked: Words,
+        k: int,
+        allowed: Allowed | None,
+        threads: int,
+        weights: npt.ArrayLike | None,
+        notes: tuple[Noted, Noted] | None,
+    ) -> tuple[Distances, Rows, Scope]:
+        """`search`, and what was searched; `notes` has room for where in base and tail the answers lie."""
         if k < 0 or threads < 1:
             raise TaxohashError(
                 f"k is {k} and threads {threads}: pass k of 0 or more and threads of 1 or more"
@@ -109,22 +160,23 @@ class Moment:
         base, mask, tail, tail_mask = scope
         most = min(k, len(self) if selection is None else min(len(self), selection.count))
         if most > LONG_K:
-            return self._search_long(asked, most, scope, weighed)
+            return *self._search_long(asked, most, scope, weighed), scope
         best: Keys = np.empty((max(len(asked), 1), max(most, 1)), dtype=np.uint64)
         best.fill(EMPTY)
         if len(asked) == 0 or most == 0:
             most = min(most, _count_allowed(scope))
             distances, rows = _empty(len(asked), most)
-            return distances if weighed is None else weighed.distances(distances), rows
-        touched = _search_base(base, asked, mask, best, threads, weighed)
+            return distances if weighed is None else weighed.distances(distances), rows, scope
+        of_base, of_tail = notes or (None, None)
+        touched = _search_base(base, asked, mask, best, threads, weighed, of_base)
         if len(tail):
-            bring(tail, asked, tail_mask, best, ordered=False, weights=weighed)
+            bring(tail, asked, tail_mask, best, ordered=False, weights=weighed, noted=of_tail)
         if selection is not None:
             most = min(most, int(np.count_nonzero(best[0] != EMPTY)))
         distances, rows = _empty(len(asked), most)
         flat.finish(best, distances, rows)
         self._tell(base, len(asked), touched + len(asked) * len(tail))
-        return distances if weighed is None else weighed.distances(distances), rows
+        return distances if weighed is None else weighed.distances(distances), rows, scope
 
     def range_search(
         self,
@@ -298,11 +350,17 @@ def _empty(queries: int, most: int) -> tuple[npt.NDArray[np.int32], Rows]:
 
 
 def _search_base(
-    base: Layout, queries: Words, mask: Bitmap, best: Keys, threads: int, weights: Weights | None
+    base: Layout,
+    queries: Words,
+    mask: Bitmap,
+    best: Keys,
+    threads: int,
+    weights: Weights | None,
+    noted: Noted | None,
 ) -> int:
-    """`base.search` on several threads: each takes some queries, or, of few queries, some of the codes."""
+    """`base.search` on several threads: each takes some queries, or, of few queries, some of the codes, and notes nothing then."""
     if threads == 1 or (len(queries) == 1 and len(base) < SPLIT):
-        return base.search(queries, mask, best, weights)
+        return base.search(queries, mask, best, weights, noted)
     if len(queries) < threads and isinstance(base, Sliced) and len(base) >= SPLIT:
         step = -(-len(base) // (threads * CODES)) * CODES
         parts = [(best.copy(), start) for start in range(0, len(base), step)]
@@ -321,7 +379,13 @@ def _search_base(
     spans = [slice(start, stop) for start, stop in itertools.pairwise(cuts)]
 
     def some(span: slice) -> int:
-        return base.search(queries[span], mask, best[span], None if weights is None else weights[span])
+        return base.search(
+            queries[span],
+            mask,
+            best[span],
+            None if weights is None else weights[span],
+            None if noted is None else noted[span],
+        )
 
     return sum(_each(some, spans, threads))
 
@@ -341,8 +405,8 @@ def _collect_weighted(query: Words, weights: Weights, limit: np.int64, scope: Sc
     """
     base, mask, tail, tail_mask = scope
     beyond = np.uint64(limit + 1) << SHIFT
-    for room in (SHORT, LONG_K):
-        best: Keys = np.full((1, room), beyond)
+    for most in (SHORT, LONG_K):
+        best: Keys = np.full((1, most), beyond)
         base.search(query, mask, best, weights)
         bring(tail, query, tail_mask, best, ordered=False, weights=weights)
         if best[0, 0] == beyond:

@@ -186,9 +186,8 @@ class View:
         k: int,
         allowed: Following | None,
         threads: int,
-        weights: npt.NDArray[np.float32] | None = None,
     ) -> tuple[npt.NDArray[Any], Rows]:
-        answers = self._moment.search(codes, k, allowed, threads, weights)
+        answers = self._moment.search(codes, k, allowed, threads)
         self.touched = self._moment.touched
         return answers
 
@@ -215,9 +214,9 @@ class View:
     ) -> Found:
         """Answers by weights, and the Hamming distances of these."""
         if radius is None:
-            near, found = self._nearest(codes, k, allowed, threads, weights)
-            limits, rows = _limits(found), found.ravel()
-            return self._found(limits, rows, self._distances(codes, limits, rows), near.ravel())
+            weighted, near, found = self._moment.search_weighted(codes, weights, k, allowed, threads)
+            self.touched = self._moment.touched
+            return self._found(_limits(found), found.ravel(), near.ravel(), weighted.ravel())
         limits, distances, rows = self._within(codes, radius, most, allowed, threads)
         weighted = self._distances(codes, limits, rows, weights)
         order = np.lexsort((rows, weighted, np.repeat(np.arange(len(codes)), np.diff(limits))))

@@ -6,6 +6,9 @@ position. `mask` is a bitmap uint8[M], least significant bit first, of the rows 
 may not), or empty for all. `best` is uint64[k], a max-heap of keys distance << 32 | row: comparing keys is comparing
 (distance, row), so ties fall by row without another word.
 
+`noted` is uint32[2, 1 + L], a log of the rows that came into `best` (`noted[0, 1:]`) and the positions where they lie (`noted[1, 1:]`);
+`noted[0, 0]` counts them, and of more than L the last are there.
+
 A kernel is compiled for every combination of types that it is called with, and a number that is written out is a type of its
 own: what is passed on is made an int64 or a bool first (ZERO, UNORDERED), which saves seconds of compiling.
 """

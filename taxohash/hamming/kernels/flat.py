@@ -94,6 +94,19 @@ def offer(rows, mask, position, near, best):  # type: ignore[no-untyped-def]
 
 
 @nb.njit(inline="always", **KERNEL)
+def offer_noted(rows, mask, position, near, best, noted):  # type: ignore[no-untyped-def]
+    """`offer`, and what it takes is noted, see `conventions`."""
+    row = row_at(rows, position)
+    key = (near << SHIFT) | row
+    if key < best[0] and is_allowed(mask, row):
+        push(best, key)
+        count = noted[0, 0]
+        at = np.int64(1) + np.int64(count) % (noted.shape[1] - 1)
+        noted[0, at], noted[1, at] = np.uint32(row), np.uint32(position)
+        noted[0, 0] = count + np.uint32(1)
+
+
+@nb.njit(inline="always", **KERNEL)
 def bound(best, ordered):  # type: ignore[no-untyped-def]
     """Codes at this distance or more cannot enter `best`; where rows ascend, a tie comes too late."""
     return np.int64(best[0] >> SHIFT) + (0 if ordered else 1)

@@ -14,7 +14,7 @@ import numba as nb
 import numpy as np
 
 from taxohash.hamming.kernels.conventions import KERNEL, OPTIONS, SHIFT, ZERO
-from taxohash.hamming.kernels.flat import BLOCK, SUB_BLOCK, is_allowed, offer, row_at
+from taxohash.hamming.kernels.flat import BLOCK, SUB_BLOCK, is_allowed, offer_noted, row_at
 from taxohash.hamming.kernels.intrinsics import ONE, popcount
 
 LEVELS = 3
@@ -96,7 +96,7 @@ def count_coarse(width, words, start, stop, query, masks, limit):  # type: ignor
 
 
 @nb.njit(**KERNEL)
-def scan_weighted(width, words, origin, rows, mask, start, stop, query, table, masks, drop, best):  # type: ignore[no-untyped-def]
+def scan_weighted(width, words, origin, rows, mask, start, stop, query, table, masks, drop, best, noted):  # type: ignore[no-untyped-def]
     """`flat.scan` by weights, for rows in any order."""
     for block in range(start, stop, BLOCK):
         end = min(block + BLOCK, stop)
@@ -109,11 +109,13 @@ def scan_weighted(width, words, origin, rows, mask, start, stop, query, table, m
             if count_coarse(width, words, sub, sub_end, query, masks, limit) == 0:
                 continue
             for position in range(sub, sub_end):
-                offer(rows, mask, origin + position, weigh(width, words, position, query, table), best)
+                offer_noted(
+                    rows, mask, origin + position, weigh(width, words, position, query, table), best, noted
+                )
 
 
 @nb.njit(**OPTIONS)
-def scan_each_weighted(width, words, rows, mask, stop, queries, weights, best):  # type: ignore[no-untyped-def]
+def scan_each_weighted(width, words, rows, mask, stop, queries, weights, best, noted):  # type: ignore[no-untyped-def]
     """`scan_weighted` of the first `stop` codes for queries uint64[Q, W] and heaps best uint64[Q, k]."""
     table = np.empty(len(width) << 11, np.uint32)
     masks = np.empty(LEVELS * len(width), np.uint64)
@@ -121,7 +123,7 @@ def scan_each_weighted(width, words, rows, mask, stop, queries, weights, best): 
         fill_table(weights[q], table)
         drop = coarsen(weights[q], masks)
         scan_weighted(
-            width, words, ZERO, rows, mask, ZERO, stop, queries[q], table, masks, drop, best[q]
+            width, words, ZERO, rows, mask, ZERO, stop, queries[q], table, masks, drop, best[q], noted[q]
         )  # fmt: skip
 
 

@@ -25,7 +25,7 @@ from taxohash.hamming.kernels.cells import (
     unslice,
 )
 from taxohash.hamming.kernels.conventions import EMPTY, KERNEL, LOW, SHIFT, ZERO
-from taxohash.hamming.kernels.flat import offer
+from taxohash.hamming.kernels.flat import offer_noted
 from taxohash.hamming.kernels.intrinsics import CODES, ONE, VECTOR, count_common, lowest, popcount, prefetch
 from taxohash.hamming.kernels.weighted import scan_weighted, weigh, weigh_coarsely
 
@@ -110,6 +110,7 @@ def _take(  # type: ignore[no-untyped-def]
     weights,
     bounds,
     best,
+    noted,
 ):
     """Bring the answers of `count_common` among positions start..stop-1, all of one ring, into `best`."""
     others, inside, outside = bounds
@@ -137,7 +138,7 @@ def _take(  # type: ignore[no-untyped-def]
                 more -= has
                 i += 1
             if more == 0:
-                offer(rows, mask, origin + np.int64(bit), np.uint64(near), best)
+                offer_noted(rows, mask, origin + np.int64(bit), np.uint64(near), best, noted)
 
 
 @nb.njit(**KERNEL)
@@ -158,6 +159,7 @@ def _scan_body(  # type: ignore[no-untyped-def]
     bounds,
     scratch,
     best,
+    noted,
 ):
     """`scan_weighted` of positions start..stop-1 of a body."""
     weights, table, masks, drop = asked
@@ -196,34 +198,34 @@ def _scan_body(  # type: ignore[no-untyped-def]
             end = min(block + CODES, stop)
             unslice(width, words, centre, block, body[1], codes, tile)
             scan_weighted(
-                width, codes, block, rows, mask, position - block, end - block, query, table, masks, drop, best
+                width, codes, block, rows, mask, position - block, end - block, query, table, masks, drop, best, noted
             )  # fmt: skip
         elif hits:
             planes = planes_of(used - need)
             _take(
                 words, at, stride, out, planes, block, position, end, rows, mask, ring, slots, used, need, weights,
-                bounds, best,
+                bounds, best, noted,
             )  # fmt: skip
         position = end
 
 
 @nb.njit(**KERNEL)
 def scan_cell_weighted(  # type: ignore[no-untyped-def]
-    width, words, rows, mask, centres, cell, edges, body, start, stop, query, asked, order, slots, used, bounds, scratch, best
+    width, words, rows, mask, centres, cell, edges, body, start, stop, query, asked, order, slots, used, bounds, scratch, best, noted
 ):  # fmt: skip
     """`scan_weighted` of positions start..stop-1 of a cell; slots and `used` from `cells.differing`."""
     weights, table, masks, drop = asked
     low, high = max(start, body[0]), min(stop, body[1])
     for first, last in ((start, min(stop, body[0])), (max(start, body[1]), stop)):
         if last - first > FEW:
-            scan_weighted(width, words, ZERO, rows, mask, first, last, query, table, masks, drop, best)
+            scan_weighted(width, words, ZERO, rows, mask, first, last, query, table, masks, drop, best, noted)
             continue
         for position in range(first, last):
             if weigh_coarsely(width, words, position, query, masks) <= np.int64(best[0] >> SHIFT) >> drop:
-                offer(rows, mask, position, weigh(width, words, position, query, table), best)
+                offer_noted(rows, mask, position, weigh(width, words, position, query, table), best, noted)
     if low < high:
         part_bits(width, centres, cell, query, weights, order, bounds)
         centre = centres[cell * len(width) : (cell + 1) * len(width)]
         _scan_body(
-            width, words, rows, mask, centre, edges, body, low, high, query, asked, slots, used, bounds, scratch, best
+            width, words, rows, mask, centre, edges, body, low, high, query, asked, slots, used, bounds, scratch, best, noted
         )  # fmt: skip

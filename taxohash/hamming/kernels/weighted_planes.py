@@ -18,7 +18,7 @@ import numpy as np
 
 from taxohash.hamming.kernels.blocks import block_at, unslice_block
 from taxohash.hamming.kernels.conventions import EMPTY, KERNEL, OPTIONS, SHIFT, ZERO
-from taxohash.hamming.kernels.flat import offer
+from taxohash.hamming.kernels.flat import offer_noted
 from taxohash.hamming.kernels.intrinsics import (
     CODES,
     LANES,
@@ -101,7 +101,7 @@ def _prepare(width, bits, query, weights, unit, slots, counts):  # type: ignore[
 
 
 @nb.njit(**KERNEL)
-def _take_hits(width, block, out, first, stop, rows, mask, query, weights, order, best):  # type: ignore[no-untyped-def]
+def _take_hits(width, block, out, first, stop, rows, mask, query, weights, order, best, noted):  # type: ignore[no-untyped-def]
     """Bring the answers of `compare_weighed` into `best`, as far as they are near enough."""
     head = (1 + count_planes(width)) * STRIDE
     for lane in range(LANES):
@@ -119,11 +119,11 @@ def _take_hits(width, block, out, first, stop, rows, mask, query, weights, order
                 differs = ((block[np.uint64(head + place * STRIDE + lane)] >> bit) ^ own) & ONE
                 near += np.int64(weights[np.uint64(place)]) * np.int64(differs)
             if near <= limit and position < stop:
-                offer(rows, mask, position, np.uint64(near), best)
+                offer_noted(rows, mask, position, np.uint64(near), best, noted)
 
 
 @nb.njit(**OPTIONS)
-def scan_sliced_weighted(width, bits, blocks, rows, mask, start, stop, queries, weights, best):  # type: ignore[no-untyped-def]
+def scan_sliced_weighted(width, bits, blocks, rows, mask, start, stop, queries, weights, best, noted):  # type: ignore[no-untyped-def]
     """Bring the codes at positions start..stop-1 (start a multiple of CODES) into the heaps best uint64[Q, k].
 
     Every row in a heap, unless it is full of a bound, is smaller than those of these codes.
@@ -169,9 +169,20 @@ def scan_sliced_weighted(width, bits, blocks, rows, mask, start, stop, queries, 
                 fill_table(weights[q], table)
                 drop = coarsen(weights[q], masks)
                 scan_weighted(
-                    width, tile, first, rows, mask, ZERO, end - first, queries[q], table, masks, drop, best[q]
+                    width, tile, first, rows, mask, ZERO, end - first, queries[q], table, masks, drop, best[q], noted[q]
                 )  # fmt: skip
             else:
                 _take_hits(
-                    width, block, out, first, end, rows, mask, queries[q], weights[q], orders[q], best[q]
+                    width,
+                    block,
+                    out,
+                    first,
+                    end,
+                    rows,
+                    mask,
+                    queries[q],
+                    weights[q],
+                    orders[q],
+                    best[q],
+                    noted[q],
                 )

@@ -49,7 +49,7 @@ def _narrow(low, high, weighed, limit, least, most):  # type: ignore[no-untyped-
 
 
 @nb.njit(**KERNEL)
-def _search(width, bits, words, rows, mask, centres, cells, query, asked, sorts, scratch, best):  # type: ignore[no-untyped-def]
+def _search(width, bits, words, rows, mask, centres, cells, query, asked, sorts, scratch, best, noted):  # type: ignore[no-untyped-def]
     """One query; the codes it looked at.
 
     First the rings of the nearest centre about the query's own distance to it, until there is a k-th, then the rest of that
@@ -74,7 +74,7 @@ def _search(width, bits, words, rows, mask, centres, cells, query, asked, sorts,
                 touched += stop - start
                 scan_cell_weighted(
                     width, words, rows, mask, centres, first, edges, body, start, stop, query, asked, order, slots[0],
-                    home, bounds, own, best,
+                    home, bounds, own, best, noted,
                 )  # fmt: skip
     reach, count, after = _reach(least, np.int64(best[0] >> SHIFT)), ZERO, 1 if seen < 0 else seen + 1
     for low, high in ((home - reach, home - seen - 1), (home + after, home + reach)):
@@ -89,7 +89,7 @@ def _search(width, bits, words, rows, mask, centres, cells, query, asked, sorts,
         touched += stop - start
         scan_cell_weighted(
             width, words, rows, mask, centres, first, edges, body, start, stop, query, asked, order, slots[j], home,
-            bounds, own, best,
+            bounds, own, best, noted,
         )  # fmt: skip
     reach = _reach(least, np.int64(best[0] >> SHIFT))
     rule_out(near, first, neighbours, margins, reach)
@@ -119,14 +119,14 @@ def _search(width, bits, words, rows, mask, centres, cells, query, asked, sorts,
         part = np.int64(bodies[c, 0]), np.int64(bodies[c, 1])
         scan_cell_weighted(
             width, words, rows, mask, centres, c, offsets[c], part, start, stop, query, asked, order, slots[at],
-            np.int64(near[c]), bounds, own, best,
+            np.int64(near[c]), bounds, own, best, noted,
         )  # fmt: skip
         scanned += 1
         ahead = min(ahead + 1, AHEAD)
 
 
 @nb.njit(**OPTIONS)
-def search_rings_weighted(width, bits, words, rows, mask, centres, cells, queries, weights, best):  # type: ignore[no-untyped-def]
+def search_rings_weighted(width, bits, words, rows, mask, centres, cells, queries, weights, best, noted):  # type: ignore[no-untyped-def]
     """`rings.search_rings` by weights uint32[Q, 64 * W]; the heaps may be full of a bound."""
     count = cells[0].shape[0]
     table = np.empty(len(width) << 11, np.uint32)
@@ -153,6 +153,18 @@ def search_rings_weighted(width, bits, words, rows, mask, centres, cells, querie
         sort_bits(bits, weights[q], keys, sorts[0], sorts[1], sorts[2])
         asked = weights[q], table, masks, drop
         total += _search(
-            width, bits, words, rows, mask, centres, cells, queries[q], asked, sorts, scratch, best[q]
+            width,
+            bits,
+            words,
+            rows,
+            mask,
+            centres,
+            cells,
+            queries[q],
+            asked,
+            sorts,
+            scratch,
+            best[q],
+            noted[q],
         )
     return total

@@ -188,6 +188,11 @@ class Changes(RuleBasedStateMachine):
         near, rows = self.index.search(queries, k, allowed, threads, weights)
         np.testing.assert_array_equal(near, full_near[:, :k])
         np.testing.assert_array_equal(rows, full[:, :k])
+        found = self.index.moment().search_weighted(queries, weights, k, allowed, threads)
+        np.testing.assert_array_equal(found[0], full_near[:, :k])
+        np.testing.assert_array_equal(found[2], full[:, :k])
+        for query, plain, own in zip(queries, *found[1:], strict=True):
+            np.testing.assert_array_equal(plain, distances(self.codes[own], query))
         some = self.rng.permutation(full[0])[:k]  # what each of some rows is away, in any order
         by_row = dict(zip(full[0].tolist(), full_near[0].tolist(), strict=True))
         assert self.index.distances(queries[:1], some, weights[:1]).tolist() == [

@@ -19,6 +19,7 @@ from taxohash.hamming.layouts import (
     Rings,
     Sliced,
 )
+from taxohash.hamming.notes import positions, room
 from taxohash.hamming.weights import to_weights
 from taxohash.hamming.words import from_words, to_words, width_of
 from tests.support.hamming_oracle import (
@@ -136,10 +137,20 @@ def test_every_arrangement_finds_by_weights_what_a_naive_scan_finds(
     for layout in arrangements(bits, codes, rng):
         for mask, rows in ((NO_MASK, wanted), (bitmap(allowed, count), wanted_allowed)):
             best = np.full((len(queries), k), EMPTY)
-            layout.search(words, mask, best, weights)
+            noted = room(len(queries), k)
+            layout.search(words, mask, best, weights, noted)
             best.sort(axis=1)
             np.testing.assert_array_equal(best[:, : rows.shape[1]] & LOW, rows)
             assert (best[:, rows.shape[1] :] == EMPTY).all()
+            for found, own in zip(rows, noted, strict=True):
+                places = np.sort(
+                    positions(own, found)
+                )  # where each lies is noted, unless too many came before
+                assert places.min(initial=0) >= 0 or own[0, 0] >= own.shape[1]
+                picked = layout.pick(places[places >= 0]).reshape(-1, words.shape[1])
+                at = layout.rows[places[places >= 0]] if layout.rows.size else places[places >= 0]
+                np.testing.assert_array_equal(from_words(picked, bits), codes[at])
+                assert set(at.tolist()) <= set(found.tolist())
         best = np.full((1, count + 1), np.uint64(limit + 1) << SHIFT)  # a bound instead of an empty heap
         layout.search(words[:1], NO_MASK, best, weights[:1])
         np.testing.assert_array_equal(np.sort(best[0, best[0] < best[0, 0]] & LOW), within)
