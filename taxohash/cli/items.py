@@ -50,7 +50,7 @@ def _found(
         if source.is_dir():
             yield from of_folder(source, prefix, folders_are_labels=folders_are_labels)
         else:
-            yield Upload(prefix + source.name if item_id is None else item_id, source)
+            yield Upload(prefix + (source.name if item_id is None else item_id), source)
 
 
 def delete(url: str, ids: Sequence[str], as_json: bool) -> bool:
@@ -61,7 +61,7 @@ def delete(url: str, ids: Sequence[str], as_json: bool) -> bool:
             try:
                 told = client.delete(item_id)
             except RequestRefusedError as error:
-                if error.status != 404:  # of the others nothing else would become
+                if error.status not in (400, 404):  # of the others nothing else would become
                     raise
                 refused.append((item_id, str(error)))
                 continue

@@ -189,7 +189,7 @@ def print_table(answer: dict[str, Any], console: Console | None = None) -> None:
             result["id"],
             Text("\n").join(_marked(path, most) for path in result["label_paths"]),
             *([f"{result['weighted_distance']:.3f}"] if is_weighted else []),
-            str(result["distance"]),
+            f"{result['distance']}{' (identical)' if result.get('identical') else ''}",
         )
         for rank, result in enumerate(results, 1)
     ]
@@ -199,11 +199,23 @@ def print_table(answer: dict[str, Any], console: Console | None = None) -> None:
     majority = " / ".join(f"{printable(node['name'])} ({node['items']})" for node in answer["majority"])
     otherwise = "no answer has a label" if results else "nothing found"
     out.print(Text(f"most agree on {majority}" if majority else otherwise))
+    if own := _own(answer):
+        out.print(Text(own))
     for group in answer.get("groups") or ():
         path = " / ".join(map(printable, group["path"])) or "without a label"
         out.print(Text(f"{path}: {', '.join(map(printable, group['items']))}"))
     if answer.get("cut"):
         out.print(Text("there are more within the radius: give a larger --k"))
+
+
+def _own(answer: dict[str, Any]) -> str:
+    """What the query itself is, as far as that was measured."""
+    if answer.get("unlike"):
+        return "nothing like this is here: the picture is unlike all that this hasher was made of"
+    if (predicted := answer.get("predicted")) is None:
+        return ""
+    path = " / ".join(f"{printable(node['name'])} ({node['confidence']:.0%})" for node in predicted)
+    return f"most likely {path}" if path else "not sure at any level what it is"
 
 
 def _marked(path: list[str], most: list[str]) -> Text:

@@ -11,12 +11,23 @@ import httpx
 
 from taxohash.client import answers, calls
 from taxohash.client.batches import Batches, Uploaded
-from taxohash.client.exchange import DEADLINE, LATE, Exchange, Failed, Outcome, Received, Send, Steps, failure
+from taxohash.client.exchange import (
+    DEADLINE,
+    LATE,
+    Exchange,
+    Failed,
+    Outcome,
+    Received,
+    Send,
+    Steps,
+    failure,
+    unsendable,
+)
 from taxohash.client.journal import Journal
 from taxohash.client.queries import Picture, Query, Wishes, query_of
 from taxohash.client.retries import Retries
 from taxohash.client.splitting import split
-from taxohash.client.uploads import Loaded, Upload, uploads_of
+from taxohash.client.uploads import Loaded, Upload, listed, uploads_of
 from taxohash.errors import TaxohashError
 from taxohash.runtime.progress import bars
 
@@ -126,7 +137,8 @@ class AsyncClient:
             name: of this write: sent again within a week, it is answered as the first time and done once. One is made
                 where none is given.
         """
-        item = Upload(id, picture, code, generation, tuple(labels), tuple(tags)).load()
+        said = listed("labels", labels), listed("tags", tags)
+        item = Upload(id, picture, code, generation, *said).load()
         return await self._run(self._exchange.write(calls.put(item, name)))
 
     async def put_many(
@@ -253,6 +265,8 @@ class AsyncClient:
             return LATE
         except httpx.HTTPError as error:
             return failure(error)
+        except UnicodeEncodeError as error:
+            raise unsendable(step.call, error) from None
         return Received(response.status_code, response.headers, response.content)
 
 

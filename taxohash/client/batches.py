@@ -11,6 +11,7 @@ from taxohash.client.uploads import Loaded, Upload
 from taxohash.errors import TaxohashError
 
 MOST_ITEMS = 64  # of one request
+_MOST_TEXTS = 1000  # labels and tags of one request: below what the service reads of one
 
 
 @dataclass(frozen=True)
@@ -49,14 +50,16 @@ class Batches:
 
     def __iter__(self) -> Iterator[list[Loaded]]:
         batch: list[Loaded] = []
-        size = 0
+        size = texts = 0
         for item in self._wanted():
-            own = len(item.picture or b"")
-            if batch and (len(batch) == MOST_ITEMS or size + own > MOST_BYTES):
+            own, said = len(item.picture or b""), len(item.labels) + len(item.tags)
+            is_full = len(batch) == MOST_ITEMS or size + own > MOST_BYTES or texts + said > _MOST_TEXTS
+            if batch and is_full:
                 yield batch
-                batch, size = [], 0
+                batch, size, texts = [], 0, 0
             batch.append(item)
             size += own
+            texts += said
         if batch:
             yield batch
 

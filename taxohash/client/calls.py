@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 from taxohash.client import answers
 from taxohash.client.queries import Code, ItemId, Picture, Query, bytes_of, fields_of, texts_of
 from taxohash.client.reading import NotAsDescribedError, read
-from taxohash.client.uploads import Loaded
+from taxohash.client.uploads import Loaded, listed
 from taxohash.errors import TaxohashError
 
 MOST_QUERIES = 64  # of one request
@@ -63,7 +63,9 @@ def search(query: Query, wishes: Mapping[str, Any]) -> Call[answers.SearchAnswer
     if isinstance(query, ItemId | Code):
         return Call("the search", "POST", "/v1/search", reads, body={"json": _query(query) | fields})
     picture, texts = bytes_of(query), texts_of(fields)
-    if len(texts) > _FORM_FIELDS or any(len(text.encode()) > _FORM_TEXT for _, text in texts):
+    if len(texts) > _FORM_FIELDS or any(
+        len(text.encode(errors="surrogatepass")) > _FORM_TEXT for _, text in texts
+    ):
         body: dict[str, Any] = {"json": _query(picture) | fields}
     else:
         body = _form(texts, [("image", picture)])
@@ -158,7 +160,7 @@ def edit(
         TaxohashError: nothing is changed, or one text is given for several.
     """
     given = {"labels": labels, "tags": tags}
-    said = {what: _texts(what, texts) for what, texts in given.items() if texts is not None}
+    said = {what: listed(what, texts) for what, texts in given.items() if texts is not None}
     if not said:
         raise TaxohashError(f"edit of item {item_id!r} changes nothing: give labels, tags or both")
     return Call(
@@ -171,12 +173,6 @@ def edit(
         name or new_name(),
         False,
     )
-
-
-def _texts(what: str, texts: Iterable[str]) -> list[str]:
-    if isinstance(texts, str):
-        raise TaxohashError(f"{what} are the text {texts[:60]!r}: give a list")
-    return list(texts)
 
 
 def delete(item_id: str, name: str | None = None) -> Call[answers.DeleteAnswer]:

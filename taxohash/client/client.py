@@ -12,12 +12,23 @@ import httpx
 
 from taxohash.client import answers, calls
 from taxohash.client.batches import Batches, Uploaded
-from taxohash.client.exchange import DEADLINE, LATE, Exchange, Failed, Outcome, Received, Send, Steps, failure
+from taxohash.client.exchange import (
+    DEADLINE,
+    LATE,
+    Exchange,
+    Failed,
+    Outcome,
+    Received,
+    Send,
+    Steps,
+    failure,
+    unsendable,
+)
 from taxohash.client.journal import Journal
 from taxohash.client.queries import Picture, Query, Wishes, query_of
 from taxohash.client.retries import Retries
 from taxohash.client.splitting import split
-from taxohash.client.uploads import Loaded, Upload, uploads_of
+from taxohash.client.uploads import Loaded, Upload, listed, uploads_of
 from taxohash.errors import TaxohashError
 from taxohash.runtime.progress import bars
 
@@ -133,7 +144,8 @@ class Client:
             name: of this write: sent again within a week, it is answered as the first time and done once. One is made
                 where none is given.
         """
-        item = Upload(id, picture, code, generation, tuple(labels), tuple(tags)).load()
+        said = listed("labels", labels), listed("tags", tags)
+        item = Upload(id, picture, code, generation, *said).load()
         return self._run(self._exchange.write(calls.put(item, name)))
 
     def put_many(
@@ -267,6 +279,8 @@ class Client:
                 return Received(response.status_code, response.headers, bytes(body))
         except httpx.HTTPError as error:
             return failure(error)
+        except UnicodeEncodeError as error:
+            raise unsendable(step.call, error) from None
 
 
 def _take(batches: Batches, under_way: dict[Future[list[answers.BatchResult]], list[Loaded]]) -> None:

@@ -205,6 +205,12 @@ def failure(error: httpx.HTTPError) -> Failed:
     return Failed(str(error) or type(error).__name__)
 
 
+def unsendable(call: Call[Any], error: UnicodeEncodeError) -> TaxohashError:
+    """What is said of a call that has a text which no request can hold."""
+    character, wanted = error.object[error.start], error.encoding.upper()
+    return TaxohashError(f"{call.what} has {character!r} in a text that has to be {wanted}: give another")
+
+
 LATE = Failed("the answer took too long")
 
 

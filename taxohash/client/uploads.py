@@ -32,7 +32,8 @@ class Upload:
         """The same, with the picture's bytes.
 
         Raises:
-            TaxohashError: the picture's file cannot be read; neither picture nor code, or both; the id is no text.
+            TaxohashError: the picture's file cannot be read; neither picture nor code, or both; the id is no text; one text is
+                given for several.
         """
         if (self.picture is None) == (self.code is None):
             raise TaxohashError(f"item {self.id!r} is put with a picture or with a code: give one of them")
@@ -45,7 +46,8 @@ class Upload:
                 f"item id {self.id!r} is no UTF-8: give another, or rename the file"
             ) from None
         picture = None if self.picture is None else bytes_of(self.picture)
-        return Loaded(self.id, picture, self.code, self.generation, tuple(self.labels), tuple(self.tags))
+        labels, tags = listed("labels", self.labels), listed("tags", self.tags)
+        return Loaded(self.id, picture, self.code, self.generation, labels, tags)
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,17 @@ class Loaded:
         told = hashlib.sha256(repr((self.code, self.generation, self.labels, self.tags)).encode())
         told.update(self.picture or b"")
         return told.hexdigest()[:32]
+
+
+def listed(what: str, texts: Iterable[str]) -> tuple[str, ...]:
+    """Several texts.
+
+    Raises:
+        TaxohashError: it is one text, which would be taken for its characters.
+    """
+    if isinstance(texts, str):
+        raise TaxohashError(f"{what} are the text {texts[:60]!r}: give a list")
+    return tuple(texts)
 
 
 def of_folder(

@@ -278,10 +278,11 @@ def test_put_search_similar_and_delete_as_commands(service: Service, tmp_path: P
     assert all(result["id"] != ids[1] for result in similar["results"])
     assert "answers" in taxohash("similar", ids[1], "--group-by", "family", *url).stdout
     assert json.loads(taxohash("put", shop / "0.png", "--id", "one", "--json", *url).stdout)["put"] == 1
-    gone = taxohash("delete", *ids, "one", "nobody", *url, code=2)
+    gone = taxohash("delete", "x" * 1025, *ids, "one", "nobody", *url, code=2)
     assert [line.partition(":")[0] for line in gone.stdout.splitlines()] == [*ids, "one"]
-    assert gone.stderr.startswith("taxohash: nobody: ")
-    assert len(gone.stderr.splitlines()) == 1
+    assert [line.split(": ")[1] for line in gone.stderr.splitlines()] == ["x" * 1025, "nobody"]
+    bad = taxohash("search", "--id", "item 3", "--within", "\udcff", *url, code=2).stderr
+    assert bad == "taxohash: the search has '\\udcff' in a text that has to be UTF-8: give another\n"
 
 
 def test_what_is_refused_of_several_is_a_line_each_and_exit_code_2(service: Service, tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+import httpx
+import numpy as np
 import pytest
 from selenium import webdriver
 from selenium.webdriver.common.by import By
@@ -16,7 +18,7 @@ from selenium.webdriver.support.ui import Select
 from services.codestore import EmbeddedServer
 from taxohash.generation.manifest import Generation
 from tests.support.browser import AXE_NEEDED, NEEDED, Shown, barriers
-from tests.support.generations import TAXONOMY
+from tests.support.generations import TAXONOMY, png
 from tests.support.keyring import Keyring
 from tests.support.serving import IDS, ITEMS, PICTURES, Service, environment, pictures_of, serving
 
@@ -357,6 +359,36 @@ def test_an_item_is_opened_and_closed(page: Page, picture: Path) -> None:
     page.until(lambda: not page.find("item").is_displayed())
     assert page.state() == behind
     assert page.focus() == opener
+
+
+def test_a_picture_is_shown_no_more_once_it_is_replaced_or_deleted(service: Service, page: Page) -> None:
+    def put(side: int) -> str:
+        picture, headers = png(np.full((side, side), side, np.uint8)), {"Content-Type": "image/png"}
+        answer = httpx.put(url, params=named, content=picture, headers=headers)
+        return str(answer.raise_for_status().json()["token"])
+
+    def shows(side: int) -> None:
+        """The item view has the picture that is so wide."""
+        script = "return document.getElementById('item-picture').naturalWidth"
+        page.until(lambda: page.chromium.execute_script(script) == side)
+
+    def status() -> object:
+        script = "fetch('/v1/image?id=replaced').then(({ status }) => arguments[0](status))"
+        return page.chromium.execute_async_script(script)
+
+    url, named = f"{service.url}/v1/item", {"id": "replaced"}
+    put(16)
+    Page(page.chromium, f"{page.url}/?item=replaced")
+    shows(16)
+    script = "import('/page/writes.js').then(({ wrote, changed }) => { wrote(arguments[0]); changed(); })"
+    page.chromium.execute_script(script, put(24))  # as if by this page
+    shows(24)
+    put(32)
+    page.chromium.get(f"{page.url}/?id=item+1&item=replaced")
+    shows(32)
+    assert status() == 200
+    httpx.delete(url, params=named).raise_for_status()
+    assert status() == 404
 
 
 def test_an_item_of_a_shared_address_is_shown_and_searched_by(page: Page) -> None:

@@ -229,6 +229,31 @@ def test_pictures_are_uploaded_each_with_its_own_result(
     page.says("shop/one.png", "#item-id")
 
 
+def test_a_picture_that_is_left_out_while_others_are_uploaded_is_not_put(
+    as_admin: Callable[..., Page], service: Service, keyring: Keyring, tmp_path: Path
+) -> None:
+    names = [f"{n}.png" for n in range(4)]
+    for name, data in zip(names, PICTURES, strict=False):
+        (tmp_path / name).write_bytes(data)
+    page = as_admin("panel=upload")
+    page.until(lambda: page.find("upload-drop").is_displayed())
+    page.find("upload-files").send_keys("\n".join(str(tmp_path / name) for name in names))
+    page.find("upload-prefix").send_keys("left out/")
+    page.chromium.execute_script(  # while the first two are on their way
+        """
+        document.getElementById("upload-go").click();
+        window.aways = [...document.querySelectorAll("#uploads button")];
+        window.open = aways.map(({ disabled }) => !disabled);
+        aways[2].click();
+        """
+    )
+    page.says("3 of 3 uploaded", "#upload-status")
+    found = [item(service, keyring, f"left out/{name}").status_code for name in names]
+    assert found == [200, 200, 404, 200]
+    # What is on its way cannot be left out.
+    assert page.chromium.execute_script("return window.open") == [False, False, True, True]
+
+
 def test_an_item_is_edited(as_admin: Callable[..., Page], service: Service, keyring: Keyring) -> None:
     page = as_admin()
     page.open("item 12")

@@ -1,6 +1,7 @@
 /** Pictures of items, with and without a key. */
 
 import { ask, hasKey } from "./service.js";
+import { hasWritten } from "./writes.js";
 
 const WAITING = new WeakMap(); // where the pictures are that nobody has seen yet
 const seen = new IntersectionObserver(
@@ -13,9 +14,12 @@ const seen = new IntersectionObserver(
   { rootMargin: "200px" },
 );
 
-/** Show a picture of the service; with a key, which an <img> cannot send, once it comes into view. */
+/**
+ * Show a picture of the service. It is fetched, once it comes into view, with a key, which an <img> cannot send, and where
+ * this page has written: an <img> does not ask again for what the page has shown already, though another picture may be there.
+ */
 export function draw(image, path) {
-  if (!hasKey()) return drawn(image, path);
+  if (!hasKey() && !hasWritten()) return drawn(image, path);
   image.removeAttribute("src");
   WAITING.set(image, path);
   seen.observe(image);

@@ -14,7 +14,7 @@ const SAID = { waiting: "", sending: "uploading", added: "added", replaced: "rep
 
 export const panel = { name: "upload", title: "Upload", start: open, isOpen: mayWrite };
 
-let uploads = []; // {file, url, row, input, state, said}
+let uploads = []; // {file, url, row, input, away, state, said}
 let labels = null;
 let running = null; // AbortController
 
@@ -53,11 +53,11 @@ function upload(file) {
   made.input.value = file.name;
   made.input.setAttribute("aria-label", `Id of ${file.name}`);
   made.result = element("span", "result");
-  const away = element("button", "quiet", "×");
-  away.type = "button";
-  away.setAttribute("aria-label", `Leave out ${file.name}`);
-  away.addEventListener("click", () => drop(made));
-  made.row = element("li", "upload", image, made.input, made.result, away);
+  made.away = element("button", "quiet", "×");
+  made.away.type = "button";
+  made.away.setAttribute("aria-label", `Leave out ${file.name}`);
+  made.away.addEventListener("click", () => drop(made));
+  made.row = element("li", "upload", image, made.input, made.result, made.away);
   return made;
 }
 
@@ -83,7 +83,10 @@ async function send() {
   reflect();
   const queue = [...left];
   const work = async () => {
-    while (queue.length && !running.signal.aborted) await put(queue.shift());
+    while (queue.length && !running.signal.aborted) {
+      const one = queue.shift();
+      if (uploads.includes(one)) await put(one); // it may have been left out meanwhile
+    }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, work));
   running = null;
@@ -113,6 +116,7 @@ function mark(one, state, said = "") {
   one.result.className = `result ${state}`;
   one.result.replaceChildren(...[SAID[state], said].filter(Boolean).flatMap((part) => [part, " "]));
   one.input.readOnly = state === "sending" || isDone(one);
+  one.away.disabled = state === "sending";
 }
 
 function reflect() {

@@ -18,6 +18,9 @@ export function wrote(token) {
     positions.set(segment, Math.max(position, positions.get(segment) ?? 0));
 }
 
+/** Whether this page has written at all. */
+export const hasWritten = () => incarnation !== "";
+
 /** Say that something was written: what is shown is asked for anew. */
 export const changed = () => tell("changed");
 

@@ -42,9 +42,10 @@ P = TypeVar("P", bound=base.Request)
 T = TypeVar("T")
 Handler = Callable[[Request, str, P], Awaitable[Response]]
 
-# What lies in the picture store is somebody's: a browser shows it as a picture, and runs nothing of it.
+# What lies in the picture store is somebody's: a browser shows it as a picture, and runs nothing of it. It asks each time whether
+# the item still has it: another may be put in its place, and a deleted one is seen no more.
 _HEADERS = {
-    "Cache-Control": "private, max-age=3600",
+    "Cache-Control": "private, no-cache",
     "Content-Security-Policy": "default-src 'none'; sandbox",
 }
 

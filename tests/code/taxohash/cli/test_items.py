@@ -32,6 +32,9 @@ def test_ids_are_names_and_paths_below_a_folder(shop: Path) -> None:
     assert said(uploads_of([shop / "3.png"], "own", "", [], [], folders_are_labels=False)) == [
         ("own", (), ())
     ]
+    assert said(uploads_of([shop / "3.png"], "own", "p/", [], [], folders_are_labels=False)) == [
+        ("p/own", (), ())
+    ]
 
 
 def test_an_id_names_one_picture(shop: Path) -> None:

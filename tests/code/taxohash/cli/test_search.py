@@ -51,6 +51,31 @@ def test_by_weights_the_table_has_a_column_more() -> None:
     assert "by weights" not in out.getvalue()
 
 
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"predicted": [], "unlike": True}, "nothing like this is here"),
+        ({"predicted": [], "unlike": False}, "not sure at any level"),
+        (
+            {"predicted": [{"name": "warm", "confidence": 0.934}, {"name": "[red]", "confidence": 0.5}]},
+            "most likely warm (93%) / [red] (50%)",
+        ),
+    ],
+)
+def test_what_an_answer_is_worth_is_said_where_it_was_measured(more: dict[str, Any], said: str) -> None:
+    for answer, is_said in ((ANSWER | more, True), (ANSWER, False)):
+        out = StringIO()
+        print_table(answer, Console(file=out, width=80))
+        assert (said in out.getvalue()) is is_said
+
+
+def test_an_item_of_the_very_picture_is_marked() -> None:
+    out = StringIO()
+    same, other = ANSWER["results"]
+    print_table(ANSWER | {"results": [same | {"identical": True}, other]}, Console(file=out, width=80))
+    assert out.getvalue().count("3 (identical)") == out.getvalue().count("identical") == 1
+
+
 def test_no_id_breaks_the_table() -> None:
     out = StringIO()
     results = [ANSWER["results"][1] | {"id": item_id} for item_id in HOSTILE_IDS]

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from services.retrieval.json_body import object_of
 from taxohash.client import NEVER, BusyError, RequestRefusedError, Retries, Upload
 from taxohash.errors import TaxohashError
 from tests.support.clients import KINDS, opened
@@ -69,11 +70,23 @@ def test_large_items_go_alone(kind: str) -> None:
 
 
 @both
+def test_items_of_which_much_is_said_go_in_batches_that_are_read(kind: str) -> None:
+    service = FalseService(stored)
+    tags = [f"tag {n}" for n in range(60)]
+    with opened(kind, URL, transport=service.transport) as client:
+        told = client.put_many((Upload(f"{n}", b"p", tags=tags) for n in range(64)), at_once=1)
+    assert told.put == 64
+    for request in service.requests:
+        assert len(object_of(json.dumps({"items": items_in(request)}).encode())["items"]) <= 16
+    assert len(service.requests) == 4
+
+
+@both
 def test_what_is_refused_is_told_and_the_rest_goes_on(kind: str, tmp_path: Path) -> None:
     service = FalseService(stored)
     items = [
         Upload("good", b"p"), Upload("bad", b"p"), Upload("none", tmp_path / "none.png"), Upload("neither"),
-        Upload("code", code="ff", generation="g"),
+        Upload("code", code="ff", generation="g"), Upload("text", b"p", tags="cat"),
     ]  # fmt: skip
     with opened(kind, URL, transport=service.transport) as client:
         told = client.put_many(items, journal=tmp_path / "journal")
@@ -82,10 +95,11 @@ def test_what_is_refused_is_told_and_the_rest_goes_on(kind: str, tmp_path: Path)
         "bad": 422,
         "none": 0,
         "neither": 0,
+        "text": 0,
     }
     with opened(kind, URL, transport=service.transport) as client:
         again = client.put_many(items, journal=tmp_path / "journal")
-    assert (again.put, again.before, set(again.refused)) == (0, 2, {"bad", "none", "neither"})
+    assert (again.put, again.before, set(again.refused)) == (0, 2, {"bad", "none", "neither", "text"})
 
 
 @both

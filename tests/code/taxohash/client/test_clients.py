@@ -208,9 +208,30 @@ def test_what_cannot_be_asked_is_told_before_anything_is_sent(kind: str, tmp_pat
             lambda: client.search(tmp_path / "none.png"), lambda: client.get("\udcff"), lambda: client.get(""),
             lambda: client.put("a"), lambda: client.put("a", b"p", code="ff"), lambda: client.put("a", code="ff"),
             lambda: client.put_many(tmp_path / "none"), lambda: client.put_many([], at_once=0),
+            lambda: client.put("a", b"p", tags="cat"), lambda: client.put("a", b"p", labels="warm/red"),
+            lambda: client.edit("a", tags="cat"), lambda: client.edit("a"),
         ]  # fmt: skip
         for ask in asking:
             with pytest.raises(TaxohashError) as error:
                 ask()
             assert "\n" not in str(error.value)
+    assert service.requests == []
+
+
+@both
+def test_text_that_no_request_can_hold_is_told_and_not_sent(kind: str) -> None:
+    service = FalseService([])
+    with asked(kind, service) as client:
+        asking: list[Callable[[], Any]] = [
+            lambda: client.search(b"p", within="\udcff"), lambda: client.search(id="a", tags=["\udcff"]),
+            lambda: client.search(code="\udcff"), lambda: client.similar("a", group_by="\udcff"),
+            lambda: client.put("a", b"p", labels=["\udcff"]), lambda: client.edit("a", tags=["\udcff"]),
+        ]  # fmt: skip
+        for ask in asking:
+            with pytest.raises(
+                TaxohashError, match=r"has '\\udcff' in a text that has to be UTF-8: give another"
+            ):
+                ask()
+        with pytest.raises(TaxohashError, match="has 'ü' in a text that has to be ASCII: give another"):
+            client.put("a", b"p", name="ü")
     assert service.requests == []
