@@ -26,7 +26,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 DEADLINE = 60.0  # seconds of a call, all its tries together
-_MALFORMED, _TOO_LARGE = 400, 413
+_MALFORMED, _TOO_SLOW, _TOO_LARGE = 400, 408, 413
 
 
 @dataclass(frozen=True)
@@ -235,20 +235,24 @@ def _apart(
     statuses: Sequence[int],
     refused: Callable[[T, RequestRefusedError], R],
 ) -> Steps[list[R]]:
-    """What comes of each of several things of one request. Where it is refused for what one of them may be, halves of it are sent.
+    """What comes of each of several things of one request. Where it is refused for what one of them may be, or does not arrive
+    in time, halves of it are sent.
 
     Args:
         done: the steps of some of them.
-        statuses: with which it is refused then.
+        statuses: with which it is refused for one of them.
         refused: what comes of one that is refused alone.
+
+    Raises:
+        RequestRefusedError: for all of them, or one alone does not arrive in time.
     """
     try:
         return (yield from done(things))
     except RequestRefusedError as error:
-        if error.status not in statuses:
-            raise
-        if len(things) == 1:
+        if len(things) == 1 and error.status in statuses:
             return [refused(things[0], error)]
+        if len(things) == 1 or error.status not in (*statuses, _TOO_SLOW):
+            raise
     middle = len(things) // 2
     first = yield from _apart(things[:middle], done, statuses, refused)
     return first + (yield from _apart(things[middle:], done, statuses, refused))

@@ -117,6 +117,24 @@ def test_an_item_for_which_its_batch_is_refused_is_told_and_the_rest_goes_on(kin
 
 
 @both
+def test_a_batch_that_does_not_arrive_in_time_goes_in_halves(kind: str) -> None:
+    def arrived(request: httpx.Request) -> httpx.Response:
+        return problem(408, "slow") if len(items_in(request)) > most else stored(request)
+
+    service, most = FalseService(arrived), 2
+    with opened(kind, URL, transport=service.transport) as client:
+        assert client.put_many(uploads(8)).put == 8
+    assert [len(items_in(request)) for request in service.requests] == [8, 4, 2, 2, 4, 2, 2]
+    service, most = FalseService(arrived), 0
+    with (
+        opened(kind, URL, transport=service.transport) as client,
+        pytest.raises(RequestRefusedError, match="408"),
+    ):
+        client.put_many(uploads(8))
+    assert [len(items_in(request)) for request in service.requests] == [8, 4, 2, 1]
+
+
+@both
 def test_a_batch_that_is_refused_for_no_item_ends_it(kind: str) -> None:
     service = FalseService([problem(403, "role")])
     with (
