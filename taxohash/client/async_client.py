@@ -105,9 +105,7 @@ class AsyncClient:
         """
         found: list[answers.SearchAnswer | answers.Refusal] = []
         for some in split(queries):
-            call = calls.search_many(some, self._exchange.seeing(wishes))
-            told = await self._run(self._exchange.read(call))
-            found += told
+            found += await self._run(self._exchange.search_several(some, wishes))
         return found
 
     async def encode(

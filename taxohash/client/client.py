@@ -112,9 +112,7 @@ class Client:
         """
         found: list[answers.SearchAnswer | answers.Refusal] = []
         for some in split(queries):
-            call = calls.search_many(some, self._exchange.seeing(wishes))
-            told = self._run(self._exchange.read(call))
-            found += told
+            found += self._run(self._exchange.search_several(some, wishes))
         return found
 
     def encode(

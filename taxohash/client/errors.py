@@ -10,13 +10,15 @@ class RequestRefusedError(TaxohashError):
         status: HTTP status.
         reason: the service's word for it, such as `item` or `parameter`.
         request_id: by which the service's log names the request.
+        sentence: the service's own.
     """
 
-    def __init__(self, message: str, status: int, reason: str, request_id: str) -> None:
+    def __init__(self, message: str, status: int, reason: str, request_id: str, sentence: str = "") -> None:
         super().__init__(message)
         self.status = status
         self.reason = reason
         self.request_id = request_id
+        self.sentence = sentence
 
 
 class BusyError(RequestRefusedError, UnavailableError):

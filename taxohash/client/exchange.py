@@ -12,9 +12,10 @@ from typing import Any, TypeVar
 import httpx
 
 from taxohash.client import calls
-from taxohash.client.answers import BatchResult
+from taxohash.client.answers import BatchResult, Problem, Refusal, SearchAnswer
 from taxohash.client.calls import Call
 from taxohash.client.errors import BusyError, MalformedAnswerError, NoAnswerError, RequestRefusedError
+from taxohash.client.queries import Query
 from taxohash.client.reading import NotAsDescribedError
 from taxohash.client.retries import AGAIN, Retries
 from taxohash.client.tokens import Tokens, joined
@@ -22,8 +23,10 @@ from taxohash.client.uploads import Loaded
 from taxohash.errors import TaxohashError
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 DEADLINE = 60.0  # seconds of a call, all its tries together
+_MALFORMED, _TOO_SLOW, _TOO_LARGE = 400, 408, 413
 
 
 @dataclass(frozen=True)
@@ -123,12 +126,38 @@ class Exchange:
         self.tokens.wrote(getattr(told, "token", None))
         return told
 
+    def search_several(
+        self, queries: Sequence[Query], wishes: Mapping[str, Any]
+    ) -> Steps[list[SearchAnswer | Refusal]]:
+        """The steps of several queries, each with its answer.
+
+        Raises:
+            as `read`.
+        """
+
+        def asked(some: Sequence[Query]) -> Steps[list[SearchAnswer | Refusal]]:
+            return self.read(calls.search_many(some, self.seeing(wishes)))
+
+        def refused(_: Query, error: RequestRefusedError) -> SearchAnswer | Refusal:
+            return Refusal(error.status, error.reason, error.sentence)
+
+        return _apart(queries, asked, (_TOO_LARGE,), refused)
+
     def write_several(self, items: Sequence[Loaded]) -> Steps[list[BatchResult]]:
-        """The steps of a batch: items of it for which there is no room or no time just now are sent again, under the same name.
+        """The steps of a batch, each item with its result.
 
         Raises:
             as `read`; of items that the service cannot take now the results say so.
         """
+
+        def refused(item: Loaded, error: RequestRefusedError) -> BatchResult:
+            problem = Problem(f"urn:taxohash:{error.reason}", error.sentence, error.status)
+            return BatchResult(item.id, error.status, problem=problem)
+
+        return _apart(items, self._write_several, (_MALFORMED, _TOO_LARGE), refused)
+
+    def _write_several(self, items: Sequence[Loaded]) -> Steps[list[BatchResult]]:
+        """Items for which there is no room or no time just now are sent again, under the same name."""
         ends, name = self.clock() + self._deadline, calls.new_name()
         found: dict[str, BatchResult] = {}
         left = list(items)
@@ -191,13 +220,42 @@ class Exchange:
         kind = BusyError if received.status in AGAIN else RequestRefusedError
         return kind(
             f"{self.url} refused {call.what} ({received.status}): {problem.detail}",
-            received.status, problem.refusal.reason, request_id,
+            received.status, problem.refusal.reason, request_id, problem.detail,
         )  # fmt: skip
 
     def _strange(self, received: Received) -> MalformedAnswerError:
         return MalformedAnswerError(
             f"{self.url} answered {received.status}, but not as a taxohash service does: correct its address"
         )
+
+
+def _apart(
+    things: Sequence[T],
+    done: Callable[[Sequence[T]], Steps[list[R]]],
+    statuses: Sequence[int],
+    refused: Callable[[T, RequestRefusedError], R],
+) -> Steps[list[R]]:
+    """What comes of each of several things of one request. Where it is refused for what one of them may be, or does not arrive
+    in time, halves of it are sent.
+
+    Args:
+        done: the steps of some of them.
+        statuses: with which it is refused for one of them.
+        refused: what comes of one that is refused alone.
+
+    Raises:
+        RequestRefusedError: for all of them, or one alone does not arrive in time.
+    """
+    try:
+        return (yield from done(things))
+    except RequestRefusedError as error:
+        if len(things) == 1 and error.status in statuses:
+            return [refused(things[0], error)]
+        if len(things) == 1 or error.status not in (*statuses, _TOO_SLOW):
+            raise
+    middle = len(things) // 2
+    first = yield from _apart(things[:middle], done, statuses, refused)
+    return first + (yield from _apart(things[middle:], done, statuses, refused))
 
 
 def failure(error: httpx.HTTPError) -> Failed:

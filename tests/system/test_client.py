@@ -288,13 +288,15 @@ def test_put_search_similar_and_delete_as_commands(service: Service, tmp_path: P
 def test_what_is_refused_of_several_is_a_line_each_and_exit_code_2(service: Service, tmp_path: Path) -> None:
     (tmp_path / "bad.png").write_bytes(b"no picture")
     (tmp_path / "good.png").write_bytes(PICTURES[1])
-    put = taxohash("put", tmp_path / "bad.png", tmp_path / "good.png", "--url", service.url, code=2)
-    assert put.stdout == "1 items put, 1 refused\n"
+    (tmp_path / "large.png").write_bytes(bytes(11 << 20))
+    put = taxohash("put", tmp_path, "--url", service.url, code=2)
+    assert put.stdout == "1 items put, 2 refused\n"
     found = taxohash("search", tmp_path, "--id", "nobody", "--k", 1, "--json", "--url", service.url, code=2)
-    assert len(found.stdout.splitlines()) == 3
-    for done, names in ((put, ["bad.png"]), (found, [str(tmp_path / "bad.png"), "nobody"])):
+    assert len(found.stdout.splitlines()) == 4
+    files = [str(tmp_path / name) for name in ("bad.png", "large.png")]
+    for done, names in ((put, ["bad.png", "large.png"]), (found, [*files, "nobody"])):
         lines = [line for line in done.stderr.splitlines() if line.startswith("taxohash: ")]
-        assert [line.split(": ")[1] for line in lines] == names
+        assert sorted(line.split(": ")[1] for line in lines) == names
     taxohash("delete", "good.png", "--url", service.url)
 
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from services.retrieval.json_body import object_of
-from taxohash.client import NEVER, BusyError, RequestRefusedError, Retries, Upload
+from taxohash.client import NEVER, BusyError, Refusal, RequestRefusedError, Retries, Upload
 from taxohash.errors import TaxohashError
 from tests.support.clients import KINDS, opened
 from tests.support.false_service import URL, FalseService, answer, problem, put_answer
@@ -100,6 +100,48 @@ def test_what_is_refused_is_told_and_the_rest_goes_on(kind: str, tmp_path: Path)
     with opened(kind, URL, transport=service.transport) as client:
         again = client.put_many(items, journal=tmp_path / "journal")
     assert (again.put, again.before, set(again.refused)) == (0, 2, {"bad", "none", "neither", "text"})
+
+
+@both
+@pytest.mark.parametrize("status", [400, 413])
+def test_an_item_for_which_its_batch_is_refused_is_told_and_the_rest_goes_on(kind: str, status: int) -> None:
+    def taken(request: httpx.Request) -> httpx.Response:
+        return problem(status, "body") if b"too much" in request.content else stored(request)
+
+    service = FalseService(taken)
+    items = [Upload(f"{n}", b"too much" if n == 5 else b"p") for n in range(9)]
+    with opened(kind, URL, transport=service.transport) as client:
+        told = client.put_many(items)
+    assert told.put == 8
+    assert told.refused == {"5": Refusal(status, "body", "it cannot be")}
+
+
+@both
+def test_a_batch_that_does_not_arrive_in_time_goes_in_halves(kind: str) -> None:
+    def arrived(request: httpx.Request) -> httpx.Response:
+        return problem(408, "slow") if len(items_in(request)) > most else stored(request)
+
+    service, most = FalseService(arrived), 2
+    with opened(kind, URL, transport=service.transport) as client:
+        assert client.put_many(uploads(8)).put == 8
+    assert [len(items_in(request)) for request in service.requests] == [8, 4, 2, 2, 4, 2, 2]
+    service, most = FalseService(arrived), 0
+    with (
+        opened(kind, URL, transport=service.transport) as client,
+        pytest.raises(RequestRefusedError, match="408"),
+    ):
+        client.put_many(uploads(8))
+    assert [len(items_in(request)) for request in service.requests] == [8, 4, 2, 1]
+
+
+@both
+def test_a_batch_that_is_refused_for_no_item_ends_it(kind: str) -> None:
+    service = FalseService([problem(403, "role")])
+    with (
+        opened(kind, URL, transport=service.transport) as client,
+        pytest.raises(RequestRefusedError, match="403"),
+    ):
+        client.put_many(uploads(2))
 
 
 @both

@@ -177,6 +177,21 @@ def test_large_pictures_are_split_by_their_bytes(kind: str) -> None:
 
 
 @both
+def test_a_picture_that_is_too_large_is_refused_and_the_others_are_answered(kind: str) -> None:
+    def reply(request: httpx.Request) -> httpx.Response:
+        queries = json.loads(request.content)["queries"]
+        if any(len(query["image"]) > 100 for query in queries):
+            return problem(413, "body")
+        return answer({"generation": "g", "answers": [ANSWER] * len(queries), "took_ms": 1})
+
+    service = FalseService(reply)
+    with asked(kind, service) as client:
+        told = client.search_many([b"p", b"p", bytes(100), b"p"])
+    assert [isinstance(one, SearchAnswer) for one in told] == [True, True, False, True]
+    assert told[2] == Refusal(413, "body", "it cannot be")
+
+
+@both
 def test_nought_is_a_wish_like_another(kind: str) -> None:
     service = FalseService(lambda request: answer(ANSWER))
     with asked(kind, service) as client:
