@@ -234,7 +234,7 @@ def _responses(endpoint: Endpoint, links: JSON) -> JSON:
     if links:
         good["links"] = links
     problems = dict(_OF_KEYS) if endpoint.access != "public" else {}
-    if endpoint.body or endpoint.parameters:
+    if endpoint.body or endpoint.parameters or endpoint.access != "public":
         problems["400"] = "What was asked cannot be, and why."
     if endpoint.body:
         problems |= _OF_BODIES

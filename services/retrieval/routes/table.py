@@ -1,12 +1,17 @@
 """The table of endpoints: what is not in it is closed."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import wraps
 from typing import NamedTuple
 
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Match, Route
 from starlette.types import Scope
 
 from services.retrieval.routes.endpoint import Endpoint
+from services.retrieval.schemas.items import Nothing
+from services.retrieval.schemas.parameters import pairs_of, read_pairs
 
 
 class Found(NamedTuple):
@@ -33,7 +38,7 @@ class Table:
     def __init__(self, endpoints: Sequence[Endpoint]) -> None:
         self.endpoints = tuple(endpoints)
         self.routes = [
-            Route(endpoint.path, endpoint.answer, methods=[endpoint.method], name=endpoint.name)
+            Route(endpoint.path, _strict(endpoint), methods=[endpoint.method], name=endpoint.name)
             for endpoint in endpoints
         ]
 
@@ -48,3 +53,16 @@ class Table:
                 path = endpoint.path
                 allowed |= route.methods or set()
         return Found(None, tuple(sorted(allowed)))
+
+
+def _strict(endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
+    """Its answer; where it takes no parameters only to requests without any. The address of a page is its own."""
+    if endpoint.access == "public" or endpoint.parameters is not None:
+        return endpoint.answer
+
+    @wraps(endpoint.answer)
+    async def answer(request: Request) -> Response:
+        read_pairs(Nothing, pairs_of(request.scope["query_string"]))
+        return await endpoint.answer(request)
+
+    return answer

@@ -125,3 +125,22 @@ def test_who_asks_is_told_what_it_may_do_and_nothing_of_others(
 
 def test_without_keys_writes_are_open_on_this_machine(client: Client) -> None:
     assert client("GET", "/v1/rights").json() == {"role": "write", "publishes": False}
+
+
+@pytest.mark.parametrize(
+    "name", [one.name for one in ENDPOINTS if one.access != "public" and one.parameters is None]
+)
+def test_what_takes_no_parameters_refuses_each(client: Client, name: str) -> None:
+    (endpoint,) = (endpoint for endpoint in ENDPOINTS if endpoint.name == name)
+    path = endpoint.path.replace("{generation}", "x")
+    answer = client(endpoint.method, path, params={"k": "3"})
+    if endpoint.access == "admin":  # which is closed without keys
+        assert answer.status_code == 401
+        return
+    assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
+    assert "k" in answer.json()["detail"]
+
+
+def test_an_address_of_the_page_is_its_own(client: Client) -> None:
+    assert client("GET", "/", params={"k": "3"}).status_code == 200
+    assert client("GET", "/livez", params={"k": "3"}).status_code == 200
