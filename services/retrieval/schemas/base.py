@@ -97,5 +97,7 @@ def _sentence(model: type[Request], error: ValidationError) -> str:
     )  # which of several kinds was meant is not known
     if first["type"] == "missing":
         return f"{name} is missing: give {wanted or 'it'}"
+    if first["type"] == "model_type":
+        said = "give an object"
     value = f"a list of {len(first['input'])}" if is_list else shown(first["input"])
     return f"{name} is {value}: {f'give {wanted}' if wanted else said[:1].lower() + said[1:]}"

@@ -43,6 +43,7 @@ def test_what_is_wrong_is_one_sentence(values: dict[str, Any], said: str) -> Non
 
 def test_a_batch_names_what_is_wrong_with_which_item() -> None:
     assert "items is missing" in refused(BatchBody, {})
+    assert refused(BatchBody, {"items": [5]}) == "items.0 is 5: give an object"
     assert "at least 1 item" in refused(BatchBody, {"items": []})
     assert "at most 64 items" in refused(
         BatchBody, {"items": [{"id": str(i), "image": ""} for i in range(65)]}
