@@ -25,6 +25,7 @@ from services.retrieval.app import application
 from services.retrieval.asked import Asked
 from services.retrieval.routes.endpoint import Endpoint
 from services.retrieval.routes.table import Table
+from services.retrieval.schemas.items import Nothing
 from services.retrieval.service import Service
 from services.retrieval.settings import Settings
 from services.web import logs as web_logs
@@ -99,8 +100,9 @@ async def _reads(request: Request) -> Response:
 
 TABLE = Table(
     [
-        Endpoint("POST", "/fails/{item}", _fails, "fails", "search"),
-        Endpoint("PUT", "/reads/{item}", _reads, "reads", "write"),
+        # With parameters, which others refuse before these see them.
+        Endpoint("POST", "/fails/{item}", _fails, "fails", "search", parameters=Nothing),
+        Endpoint("PUT", "/reads/{item}", _reads, "reads", "write", parameters=Nothing),
         *REACHED.endpoints,
     ]
 )
