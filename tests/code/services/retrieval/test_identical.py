@@ -12,6 +12,7 @@ import pytest
 
 from services.codestore import CodeStore, Item, Snapshot
 from services.codestore.pictures import digest_of
+from services.retrieval import identical
 from services.retrieval.identical import Identical
 from services.retrieval.late_store import LateStore
 from services.retrieval.schemas.search import Answer
@@ -26,6 +27,12 @@ from tests.support.pictures import encoded
 PICTURE = pictures(1, seed=7)[0]
 LIKE = 40  # items that have its code
 ROW = 36  # of the one that has the picture
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a search waits for the store, on a machine that does much else."""
+    monkeypatch.setattr(identical, "_SECONDS", 20.0)
 
 
 @pytest.fixture(scope="module")
@@ -201,7 +208,8 @@ def test_what_the_store_said_is_kept_while_nothing_changes() -> None:
     workers.close()
 
 
-def test_a_store_that_stands_still_is_left_alone_for_a_while() -> None:
+def test_a_store_that_stands_still_is_left_alone_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(identical, "_SECONDS", 0.1)
     store: Any = Counting()
     workers = Workers("store", 1, 4)
     known = Identical(lambda: store, workers, "c")
