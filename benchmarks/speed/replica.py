@@ -37,8 +37,8 @@ def page_of(
     codes = centres[labels] ^ np.packbits(draw.random((count, BITS), np.float32) < 0.03, axis=1)
     yes = np.ones(count, np.bool_)
     own = ItemLabels.of(labels, np.ones(count, np.int64))
-    prints = draw.integers(0, 64, count, np.uint8)
-    return Columns(segment, 1, 1, total, rows, yes, yes, yes, ids.tobytes(), own, codes, {}, prints)
+    fingerprints = draw.integers(0, 64, count, np.uint8)
+    return Columns(segment, 1, 1, total, rows, yes, yes, yes, ids.tobytes(), own, codes, {}, fingerprints)
 
 
 def times_of(work: Callable[[], object], rounds: int) -> dict[str, float]:

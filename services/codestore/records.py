@@ -15,12 +15,15 @@ Scalar = str | int | float | bool
 State = Literal["building", "sealed", "published", "retired", "dropping"]
 
 
+FINGERPRINTS = 63  # what six bits hold beside 0
+
+
 def fingerprint(pixels: str) -> int:
-    """What pictures are looked for by among all that have one code: 1 to 63, of the hash of the pixels; 0 where there is none.
+    """What pictures are looked for by among all that have one code: 1 to FINGERPRINTS, of the hash of the pixels; 0 where there is none.
 
     The server-side functions make it of records, see lua/rows.lua.
     """
-    return 1 + int(pixels[:2], 16) % 63 if pixels else 0
+    return 1 + int(pixels[:2], 16) % FINGERPRINTS if pixels else 0
 
 
 @dataclass(frozen=True)

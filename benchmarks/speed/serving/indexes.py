@@ -126,7 +126,7 @@ def _page(segment: int, codes: Codes, total: int) -> Columns:
     ids[:, 3:16] = numbers[:, None] // 10 ** np.arange(12, -1, -1) % 10 + ord("0")
     yes = np.ones(count, np.bool_)
     labels = ItemLabels.of((numbers % len(made.TREE)).astype(np.int32), np.ones(count, np.int64))
-    prints = np.zeros(count, np.uint8)
+    fingerprints = np.zeros(count, np.uint8)
     return Columns(
-        segment, 1, 1, total, np.arange(count), yes, yes, yes, ids.tobytes(), labels, codes, {}, prints
+        segment, 1, 1, total, np.arange(count), yes, yes, yes, ids.tobytes(), labels, codes, {}, fingerprints
     )

@@ -6,13 +6,10 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-MEMBER, CODED = (
-    np.uint8(1),
-    np.uint8(2),
-)  # bits of a row's state; above them is the fingerprint of its picture
+# Bits of a row's state. Above them is the fingerprint of its picture, at most records.FINGERPRINTS.
+MEMBER, CODED = np.uint8(1), np.uint8(2)
 SEARCHABLE = MEMBER | CODED
 _FINGERPRINT = np.uint8(2)  # the bit from which on
-FINGERPRINTS = 63  # the greatest
 
 Unsigned = npt.NDArray[np.unsignedinteger[Any]]
 Rows = npt.NDArray[np.int64]

@@ -7,9 +7,9 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from services.codestore.follower.arrays import FINGERPRINTS, Rows, States, states_of
+from services.codestore.follower.arrays import Rows, States, states_of
 from services.codestore.follower.ids import Bytes, starts_of
-from services.codestore.records import Columns
+from services.codestore.records import FINGERPRINTS, Columns
 from taxohash.codes import Codes, check, code_bytes
 from taxohash.errors import TaxohashError
 

@@ -264,10 +264,6 @@ class View:
         """The tags of the member in each row."""
         return self._tags(self._state.sets(self._known(rows))[1])
 
-    def fingerprints_of(self, rows: Rows) -> npt.NDArray[np.uint8]:
-        """uint8[n]: `records.fingerprint` of the picture of the item in each row, 0 where there is none."""
-        return fingerprints(self._state.cells(self._known(rows)).states)
-
     def _tags(self, sets: Unsigned) -> list[tuple[str, ...]]:
         """The tags of some sets."""
         if not sets.any():  # what most items have

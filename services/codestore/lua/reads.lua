@@ -25,8 +25,8 @@ local function columns_of(segment, generation, groups)
     end
   end
   for i, group in ipairs(groups) do
-    local name, catalog = found[i * 3 - 2] or no_names(), found[i * 3 - 1] or ''
-    catalog, renewed, renewals = catalog .. zeros(BLOCK * 10 - #catalog), {}, {}
+    local name, catalog = found[i * 3 - 2] or no_names(), catalog_columns(found[i * 3 - 1] or '')
+    renewed, renewals = {}, {}
     local value, row = found[i * 3] or zeros(BLOCK * (5 + width)), group.block * BLOCK
     local flag, own = string.sub(catalog, 1, BLOCK), string.sub(value, 1, BLOCK)
     local rich = any_is(flag, WITH_TAGS) or any_is(own, WITH_SPARSE)

@@ -137,9 +137,12 @@ local function put_names(sheet, block, names)
 end
 
 -- A block of the catalogue: columns of flags, times and revisions (4 bytes each), and fingerprints, which blocks of before lack.
-local function catalog_of(sheet, block)
-  local value = get(sheet, 'c' .. block)
+local function catalog_columns(value)
   return value .. zeros(BLOCK * 10 - #value)
+end
+
+local function catalog_of(sheet, block)
+  return catalog_columns(get(sheet, 'c' .. block))
 end
 
 -- What a record's picture is looked for by, 1 to 63, of the hash of its pixels; 0 where there is none.
