@@ -22,7 +22,6 @@ from taxohash.hamming.kernels import (
     weighted_planes,
     weighted_rings,
 )
-from taxohash.hamming.notes import Noted, nothing
 from taxohash.hamming.weights import Weights
 from taxohash.hamming.words import Rows, Words, width_of
 
@@ -50,18 +49,11 @@ class Layout(Protocol):
     @property
     def layout(self) -> str: ...
 
-    def search(
-        self,
-        queries: Words,
-        mask: Bitmap,
-        best: Keys,
-        weights: Weights | None = None,
-        noted: Noted | None = None,
-    ) -> int:
+    def search(self, queries: Words, mask: Bitmap, best: Keys, weights: Weights | None = None) -> int:
         """Bring the nearest allowed codes into the empty heaps best uint64[Q, k]; the codes looked at.
 
-        With `weights` distances are weighted, a heap may be full of one key instead: only smaller ones are wanted, and it is
-        noted where what came among them lies, if there is room for that.
+        With `weights` distances are weighted, a heap may be full of one key instead: only smaller ones are wanted, and
+        `weights.noted` becomes where those lie that came among them.
         """
         ...
 
@@ -99,15 +91,8 @@ class Flat:
     def __len__(self) -> int:
         return self.count
 
-    def search(
-        self,
-        queries: Words,
-        mask: Bitmap,
-        best: Keys,
-        weights: Weights | None = None,
-        noted: Noted | None = None,
-    ) -> int:
-        bring(self, queries, mask, best, ordered=False, weights=weights, noted=noted)
+    def search(self, queries: Words, mask: Bitmap, best: Keys, weights: Weights | None = None) -> int:
+        bring(self, queries, mask, best, ordered=False, weights=weights)
         return self.count * len(queries)
 
     def histogram(self, query: Words, mask: Bitmap, counts: npt.NDArray[np.int64]) -> None:
@@ -143,25 +128,11 @@ class Sliced:
     def __len__(self) -> int:
         return self.count
 
-    def search(
-        self,
-        queries: Words,
-        mask: Bitmap,
-        best: Keys,
-        weights: Weights | None = None,
-        noted: Noted | None = None,
-    ) -> int:
-        return self.search_part(queries, mask, best, 0, self.count, weights, noted)
+    def search(self, queries: Words, mask: Bitmap, best: Keys, weights: Weights | None = None) -> int:
+        return self.search_part(queries, mask, best, 0, self.count, weights)
 
     def search_part(
-        self,
-        queries: Words,
-        mask: Bitmap,
-        best: Keys,
-        start: int,
-        stop: int,
-        weights: Weights | None = None,
-        noted: Noted | None = None,
+        self, queries: Words, mask: Bitmap, best: Keys, start: int, stop: int, weights: Weights | None = None
     ) -> int:
         """`search` among the positions start..stop-1; `start` is a multiple of intrinsics.CODES."""
         width = width_of(self.bits)
@@ -171,8 +142,7 @@ class Sliced:
             )
         else:
             weighted_planes.scan_sliced_weighted(
-                width, self.bits, self.blocks, self.rows, mask, start, stop, queries, weights.whole, best,
-                _room(noted, queries),
+                width, self.bits, self.blocks, self.rows, mask, start, stop, queries, weights.whole, best, weights.noted
             )  # fmt: skip
         return (stop - start) * len(queries)
 
@@ -222,19 +192,12 @@ class Rings:
     def __len__(self) -> int:
         return self.rows.size
 
-    def search(
-        self,
-        queries: Words,
-        mask: Bitmap,
-        best: Keys,
-        weights: Weights | None = None,
-        noted: Noted | None = None,
-    ) -> int:
+    def search(self, queries: Words, mask: Bitmap, best: Keys, weights: Weights | None = None) -> int:
         if weights is not None:
             return int(
                 weighted_rings.search_rings_weighted(
                     width_of(self.bits), self.bits, self.codes, self.rows, mask, self.centres.words, self._cells(),
-                    queries, weights.whole, best, _room(noted, queries),
+                    queries, weights.whole, best, weights.noted,
                 )
             )  # fmt: skip
         return int(
@@ -282,28 +245,14 @@ class Rings:
 
 
 def bring(
-    part: Flat,
-    queries: Words,
-    mask: Bitmap,
-    best: Keys,
-    ordered: bool,
-    weights: Weights | None = None,
-    noted: Noted | None = None,
+    part: Flat, queries: Words, mask: Bitmap, best: Keys, ordered: bool, weights: Weights | None = None
 ) -> None:
     """Bring the codes of `part` into heaps that may hold others already, sliced on the way for many queries."""
     width = width_of(part.bits)
     if weights is not None:
         weighted.scan_each_weighted(
-            width,
-            part.codes,
-            part.rows,
-            mask,
-            part.count,
-            queries,
-            weights.whole,
-            best,
-            _room(noted, queries),
-        )
+            width, part.codes, part.rows, mask, part.count, queries, weights.whole, best, weights.noted
+        )  # fmt: skip
     elif len(queries) >= SLICE_QUERIES and part.count >= SLICE_FROM:
         words = part.words()
         bitslice.scan_sliced(
@@ -311,7 +260,3 @@ def bring(
         )
     else:
         flat.scan_each(width, part.codes, part.rows, mask, 0, part.count, queries, best, ordered)
-
-
-def _room(noted: Noted | None, queries: Words) -> Noted:
-    return nothing(len(queries)) if noted is None else noted

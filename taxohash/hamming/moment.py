@@ -18,7 +18,7 @@ from taxohash.hamming.kernels.conventions import EMPTY, LOW, SHIFT
 from taxohash.hamming.kernels.intrinsics import CODES
 from taxohash.hamming.kernels.weighted import weigh_all
 from taxohash.hamming.layouts import Bitmap, Keys, Layout, Sliced, bring
-from taxohash.hamming.notes import Noted, nothing, positions, room
+from taxohash.hamming.notes import Noted, positions
 from taxohash.hamming.selection import Scope, Selection, whole
 from taxohash.hamming.versions import Version
 from taxohash.hamming.weights import Weights, to_weights
@@ -99,7 +99,9 @@ class Moment:
             TaxohashError: k or threads out of range, queries of the wrong dtype or shape, wrong weights or a wrong
                 allowed-set.
         """
-        return self._search(to_words(queries, self.bits, "queries"), k, allowed, threads, weights, None)[:2]
+        asked = to_words(queries, self.bits, "queries")
+        weighed = None if weights is None else to_weights(weights, self.bits, len(asked))
+        return self._search(asked, k, allowed, threads, weighed, weighed)[:2]
 
     def search_weighted(
         self,
@@ -115,11 +117,12 @@ class Moment:
             TaxohashError: as `search`.
         """
         asked = to_words(queries, self.bits, "queries")
-        base, tail = (room(len(asked), k) if k <= LONG_K else nothing(len(asked)) for _ in range(2))
-        weighted, rows, scope = self._search(asked, k, allowed, threads, weights, (base, tail))
+        weighed = to_weights(weights, self.bits, len(asked))
+        base, tail = (weighed.noting(max(k, 0) if k <= LONG_K else 0) for _ in range(2))
+        weighted, rows, scope = self._search(asked, k, allowed, threads, base, tail)
         near = [
-            self._near(query, own, scope, *parts)
-            for query, own, *parts in zip(asked, rows, base, tail, strict=True)
+            self._near(query, own, scope, *noted)
+            for query, own, *noted in zip(asked, rows, base.noted, tail.noted, strict=True)
         ]
         return weighted, np.array(near, np.int32).reshape(rows.shape), rows
 
@@ -146,15 +149,14 @@ class Moment:
         k: int,
         allowed: Allowed | None,
         threads: int,
-        weights: npt.ArrayLike | None,
-        notes: tuple[Noted, Noted] | None,
+        weighed: Weights | None,
+        of_tail: Weights | None,
     ) -> tuple[Distances, Rows, Scope]:
-        """`search`, and what was searched; `notes` has room for where in base and tail the answers lie."""
+        """`search`, and what was searched; `of_tail` are the same weights, with room of their own for where answers lie."""
         if k < 0 or threads < 1:
             raise TaxohashError(
                 f"k is {k} and threads {threads}: pass k of 0 or more and threads of 1 or more"
             )
-        weighed = None if weights is None else to_weights(weights, self.bits, len(asked))
         selection = self._selection(allowed)
         scope = whole(self._version) if selection is None else selection.scope(self._version)
         base, mask, tail, tail_mask = scope
@@ -167,10 +169,9 @@ class Moment:
             most = min(most, _count_allowed(scope))
             distances, rows = _empty(len(asked), most)
             return distances if weighed is None else weighed.distances(distances), rows, scope
-        of_base, of_tail = notes or (None, None)
-        touched = _search_base(base, asked, mask, best, threads, weighed, of_base)
+        touched = _search_base(base, asked, mask, best, threads, weighed)
         if len(tail):
-            bring(tail, asked, tail_mask, best, ordered=False, weights=weighed, noted=of_tail)
+            bring(tail, asked, tail_mask, best, ordered=False, weights=of_tail)
         if selection is not None:
             most = min(most, int(np.count_nonzero(best[0] != EMPTY)))
         distances, rows = _empty(len(asked), most)
@@ -350,28 +351,25 @@ def _empty(queries: int, most: int) -> tuple[npt.NDArray[np.int32], Rows]:
 
 
 def _search_base(
-    base: Layout,
-    queries: Words,
-    mask: Bitmap,
-    best: Keys,
-    threads: int,
-    weights: Weights | None,
-    noted: Noted | None,
+    base: Layout, queries: Words, mask: Bitmap, best: Keys, threads: int, weights: Weights | None
 ) -> int:
     """`base.search` on several threads: each takes some queries, or, of few queries, some of the codes, and notes nothing then."""
     if threads == 1 or (len(queries) == 1 and len(base) < SPLIT):
-        return base.search(queries, mask, best, weights, noted)
+        return base.search(queries, mask, best, weights)
     if len(queries) < threads and isinstance(base, Sliced) and len(base) >= SPLIT:
         step = -(-len(base) // (threads * CODES)) * CODES
-        parts = [(best.copy(), start) for start in range(0, len(base), step)]
+        parts = [
+            (best.copy(), start, None if weights is None else weights.noting(0))
+            for start in range(0, len(base), step)
+        ]
         touched = sum(
             _each(
-                lambda p: base.search_part(queries, mask, p[0], p[1], min(p[1] + step, len(base)), weights),
+                lambda p: base.search_part(queries, mask, p[0], p[1], min(p[1] + step, len(base)), p[2]),
                 parts,
                 threads,
             )
         )
-        best[:] = np.sort(np.concatenate([part for part, _ in parts], axis=1), axis=1)[:, : best.shape[1]][
+        best[:] = np.sort(np.concatenate([part for part, *_ in parts], axis=1), axis=1)[:, : best.shape[1]][
             :, ::-1
         ]
         return touched
@@ -379,13 +377,7 @@ def _search_base(
     spans = [slice(start, stop) for start, stop in itertools.pairwise(cuts)]
 
     def some(span: slice) -> int:
-        return base.search(
-            queries[span],
-            mask,
-            best[span],
-            None if weights is None else weights[span],
-            None if noted is None else noted[span],
-        )
+        return base.search(queries[span], mask, best[span], None if weights is None else weights[span])
 
     return sum(_each(some, spans, threads))
 

@@ -12,13 +12,10 @@ EACH = 4  # of many answers as many more
 
 
 def room(queries: int, most: int) -> Noted:
-    """Room for what comes among the `most` nearest so far of some queries, of each of them."""
-    return _empty(queries, max(FEWEST, EACH * most))
-
-
-def nothing(queries: int) -> Noted:
-    """For a search of which nothing is wanted."""
-    return _empty(queries, 1)
+    """Room for what comes among the `most` nearest so far of some queries, of each of them; for 0 none that is of use."""
+    made = np.empty((queries, 2, 1 + (max(FEWEST, EACH * most) if most else 1)), np.uint32)
+    made[:, 0, 0] = 0
+    return made
 
 
 def positions(noted: Noted, rows: Rows) -> Rows:
@@ -34,9 +31,3 @@ def positions(noted: Noted, rows: Rows) -> Rows:
     order = np.argsort(known, kind="stable")
     at = order[np.minimum(np.searchsorted(known, rows, sorter=order), length - 1)]
     return np.where(known[at] == rows, where[at].astype(np.int64), -1)
-
-
-def _empty(queries: int, length: int) -> Noted:
-    made = np.empty((queries, 2, 1 + length), np.uint32)
-    made[:, 0, 0] = 0
-    return made

@@ -1,6 +1,6 @@
 """Weights of a query's bits: in fixed point, so that a weighted distance does not depend on the order of a sum."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Self
 
@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from taxohash.errors import TaxohashError
+from taxohash.hamming.notes import Noted, room
 from taxohash.hamming.words import width_of
 
 Whole = npt.NDArray[np.uint32]
@@ -23,14 +24,20 @@ class Weights:
     Attributes:
         whole: uint32[Q, 64 W], where the bits of the words of codes lie; 0 for those that no code has.
         scale: float64[Q], what one of them stands for.
+        noted: where a search has found its answers, if there is room for that. One search at a time writes into it.
     """
 
     whole: Whole
     scale: Floats
+    noted: Noted
 
     def __getitem__(self, span: slice) -> Self:
         """Those of some queries."""
-        return type(self)(self.whole[span], self.scale[span])
+        return type(self)(self.whole[span], self.scale[span], self.noted[span])
+
+    def noting(self, most: int) -> Self:
+        """The same, with room of their own for where the `most` nearest of each lie; with none for 0."""
+        return replace(self, noted=room(len(self.whole), most))
 
     def distances(self, whole: npt.NDArray[Any]) -> Floats:
         """Distances float64[Q, k] from whole[Q, k]; different ones stay different."""
@@ -65,7 +72,7 @@ def to_weights(weights: npt.ArrayLike, bits: int, queries: int) -> Weights:
     scale = np.ldexp(greatest.astype(np.float64), (bits - 1).bit_length() - TOTAL)
     whole = np.zeros((queries, 64 * len(width_of(bits))), dtype=np.uint32)
     whole[:, _places(bits)] = np.rint(array / np.where(scale > 0, scale, 1)[:, None])
-    return Weights(whole, scale)
+    return Weights(whole, scale, room(queries, 0))
 
 
 @cache

@@ -19,7 +19,7 @@ from taxohash.hamming.layouts import (
     Rings,
     Sliced,
 )
-from taxohash.hamming.notes import positions, room
+from taxohash.hamming.notes import positions
 from taxohash.hamming.weights import to_weights
 from taxohash.hamming.words import from_words, to_words, width_of
 from tests.support.hamming_oracle import (
@@ -137,12 +137,12 @@ def test_every_arrangement_finds_by_weights_what_a_naive_scan_finds(
     for layout in arrangements(bits, codes, rng):
         for mask, rows in ((NO_MASK, wanted), (bitmap(allowed, count), wanted_allowed)):
             best = np.full((len(queries), k), EMPTY)
-            noted = room(len(queries), k)
-            layout.search(words, mask, best, weights, noted)
+            noting = weights.noting(k)
+            layout.search(words, mask, best, noting)
             best.sort(axis=1)
             np.testing.assert_array_equal(best[:, : rows.shape[1]] & LOW, rows)
             assert (best[:, rows.shape[1] :] == EMPTY).all()
-            for found, own in zip(rows, noted, strict=True):
+            for found, own in zip(rows, noting.noted, strict=True):
                 places = np.sort(
                     positions(own, found)
                 )  # where each lies is noted, unless too many came before

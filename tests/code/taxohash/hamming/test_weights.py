@@ -8,11 +8,28 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from taxohash.codes import Codes, unpack
-from taxohash.hamming import HammingIndex
+from taxohash.hamming import HammingIndex, notes
 from taxohash.hamming.weights import TOTAL, to_weights
 from tests.support.hamming_oracle import KINDS, make_codes, make_weights, nearest, weighted_nearest
 
 BITS = 64
+
+
+@pytest.mark.parametrize("length", [1, 3, 1024])
+def test_hamming_distances_are_told_also_where_more_was_found_than_there_was_room_to_note(
+    length: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notes, "FEWEST", length)
+    monkeypatch.setattr(notes, "EACH", 0)
+    rng = np.random.default_rng(length)
+    codes, queries = make_codes(rng, 3000, 64, "clustered"), make_codes(rng, 5, 64, "clustered")
+    weights = make_weights(rng, 5, 64, "uniform")
+    made = HammingIndex.build(codes[:2900], 64)
+    made.add(codes[2900:])
+    far, near, rows = made.moment().search_weighted(queries, weights, 12)
+    np.testing.assert_array_equal(rows, weighted_nearest(codes, queries, weights, 12)[1])
+    np.testing.assert_array_equal(far, made.search(queries, 12, weights=weights)[0])
+    np.testing.assert_array_equal(near, np.bitwise_count(codes[rows] ^ queries[:, None]).sum(axis=2))
 
 
 @pytest.mark.parametrize("kind", KINDS)
