@@ -8,11 +8,11 @@ from pipelines.shared.step import step
 from pipelines.steps.champion import DATABASE, QUERIES
 from services.codestore.own import code_store
 from taxohash.datasets import Dataset
-from taxohash.datasets.splits import CANARY, indexed_splits, listed
+from taxohash.datasets.splits import indexed_splits, listed
 from taxohash.errors import TaxohashError
 from taxohash.evaluation.report.read import read_report
-from taxohash.release.draft import first_rows
-from taxohash.release.reindexing import Canaries, Catalogue, Policy
+from taxohash.release.recall import Catalogue, canary_codes
+from taxohash.release.reindexing import Policy
 from taxohash.runtime.atomic import write_json
 from taxohash.runtime.configuration import parse, plain
 
@@ -56,7 +56,7 @@ def judge_generation(
     judgement = judge(
         _catalogue(before),
         _catalogue(after),
-        _canaries(after, Dataset.open(data)),
+        canary_codes(after),
         after.bits,
         said,
     )
@@ -66,16 +66,4 @@ def judge_generation(
 def _catalogue(hasher: "Hasher") -> Catalogue:
     return Catalogue(
         hasher.ids, hasher.labels, hasher.taxonomy.paths, hasher.codes, hasher.generation.bit_health
-    )
-
-
-def _canaries(hasher: "Hasher", dataset: Dataset) -> Canaries | None:
-    """Those of a data set, a thousand at most; None where it has none with labels."""
-    if CANARY not in dataset.splits or dataset.label_column(CANARY) is None:
-        return None
-    rows, tree = first_rows(dataset, CANARY), dataset.taxonomy
-    return Canaries(
-        hasher.encode_pixels(dataset.pixels(CANARY, hasher.generation.preprocessing, rows=rows)),
-        [frozenset(tree.paths[label] for label in own) for own in dataset.item_labels(CANARY)[: len(rows)]],
-        tree.level_names or (),
     )

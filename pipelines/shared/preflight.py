@@ -14,10 +14,14 @@ from services.codestore.pictures import Pictures
 from services.codestore.taxonomies import prepare
 from taxohash.datasets import Dataset
 from taxohash.datasets.ids import item_ids
+from taxohash.datasets.splits import CANARY, unwatched
 from taxohash.errors import TaxohashError
 from taxohash.evaluation.run import graded
+from taxohash.generation.canaries import CANARIES
 from taxohash.generation.manifest import Generation
 from taxohash.runtime.atomic import writable
+from taxohash.runtime.terminal import some
+from taxohash.taxonomy import Taxonomy
 
 SPARE_BYTES = 256 << 20
 
@@ -33,9 +37,11 @@ def preflight(
     Raises:
         TaxohashError: a split is missing or has no labels that can grade answers, an item that the store would not
             take, too little space, a folder, a picture store or a place for generations that cannot be written, no code store, one that has
-            the collection with another tree or takes no writes, or a published generation that is not there to be compared with.
+            the collection with another tree or takes no writes, a published generation that is not there to be compared with, or a class
+            that is new since then and has no canary, where there were canaries.
     """
     graded(None, dataset, database, queries)
+    indexed = tuple(indexed)
     _check_items(dataset, indexed)
     writable(_standing(generations))
     _check_space(_standing(generations), dataset)
@@ -49,7 +55,7 @@ def preflight(
         files.require_writable()
     if published is not None:
         bring(published.id, generations)
-        Generation.load(generations / published.id)
+        _check_canaries(dataset, indexed, generations / published.id)
 
 
 def _check_items(dataset: Dataset, splits: Iterable[str]) -> None:
@@ -57,6 +63,17 @@ def _check_items(dataset: Dataset, splits: Iterable[str]) -> None:
     for split in splits:
         for item_id, own in zip(ids[split], dataset.item_labels(split), strict=True):
             check_item(Item(item_id, tuple(own)), range(len(dataset.taxonomy)))
+
+
+def _check_canaries(dataset: Dataset, indexed: Iterable[str], published: Path) -> None:
+    """Who watches a hasher with canaries watches new classes from their first day on."""
+    if CANARIES not in Generation.load(published).files:
+        return
+    before = set(Taxonomy.load(published).paths)
+    if bare := ["/".join(path) for path in unwatched(dataset, indexed) if path not in before]:
+        raise TaxohashError(
+            f"split {CANARY} has no picture of {len(bare)} classes that are new, {some(bare)}: move one of each there, or more"
+        )
 
 
 def _check_space(folder: Path, dataset: Dataset) -> None:

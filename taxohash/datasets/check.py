@@ -11,6 +11,7 @@ import numpy.typing as npt
 from taxohash.datasets.dataset import Dataset
 from taxohash.datasets.digests import pixel_digests
 from taxohash.datasets.ids import id_faults
+from taxohash.datasets.splits import CANARY
 from taxohash.errors import TaxohashError
 from taxohash.runtime.terminal import some
 from taxohash.taxonomy import Labels, Taxonomy
@@ -145,6 +146,13 @@ def _classes(taxonomy: Taxonomy, counts: dict[str, Counts]) -> Iterator[Finding]
             if unseen.size:
                 told = some(names[label] for label in unseen)
                 yield Finding("warning", f"{unseen.size} labels of {split} have no image in train: {told}")
+    if CANARY in counts:
+        found = sum(own for split, own in counts.items() if split != CANARY)
+        if bare := [names[label] for label in np.flatnonzero((found > 0) & (counts[CANARY] == 0))]:
+            yield Finding(
+                "warning",
+                f"{len(bare)} labels have no image in {CANARY}, so that nothing watches them: {some(bare)}",
+            )
 
 
 def _duplicates(digests: dict[str, list[bytes]], labels: dict[str, list[Labels]]) -> Iterator[Finding]:

@@ -42,3 +42,12 @@ def indexed_splits(dataset: Dataset, asked: Iterable[str] = ()) -> tuple[str, ..
             f"data set {dataset.folder} has only {known}: give it a split that can be indexed"
         )
     return tuple(split for split in dataset.splits if split in wanted)
+
+
+def unwatched(dataset: Dataset, splits: Iterable[str]) -> list[tuple[str, ...]]:
+    """The classes of some splits, by their paths, of which the data set has no canary; none where it has no canaries with labels at all."""
+    if CANARY not in dataset.splits or dataset.label_column(CANARY) is None:
+        return []
+    watched = {label for own in dataset.item_labels(CANARY) for label in own}
+    found = {label for split in splits for own in dataset.item_labels(split) for label in own}
+    return [dataset.taxonomy.paths[label] for label in sorted(found - watched)]

@@ -14,6 +14,7 @@ from PIL import Image
 from taxohash.codes import Codes, Queries, check, code_bytes, pack
 from taxohash.errors import TaxohashError
 from taxohash.generation.calibration import KINDS
+from taxohash.generation.canaries import CANARIES, Canaries
 from taxohash.generation.file import ItemsFile
 from taxohash.generation.manifest import Generation
 from taxohash.images import Picture, Pixels, Preprocessing, load_pixels
@@ -187,6 +188,22 @@ class Hasher:
                 found += self.ids[first : first + part["rows"]]
             first += part["rows"]
         return frozenset(found)
+
+    @cached_property
+    def canaries(self) -> Canaries | None:
+        """Pictures to watch it with; None where it has none.
+
+        Raises:
+            TaxohashError: their file is damaged, or has labels that the taxonomy has not.
+        """
+        canaries = Canaries.load(self.folder)
+        if canaries and max((label for own in canaries.labels for label in own), default=0) >= len(
+            self.taxonomy
+        ):
+            raise TaxohashError(
+                f"{self.folder / CANARIES} has labels that are not in its taxonomy: export the generation again"
+            )
+        return canaries
 
     def below(self, node: str) -> npt.NDArray[np.bool_]:
         """bool[N]: which of the codes are of items below a node of the taxonomy, such as 'apparel/tops'.

@@ -11,8 +11,10 @@ import numpy as np
 from taxohash.codes import Codes, bit_health, check
 from taxohash.datasets import Dataset
 from taxohash.datasets.ids import item_ids
+from taxohash.datasets.splits import CANARY
 from taxohash.errors import TaxohashError
 from taxohash.evaluation.report.read import queries_of, read_report
+from taxohash.generation.canaries import MOST_BYTES, Canaries, chosen
 from taxohash.generation.hasher import CODES, ITEMS, Model
 from taxohash.generation.manifest import Generation
 from taxohash.release.draft import DRAFT, Draft, first_rows
@@ -49,6 +51,8 @@ def build(draft: Draft, dataset: Dataset, splits: Sequence[str], codes: Codes, o
                 shutil.copyfile(file, folder / file.name)
         np.save(folder / CODES, codes, allow_pickle=False)
         write_json(folder / ITEMS, _items(dataset, splits))
+        if canaries := canaries_of(dataset):
+            canaries.save(folder)
         generation = Generation(
             bits=draft.bits,
             objective=draft.objective,
@@ -73,6 +77,20 @@ def build(draft: Draft, dataset: Dataset, splits: Sequence[str], codes: Codes, o
         if sound(final) is None:
             place(folder, final)
     return final
+
+
+def canaries_of(dataset: Dataset) -> Canaries | None:
+    """The canaries that travel with a generation of a data set: as many as there is room for, evenly of every class; None where it has
+    none with labels."""
+    if CANARY not in dataset.splits or dataset.label_column(CANARY) is None:
+        return None
+    labels = dataset.item_labels(CANARY)
+    rows = chosen(labels)
+    pictures = list(dataset.images(CANARY, rows))
+    while (size := sum(map(len, pictures))) > MOST_BYTES:
+        fewer = chosen([labels[row] for row in rows], len(rows) * MOST_BYTES // size)
+        rows, pictures = [rows[i] for i in fewer], [pictures[i] for i in fewer]
+    return Canaries(tuple(pictures), tuple(tuple(labels[row]) for row in rows))
 
 
 def sound(folder: Path) -> Generation | None:

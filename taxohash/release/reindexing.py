@@ -6,24 +6,18 @@ changes its label is told, and much of it awaits a person: an export that was cu
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from taxohash.codes import Codes, check
+from taxohash.codes import check
 from taxohash.release.bootstrap import interval
 from taxohash.release.changes import changes, labelled
 from taxohash.release.judging import Compared, Judgement, Judging, Verdict
+from taxohash.release.recall import NEAREST, CanaryCodes, Catalogue, level_names, recall
 from taxohash.runtime.configuration import NonNegative, Share, configuration
 
-NEAREST = 10  # items among which a canary looks for its class
 GONE, COME, RELABELLED = "items gone", "items come", "items relabelled"
 _CHANGES = {GONE: "of the items go", COME: "are new", RELABELLED: "change their label"}
-Path = tuple[str, ...]
-Floats = npt.NDArray[np.float64]
 
 
 @configuration
@@ -45,42 +39,8 @@ class Policy(Judging):
     entropy_most: Share = 0.1
 
 
-@dataclass(frozen=True, eq=False)
-class Catalogue:
-    """What can be found in a generation.
-
-    Attributes:
-        ids: of N items.
-        labels: of each item, as indices into `paths`.
-        paths: of the labels, from coarse to fine.
-        codes: uint8[N, ceil(bits/8)].
-        health: of its bits, as a manifest has it; its "entropy" is read.
-    """
-
-    ids: Sequence[str]
-    labels: Sequence[Sequence[int]]
-    paths: Sequence[Sequence[str]]
-    codes: Codes
-    health: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, eq=False)
-class Canaries:
-    """Pictures that are in no catalogue.
-
-    Attributes:
-        codes: uint8[Q, ceil(bits/8)].
-        paths: of each, those of its labels.
-        levels: names of the levels; those beyond them go by number.
-    """
-
-    codes: Codes
-    paths: Sequence[frozenset[Path]]
-    levels: Sequence[str] = ()
-
-
 def judge(
-    before: Catalogue, after: Catalogue, canaries: Canaries | None, bits: int, policy: Policy | None = None
+    before: Catalogue, after: Catalogue, canaries: CanaryCodes | None, bits: int, policy: Policy | None = None
 ) -> Judgement:
     """Judge the codes of a new data version by those of the one that is served, made by the same hasher.
 
@@ -122,60 +82,16 @@ def _judgement(verdict: Verdict, reason: str, compared: Sequence[Compared] = ())
     return Judgement(verdict=verdict, reason=reason, against="champion", compared=tuple(compared))
 
 
-def recall(catalogue: Catalogue, canaries: Canaries, bits: int, levels: int) -> Floats:
-    """float64[Q, levels]: the chance of each canary to have its class on each level among its NEAREST items.
-
-    Items at one distance are in no order, so a canary whose class is among those that only some fit in has the chance of
-    drawing one of them (hypergeometric). A label ends where its path does: below, it is its own class.
-
-    Args:
-        levels: from the coarsest.
-    """
-    found = np.zeros((len(canaries.paths), levels))
-    if not catalogue.ids:
-        return found
-    words = _words(catalogue.codes)
-    flat, owners = _flat(catalogue.labels)
-    for paths, members in _grouped(canaries.paths):
-        relevant = np.zeros((levels, len(catalogue.ids)), np.bool_)
-        for level in range(levels):
-            wanted = {path[: level + 1] for path in paths}
-            of_label = np.array([tuple(path)[: level + 1] in wanted for path in catalogue.paths], np.bool_)
-            relevant[level, owners[of_label[flat]]] = True
-        for member in members:
-            distances = np.bitwise_count(words ^ _words(canaries.codes[member : member + 1])).sum(axis=1)
-            totals = np.bincount(distances, minlength=bits + 1)
-            hits = np.stack([np.bincount(distances[own], minlength=bits + 1) for own in relevant])
-            found[member] = _chances(totals, hits)
-    return found
-
-
-def _chances(totals: npt.NDArray[np.int64], hits: npt.NDArray[np.int64]) -> Floats:
-    """float64[L]: of int64[B] items and int64[L, B] relevant ones at each distance, the chance that one is among the nearest."""
-    most = min(NEAREST, int(totals.sum()))
-    ends = totals.cumsum()
-    last = int(np.searchsorted(ends, most))  # the block of which some fit in
-    room, size = most - int(ends[last] - totals[last]), int(totals[last])
-    sure = hits[:, :last].sum(axis=1) > 0
-    drawn = np.arange(room)
-    missed = np.clip(size - hits[:, last, None] - drawn, 0, None) / (size - drawn)
-    chances: Floats = np.where(sure, 1.0, 1.0 - missed.prod(axis=1))
-    return chances
-
-
 def _recalls(
-    before: Catalogue, after: Catalogue, canaries: Canaries, bits: int, policy: Policy
+    before: Catalogue, after: Catalogue, canaries: CanaryCodes, bits: int, policy: Policy
 ) -> tuple[Compared, ...]:
-    levels = max((len(path) for paths in canaries.paths for path in paths), default=0)
+    levels = canaries.depth
     if not levels:
         return ()
     check(canaries.codes, bits, "codes of the canaries", rows=len(canaries.paths))
     new, old = recall(after, canaries, bits, levels), recall(before, canaries, bits, levels)
     low, high = interval(new - old, policy.confidence, policy.resamples, policy.seed)
-    names = [
-        *canaries.levels[:levels],
-        *(f"level {level + 1}" for level in range(len(canaries.levels), levels)),
-    ]
+    names = level_names(canaries, levels)
     return tuple(
         Compared(
             metric=f"canary recall@{NEAREST} ({name})",
@@ -229,26 +145,3 @@ def _in_words(shares: Sequence[Compared], bounds: bool = False) -> str:
         + (f" (without a person's approval {100 * part.bound:g} % may)" if bounds else "")
         for part in shares
     )
-
-
-def _flat(labels: Sequence[Sequence[int]]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """All labels int64[M] one item after the other, and the item int64[M] of each."""
-    counts = np.array([len(own) for own in labels], np.int64)
-    flat = np.fromiter((label for own in labels for label in own), np.int64, int(counts.sum()))
-    return flat, np.repeat(np.arange(len(labels)), counts)
-
-
-def _grouped(paths: Sequence[frozenset[Path]]) -> Iterator[tuple[frozenset[Path], list[int]]]:
-    """Canaries of the same labels together: what is relevant to them is looked for once."""
-    groups: dict[frozenset[Path], list[int]] = {}
-    for number, own in enumerate(paths):
-        groups.setdefault(own, []).append(number)
-    yield from groups.items()
-
-
-def _words(codes: Codes) -> npt.NDArray[np.uint64]:
-    """uint64[N, ceil(B/8)]: packed codes uint8[N, B], eight bytes a word."""
-    width = 8 * math.ceil(codes.shape[1] / 8)
-    padded = np.zeros((len(codes), width), np.uint8)
-    padded[:, : codes.shape[1]] = codes
-    return padded.view(np.uint64)

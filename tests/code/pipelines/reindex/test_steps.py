@@ -13,6 +13,7 @@ from taxohash.datasets.ids import item_ids
 from taxohash.datasets.writer import Row, write_dataset
 from taxohash.generation.hasher import CODES, ITEMS, Hasher
 from taxohash.images import decode
+from taxohash.release.build import canaries_of
 from taxohash.release.judging import Judgement
 from taxohash.release.reindexing import Policy
 from taxohash.runtime.atomic import read_json, write_json
@@ -54,6 +55,8 @@ def generation(home: Path, dataset: Dataset) -> str:
     codes = Hasher(draft).encode(decode(data) for data in dataset.images("train"))
     np.save(draft / CODES, codes, allow_pickle=False)
     write_json(draft / ITEMS, {"ids": item_ids(dataset)["train"], "labels": dataset.item_labels("train")})
+    if canaries := canaries_of(dataset):
+        canaries.save(draft)
     health = bit_health(codes, made.bits).as_dict()
     parts = [{"split": "train", "rows": len(codes)}]
     written = replace(made, database=parts, dataset_md5=dataset.md5(), bit_health=health).write(draft)

@@ -1,6 +1,7 @@
 """What is refused before anything is trained. With a real store: tests/system/test_pipeline.py."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,8 +15,10 @@ from services.codestore.pictures import Pictures, digest_of
 from taxohash.datasets import Dataset
 from taxohash.datasets.writer import Row, write_dataset
 from taxohash.errors import TaxohashError
+from taxohash.generation.canaries import Canaries
 from taxohash.generation.manifest import Generation
 from taxohash.taxonomy import Taxonomy
+from tests.support.generations import TAXONOMY as SIGNS
 from tests.support.generations import make_generation
 from tests.support.miniature import TAXONOMY as MINIATURE
 from tests.support.miniature import make_dataset
@@ -177,3 +180,40 @@ def test_a_full_disk_is_found_before_anything_is_trained(
         ahead(make_dataset(tmp_path / "data", train=6, test=6), tmp_path / "generations")
     free.free += 10_000_000
     ahead(make_dataset(tmp_path / "more", train=6, test=6), tmp_path / "generations")
+
+
+def test_a_new_class_without_a_canary_is_refused_where_there_were_canaries(
+    store: CodeStore, tmp_path: Path
+) -> None:
+    published = tmp_path / "generations" / "published"
+    made = make_generation(published)
+    Canaries((b"a picture",), ((0,),)).save(published)
+    sealed = replace(made, files={}).write(published)
+    published.rename(published.with_name(sealed.id))
+    store.create("catalog", SIGNS)
+    store.begin("catalog", GenerationRef(sealed.id, 16, SIGNS.sha256))
+    store.seal("catalog", sealed.id)
+    store.publish("catalog", sealed.id)
+    grown = Taxonomy("signs", (*SIGNS.paths, ("cold", "blue", "teal"), ("cold", "green")), SIGNS.level_names)
+
+    def version(name: str, canaries: list[int]) -> Dataset:
+        picture = tiny_rows("train")[0].image
+        rows = {"train": [0, 1, 6, 7], "test": [0, 1, 6, 7], "canary": canaries}
+        write_dataset(
+            tmp_path / name,
+            grown,
+            [
+                (split, [Row(picture, f"{split}/{i}", label) for i, label in enumerate(labels)])
+                for split, labels in rows.items()
+            ],
+        )
+        return Dataset.open(tmp_path / name)
+
+    with pytest.raises(
+        TaxohashError, match="split canary has no picture of 1 classes that are new, cold/green: move"
+    ):
+        ahead(version("bare", [0, 6]), tmp_path / "generations")
+    ahead(version("watched", [6, 7]), tmp_path / "generations")  # that class 1 had none is no news
+    without = version("without", [0])
+    (without.folder / "canary.parquet").unlink()
+    ahead(Dataset.open(without.folder), tmp_path / "generations")

@@ -97,6 +97,14 @@ def test_labels_outside_the_taxonomy_and_unused_ones(tiny: Path) -> None:
     assert found[1] == "warning: 2 of 3 labels have no image: animal/dog, plant/tree/oak"
 
 
+def test_classes_that_no_canary_watches_are_told(tiny: Path) -> None:
+    write_split(tiny / "canary.parquet", [row for row in tiny_rows("test") if row.label == 1])
+    told = [text for text in findings(tiny) if "watches" in text]
+    assert told == [
+        "warning: 2 labels have no image in canary, so that nothing watches them: animal/cat, plant/tree/oak"
+    ]
+
+
 def test_a_spoilt_split_does_not_hide_the_other(tiny: Path) -> None:
     (tiny / "train.parquet").write_bytes(b"PAR1")
     write_split(tiny / "test.parquet", [Row(b"", "", 9)])

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from taxohash.datasets import Dataset
-from taxohash.datasets.splits import indexed_splits, listed, refuse_canary
+from taxohash.datasets.splits import indexed_splits, listed, refuse_canary, unwatched
+from taxohash.datasets.writer import write_split
 from taxohash.errors import TaxohashError
-from tests.support.tiny import make_tiny
+from tests.support.tiny import TAXONOMY, make_tiny, tiny_rows
 
 
 @pytest.fixture
@@ -57,3 +58,11 @@ def test_only_the_canary_is_refused() -> None:
     assert refuse_canary("test", "asked by the gate") == "test"
     with pytest.raises(TaxohashError, match="split 'canary' is never asked by the gate"):
         refuse_canary("canary", "asked by the gate")
+
+
+def test_classes_without_a_canary_are_those_that_can_be_found(dataset: Dataset) -> None:
+    canary = dataset.folder / "canary.parquet"
+    write_split(canary, [row for row in tiny_rows("test") if row.label == 1])
+    assert unwatched(dataset, ["train"]) == [TAXONOMY.paths[0], TAXONOMY.paths[2]]
+    canary.unlink()
+    assert unwatched(Dataset.open(dataset.folder), ["train"]) == []

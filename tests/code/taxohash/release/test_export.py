@@ -15,6 +15,7 @@ from taxohash.datasets import Dataset
 from taxohash.errors import TaxohashError
 from taxohash.evaluation.report.read import read_report
 from taxohash.evaluation.run import evaluate_generation, evaluate_run
+from taxohash.generation.canaries import Canaries
 from taxohash.generation.hasher import CENTRES, CODES, Hasher
 from taxohash.generation.manifest import Generation
 from taxohash.networks.hashing import encode_pixels
@@ -103,6 +104,11 @@ def test_the_canary_is_never_trained_on_nor_indexed(data: Dataset, tmp_path: Pat
     evaluate_run(run.folder)
     generation = Generation.load(export(run.folder, tmp_path / "generations"))
     assert [part["split"] for part in generation.database] == ["train", "test"]
+    travelling = Canaries.load(tmp_path / "generations" / generation.id)
+    canaries = Dataset.open(folder)
+    assert travelling is not None
+    assert travelling.pictures == tuple(canaries.images("canary"))
+    assert travelling.labels == tuple(map(tuple, canaries.item_labels("canary")))
     with pytest.raises(TaxohashError, match="split 'canary' is never indexed: it is kept apart"):
         export(run.folder, tmp_path / "generations", splits=["train", "canary"])
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from taxohash.errors import TaxohashError
-from taxohash.release.reindexing import NEAREST, Canaries, Catalogue, Policy, judge, recall
+from taxohash.release.recall import CanaryCodes, Catalogue
+from taxohash.release.reindexing import Policy, judge
 
 BITS = 12
 PATHS = (("tops", "shirt"), ("tops", "coat"), ("shoes",), ("bags", "leather", "small"))
@@ -39,51 +39,10 @@ def clustered(count: int, first: int = 0, noise: int = 0) -> Catalogue:
     return catalogue(numbers, labels, first, entropy=0.9)
 
 
-def canaries_of(count: int) -> Canaries:
+def canaries_of(count: int) -> CanaryCodes:
     labels = [i % len(PATHS) for i in range(count)]
     codes = codes_of([0x111 * (1 + 2 * own) for own in labels])
-    return Canaries(codes, [frozenset([PATHS[own]]) for own in labels], ("kind", "family"))
-
-
-def naive(distances: Sequence[int], relevant: Sequence[bool]) -> float:
-    """The share of all ways to break ties in which one of the nearest is relevant."""
-    most = min(NEAREST, len(distances))
-    order = sorted(range(len(distances)), key=lambda i: distances[i])
-    edge = distances[order[most - 1]]
-    sure = [i for i in order if distances[i] < edge]
-    tied = [i for i in order if distances[i] == edge]
-    ways = [any(relevant[i] for i in (*sure, *drawn)) for drawn in combinations(tied, most - len(sure))]
-    return sum(ways) / len(ways)
-
-
-@given(
-    st.lists(
-        st.tuples(st.sampled_from([0, 1, 0xFFF]), st.sampled_from([{2}, {2}, {2}, set(), {0}, {1, 3}])),
-        min_size=8,
-        max_size=16,
-    )
-    | st.just([(5, {0})]),
-    st.sampled_from([0, 1, 0xFFE]),
-    st.sampled_from([{PATHS[0]}, {PATHS[1], PATHS[3]}]),
-)
-def test_recall_is_that_of_all_ways_to_break_ties(
-    items: list[tuple[int, set[int]]], code: int, wanted: set[tuple[str, ...]]
-) -> None:
-    numbers, labels = [number for number, _ in items], [sorted(own) for _, own in items]
-    asked = Canaries(codes_of([code]), [frozenset(wanted)])
-    found = recall(catalogue(numbers, labels), asked, BITS, LEVELS)
-    distances = [(number ^ code).bit_count() for number in numbers]
-    for level in range(LEVELS):
-        nodes = {path[: level + 1] for path in wanted}
-        relevant = [any(PATHS[label][: level + 1] in nodes for label in own) for own in labels]
-        assert found[0, level] == pytest.approx(naive(distances, relevant))
-
-
-def test_of_many_at_one_distance_only_some_are_among_the_nearest() -> None:
-    """One relevant item among twenty that are alike: ten of them are drawn."""
-    some = catalogue([0] * 20, [(0,)] + [(2,)] * 19)
-    found = recall(some, Canaries(codes_of([1]), [frozenset([PATHS[0]])]), BITS, 1)
-    assert found[0, 0] == pytest.approx(0.5)
+    return CanaryCodes(codes, [frozenset([PATHS[own]]) for own in labels], ("kind", "family"))
 
 
 def test_what_stays_as_it_is_passes() -> None:
@@ -148,7 +107,7 @@ def test_canaries_that_lose_their_class_refuse() -> None:
     assert "canary recall@10 (family) 0.7500 against 1.0000" in found.reason
     assert judge(lost, before, canaries_of(40), BITS, Policy(relabelled_most=1.0)).verdict == "passes"
     assert (
-        judge(before, scattered, Canaries(codes_of([]), []), BITS, Policy(relabelled_most=1.0)).verdict
+        judge(before, scattered, CanaryCodes(codes_of([]), []), BITS, Policy(relabelled_most=1.0)).verdict
         == "passes"
     )
 
@@ -188,7 +147,7 @@ def test_what_does_not_belong_together_is_refused() -> None:
         with pytest.raises(TaxohashError, match="codes of the new generation"):
             judge(some, bad, None, BITS)
     with pytest.raises(TaxohashError, match="codes of the canaries"):
-        judge(some, some, Canaries(codes_of([1, 2]), [frozenset([PATHS[0]])]), BITS)
+        judge(some, some, CanaryCodes(codes_of([1, 2]), [frozenset([PATHS[0]])]), BITS)
     with pytest.raises(TaxohashError, match=r"gone_most = 1\.5"):
         Policy(gone_most=1.5)
     with pytest.raises(TaxohashError, match=r"tolerance_least = 0\.5 is above tolerance_most"):
