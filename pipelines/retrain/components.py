@@ -50,14 +50,30 @@ def evaluate(
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
 def gate(
     challenger: Input[Model],
+    draft: Input[Model],
     champion: Input[Model],
     champion_id: str,
+    data: str,
+    dataset_md5: str,
+    generations: str,
     policy: str,
     judgement: Output[Artifact],
+    judged: Output[Model],
 ) -> None:
     from pipelines.retrain import steps
 
-    steps.gate_hasher(challenger.path, champion.path, champion_id, policy, judgement.path)
+    steps.gate_hasher(
+        challenger.path,
+        draft.path,
+        champion.path,
+        champion_id,
+        data,
+        dataset_md5,
+        generations,
+        policy,
+        judgement.path,
+        judged.path,
+    )
 
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)

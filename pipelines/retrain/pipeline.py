@@ -1,8 +1,8 @@
 """The retraining pipeline: a hasher is learned from a data version, and published with its codes where it is not worse.
 
     begin -> resolve -> pull -> check-data, check-config -> check-ahead -> champion -> train -> evaluate
-    champion -> compare;  evaluate, compare -> gate -> decide
-    passed: export -> plan -> encode, in shards -> build -> seal -> backfill -> publish -> collect, or wait-for-approval
+    champion -> compare;  evaluate -> export;  export, compare -> gate -> decide
+    passed: plan -> encode, in shards -> build -> seal -> backfill -> publish -> collect, or wait-for-approval
     refused: refuse;  however it ends: record
 
 python -m pipelines.compiled        renews pipelines/compiled/retrain.yaml
@@ -90,19 +90,25 @@ def retrain(
             kind="training",
             cached=True,
         )
+        exported = placed(
+            components.export(run=evaluated.outputs["evaluated"], **of_data), kind="training", cached=True
+        )
         judged = placed(
             components.gate(
                 challenger=evaluated.outputs["evaluated"],
+                draft=exported.outputs["draft"],
                 champion=compared.outputs["evaluated"],
                 champion_id=champion.output,
+                generations=generations,
                 policy=policy,
+                **of_data,
             ),
             cached=True,
         )
         decided = placed(
             shared.decide(
                 judgement=judged.outputs["judgement"],
-                evaluated=evaluated.outputs["evaluated"],
+                evaluated=judged.outputs["judged"],
                 page=PAGE,
                 work=work,
                 run=version.run,
@@ -110,9 +116,6 @@ def retrain(
         )
         verdict, reason = decided.outputs["verdict"], decided.outputs["reason"]
         with dsl.If(verdict != "refused", name="passes"):
-            exported = placed(
-                components.export(run=evaluated.outputs["evaluated"], **of_data), kind="training", cached=True
-            )
             built = graphs.generation(
                 placed,
                 version,

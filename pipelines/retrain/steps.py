@@ -12,7 +12,9 @@ from taxohash.datasets.splits import indexed_splits, listed, refuse_canary
 from taxohash.evaluation.report.read import PAGE, queries_of, read_report
 from taxohash.release.gate import Policy
 from taxohash.runtime.alone import alone
-from taxohash.runtime.atomic import write_json
+from taxohash.runtime.atomic import write_json, write_text
+from taxohash.runtime.configuration import plain
+from taxohash.runtime.progress import announce
 
 if TYPE_CHECKING:
     from taxohash.training.config import HasherConfig
@@ -95,20 +97,32 @@ def export_hasher(run: str, data: str, out: str) -> None:
 
 
 @step("gate")
-def gate_hasher(challenger: str, champion: str, champion_id: str, policy: str, out: str) -> None:
-    """Judge an evaluated challenger against the champion, where there is one, query by query; the judgement as JSON into `out`."""
-    from taxohash.evaluation.baseline import Yardsticks
-    from taxohash.evaluation.scores import load_scores
+def gate_hasher(
+    challenger: str,
+    draft: str,
+    champion: str,
+    champion_id: str,
+    data: str,
+    dataset_md5: str,
+    generations: str,
+    policy: str,
+    out: str,
+    judged: str,
+) -> None:
+    """Judge an evaluated challenger against the champion, where there is one; the judgement as JSON into `out`, and at the top of the
+    challenger's report in the folder `judged`.
+    """
     from taxohash.release.gate import judge
-    from taxohash.runtime.configuration import parse, plain
+    from taxohash.release.gate.measure import measure
+    from taxohash.release.gate.page import judged as with_judgement
+    from taxohash.runtime.configuration import parse
 
     refuse_canary(queries_of(read_report(challenger)), "asked by the gate")
-    yardsticks = Yardsticks.load(challenger)
-    judgement = judge(
-        load_scores(challenger),
-        load_scores(champion) if champion_id else None,
-        yardsticks.chance,
-        yardsticks.baseline,
-        parse(Policy, policy),
-    )
+    before = (champion, Path(generations) / champion_id) if champion_id else None
+    judgement = judge(measure(challenger, draft, before, data, dataset_md5), parse(Policy, policy))
+    for one in judgement.findings:
+        announce(f"{one.rule}: {one.verdict}: {one.reason}")
+    report = (Path(challenger) / PAGE).read_text(encoding="utf-8")
+    Path(judged).mkdir(parents=True, exist_ok=True)
+    write_text(Path(judged) / PAGE, with_judgement(report, judgement))
     write_json(Path(out), plain(judgement))

@@ -47,9 +47,8 @@ def evaluate(champion: str, data: str, generations: str, out: str) -> dict[str, 
     from taxohash.evaluation.scores import save_scores
 
     report = evaluate_generation(Path(generations) / champion, data, None, DATABASE, QUERIES)
-    write_json(
-        Path(out) / REPORT, report.as_dict() | {"provenance": {"queries": QUERIES, "database": DATABASE}}
-    )
+    provenance = {"queries": QUERIES, "database": DATABASE, "dataset_md5": Dataset.open(data).md5()}
+    write_json(Path(out) / REPORT, report.as_dict() | {"provenance": provenance})
     save_scores(out, report.scores)
     return report.headline
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from taxohash.codes import Codes, Queries
+from taxohash.codes import Codes, Queries, bit_health
 from taxohash.datasets import Dataset
 from taxohash.errors import TaxohashError
 from taxohash.evaluation.calibration import FEWEST, calibrate, calibration, reliability_of
@@ -168,8 +168,9 @@ def _calibrated(
 
 
 def _mapped(report: Report, ranked: Split, bits: int) -> Report:
-    """The report with a map of the database's codes."""
-    return replace(report, projection=plain(projection(ranked.codes, bits)))
+    """The report with a map of the database's codes, and how they use their bits."""
+    health = bit_health(ranked.codes, bits).as_dict()
+    return replace(report, projection=plain(projection(ranked.codes, bits)), bit_health=health)
 
 
 def _measured(protocol: Protocol, asked: Split, ranked: Split, taxonomy: Taxonomy, bits: int) -> Report:

@@ -14,7 +14,7 @@ from taxohash.metrics.ranking import Floats
 from taxohash.protocols.definitions import Protocol, find_protocol
 from taxohash.protocols.inputs import check_items, check_labels, check_outputs
 from taxohash.protocols.measures import Labels, Measures, View
-from taxohash.protocols.result import Report, headline_names
+from taxohash.protocols.result import Report, scored_names
 from taxohash.runtime.progress import bars
 from taxohash.taxonomy import Taxonomy
 
@@ -116,7 +116,7 @@ def evaluate(
         classes=_by_class(values["mAP"], query_labels[order], taxonomy),
         scores={
             name: values[full][np.argsort(order)].astype(np.float32)
-            for name, full in headline_names(values).items()
+            for name, full in scored_names(values).items()
         },
     )
 

@@ -31,7 +31,9 @@ class Report:
         calibration: what the answers' distances are worth, see `generation.calibration`; empty where that was not measured.
         projection: a map of the database's codes, see `generation.projection`; empty where none was made.
         reliability: by database, order of the answers and level, `predicted` and `observed` shares of answers that have the query's node.
-        scores: float32[Q] of each headline metric, a value a query in the order given, of which the metric is the mean.
+        bit_health: how the database's codes use their bits, see `codes.bit_health`; empty where that was not looked at.
+        scores: float32[Q] of each headline metric, and of mAP on each coarser level as `mAP/level`: a value a query in the order
+            given, of which the metric is the mean.
     """
 
     protocol: str
@@ -46,6 +48,7 @@ class Report:
     calibration: dict[str, Any] = field(default_factory=dict)
     reliability: dict[str, Any] = field(default_factory=dict)
     projection: dict[str, Any] = field(default_factory=dict)
+    bit_health: dict[str, Any] = field(default_factory=dict)
     scores: Scores = field(default_factory=dict, repr=False, compare=False)
 
     def value(self, metric: str) -> float | None:
@@ -69,3 +72,9 @@ def headline_names(metrics: Iterable[str]) -> dict[str, str]:
     names = list(metrics)
     found = {short: [name for name in names if name.split("@")[0] == short] for short in HEADLINE}
     return {short: matching[0] for short, matching in found.items() if matching}
+
+
+def scored_names(metrics: Iterable[str]) -> dict[str, str]:
+    """Which of a protocol's metrics are kept of each query: the headline, and mAP on each coarser level."""
+    names = list(metrics)
+    return headline_names(names) | {name: name for name in names if name.startswith("mAP/")}

@@ -1,6 +1,7 @@
 """What the judges of generations have in common: how far a difference may be trusted, and how much of one is let pass."""
 
-from typing import Annotated, Literal
+from collections.abc import Sequence
+from typing import Annotated, Literal, Self
 
 from pydantic import Field
 
@@ -66,6 +67,33 @@ class Compared:
 
 
 @configuration
+class Finding:
+    """What one rule says.
+
+    Attributes:
+        rule: its name.
+        verdict: what it would have.
+        reason: why, in one sentence with the numbers.
+        compared: metrics that it looked at.
+    """
+
+    rule: str
+    verdict: Verdict
+    reason: str
+    compared: Series[Compared] = ()
+
+    @classmethod
+    def passes(cls, rule: str, reason: str, compared: Sequence[Compared] = ()) -> Self:
+        """It has nothing against it."""
+        return cls(rule=rule, verdict="passes", reason=reason, compared=tuple(compared))
+
+    @classmethod
+    def refuses(cls, rule: str, reason: str, compared: Sequence[Compared] = ()) -> Self:
+        """It does not let it pass."""
+        return cls(rule=rule, verdict="refused", reason=reason, compared=tuple(compared))
+
+
+@configuration
 class Judgement:
     """What a judge says.
 
@@ -74,12 +102,14 @@ class Judgement:
         reason: one sentence with the numbers that decided.
         against: what the metrics were held against.
         compared: every metric.
+        findings: what each rule says, where there are several.
     """
 
     verdict: Verdict
     reason: str
     against: Against
     compared: Series[Compared] = ()
+    findings: Series[Finding] = ()
 
     @property
     def passed(self) -> bool:

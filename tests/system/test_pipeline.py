@@ -342,9 +342,12 @@ def test_images_with_sets_of_labels_are_published_and_found_by_any_of_them(
     with registered():
         steps.train_hasher(data, work, steps.check_config(config, canonical(Policy())), run)
         steps.evaluate_hasher(run, data, out, str(tmp_path / "page.html"))
-        steps.gate_hasher(out, "", "", canonical(Policy()), judgement)
-        assert decide(judgement, "report", work, "sets").verdict == "passes"
         steps.export_hasher(out, data, draft)
+        judged = str(tmp_path / "judged")
+        steps.gate_hasher(
+            out, draft, "", "", data, sets.md5(), generations, canonical(Policy()), judgement, judged
+        )
+        assert decide(judgement, "report", work, "sets").verdict == "passes"
     encode(draft, data, "train", "1/1", codes)
     generation = build(draft, [codes], data, "train", generations, work, "sets")
     assert publishing.seal(generation, data, "sets", generations) == sets.count("train")

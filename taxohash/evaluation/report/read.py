@@ -9,6 +9,7 @@ from taxohash.errors import TaxohashError
 from taxohash.runtime.atomic import read_json
 
 REPORT, PAGE = "report.json", "report.html"
+JUDGEMENT = "<!-- judgement -->"  # where the page has room for what the gate says of it
 
 
 def read_report(folder: str | Path) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import jinja2
 from taxohash.evaluation.report import figures
 from taxohash.evaluation.report.evidence import Evidence, first_answers, labels_of
 from taxohash.evaluation.report.explain import meaning
-from taxohash.evaluation.report.read import PAGE, REPORT
+from taxohash.evaluation.report.read import JUDGEMENT, PAGE, REPORT
 from taxohash.evaluation.report.verdict import verdict
 from taxohash.images import decode
 from taxohash.protocols import PROTOCOLS, Report
@@ -70,6 +70,7 @@ def write_report(
     )  # fmt: skip
     page = environment.get_template("report.html.j2").render(
         title=title,
+        judgement=JUDGEMENT,
         report=report,
         summary=PROTOCOLS[report.protocol].summary,
         ranking=RANKINGS[report.ranking],

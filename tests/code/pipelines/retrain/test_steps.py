@@ -94,5 +94,8 @@ def test_every_field_and_the_data_name_the_folder() -> None:
 def test_the_gate_never_asks_with_the_canary(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     report = {"headline": {}, "metrics": {}, "counts": {}, "protocol": "hierarchical", "ties": "expected"}
     (tmp_path / "report.json").write_text(json.dumps(report | {"provenance": {"queries": "canary"}}))
-    said = refusal(capsys, lambda: steps.gate_hasher(str(tmp_path), "", "", POLICY, "out"))
+    said = refusal(
+        capsys,
+        lambda: steps.gate_hasher(str(tmp_path), "", "", "", "data", "md5", "", POLICY, "out", "judged"),
+    )
     assert "split 'canary' is never asked by the gate" in said

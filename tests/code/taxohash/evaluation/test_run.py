@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from taxohash.codes import bit_health
 from taxohash.datasets import Dataset
 from taxohash.errors import TaxohashError
 from taxohash.evaluation.report.read import read_report
@@ -79,7 +80,10 @@ def test_a_generation_is_graded_by_the_tree_of_the_data_whatever_it_learned(run:
         "hierarchical", asked.outputs, labels[0], ranked.codes, labels[1], grown, bits=16, ranking="weighted"
     )
     found = evaluate_generation(generation, data.folder)
-    trust = {name: found.as_dict()[name] for name in ("calibration", "reliability", "projection")}
+    trust = {
+        name: found.as_dict()[name] for name in ("calibration", "reliability", "projection", "bit_health")
+    }
+    assert trust["bit_health"] == bit_health(ranked.codes, 16).as_dict()
     assert found.as_dict() == by_hand.as_dict() | {"weighted": weighted.metrics} | trust
     sets = make_dataset(tmp_path / "sets", 64, 32, known="labels", asked="labels")
     assert evaluate_generation(generation, sets.folder).protocol == "multilabel"

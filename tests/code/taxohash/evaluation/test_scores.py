@@ -14,9 +14,12 @@ from taxohash.training.run import Run
 
 
 def test_an_evaluated_run_says_what_each_query_scored(run: Run, tmp_path: Path) -> None:
-    scores, headline = load_scores(run.folder), read_report(run.folder)["headline"]
-    assert {name: values.shape for name, values in scores.items()} == dict.fromkeys(headline, (48,))
-    assert {name: float(values.mean()) for name, values in scores.items()} == pytest.approx(headline)
+    scores, report = load_scores(run.folder), read_report(run.folder)
+    levels = {name: value for name, value in report["metrics"].items() if name.startswith("mAP/")}
+    assert len(levels) == 2
+    means = report["headline"] | levels
+    assert {name: values.shape for name, values in scores.items()} == dict.fromkeys(means, (48,))
+    assert {name: float(values.mean()) for name, values in scores.items()} == pytest.approx(means)
     exported = evaluate_generation(export(run.folder, tmp_path), run.config.dataset).scores
     assert all(np.allclose(exported[name], values) for name, values in scores.items())
 

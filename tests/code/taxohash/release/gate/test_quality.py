@@ -1,49 +1,16 @@
-"""The gate: planted challengers, few queries, what is no measurement, and the policy."""
+"""Rules of quality: planted challengers, few queries, what is no measurement, and the policy."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from taxohash.errors import TaxohashError
 from taxohash.protocols import Scores
-from taxohash.release.gate import Policy, judge
-from taxohash.release.judging import Judgement
+from taxohash.release.gate import Policy
 from taxohash.runtime.configuration import read
-
-METRICS = ("mAP", "mAHP", "nDCG")
-NOISE = 0.1
-
-
-def scores(mean: float, queries: int = 1000, seed: int = 0) -> dict[str, npt.NDArray[np.float32]]:
-    """Of queries that are easy or hard, which all hashers find alike, and noise of each hasher's own."""
-    hardness = np.random.default_rng(99).uniform(-0.2, 0.2, queries)
-    own = np.random.default_rng(seed).normal(0, NOISE, (len(METRICS), queries))
-    both = hardness - hardness.mean() + own - own.mean(axis=1, keepdims=True)
-    return {name: (mean + values).astype(np.float32) for name, values in zip(METRICS, both, strict=True)}
-
-
-def flat(mean: float, queries: int = 1000) -> dict[str, npt.NDArray[np.float32]]:
-    return dict.fromkeys(METRICS, np.full(queries, mean, np.float32))
-
-
-def judged(
-    challenger: Scores,
-    champion: Scores | None = None,
-    chance: float = 0.02,
-    baseline: float = 0.3,
-    **policy: Any,
-) -> Judgement:
-    queries = len(challenger["mAP"])
-    return judge(
-        challenger,
-        champion,
-        flat(chance, queries),
-        flat(baseline, queries),
-        Policy(**{"resamples": 400} | policy),
-    )
+from tests.support.gate import METRICS, NOISE, flat, judged, scores
 
 
 @pytest.mark.parametrize(
@@ -101,7 +68,7 @@ def test_worse_in_one_metric_is_refused_and_only_that_is_told(metric: str) -> No
     champion = scores(0.6)
     found = judged(champion | {metric: scores(0.5, seed=1)[metric]}, champion)
     assert not found.passed
-    assert [name for name in METRICS if f"{name} 0." in found.reason] == [metric]
+    assert [part.split(" 0.")[0] for part in found.reason.split(": ", 1)[1].split("; ")] == [metric]
     assert len(found.compared) == len(METRICS)
 
 
@@ -126,13 +93,8 @@ def test_refusals_of_equal_challengers_are_as_rare_as_the_confidence_says() -> N
     for seed in range(200):
         both = np.random.default_rng(seed).normal(0.6, NOISE, (2, 150)).astype(np.float32)
         challenger, champion = ({"mAP": values} for values in both)
-        found = judge(
-            challenger,
-            champion,
-            {"mAP": np.zeros(150, np.float32)},
-            {"mAP": np.full(150, 0.3, np.float32)},
-            Policy(resamples=400, tolerance_most=1.0),
-        )
+        chance, baseline = ({"mAP": np.full(150, value, np.float32)} for value in (0.0, 0.3))
+        found = judged(challenger, champion, chance, baseline, tolerance_most=1.0)
         refused += not found.passed
     assert refused / 200 < 0.06  # one end of two: 2.5 % are expected
 
@@ -186,7 +148,7 @@ def test_other_queries_or_metrics_cannot_be_compared(champion: Scores) -> None:
 @pytest.mark.parametrize("challenger", [{}, flat(0.6, 0), scores(0.6) | {"mAP": np.ones(3, np.float32)}])
 def test_no_scores_are_no_challenger(challenger: Scores) -> None:
     with pytest.raises(TaxohashError, match="challenger's scores are of"):
-        judge(challenger, None, challenger, challenger)
+        judged(challenger, None, challenger, challenger)
 
 
 def test_the_same_seed_says_the_same() -> None:
