@@ -119,7 +119,7 @@ def test_the_first_run_publishes(
 ) -> None:
     assert (first.verdict, first.run, first.generation) == (Verdict.PUBLISHED, "first", champion)
     assert (first.data_md5, first.champion, first.against) == (data.md5(), "", "floor")
-    assert {part.metric for part in first.compared} == {"mAP", "mAHP", "nDCG"}
+    assert {part.metric for part in first.compared} == {"mAP", "mAHP", "nDCG", "mAP/shape", "mAP/shade"}
     assert Path(first.report).is_file()
     assert {"train", "encode", "publish"} <= {*first.seconds}
     assert not [*scratch(home).iterdir()]
