@@ -139,6 +139,37 @@ def train(
             )
 
 
+@app.command(cls=ConfiguredCommand)
+def sweep(
+    asked: typer.Context,
+    data: Annotated[Path, typer.Option(help="data set folder")],
+    out: Annotated[Path, typer.Option(help="directory of the sweep; repeated, an interrupted sweep goes on")],
+    search: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="what is tried: PATH=LOW..HIGH, PATH=LOW..HIGH:log or PATH=ONE,OTHER; several times",
+            show_default="learning rate and weight decay",
+        ),
+    ] = None,
+    trials: Annotated[int, typer.Option(help="how many there are to be, with those that are done")] = 20,
+    metric: Annotated[
+        str, typer.Option(help="of held-out pictures: mAP, mAHP, nDCG, or headline, the mean of all")
+    ] = "headline",
+    sweep_seed: Annotated[int, typer.Option(help="of what is tried")] = 0,
+) -> None:
+    """Choose hyper-parameters on held-out pictures of the training split; best.json and sweep.html in the directory."""
+    from taxohash.runtime.flags import chosen
+    from taxohash.training.config import HasherConfig
+
+    config = chosen(HasherConfig, asked.obj)
+    from taxohash.sweep.run import BEST, PAGE
+    from taxohash.sweep.run import sweep as tried
+
+    best = tried(data, out, config, search or (), trials, metric, sweep_seed)
+    print(f"{printable(out / BEST)}: trial {best.number + 1}, {metric} {best.score:.4f}")
+    print(printable(out / PAGE))
+
+
 @app.command()
 def evaluate(
     run: Annotated[Path, typer.Argument(help="directory of a finished run")],
