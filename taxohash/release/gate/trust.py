@@ -18,6 +18,8 @@ def calibration(evidence: Evidence, policy: Policy) -> Finding:
             return Finding.refuses("calibration", told)
         return Finding.passes("calibration", "answers are told without probabilities")
     worst = max(found, key=lambda where: found[where])
+    if not found[worst]:
+        return Finding.passes("calibration", "probabilities of answers are off by no more than chance shows")
     told = f"probabilities of answers are off by {found[worst]:.3f} more than by chance at most, {worst}"
     if not found[worst] <= policy.calibration_most:
         return Finding.refuses("calibration", f"{told}: {policy.calibration_most:g} may be")
@@ -27,7 +29,7 @@ def calibration(evidence: Evidence, policy: Policy) -> Finding:
 def errors(measured: Any) -> dict[str, float]:
     """The calibration error of each database, order and level where it was measured, by these in words, beyond `chance`."""
     return {
-        f"{database} items {order} {level}": max(
+        f"of {database} items on level {level} ({order})": max(
             float(told["ece"]) - chance(float(told["base_rate"]), int(measured["queries"])), 0.0
         )
         for database in ("seen", "new")

@@ -49,7 +49,7 @@ REFUSED: list[Any] = [
         measured(scores(0.65), classes=CHAMPION.classes | {("odd", "one")}),
         {},
     ),
-    ("calibration", "off by 0.279 more than by chance at most, seen items hamming class", measured(scores(0.65), calibration=trust(0.3)), {}),
+    ("calibration", "off by 0.279 more than by chance at most, of seen items on level class (hamming)", measured(scores(0.65), calibration=trust(0.3)), {}),
     ("calibration", "have no probabilities, and the champion's have", measured(scores(0.65), calibration={}), {}),
     ("leak", "11 of 1,000 queries have a picture of the training split", measured(scores(0.65)), {"leaked": LEAKED}),
     ("data", f"evaluated on data version {OTHER}, and the run is of {MD5}", measured(scores(0.65), dataset_md5=OTHER), {}),
