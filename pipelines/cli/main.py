@@ -7,7 +7,7 @@ approval, 4 refused, 130 interrupted.
 import sys
 from collections.abc import Sequence
 
-from pipelines.cli import approve, backfill, cancel, logs, run, schedule, status, submit
+from pipelines.cli import approve, backfill, cancel, logs, run, schedule, status, submit, trainjob
 from services.runs import EXIT_CODES, REFUSED_CODE, Verdict
 from taxohash.errors import TaxohashError, UnavailableError
 from taxohash.runtime.flags import Parser
@@ -23,6 +23,7 @@ COMMANDS = {
     "approve": approve,
     "schedule": schedule,
     "backfill": backfill,
+    "trainjob": trainjob,
 }
 
 

@@ -41,7 +41,7 @@ def add(commands: Any) -> None:
 
 def run(given: argparse.Namespace) -> int:
     asked = parameters(given) | _data(given)
-    placement = _placement(given.placement)
+    placement = placement_of(given.placement)
     if given.image:
         asked["image"] = given.image
     there = kubeflow(given)
@@ -89,5 +89,5 @@ def _data(given: argparse.Namespace) -> dict[str, str]:
     return {"dataset_md5": md5, "data": given.data, "remote": given.remote}
 
 
-def _placement(file: Path | None) -> Placement:
+def placement_of(file: Path | None) -> Placement:
     return read(Placement, read_json(file, "give a file with a placement")) if file else Placement()

@@ -165,8 +165,11 @@ def test_everything_is_denied_but_the_ways_named(manifests: list[Manifest]) -> N
     labels = pods(manifests)["retrieval"]["metadata"]["labels"]
     assert client["podSelector"]["matchLabels"].items() <= labels.items()
     assert policies["codestore-clients"]["spec"]["podSelector"] == client["podSelector"]
-    everybody = {name for name, p in policies.items() if p["spec"].get("ingress") and name != "codestore"}
+    ways = {name: policy["spec"].get("ingress", []) for name, policy in policies.items()}
+    everybody = {name for name, own in ways.items() if any("from" not in way for way in own)}
     assert everybody == {"retrieval", "trigger"}
+    assert {name for name, own in ways.items() if own} == everybody | {"codestore", "training"}
+    assert ways["training"] == [{"from": [{"podSelector": policies["training"]["spec"]["podSelector"]}]}]
 
 
 def test_no_secret_is_kept_here(manifests: list[Manifest]) -> None:

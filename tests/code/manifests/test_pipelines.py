@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from pipelines.shared.placement import EVENTS, MOUNT, RUN_LABEL, Placement
+from pipelines.shared.trainjob import LABEL
 from services import settings
 from services.trigger.settings import Settings
 from taxohash.runtime.configuration import parse
@@ -191,9 +192,19 @@ def test_a_pod_that_no_policy_lets_through_is_found(pipeline: Pipeline, manifest
 def test_the_policies_labels_are_of_pods_that_there_are(
     pipeline: Pipeline, manifests: list[Manifest]
 ) -> None:
-    known = [pod["metadata"]["labels"] for pod in pods(manifests).values()] + pipeline.labels
+    known = [pod["metadata"]["labels"] for pod in pods(manifests).values()] + [*pipeline.labels, LABEL]
     for policy in of_kind(manifests, "NetworkPolicy").values():
         assert any(selects(policy["spec"]["podSelector"], labels) for labels in known)
+
+
+def test_pods_that_train_together_reach_each_other_and_nothing_else(manifests: list[Manifest]) -> None:
+    node = Peer(LABEL)
+    store = Peer(pods(manifests)["codestore"]["metadata"]["labels"])
+    assert allowed(manifests, node, node, 29400)
+    assert allowed(manifests, node, DNS, 53)
+    assert not allowed(manifests, node, store, 6379, "redis")
+    assert not allowed(manifests, node, OUTSIDE, 443)
+    assert not allowed(manifests, store, node, 29400)
 
 
 def test_runs_have_an_account_and_a_namespace(manifests: list[Manifest]) -> None:
