@@ -48,7 +48,7 @@ def write_page(file: Path, space: Space, trials: Sequence[Trial], metric: str, t
 def figure(space: Space, trials: Sequence[Trial], metric: str) -> bytes:
     """PNG: the score of each trial and the best so far; then of each searched field its values and their scores."""
     from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
+    from matplotlib.ticker import LogFormatter, MaxNLocator
 
     scored = [trial for trial in trials if trial.score is not None]
     scores = np.array([trial.score for trial in scored], np.float64)
@@ -65,7 +65,9 @@ def figure(space: Space, trials: Sequence[Trial], metric: str) -> bytes:
     for panel, (path, tried) in zip(axes[1:], space.items(), strict=False):
         values = [trial.values[path] for trial in scored]
         if isinstance(tried, Interval):
-            panel.set_xscale("log" if tried.log else "linear")
+            if tried.log:
+                panel.set_xscale("log")
+                panel.xaxis.set_major_formatter(LogFormatter())  # the usual one writes mathematics
         else:
             known = list(tried.values)
             values = [known.index(value) for value in values]
