@@ -66,6 +66,8 @@ def _print(told: Comparison) -> None:
     for own in told.sets:
         for name, share in own.overlap.items():
             rows.append((own.name, f"overlap at {name}", "", percent(share.value) if share else "-"))
+        if own.kept:
+            rows.append((own.name, "kept of 10, as served", "", percent(own.kept.value)))
         if own.correlation:
             rows.append((own.name, "order, tau-b", "", f"{own.correlation.median:.2f}"))
         for part in own.agreement:

@@ -59,14 +59,14 @@ class Picked:
         row: of the set.
         name: of its picture.
         place: among those that were asked.
-        overlap: at SHOWN; None where there are no items of both.
+        kept: share of the answers that both give.
         before, after: ids of the answers.
     """
 
     row: int
     name: str
     place: int
-    overlap: float | None
+    kept: float
     before: tuple[str, ...]
     after: tuple[str, ...]
 
@@ -78,6 +78,7 @@ class Measured:
     Attributes:
         pictures, asked, left_out: how many there are, were asked with, and could not be read.
         overlap: by k, the mean share of the first k answers that both give, among the items of both.
+        kept: of the first SHOWN answers as they are served, new and gone items included, the mean share that both give.
         correlation: tau-b of the order, see `Asked`.
         agreement: of each level, the coarsest first.
         precision: the share of the first SHOWN answers that are of the query's own node, by level; none where no labels are known.
@@ -91,6 +92,7 @@ class Measured:
     asked: int
     left_out: int
     overlap: dict[str, Mean | None]
+    kept: Mean | None
     correlation: Spread | None
     agreement: tuple[Agreement, ...]
     precision: tuple[Compared, ...]
@@ -159,7 +161,7 @@ def comparison(found: Shadow, judging: Judging | None = None) -> Comparison:
     before, after = _told(found.before, found.after, found), _told(found.after, found.before, found)
     common = len(found.items.common)
     notes = (*found.notes, *_notes(before, after, common, sets))
-    said = sentence(sets, levels, common, found.is_same)
+    said = sentence(sets, levels, found.is_same)
     return Comparison(said, found.is_same, found.ranking, before, after, common, levels, sets, notes)
 
 
@@ -198,12 +200,14 @@ def _measured(found: Shadow, asked: Asked, levels: Sequence[str], judging: Judgi
         majority[query] = agreement(_majority(was), _majority(now), depth)
         old[query], new[query] = (precision(labels[query], paths, depth) for paths in (was, now))
     shares = {k: overlap(asked.before.common, asked.after.common, k) for k in OVERLAPS}
+    kept = overlap(asked.before.found, asked.after.found, SHOWN)
     return Measured(
         name=asked.queries.name,
         pictures=len(asked.queries),
         asked=count,
         left_out=asked.left_out,
         overlap={str(k): mean(own) for k, own in shares.items()},
+        kept=mean(kept),
         correlation=spread(asked.correlation),
         agreement=tuple(
             Agreement(level, mean(first[:, number]), mean(majority[:, number]))
@@ -212,7 +216,7 @@ def _measured(found: Shadow, asked: Asked, levels: Sequence[str], judging: Judgi
         precision=paired(old, new, levels, judging),
         before=_distances(asked.before, found.before),
         after=_distances(asked.after, found.after),
-        picked=tuple(_picked(found, asked, shares[SHOWN])),
+        picked=tuple(_picked(found, asked, kept)),
         unknown_before=_unknown(labels, found.before),
         unknown_after=_unknown(labels, found.after),
     )
@@ -241,18 +245,17 @@ def _distances(answers: Answers, side: Side) -> Distances:
     return Distances(bits, nearest, tenth)
 
 
-def _picked(found: Shadow, asked: Asked, shares: Floats) -> Iterator[Picked]:
-    """The queries whose answers overlap least, of these those whose order agrees least; none to which all answers are alike."""
-    order = np.lexsort((asked.correlation, shares))
-    differ = (place for place in order.tolist() if shares[place] != 1)
+def _picked(found: Shadow, asked: Asked, kept: Floats) -> Iterator[Picked]:
+    """The queries that keep the fewest answers, of these those whose order agrees least; none that keeps all."""
+    order = np.lexsort((asked.correlation, kept))
+    differ = (place for place in order.tolist() if kept[place] < 1)
     for place, _ in zip(differ, range(PICKED), strict=False):
         row = int(asked.rows[place])
         ids = [
             tuple(found.items.ids[item] for item in own.found[place].tolist() if item >= 0)
             for own in (asked.before, asked.after)
         ]
-        share = None if np.isnan(shares[place]) else float(shares[place])
-        yield Picked(row, asked.queries.names[row], place, share, *ids)
+        yield Picked(row, asked.queries.names[row], place, float(kept[place]), *ids)
 
 
 def _unknown(labels: Sequence[Collection[Path]], side: Side) -> int:
@@ -263,12 +266,12 @@ def _unknown(labels: Sequence[Collection[Path]], side: Side) -> int:
 # -- in words ------------------------------------------------------------------------------------------
 
 
-def sentence(sets: Sequence[Measured], levels: Sequence[str], common: int, is_same: bool) -> str:
+def sentence(sets: Sequence[Measured], levels: Sequence[str], is_same: bool) -> str:
     """What the later generation would change for those who ask as the first set of queries does."""
     if is_same:
         return "This is the same generation: nothing would change."
     own = sets[0]
-    parts = [_of_overlap(own, common)]
+    parts = [_of_kept(own)]
     if told := _of_majority(own):
         parts.append(told)
     if own.precision:
@@ -276,14 +279,19 @@ def sentence(sets: Sequence[Measured], levels: Sequence[str], common: int, is_sa
     return "; ".join(parts) + "."
 
 
-def _of_overlap(own: Measured, common: int) -> str:
-    share, places = own.overlap[str(SHOWN)], min(SHOWN, common)
-    if share is None:
-        return f"No item is in both generations, so that all answers to a query of {own.name} would be other ones"
-    if share.value == 1:
-        return f"The first {places} answers to a query of {own.name} would be the same items"
-    other = places * (1 - share.value)
-    return f"Of the first {places} answers to a query of {own.name}, {other:.1f} would be other items"
+def _of_kept(own: Measured) -> str:
+    if own.kept is None:
+        return f"No query of {own.name} has an answer"
+    if own.kept.value == 1:
+        return f"The first {SHOWN} answers to a query of {own.name} would be the same items"
+    if own.kept.value == 0:
+        return f"All of the first {SHOWN} answers to a query of {own.name} would be other items"
+    other = SHOWN * (1 - own.kept.value)
+    return f"Of the first {SHOWN} answers to a query of {own.name}, {_count(other)} would be other items"
+
+
+def _count(value: float) -> str:
+    return f"{value:.1f}" if value >= 0.1 else "under 0.1"
 
 
 def _of_majority(own: Measured) -> str:

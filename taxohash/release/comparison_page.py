@@ -22,6 +22,7 @@ from taxohash.runtime.atomic import write_json, write_text
 JSON, PAGE = "comparison.json", "comparison.html"
 RANKINGS = {"weighted": "weights, as the service ranks pictures", "hamming": "plain Hamming distance"}
 WIDTH, HEIGHT = 300, 150  # of a plot
+Counted = tuple[Sequence[int], int]  # queries at each Hamming distance, from 0 on, and the bits of a code
 
 
 def write_comparison(
@@ -47,7 +48,7 @@ def write_comparison(
             {
                 "measured": measured,
                 "plots": [
-                    plot(title, own(measured.before), own(measured.after), measured)
+                    plot(title, own(measured.before), own(measured.after))
                     for title, own in (("nearest item", _nearest), (f"{SHOWN}th item", _tenth))
                 ],
                 "rows": _rows(found, asked, measured, pictures_of),
@@ -75,22 +76,18 @@ def colours(levels: int) -> list[str]:
 # -- distances ---------------------------------------------------------------------------------------------
 
 
-def _nearest(distances: Distances) -> list[int]:
-    return distances.nearest
+def _nearest(distances: Distances) -> Counted:
+    return distances.nearest, distances.bits
 
 
-def _tenth(distances: Distances) -> list[int]:
-    return distances.tenth
+def _tenth(distances: Distances) -> Counted:
+    return distances.tenth, distances.bits
 
 
-def plot(title: str, before: Sequence[int], after: Sequence[int], measured: Measured) -> dict[str, Any]:
-    """The shares of queries whose item of a place is as near as that, as lines of a picture WIDTH times HEIGHT.
-
-    Args:
-        before, after: queries at each Hamming distance, from 0 on.
-    """
-    both = ((before, measured.before.bits), (after, measured.after.bits))
-    farthest = max((_farthest(counts) / bits for counts, bits in both), default=0.0)
+def plot(title: str, before: Counted, after: Counted) -> dict[str, Any]:
+    """The shares of queries whose item of a place is as near as that, as lines of a picture WIDTH times HEIGHT."""
+    both = (before, after)
+    farthest = max(_farthest(counts) / bits for counts, bits in both)
     end = max(math.ceil(20 * farthest), 1) / 20  # to the next five per cent
     return {
         "title": title,
@@ -141,7 +138,7 @@ def _rows(
         {
             "name": own.name,
             "image": _image(data, _reader(found.after)) if data is not None else None,
-            "overlap": own.overlap,
+            "kept": own.kept,
             "labels": _title(_labels(asked, own)),
             "answers": [
                 ("before", _answers(found, asked, own, found.before, known)),

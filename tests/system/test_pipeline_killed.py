@@ -24,6 +24,7 @@ STEPS = (
     "export",
     "encode",
     "build",
+    "shadow",
     "seal",
     "publish",
     "collect",
