@@ -296,18 +296,25 @@ def _count(value: float) -> str:
 
 def _of_majority(own: Measured) -> str:
     known = [(part.level, part.majority.value) for part in own.agreement if part.majority is not None]
+    if not known:
+        return ""
+    if all(share == 1 for _, share in known):
+        return "most of them would be of the same classes for every query"
     told = [
         f"of another {level} for {percent(1 - share)}{' of the queries' if not place else ''}"
-        for place, (level, share) in enumerate(dict.fromkeys((known[-1], known[0]) if known else ()))
+        for place, (level, share) in enumerate(dict.fromkeys((known[-1], known[0])))
     ]
-    return f"most of them would be {' and '.join(told)}" if told else ""
+    return f"most of them would be {' and '.join(told)}"
 
 
 def _of_precision(fine: Compared, level: str) -> str:
+    own = f"{percent(fine.value)} of them would be of the query's own {level}"
+    if fine.low == fine.high == 0:
+        return f"{own}, as before"
     interval = f"{points(fine.low)} to {points(fine.high)} points"
     if fine.low > 0 or fine.high < 0:
         interval += f", {'better' if fine.low > 0 else 'worse'}"
-    return f"{percent(fine.value)} of them would be of the query's own {level} instead of {percent(fine.bound)} ({interval})"
+    return f"{own} instead of {percent(fine.bound)} ({interval})"
 
 
 def percent(share: float) -> str:

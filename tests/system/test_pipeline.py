@@ -174,7 +174,7 @@ def test_more_items_await_an_approval(redis_url: str, home: Path, champion: str,
     awaiting = came_of(pipeline(redis_url, grown.folder, home, "reindex", "--policy", "approve=always"))
     assert awaiting.verdict is Verdict.AWAITING
     assert awaiting.changes == {"added": 60, "removed": 0, "relabelled": 0}
-    assert awaiting.would_change.startswith("Of the first 10 answers to a query of test, ")
+    assert "he first 10 answers to a query of test" in awaiting.would_change
     compared = read_json(Path(awaiting.comparison).with_suffix(".json"), "")
     assert (compared["before"]["id"], compared["after"]["id"]) == (champion, awaiting.generation)
     assert compared["after"]["alone"] == 60

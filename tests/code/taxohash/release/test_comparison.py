@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -142,6 +143,16 @@ def test_the_same_generation_changes_nothing(before: Hasher) -> None:
     assert {(part.difference, part.low, part.high) for part in own.precision} == {(0.0, 0.0, 0.0)}
     assert own.before == own.after
     assert own.picked == ()
+
+
+def test_equal_codes_of_another_generation_are_said_to_be_alike(before: Hasher, tmp_path: Path) -> None:
+    again = generation(tmp_path, 0, OLD, taxonomy=replace(TAXONOMY, name="another"))
+    told = comparison(shadow(before, again, [queries()]))
+    right = percent(told.sets[0].precision[-1].value)
+    assert told.said == (
+        "The first 10 answers to a query of test would be the same items; most of them would be of the same classes for every query; "
+        f"{right} of them would be of the query's own sign, as before."
+    )
 
 
 def test_nothing_in_common_is_said(tmp_path: Path) -> None:
