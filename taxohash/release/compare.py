@@ -5,6 +5,7 @@ An item has one number in both, so that their answers can be held against each o
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -32,14 +33,14 @@ def overlap(before: Rows, after: Rows, k: int) -> Floats:
     return shares
 
 
-def tau_b(before: npt.NDArray[np.floating], after: npt.NDArray[np.floating]) -> float:
-    """Kendall's tau-b of the distances float[n] that the same n items have in both: 1 is one order, -1 the opposite one.
+def tau_b(before: npt.NDArray[Any], after: npt.NDArray[Any]) -> float:
+    """Kendall's tau-b of the distances [n] that the same n items have in both: 1 is one order, -1 the opposite one.
 
     A pair of items at one distance in one of them counts for neither (Kendall, "The treatment of ties in ranking
     problems", Biometrika 1945). Where that would be 0 / 0, it is 1 if all pairs are tied in both, which is one order, and 0 if
     in one of them.
     """
-    first, other = (np.sign(own[:, None] - own) for own in (before, after))
+    first, other = (np.sign(own[:, None] - own).astype(np.float64) for own in (before, after))
     length = float(np.sqrt((first * first).sum() * (other * other).sum()))
     if not length:
         return float(not first.any() and not other.any())

@@ -29,6 +29,7 @@ Ranking = Literal["weighted", "hamming"]
 MOST = 1000  # queries of a set
 SHOWN, DEEP = 10, 100  # answers that people look at, and that are compared
 BLOCK = 64  # queries in memory at once
+UNITS = 2**24  # in which weights are counted
 
 
 class Numbering(NamedTuple):
@@ -105,8 +106,11 @@ class Side:
         self._threads = os.cpu_count() or 1
 
     @cached_property
-    def _rows(self) -> dict[int, int]:
-        return {number: row for row, number in enumerate(self.numbers.tolist())}
+    def _rows(self) -> Rows:
+        """int64[*]: the row of each number; -1 of those that it does not have."""
+        rows = np.full(int(self.numbers.max(initial=-1)) + 1, -1, np.int64)
+        rows[self.numbers] = np.arange(len(self.numbers))
+        return rows
 
     def paths(self, number: int) -> tuple[Path, ...]:
         """The label paths of an item that it has."""
@@ -134,11 +138,17 @@ class Side:
         common = _without(own, DEEP, rows, rows)[0]
         return Answers(found[0], found[1].astype(np.int32), common, plain[1].astype(np.int32))
 
-    def distances(self, queries: Queries, query: int, items: Rows) -> Floats:
-        """float64[n]: how far some items are from one of the queries, as they are ranked."""
-        weights, own = self._weights(queries), slice(query, query + 1)
-        found = self._moment.distances(queries.codes[own], items, None if weights is None else weights[own])
-        return found.astype(np.float64)
+    def distances(self, queries: Queries, query: int, items: Rows) -> Rows:
+        """int64[n]: how far some of its items are from one of the queries, as they are ranked: in whole numbers, so that equal codes
+        are at one distance; by weights in multiples of the query's greatest / 2^24.
+        """
+        codes = self.hasher.codes[self._rows[items]] ^ queries.codes[query]
+        differ = np.unpackbits(codes, axis=1, count=self.hasher.bits).astype(np.int64)
+        weights = self._weights(queries)
+        own = np.ones(self.hasher.bits) if weights is None else weights[query].astype(np.float64)
+        unit = 1.0 if weights is None else float(own.max()) / UNITS
+        found: Rows = differ @ np.rint(own / (unit or 1.0)).astype(np.int64)
+        return found
 
     def _weights(self, queries: Queries) -> npt.NDArray[np.float32] | None:
         return queries.weights if self._ranking == "weighted" else None

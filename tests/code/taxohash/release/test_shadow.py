@@ -72,6 +72,11 @@ def test_answers_are_those_of_all_distances(before: Hasher, after: Hasher, ranki
             assert answers.distances[query].tolist() == [plain[item] for item in best[:SHOWN]]
             both = [item for item in best if item in {*OLD} & {*NEW}]
             assert names(found, answers.common[query]) == both[:DEEP]
+            some = np.array([order[item] for item in best[:20]])
+            side = found.before if hasher is before else found.after
+            far = side.distances(hasher.encode_queries([picture]), 0, some)
+            largest = hasher.encode_queries([picture]).weights.max() if ranking == "weighted" else 2**24
+            assert far * (largest / 2**24) == pytest.approx([ranked[item] for item in best[:20]], rel=1e-5)
             near = sorted(distance for item, distance in plain.items() if item != name)
             assert answers.nearest[query].tolist() == near[:SHOWN]
 
