@@ -110,18 +110,15 @@ def mean(values: Floats) -> Mean | None:
     return Mean(float(known.mean()), len(known)) if len(known) else None
 
 
-def paired(
-    before: Floats, after: Floats, names: Sequence[str], judging: Judging | None = None
-) -> tuple[Compared, ...]:
-    """Means of float64[Q, M] each, query by query: the same queries are drawn for both, and for all M.
+def paired(before: Floats, after: Floats, names: Sequence[str]) -> tuple[Compared, ...]:
+    """Means of float64[Q, M] each, query by query: the same queries are drawn for both, and for all M, at the judges' confidence.
 
     Queries for which one of the values is nan are left out; without any, nothing is told.
 
     Args:
         names: of the M columns.
-        judging: says with which confidence.
     """
-    judging = judging or Judging()
+    judging = Judging()
     known = ~np.isnan(before).any(axis=1) & ~np.isnan(after).any(axis=1)
     old, new = before[known], after[known]
     if not known.any() or not names:

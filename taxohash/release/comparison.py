@@ -18,7 +18,7 @@ from taxohash.release.compare import (
     precision,
     spread,
 )
-from taxohash.release.judging import Compared, Judging
+from taxohash.release.judging import Compared
 from taxohash.release.shadow import DEEP, SHOWN, Answers, Asked, Shadow, Side
 from taxohash.runtime.configuration import plain
 from taxohash.taxonomy.agreement import majority_path
@@ -154,10 +154,10 @@ class Comparison:
         return data
 
 
-def comparison(found: Shadow, judging: Judging | None = None) -> Comparison:
+def comparison(found: Shadow) -> Comparison:
     """Measure a shadow comparison."""
     levels = _levels(found)
-    sets = tuple(_measured(found, asked, levels, judging or Judging()) for asked in found.asked)
+    sets = tuple(_measured(found, asked, levels) for asked in found.asked)
     before, after = _told(found.before, found.after, found), _told(found.after, found.before, found)
     common = len(found.items.common)
     notes = (*found.notes, *_notes(before, after, common, sets))
@@ -188,7 +188,7 @@ def _told(side: Side, other: Side, found: Shadow) -> Generation:
     )
 
 
-def _measured(found: Shadow, asked: Asked, levels: Sequence[str], judging: Judging) -> Measured:
+def _measured(found: Shadow, asked: Asked, levels: Sequence[str]) -> Measured:
     depth, count = len(levels), len(asked.rows)
     known = asked.queries.labels
     labels = [known[row] for row in asked.rows.tolist()] if known is not None else [()] * count
@@ -213,7 +213,7 @@ def _measured(found: Shadow, asked: Asked, levels: Sequence[str], judging: Judgi
             Agreement(level, mean(first[:, number]), mean(majority[:, number]))
             for number, level in enumerate(levels)
         ),
-        precision=paired(old, new, levels, judging),
+        precision=paired(old, new, levels),
         before=_distances(asked.before, found.before),
         after=_distances(asked.after, found.after),
         picked=tuple(_picked(found, asked, kept)),
