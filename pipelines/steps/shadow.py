@@ -74,7 +74,10 @@ def compare(
 
 
 def _sampled(collection: str) -> "tuple[QuerySet | None, str]":
-    """What was searched for lately in a collection; else None, and why there is nothing: a run does not fail for it."""
+    """What was searched for lately in a collection; else None, and why there is nothing: a run does not fail for it.
+
+    These pictures are bounded in time and go with a deleted item; a page that is kept names them, and does not show them.
+    """
     from taxohash.release.query_sets import QuerySet
 
     try:
@@ -90,4 +93,4 @@ def _sampled(collection: str) -> "tuple[QuerySet | None, str]":
             query = place.read(kept[row])
             yield query.picture if query else None
 
-    return QuerySet(SAMPLED, [f"query {number}" for number in range(1, len(kept) + 1)], pictures), ""
+    return QuerySet(SAMPLED, [one.name for one in kept], pictures, are_shown=False), ""

@@ -5,7 +5,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from taxohash.client.uploads import of_folder
+from taxohash.client.uploads import SUFFIXES
 from taxohash.datasets import Dataset
 from taxohash.datasets.ids import item_ids
 from taxohash.errors import TaxohashError
@@ -55,7 +55,18 @@ def compare(
 
 
 def _of_folder(folder: Path) -> QuerySet:
-    files = [folder / upload.id for upload in of_folder(folder)]
+    """The pictures below a folder; files without a suffix too, as sampled queries are kept."""
+    if not folder.is_dir():
+        raise TaxohashError(f"{folder} is no folder: give one with pictures")
+    files = [
+        file
+        for file in sorted(folder.rglob("*"))
+        if file.suffix.lower() in ("", *SUFFIXES)
+        and file.is_file()
+        and not any(part.startswith(".") for part in file.relative_to(folder).parts)
+    ]
+    if not files:
+        raise TaxohashError(f"{folder} has no pictures ({', '.join(SUFFIXES)}): give a folder with some")
     return of_files("pictures", folder, files)
 
 

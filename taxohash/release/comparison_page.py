@@ -131,15 +131,17 @@ def _rows(
     """The queries that are shown, each with its answers before and after."""
     picked = measured.picked
     wanted = np.array([own.row for own in picked], np.int64)
-    queries = asked.queries.pictures(wanted) if picked else ()
+    may_show = picked and asked.queries.are_shown
+    queries = asked.queries.pictures(wanted) if may_show else [None] * len(picked)
     ids = sorted({item for own in picked for item in (*own.before, *own.after)})
     known = _thumbnails(ids, pictures_of, found)
     return [
         {
             "name": own.name,
             "image": _image(data, _reader(found.after)) if data is not None else None,
+            "instead": own.name if asked.queries.are_shown else "not kept here",
             "kept": own.kept,
-            "labels": _title(_labels(asked, own)),
+            "labels": _title(_labels(asked, own)) if asked.queries.labels is not None else "",
             "answers": [
                 ("before", _answers(found, asked, own, found.before, known)),
                 ("after", _answers(found, asked, own, found.after, known)),

@@ -31,6 +31,7 @@ class QuerySet:
         pictures: the bytes of the pictures in some rows, in their order; None for one that is not there any more.
         labels: label paths of each; None where they are not known.
         are_items: whether `names` are ids, by which a picture may be found itself: then it is no answer to itself.
+        are_shown: whether a page that is kept may show them.
 
     Raises:
         TaxohashError: it has no picture.
@@ -41,6 +42,7 @@ class QuerySet:
     pictures: Callable[[Rows], Iterable[bytes | None]]
     labels: Sequence[Sequence[Path]] | None = None
     are_items: bool = False
+    are_shown: bool = True
 
     def __post_init__(self) -> None:
         if not self.names:

@@ -55,6 +55,10 @@ def test_queries_canaries_and_what_was_really_asked_ask(
     assert asked == {"test": (10, 0), "canary": (10, 0), "sampled": (3, 1)}
     assert noted == {"would_change": told["said"], "page": "s3://there/out/comparison.html"}
     assert (home / "page.html").read_bytes() == (home / "out" / "comparison.html").read_bytes()
+    text = (home / "page.html").read_text()
+    differ = [one["name"] for own in told["sets"] if own["name"] == "sampled" for one in own["picked"]]
+    assert {*differ} <= {one.name for one in sampled.kept()}
+    assert text.count("not kept here") == len(differ) == 3  # its picture goes when it has to
     assert told["said"] in " ".join(capsys.readouterr().err.split())
 
 

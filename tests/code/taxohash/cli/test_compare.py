@@ -17,7 +17,7 @@ from tests.support.generations import TAXONOMY, pictures
 from tests.support.shadows import PICTURES, generation, labels_of
 
 ITEMS = [*PICTURES]
-FOLDERS = ("before", "after", "damaged", "nowhere", "data", "asked")
+FOLDERS = ("before", "after", "damaged", "nowhere", "data", "asked", "empty")
 
 
 @pytest.fixture(scope="module")
@@ -35,9 +35,12 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_dataset(root / "data", TAXONOMY, rows.items())
     shutil.copytree(root / "after", root / "damaged")
     np.save(root / "damaged" / CODES, np.zeros((52, 3), np.uint8))
+    (root / "empty").mkdir()
     (root / "asked").mkdir()
     for number, picture in enumerate(pictures(2, 6)):
         (root / "asked" / f"{number} ü.png").write_bytes(picture)
+    (root / "asked" / "sampled").write_bytes(pictures(1, 7)[0] + b'\n{"when": 1}')  # as a service keeps it
+    (root / "asked" / "notes.txt").write_text("no picture")
     return root
 
 
@@ -52,7 +55,7 @@ def test_all_that_can_ask_asks_and_the_page_is_where_it_says(home: Path, tmp_pat
     assert [(own["name"], own["asked"]) for own in told["sets"]] == [
         ("test", 20),
         ("canary", 3),
-        ("pictures", 2),
+        ("pictures", 3),
     ]
     assert lines[0] == told["said"]
     page = Path(lines[-1]).read_text()
@@ -77,7 +80,8 @@ def test_programs_get_one_line(home: Path, tmp_path: Path) -> None:
         ),
         (("before", "after", "--data", "data", "--queries", "absent"), "has no split 'absent'"),
         (("before", "after", "--data", "asked"), "taxonomy"),
-        (("before", "after", "--pictures", "before"), "has no pictures"),
+        (("before", "after", "--pictures", "empty"), "empty has no pictures (.jpeg, .jpg, .png, .webp)"),
+        (("before", "after", "--pictures", "nowhere"), "nowhere is no folder: give one with pictures"),
         (("before", "nowhere"), "nowhere has no readable generation.json"),
         (("before", "damaged"), "codes.npy has sha256"),
         (("before", "after", "--ranking", "colour"), "'colour' is not one of"),
