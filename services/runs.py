@@ -51,6 +51,8 @@ class Outcome:
         generation: id of the one that it made, or empty.
         place: address of that generation, or empty.
         report: address of the report, or empty.
+        would_change: what that generation would change in place of the champion, in one sentence; empty where that was not compared.
+        comparison: address of the page that shows it, or empty.
         seconds: of each step that ran, in their order; those that the cache answered for did not.
     """
 
@@ -68,6 +70,8 @@ class Outcome:
     generation: str = ""
     place: str = ""
     report: str = ""
+    would_change: str = ""
+    comparison: str = ""
     seconds: dict[str, NonNegative] = field(default_factory=dict)
 
     def to_json(self) -> str:

@@ -49,7 +49,7 @@ def run(given: argparse.Namespace) -> int:
 
 
 def show(outcome: Outcome, as_json: bool) -> None:
-    """Print a run's ten lines, or one of a run that was interrupted; with its JSON, these go to standard error."""
+    """Print a run's eleven lines, or one of a run that was interrupted; with its JSON, these go to standard error."""
     if outcome.verdict is Verdict.INTERRUPTED:
         say(f"run {outcome.run} was interrupted: {outcome.reason}")
     for line in lines(outcome) if outcome.verdict is not Verdict.INTERRUPTED else ():

@@ -1,7 +1,7 @@
 """The reindexing pipeline: a new data version becomes searchable by the hasher that is served, without training.
 
     begin -> resolve -> pull -> check-data -> check-ahead -> champion -> compare -> borrow -> plan -> encode, in shards -> build
-    build -> judge -> decide;  passed: seal -> backfill -> publish -> collect, or wait-for-approval
+    build -> judge -> decide;  passed: shadow -> seal -> backfill -> publish -> collect, or wait-for-approval
     refused: refuse;  however it ends: record
 
 It is judged by its health, the canaries, and how much of the catalogue changes; not by the champion's metrics, since pictures that

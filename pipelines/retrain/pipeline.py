@@ -2,7 +2,7 @@
 
     begin -> resolve -> pull -> check-data, check-config -> check-ahead -> champion -> train -> evaluate
     champion -> compare;  evaluate -> export;  export, compare -> gate -> decide
-    passed: plan -> encode, in shards -> build -> seal -> backfill -> publish -> collect, or wait-for-approval
+    passed: plan -> encode, in shards -> build -> shadow -> seal -> backfill -> publish -> collect, or wait-for-approval
     refused: refuse;  however it ends: record
 
 python -m pipelines.compiled        renews pipelines/compiled/retrain.yaml

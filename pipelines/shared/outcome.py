@@ -18,7 +18,7 @@ def outcome(record: Record, told: Sequence[Event], error: str = "", interrupted:
         interrupted: whether somebody stopped it.
     """
     begun, judged, ended = (record.noted(name) for name in ("begun", "judgement", "ended"))
-    data, generation = record.noted("data"), record.noted("generation")
+    data, generation, compared = (record.noted(name) for name in ("data", "generation", "comparison"))
     verdict, reason = _verdict(ended, told, error, interrupted)
     return read(
         Outcome,
@@ -37,6 +37,8 @@ def outcome(record: Record, told: Sequence[Event], error: str = "", interrupted:
             "generation": generation.get("id", ""),
             "place": generation.get("place", ""),
             "report": judged.get("report", ""),
+            "would_change": compared.get("would_change", ""),
+            "comparison": compared.get("page", ""),
             "seconds": seconds(told),
         },
     )

@@ -1,7 +1,7 @@
 """What the steps of a run leave for its end: facts by their names, each a file of its own, below WORK/records/RUN.
 
-begun.json, data.json, champion.json, judgement.json, generation.json, ended.json    by steps that no cache answers for
-outcome.json                                                                         by the exit handler
+begun.json, data.json, champion.json, judgement.json, generation.json, comparison.json, ended.json    by steps that no cache answers for
+outcome.json                                                                                          by the exit handler
 """
 
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A run in ten lines, for people."""
+"""A run in eleven lines, for people."""
 
 from services.runs import Outcome, Verdict
 from taxohash.release.judging import Compared
@@ -17,6 +17,7 @@ def lines(outcome: Outcome) -> list[str]:
         f"reason      {outcome.reason}",
         f"generation  {outcome.generation or 'none was made'}{_at(outcome.place)}",
         f"report      {outcome.report or 'none'}",
+        f"comparison  {_comparison(outcome)}",
         f"time        {_time(outcome)}",
         f"next        {_next(outcome)}",
     ]
@@ -42,6 +43,10 @@ def _compared(part: Compared) -> str:
 
 def _at(place: str) -> str:
     return f" in {place}" if place else ""
+
+
+def _comparison(outcome: Outcome) -> str:
+    return f"{outcome.comparison}: {outcome.would_change}" if outcome.comparison else "none"
 
 
 def _time(outcome: Outcome) -> str:

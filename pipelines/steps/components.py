@@ -4,7 +4,7 @@ A component's body is shipped as source and runs in its own process, so it impor
 """
 
 from kfp import dsl
-from kfp.dsl import Artifact, Input, Metrics, Model, Output
+from kfp.dsl import HTML, Artifact, Input, Metrics, Model, Output
 
 from pipelines.shared.placement import IMAGE
 
@@ -101,6 +101,34 @@ def build(
     from pipelines.steps import codes as steps
 
     return steps.build(draft.path, [part.path for part in codes], data, splits, generations, work, run)
+
+
+@dsl.component(base_image=IMAGE, install_kfp_package=False)
+def shadow(
+    generation_id: str,
+    champion: str,
+    data: str,
+    collection: str,
+    generations: str,
+    work: str,
+    run: str,
+    compared: Output[Artifact],
+    comparison: Output[HTML],
+) -> None:
+    from pipelines.steps import shadow as steps
+
+    steps.compare(
+        champion,
+        generation_id,
+        data,
+        collection,
+        generations,
+        work,
+        run,
+        compared.path,
+        compared.uri,
+        comparison.path,
+    )
 
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)

@@ -110,9 +110,13 @@ def publish(
     work: Any,
     wait: Any,
 ) -> None:
-    """seal -> backfill -> publish -> collect, or wait-for-approval where the verdict is that."""
+    """shadow -> seal -> backfill -> publish -> collect, or wait-for-approval where the verdict is that."""
     where = {"data": version.data, "collection": collection, "generations": generations}
-    sealed = placed(components.seal(generation_id=built.output, **where))
+    compared = placed(
+        components.shadow(generation_id=built.output, champion=champion, work=work, run=version.run, **where),
+        kind="encoding",
+    )
+    sealed = placed(components.seal(generation_id=built.output, **where)).after(compared)
     filled = placed(
         components.backfill(generation_id=built.output, codes=sealed.output, **where), kind="encoding"
     )

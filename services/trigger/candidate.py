@@ -69,4 +69,6 @@ class Candidate(NamedTuple):
             "Run": self.outcome.run,
             "Data version": self.outcome.data_md5,
             "Report": self.outcome.report,
+            "What it would change": self.outcome.would_change,
+            "Comparison": self.outcome.comparison,
         }

@@ -247,6 +247,38 @@ def export(
 
 
 @app.command()
+def compare(
+    before: Annotated[Path, typer.Argument(help="directory of a generation")],
+    after: Annotated[Path, typer.Argument(help="that of the one that would take its place")],
+    data: Annotated[
+        Path | None, typer.Option(help="data set folder: its splits ask, its images are shown")
+    ] = None,
+    queries: Annotated[
+        str,
+        typer.Option(
+            help="splits of --data that ask, such as test,canary; beside them the canaries of AFTER ask",
+            show_default="test",
+        ),
+    ] = "",
+    pictures: Annotated[
+        Path | None, typer.Option(help="folder of pictures that ask, such as real queries")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="directory for comparison.html and comparison.json")] = Path(
+        "comparison"
+    ),
+    ranking: Annotated[
+        Ranking, typer.Option(help="of the answers: as the service ranks, or by plain Hamming distance")
+    ] = "weighted",
+    as_json: Annotated[bool, typer.Option("--json", help="print the comparison as JSON")] = False,
+) -> None:
+    """What a generation would change in place of another: both are asked the same pictures."""
+    from taxohash.cli.compare import compare as compare_generations
+    from taxohash.datasets.splits import listed
+
+    compare_generations(before, after, data, listed(queries), pictures, out, ranking, as_json)
+
+
+@app.command()
 def methods() -> None:
     """List the objectives: paper, year, what they train, what they learn from, what their codes keep."""
     from taxohash.objectives import objectives

@@ -28,6 +28,7 @@ from taxohash.generation.hasher import CODES
 from taxohash.generation.manifest import Generation
 from taxohash.images import read_pixels
 from taxohash.release.gate import Policy
+from taxohash.runtime.atomic import read_json
 from taxohash.runtime.configuration import canonical, replaced
 from taxohash.taxonomy import Taxonomy
 from taxohash.training.checkpoint import CHECKPOINT
@@ -86,7 +87,7 @@ def retrain(redis_url: str, data: Path, home: Path, *options: str) -> "subproces
 
 
 def came_of(done: "subprocess.CompletedProcess[str]") -> Outcome:
-    """What a run says of itself, which its exit code and its ten lines say too."""
+    """What a run says of itself, which its exit code and its eleven lines say too."""
     assert "Traceback" not in done.stdout + done.stderr
     found = Outcome.of_json(done.stdout)
     assert done.returncode == EXIT_CODES[found.verdict], done.stderr[-3000:]
@@ -121,6 +122,7 @@ def test_the_first_run_publishes(
     assert (first.data_md5, first.champion, first.against) == (data.md5(), "", "floor")
     assert {part.metric for part in first.compared} == {"mAP", "mAHP", "nDCG", "mAP/shape", "mAP/shade"}
     assert Path(first.report).is_file()
+    assert (first.comparison, first.would_change) == ("", "")  # there is nothing to compare with
     assert {"train", "encode", "publish"} <= {*first.seconds}
     assert not [*scratch(home).iterdir()]
     assert Generation.load(home / "generations" / champion).dataset_md5 == data.md5()
@@ -161,6 +163,8 @@ def test_a_run_that_is_repeated_trains_nothing(
     assert not {"check-data", "train", "evaluate", "export"} & {*again.seconds}
     assert again.verdict is Verdict.PUBLISHED
     assert (again.champion, again.against) == (champion, "champion")
+    assert again.would_change == "This is the same generation: nothing would change."
+    assert Path(again.comparison).is_file()
     assert published(redis_url) == again.generation
 
 
@@ -170,6 +174,10 @@ def test_more_items_await_an_approval(redis_url: str, home: Path, champion: str,
     awaiting = came_of(pipeline(redis_url, grown.folder, home, "reindex", "--policy", "approve=always"))
     assert awaiting.verdict is Verdict.AWAITING
     assert awaiting.changes == {"added": 60, "removed": 0, "relabelled": 0}
+    assert "he first 10 answers to a query of test" in awaiting.would_change
+    compared = read_json(Path(awaiting.comparison).with_suffix(".json"), "")
+    assert (compared["before"]["id"], compared["after"]["id"]) == (champion, awaiting.generation)
+    assert compared["after"]["alone"] == 60
     assert published(redis_url) == champion
     command = [sys.executable, "-m", "pipelines.cli.main", "approve", awaiting.generation]
     command += ["--collection", COLLECTION, "--who", "Ada", "--why", "looked at it"]

@@ -24,6 +24,7 @@ STEPS = (
     "export",
     "encode",
     "build",
+    "shadow",
     "seal",
     "publish",
     "collect",
@@ -53,7 +54,7 @@ def command(data: Path, home: Path, collection: str) -> list[str]:
         str(home),
         "--json",
     ]
-    words += ["--bits", "16", "--epochs", "2", "--shards", "2", "--network", "small-resnet"]
+    words += ["--bits", "16", "--epochs", "6", "--shards", "2", "--network", "small-resnet"]
     return [*words, "--collection", collection, "--run", "killed"]
 
 

@@ -94,6 +94,12 @@ def test_publish_is_told_which_champion_the_gate_saw(documents: Documents) -> No
     assert "champion" not in found["wait-for-approval"]["inputs"]["parameters"]
 
 
+def test_what_it_would_change_is_shown_before_it_can_be_published(documents: Documents) -> None:
+    found = tasks(documents[0])
+    assert "shadow" in found["seal"]["dependentTasks"]
+    assert {"champion", "generation_id", "collection"} <= {*found["shadow"]["inputs"]["parameters"]}
+
+
 def test_nothing_is_trained_or_encoded_before_what_lies_ahead_is_checked(
     documents: Documents, name: str
 ) -> None:

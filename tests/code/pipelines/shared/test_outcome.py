@@ -1,4 +1,4 @@
-"""The outcome of a run, its ten lines, and who is told."""
+"""The outcome of a run, its eleven lines, and who is told."""
 
 import http.server
 import json
@@ -35,6 +35,7 @@ def judged(record: Record) -> None:
         "judgement", verdict="passes", reason="better", against="champion", compared=[COMPARED], report="r"
     )
     record.note("generation", id="new", place="s3://g/new")
+    record.note("comparison", would_change="All would change.", page="s3://c/comparison.html")
 
 
 def test_a_run_that_published_tells_all_of_it(record: Record) -> None:
@@ -49,15 +50,17 @@ def test_a_run_that_published_tells_all_of_it(record: Record) -> None:
         9.0,
     )
     assert (found.champion, found.generation, found.place, found.report) == ("old", "new", "s3://g/new", "r")
+    assert (found.would_change, found.comparison) == ("All would change.", "s3://c/comparison.html")
     assert found.compared[0].low == 0.05
     assert found.seconds == {"train": 90.0}
     assert Outcome.of_json(found.to_json()) == found
     told = lines(found)
-    assert len(told) == 10
+    assert len(told) == 11
     assert told[1] == "data        1.dir, since the champion's: 1,200 added, 3 relabelled"
     assert told[3] == "metrics     against the champion: mAP 0.5000 for 0.4000 (+0.0500 to +0.1500)"
     assert told[4] == "verdict     PUBLISHED"
-    assert told[8] == "time        1 min 30 s in 1 steps (train 1 min 30 s)"
+    assert told[8] == "comparison  s3://c/comparison.html: All would change."
+    assert told[9] == "time        1 min 30 s in 1 steps (train 1 min 30 s)"
 
 
 def test_what_was_published_stays_so_when_a_later_step_fails(record: Record) -> None:
@@ -93,12 +96,13 @@ def test_an_interrupted_run_is_not_a_failed_one(record: Record) -> None:
 def test_what_awaits_approval_is_told_with_the_command(record: Record) -> None:
     judged(record)
     record.note("ended", verdict="awaiting approval", reason="asked for")
-    assert lines(outcome(record, TOLD))[9] == "next        taxohash pipeline approve new --collection birds"
+    assert lines(outcome(record, TOLD))[10] == "next        taxohash pipeline approve new --collection birds"
 
 
 def test_a_run_of_which_nothing_is_known_is_told_too(tmp_path: Path) -> None:
     found = outcome(Record(tmp_path, "nothing"), [], "unreachable")
-    assert len(lines(found)) == 10
+    assert len(lines(found)) == 11
+    assert lines(found)[8] == "comparison  none"
     assert found.verdict is Verdict.FAILED
 
 

@@ -10,7 +10,7 @@ from services.trigger.records import Run, State
 def candidate(champion: str, published: str, approved: str = "") -> Candidate:
     outcome = Outcome(
         run="r", pipeline="retrain", collection="c", verdict=Verdict.AWAITING, reason="so", started=1.0,
-        generation="new", champion=champion,
+        generation="new", champion=champion, would_change="Much.", comparison="s3://c",
     )  # fmt: skip
     run = Run(name="r", pipeline="retrain", reasons=(), began=1.0, outcome=outcome, approved=approved)
     return Candidate.of("new", State(history=(run,)), published)
@@ -43,3 +43,8 @@ def test_one_of_which_no_run_is_known_may_be_approved() -> None:
 
 def test_who_approved_it_is_told() -> None:
     assert candidate("old", "new", "Ada").said() == "It is published already, by Ada."
+
+
+def test_what_it_would_change_is_shown_to_who_approves() -> None:
+    facts = candidate("old", "old").facts("birds")
+    assert (facts["What it would change"], facts["Comparison"]) == ("Much.", "s3://c")
