@@ -36,8 +36,8 @@ def _metrics(outcome: Outcome) -> str:
 
 
 def _compared(part: Compared) -> str:
-    interval = f"{part.low:+.4f} to {part.high:+.4f}"
-    return f"{part.metric} {part.value:.4f} for {part.bound:.4f} ({interval})"
+    interval = f" ({part.low:+.4f} to {part.high:+.4f})" if part.low < part.high else ""  # none of what is counted
+    return f"{part.metric} {part.value:.4f} for {part.bound:.4f}{interval}"
 
 
 def _at(place: str) -> str:

@@ -93,7 +93,7 @@ def _top(number: int) -> int:
     return TOPS.index(TAXONOMY.paths[number % 6][0])
 
 
-def _near(hasher: Hasher, codes: np.ndarray, asked: Sequence[bytes]) -> np.ndarray:  # type: ignore[type-arg]
+def _near(hasher: Hasher, codes: np.ndarray, asked: Sequence[bytes]) -> np.ndarray:
     queries = hasher.encode([decode(one) for one in asked])
     return np.bitwise_count(queries[:, None] ^ codes[None]).sum(axis=2).min(axis=1)  # type: ignore[no-any-return]
 
@@ -137,7 +137,7 @@ def ask(home: Path, generation: str, asked: Sequence[bytes], **facts: object) ->
             "unlike": number % 25 == 0,
             "novelty": 0.5,
         } | facts
-        queries.keep(SampledQuery(one, Facts(**said)))  # type: ignore[arg-type]
+        queries.keep(SampledQuery(one, Facts(**said)))
 
 
 def checked(home: Path, tmp_path: Path, policy: str = POLICY) -> tuple[Outcome, str, dict[str, float]]:
