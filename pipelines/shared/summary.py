@@ -36,7 +36,8 @@ def _metrics(outcome: Outcome) -> str:
 
 
 def _compared(part: Compared) -> str:
-    interval = f" ({part.low:+.4f} to {part.high:+.4f})" if part.low < part.high else ""  # none of what is counted
+    """A metric and its bound; of what is counted, not estimated, there is no interval."""
+    interval = f" ({part.low:+.4f} to {part.high:+.4f})" if part.low < part.high else ""
     return f"{part.metric} {part.value:.4f} for {part.bound:.4f}{interval}"
 
 

@@ -129,7 +129,12 @@ def test_few_queries_are_too_few_and_no_alarm(reference: Reference) -> None:
     found = judge(reference, seen(few), POLICY)
     assert (found.verdict, found.findings) == ("too few", ())
     assert found.reason.startswith("queries: 99 different pictures, and fewer than 100 tell nothing")
-    assert judge(reference, seen(few), Policy(queries_least=50, simulations=2000, false_alarms_every=100)).verdict == "drifted"
+    assert (
+        judge(
+            reference, seen(few), Policy(queries_least=50, simulations=2000, false_alarms_every=100)
+        ).verdict
+        == "drifted"
+    )
 
 
 def test_what_was_stored_is_looked_at_by_its_own_labels(reference: Reference, lately: Sample) -> None:
