@@ -11,21 +11,27 @@ from taxohash.runtime.configuration import NonNegative, Series, canonical, confi
 
 
 class Verdict(StrEnum):
-    """How a run ended."""
+    """How a run ended: of one that makes a generation, and of drift, steady, too few queries to say, or drifted."""
 
     PUBLISHED = "published"
     AWAITING = "awaiting approval"
     REFUSED = "refused"
     FAILED = "failed"
     INTERRUPTED = "interrupted"
+    STEADY = "steady"
+    TOO_FEW = "too few"
+    DRIFTED = "drifted"
 
 
 # Of the command that runs it.
 EXIT_CODES = {
     Verdict.PUBLISHED: 0,
+    Verdict.STEADY: 0,
+    Verdict.TOO_FEW: 0,
     Verdict.FAILED: 1,
     Verdict.AWAITING: 3,
     Verdict.REFUSED: 4,
+    Verdict.DRIFTED: 5,
     Verdict.INTERRUPTED: 130,
 }
 # Of every command that refuses what it was given, before it begins anything: repeated, it says the same.
@@ -38,15 +44,15 @@ class Outcome:
 
     Attributes:
         run: its name.
-        pipeline: `retrain` or `reindex`.
+        pipeline: `retrain`, `reindex` or `drift`.
         collection: of the code store.
         verdict: how it ended.
         reason: why, in one sentence.
         started: Unix time in seconds.
-        data_md5: the data version; empty where it was not known yet.
+        data_md5: the data version, of drift that of the generation that is served; empty where it was not known yet.
         changes: images `added`, `removed`, `relabelled`, `replaced` since the champion's data version, where that is known.
         champion: id of the generation that was published when it began, or empty.
-        against: what the challenger was compared with: `champion` or `floor`.
+        against: what the challenger was compared with: `champion` or `floor`; of drift, `reference`.
         compared: metrics, by which it was judged.
         generation: id of the one that it made, or empty.
         place: address of that generation, or empty.

@@ -299,6 +299,9 @@ TRIGGER_OPTIONS = Setting(
 TRIGGER_RETRAIN_OPTIONS = Setting(
     "TAXOHASH_TRIGGER_RETRAIN_OPTIONS", COMMAND, (), "further options of retrainings, such as --bits 32"
 )
+TRIGGER_DRIFT_OPTIONS = Setting(
+    "TAXOHASH_TRIGGER_DRIFT_OPTIONS", COMMAND, (), "options of checks for drift, instead of those of every run, such as --policy hours=24"
+)  # fmt: skip
 TRIGGER_FOLDER = Setting(
     "TAXOHASH_TRIGGER_FOLDER", MAYBE_TEXT, None, "where runs that the trigger began leave what they print",
     "the folder taxohash/trigger among the user's data",
@@ -410,7 +413,8 @@ SECTIONS: dict[str, tuple[Setting, ...]] = {  # type: ignore[type-arg]  # of any
     ),
     "Sampling of queries": (SAMPLE_SHARE, SAMPLE_CAP, SAMPLE_BYTES, SAMPLE_TTL),
     "The trigger": (
-        TRIGGER_URL, TRIGGER_TOKEN_FILE, TRIGGER_COMMAND, TRIGGER_OPTIONS, TRIGGER_RETRAIN_OPTIONS, TRIGGER_FOLDER, TRIGGER_REPOSITORY, TRIGGER_BRANCH, TRIGGER_TRACKED,
+        TRIGGER_URL, TRIGGER_TOKEN_FILE, TRIGGER_COMMAND, TRIGGER_OPTIONS, TRIGGER_RETRAIN_OPTIONS, TRIGGER_DRIFT_OPTIONS, TRIGGER_FOLDER, TRIGGER_REPOSITORY, TRIGGER_BRANCH,
+        TRIGGER_TRACKED,
         TRIGGER_POLL, TRIGGER_COOL_DOWN, TRIGGER_RETRY, TRIGGER_ATTEMPTS, TRIGGER_RUNS_A_DAY, TRIGGER_ASK_FIRST, TRIGGER_GIT_SECRET,
         APPROVAL_SECRET, APPROVAL_URL,
     ),

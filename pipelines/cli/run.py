@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.cli.places import home
-from pipelines.runners.parameters import add_arguments, parameters
+from pipelines.runners.parameters import add_arguments, of_data, parameters
 from pipelines.shared.events import Event
 from pipelines.shared.summary import lines, minutes
 from services.runs import EXIT_CODES, Outcome, Verdict
@@ -29,7 +29,7 @@ def add(commands: Any) -> None:
 
 def run(given: argparse.Namespace) -> int:
     asked = parameters(given)
-    if (given.data is None) == (given.revision is None):
+    if of_data(given) and (given.data is None) == (given.revision is None):
         raise TaxohashError(
             "the data are named by --data, or by --revision with --remote: give one of the two"
         )

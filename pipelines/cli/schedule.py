@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import httpx
 
+from pipelines.runners.parameters import POLICIES
 from services import settings
 from taxohash.errors import TaxohashError
 from taxohash.runtime.terminal import printable
@@ -24,7 +25,10 @@ def add(commands: Any) -> None:
     parser = commands.add_parser(
         "schedule",
         help="set, show or drop the trigger's timer",
-        description="Have the trigger ask for a retraining again and again. Without --every, --cron or --off, the timer is shown.",
+        description="Have the trigger ask for a run again and again. Without --every, --cron or --off, the timer is shown.",
+    )
+    parser.add_argument(
+        "pipeline", nargs="?", choices=[*POLICIES], help="what it asks for; retrain if left out"
     )
     when = parser.add_mutually_exclusive_group()
     when.add_argument("--every", metavar="TIME", help="such as 24h or 7d")
@@ -55,6 +59,10 @@ class _Timer(NamedTuple):
 def _asked(given: argparse.Namespace) -> _Timer | None:
     """The timer, as the trigger answers; None where there is none."""
     wanted = {name: text for name in ("every", "cron") if (text := getattr(given, name)) is not None}
+    if given.pipeline:
+        if not wanted:
+            raise TaxohashError(f"when to ask for {given.pipeline} is not said: give --every or --cron")
+        wanted["pipeline"] = given.pipeline
     method, body = ("DELETE", None) if given.off else ("PUT", wanted) if wanted else ("GET", None)
     url = f"{given.url.rstrip('/')}/v1/schedule"
     try:

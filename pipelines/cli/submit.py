@@ -7,7 +7,7 @@ from typing import Any
 
 from pipelines.cli.places import add_kubeflow, kubeflow
 from pipelines.cli.run import say, show
-from pipelines.runners.parameters import add_arguments, parameters
+from pipelines.runners.parameters import add_arguments, of_data, parameters
 from pipelines.runners.termination import Terminated, terminable
 from pipelines.shared.placement import Placement
 from services import settings
@@ -40,7 +40,7 @@ def add(commands: Any) -> None:
 
 
 def run(given: argparse.Namespace) -> int:
-    asked = parameters(given) | _data(given)
+    asked = parameters(given) | (_data(given) if of_data(given) else {})
     placement = placement_of(given.placement)
     if given.image:
         asked["image"] = given.image

@@ -9,6 +9,7 @@ from typing import Any
 
 from pipelines.shared.record import run_name
 from services import settings
+from taxohash.drift.policy import Policy as DriftPolicy
 from taxohash.errors import TaxohashError
 from taxohash.release.gate import Policy as GatePolicy
 from taxohash.release.reindexing import Policy as ReindexingPolicy
@@ -16,8 +17,8 @@ from taxohash.runtime import flags
 from taxohash.runtime.configuration import canonical, flat, plain, read, replaced
 from taxohash.training.config import HasherConfig
 
-RETRAIN, REINDEX = "retrain", "reindex"
-POLICIES: dict[str, type[Any]] = {RETRAIN: GatePolicy, REINDEX: ReindexingPolicy}
+RETRAIN, REINDEX, DRIFT = "retrain", "reindex", "drift"
+POLICIES: dict[str, type[Any]] = {RETRAIN: GatePolicy, REINDEX: ReindexingPolicy, DRIFT: DriftPolicy}
 _POLICY = flags.Flag("policy", "", "NAME=VALUE", repeated=True)
 
 
@@ -28,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         choices=[*POLICIES],
         default=RETRAIN,
-        help="retrain: a new hasher; reindex: new codes by the hasher that is served",
+        help="retrain: a new hasher; reindex: new codes by the hasher that is served; drift: is what it is asked still what it was measured on",
     )
     parser.add_argument("--revision", help="git revision whose data.dvc names the data, instead of --data")
     parser.add_argument("--repository", default=".", help="git repository of --revision: a folder or a URL")
@@ -58,21 +59,45 @@ def parameters(given: argparse.Namespace) -> dict[str, Any]:
     Raises:
         TaxohashError: what cannot be.
     """
-    from taxohash.release.shards import Shard  # with all that reads data sets and hashers
-
     found = {
         "run": run_name(given.run or new_name(given.pipeline)),
         "collection": given.collection,
-        "splits": given.splits,
-        "shards": Shard(1, given.shards).count,
         "policy": canonical(_policy(given)),
     }
-    return found | _configuration(given)
+    return found | _encoding(given) | _configuration(given)
+
+
+def of_data(given: argparse.Namespace) -> bool:
+    """Whether the pipeline is about a data version.
+
+    Raises:
+        TaxohashError: one is named all the same.
+    """
+    if given.pipeline != DRIFT:
+        return True
+    for name in ("data", "revision", "remote", "dataset_md5"):
+        if getattr(given, name, None):
+            raise TaxohashError(
+                f"--{name.replace('_', '-')} names data, and {DRIFT} looks at what is served: leave it out"
+            )
+    return False
 
 
 def new_name(pipeline: str) -> str:
     """Of a run that begins now, such as retrain-20261126-120000-1f3a."""
     return f"{pipeline}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(2)}"
+
+
+def _encoding(given: argparse.Namespace) -> dict[str, Any]:
+    """How a data version is encoded."""
+    if given.pipeline == DRIFT:
+        for name, default in (("splits", ""), ("shards", 1)):
+            if getattr(given, name) != default:
+                raise TaxohashError(f"--{name} is of an encoding, and {DRIFT} encodes nothing: leave it out")
+        return {}
+    from taxohash.release.shards import Shard  # with all that reads data sets and hashers
+
+    return {"splits": given.splits, "shards": Shard(1, given.shards).count}
 
 
 def _configuration(given: argparse.Namespace) -> dict[str, str]:
@@ -81,7 +106,7 @@ def _configuration(given: argparse.Namespace) -> dict[str, str]:
     for flag in flags.flags(HasherConfig):
         if getattr(given, flag.name) is not None:
             raise TaxohashError(
-                f"{flag.written} is of a training, and {REINDEX} trains nothing: leave it out"
+                f"{flag.written} is of a training, and {given.pipeline} trains nothing: leave it out"
             )
     return {}
 

@@ -37,8 +37,9 @@ def _metrics(outcome: Outcome) -> str:
 
 
 def _compared(part: Compared) -> str:
-    interval = f"{part.low:+.4f} to {part.high:+.4f}"
-    return f"{part.metric} {part.value:.4f} for {part.bound:.4f} ({interval})"
+    """A metric and its bound; of what is counted, not estimated, there is no interval."""
+    interval = f" ({part.low:+.4f} to {part.high:+.4f})" if part.low < part.high else ""
+    return f"{part.metric} {part.value:.4f} for {part.bound:.4f}{interval}"
 
 
 def _at(place: str) -> str:
@@ -65,6 +66,12 @@ def _next(outcome: Outcome) -> str:
             return "services swap by themselves; `taxohash store rollback` goes back"
         case Verdict.INTERRUPTED | Verdict.FAILED:
             return "put it right, then repeat the command: what was done is not done again"
+        case Verdict.STEADY:
+            return "nothing: what is served is asked what it was measured on"
+        case Verdict.TOO_FEW:
+            return "wait for more queries, or sample more of them (TAXOHASH_SAMPLE_SHARE); --policy queries_least says how many are enough"
+        case Verdict.DRIFTED:
+            return "look at the report; where it is right, add such pictures to the data and retrain"
         case Verdict.REFUSED:
             return "look at the report; what is served stays as it is"
 

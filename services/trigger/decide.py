@@ -31,7 +31,7 @@ DAY = 86_400.0
 # Of these one knows what came of the data: another run on the same would say the same.
 _CONCLUSIVE = (Verdict.PUBLISHED, Verdict.AWAITING, Verdict.REFUSED)
 _BROKEN = (Verdict.FAILED, Verdict.INTERRUPTED)
-_ORDER: tuple[Pipeline, ...] = ("reindex", "retrain")
+_ORDER: tuple[Pipeline, ...] = ("drift", "reindex", "retrain")
 
 
 @configuration
@@ -139,7 +139,10 @@ def scheduled(state: State, schedule: Schedule | None) -> State:
 
 
 def decide(state: State, pending: Pending, policy: Policy, now: float) -> Decision:
-    """What a pending run waits for. One that a person asked for waits for the run under way, and after one that broke."""
+    """What a pending run waits for. One that a person asked for waits for the run under way, and after one that broke.
+
+    Drift changes nothing, and is of no data version: it waits for neither data nor approval.
+    """
     if state.running is not None:
         return Decision(Standing.BUSY)
     before = [run for run in state.history if run.pipeline == pending.pipeline]
@@ -148,9 +151,10 @@ def decide(state: State, pending: Pending, policy: Policy, now: float) -> Decisi
         return Decision(Standing.COOLING, last + policy.retry)
     if any(reason.kind is Kind.PERSON for reason in pending.reasons):
         return Decision(Standing.READY)
-    if policy.watched and not _newer(state, pending):
+    makes = pending.pipeline != "drift"
+    if makes and policy.watched and not _newer(state, pending):
         return Decision(Standing.DATA)
-    if all(reason.kind in policy.ask_first for reason in pending.reasons):
+    if makes and all(reason.kind in policy.ask_first for reason in pending.reasons):
         return Decision(Standing.APPROVAL)
     today = [run.began for run in before if run.began > now - DAY]
     if len(today) >= policy.runs_a_day:
@@ -161,7 +165,7 @@ def decide(state: State, pending: Pending, policy: Policy, now: float) -> Decisi
 
 
 def next_run(state: State, policy: Policy, now: float) -> Pending | None:
-    """The run to begin now. New data are indexed first, since that is quick and tells whether they can be."""
+    """The run to begin now. Drift is of what is served as yet; new data are indexed first, since that is quick and tells whether they can be."""
     ready = [own for own in state.pending if decide(state, own, policy, now).standing is Standing.READY]
     return min(ready, key=lambda own: _ORDER.index(own.pipeline), default=None)
 

@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 from starlette.requests import Request
 from starlette.responses import Response
 
+from services.trigger.records import PIPELINES, Pipeline
 from services.trigger.service import service_of
 from services.web.refused import RefusedError
 
@@ -82,3 +83,16 @@ def text_in(sent: dict[str, Any], name: str, default: str, most: int = 200) -> s
     if not isinstance(value, str) or len(value) > most or not value.isprintable():
         raise RefusedError(400, "parameter", f"{name} is no text: give at most {most} letters")
     return value
+
+
+def pipeline_in(sent: dict[str, Any]) -> Pipeline:
+    """The pipeline that an object names; retrain where it names none.
+
+    Raises:
+        RefusedError: 400, there is no such pipeline.
+    """
+    named = text_in(sent, "pipeline", "retrain")
+    found = next((pipeline for pipeline in PIPELINES if pipeline == named), None)
+    if found is None:
+        raise RefusedError(400, "parameter", f"pipeline is none: give {', '.join(PIPELINES)}")
+    return found

@@ -105,10 +105,11 @@ def served(store: CodeStore, collection: str) -> str | None:
 
 def words_of(settings: Settings, run: Run) -> list[str]:
     """The command that makes a run."""
-    words = [*settings.command, run.pipeline, *settings.options]
+    drift = run.pipeline == "drift"  # of what is served, and of no data version
+    words = [*settings.command, run.pipeline, *(settings.drift_options if drift else settings.options)]
     if run.pipeline == "retrain":
         words += settings.retrain_options
-    if run.data and settings.source:
+    if run.data and settings.source and not drift:
         revision = f"{run.data.revision}:{settings.source.tracked}"
         words += ["--repository", settings.source.repository, "--revision", revision]
     return [*words, "--collection", settings.collection, "--run", run.name, "--json"]

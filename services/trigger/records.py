@@ -9,7 +9,7 @@ from pydantic import Strict
 from services.runs import Outcome
 from taxohash.runtime.configuration import Count, NonNegative, Series, canonical, configuration, parse
 
-Pipeline = Literal["retrain", "reindex"]
+Pipeline = Literal["retrain", "reindex", "drift"]
 PIPELINES: tuple[Pipeline, ...] = get_args(Pipeline)
 
 

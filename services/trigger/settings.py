@@ -40,6 +40,7 @@ class Settings:
     command: tuple[str, ...]
     options: tuple[str, ...] = ()
     retrain_options: tuple[str, ...] = ()
+    drift_options: tuple[str, ...] = ()
     policy: Policy = field(default_factory=Policy)
     source: Source | None = None
     token_file: Path | None = None
@@ -68,6 +69,7 @@ class Settings:
             command=settings.TRIGGER_COMMAND.of(environment),
             options=settings.TRIGGER_OPTIONS.of(environment),
             retrain_options=settings.TRIGGER_RETRAIN_OPTIONS.of(environment),
+            drift_options=settings.TRIGGER_DRIFT_OPTIONS.of(environment),
             policy=Policy(
                 watched=repository is not None,
                 cool_down=settings.TRIGGER_COOL_DOWN.of(environment),

@@ -187,7 +187,12 @@ class Dataset:
         return iter(self._some_images(split, groups, np.asarray(rows, np.int64)))
 
     def pixels(
-        self, split: str, preprocessing: Preprocessing, *, rows: range | None = None, progress: bool = True
+        self,
+        split: str,
+        preprocessing: Preprocessing,
+        *,
+        rows: Sequence[int] | None = None,
+        progress: bool = True,
     ) -> Pixels:
         """uint8[N, C, H, W]: every image of a split, or of some rows of it, decoded and preprocessed.
 

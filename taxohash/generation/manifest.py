@@ -39,7 +39,8 @@ class Generation:
         code_revision: commit and command that made it.
         evaluation: the evaluation report's metrics, with the name of their protocol.
         bit_health: of the training split's codes.
-        reference: distributions of the training split and its queries that drift is measured against.
+        reference: of the training split and its queries, and below `asked` what the queries that reference.npz keeps come to: drift is
+            measured against these, see `generation.reference`.
         database: the splits whose codes it holds, one after the other: [{"split": name, "rows": images}, ...].
         calibration: how far its answers can be trusted, see `calibrated`; empty where that was not measured.
         projection: a map of its codes, see `mapped`; empty where none was made.

@@ -3,10 +3,12 @@
 import contextlib
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from taxohash.codes import Codes, bit_health, check
 from taxohash.datasets import Dataset
@@ -14,12 +16,18 @@ from taxohash.datasets.ids import item_ids
 from taxohash.datasets.splits import CANARY
 from taxohash.errors import TaxohashError
 from taxohash.evaluation.report.read import queries_of, read_report
+from taxohash.generation.calibration import Calibration
 from taxohash.generation.canaries import MOST_BYTES, Canaries, chosen
 from taxohash.generation.hasher import CODES, ITEMS, Model
 from taxohash.generation.manifest import Generation
+from taxohash.images import load_pixels
 from taxohash.release.draft import DRAFT, Draft, first_rows
+from taxohash.release.recall import CanaryCodes, Catalogue, recall
+from taxohash.release.reference import measured, summary
 from taxohash.release.shards import encode
 from taxohash.runtime.atomic import drafting, place, write_json
+from taxohash.runtime.configuration import read
+from taxohash.taxonomy import Taxonomy
 
 TOLD = ("protocol", "headline", "metrics", "counts", "ranking", "ties", "weighted")  # of an evaluation
 
@@ -27,8 +35,8 @@ TOLD = ("protocol", "headline", "metrics", "counts", "ranking", "ties", "weighte
 def build(draft: Draft, dataset: Dataset, splits: Sequence[str], codes: Codes, out: str | Path) -> Path:
     """Make a generation below `out`, unless it is there; its folder, named by its id.
 
-    What it tells of quality, bits and drift is of the training split and of the queries of its evaluation, whatever splits
-    are indexed.
+    What it tells of quality and bits is of the training split and of the queries of its evaluation, whatever splits are indexed; what
+    drift is measured against, see `release.reference`, is how those that can be found answer the queries.
 
     Args:
         splits: whose images can be found.
@@ -50,9 +58,24 @@ def build(draft: Draft, dataset: Dataset, splits: Sequence[str], codes: Codes, o
             if file.name != DRAFT:
                 shutil.copyfile(file, folder / file.name)
         np.save(folder / CODES, codes, allow_pickle=False)
-        write_json(folder / ITEMS, _items(dataset, splits))
+        items = _items(dataset, splits)
+        write_json(folder / ITEMS, items)
         if canaries := canaries_of(dataset):
             canaries.save(folder)
+        calibration = evaluation.get("calibration", {})
+        reference = measured(
+            model,
+            draft.preprocessing,
+            dataset,
+            queries,
+            splits,
+            codes,
+            read(Calibration, calibration) if calibration else None,
+        )
+        if canaries and canaries.pictures:
+            held = Catalogue(items["ids"], items["labels"], dataset.taxonomy.paths, codes)
+            reference = replace(reference, canaries=_recall(held, canaries, draft, model, dataset.taxonomy))
+        reference.save(folder)
         generation = Generation(
             bits=draft.bits,
             objective=draft.objective,
@@ -68,9 +91,10 @@ def build(draft: Draft, dataset: Dataset, splits: Sequence[str], codes: Codes, o
                     model.encode_pixels(asked), learned, draft.bits, inside=queries == draft.learned_from
                 ),
                 "class_share": _shares(dataset, draft.learned_from),
+                "asked": summary(reference, dataset.taxonomy),
             },
             database=database,
-            calibration=evaluation.get("calibration", {}),
+            calibration=calibration,
             projection=evaluation.get("projection", {}),
         ).write(folder)
         final = root / generation.id
@@ -109,6 +133,16 @@ def _of_split(draft: Draft, model: Model, dataset: Dataset, splits: Sequence[str
             return codes[first : first + count]
         first += count
     return encode(model, draft.preprocessing, dataset, [draft.learned_from])
+
+
+def _recall(
+    held: Catalogue, canaries: Canaries, draft: Draft, model: Model, taxonomy: Taxonomy
+) -> npt.NDArray[np.float32]:
+    """float32[Q, levels]: recall@10 of each canary among what can be found."""
+    pixels = np.stack([load_pixels(picture, draft.preprocessing) for picture in canaries.pictures])
+    paths = [frozenset(taxonomy.paths[label] for label in own) for own in canaries.labels]
+    asked = CanaryCodes(model.encode_pixels(pixels), paths, taxonomy.levels)
+    return recall(held, asked, draft.bits, taxonomy.depth).astype(np.float32)
 
 
 def _items(dataset: Dataset, splits: Sequence[str]) -> dict[str, Any]:

@@ -14,9 +14,11 @@ from typing import Any
 import numpy as np
 
 from taxohash.codes import Codes, code_bytes
+from taxohash.drift.sample import Sample, Source
 from taxohash.generation.calibration import SURE, Calibration, Curve, Map, Rankings, depths_of
 from taxohash.generation.hasher import CENTRES, CODES, ITEMS, Hasher
 from taxohash.generation.manifest import MANIFEST, Generation
+from taxohash.generation.reference import REFERENCE, Reference
 from taxohash.runtime.configuration import plain
 from tests.fuzz.mutations import changed_bytes, changed_json
 from tests.support.generations import TAXONOMY, make_generation, pictures
@@ -37,7 +39,8 @@ CALIBRATION = Calibration(nearest=2, learned_from="train", seen=_MAPS, new=_MAPS
 
 
 def seeds() -> Iterator[bytes]:
-    """A whole generation, one that says which splits it holds, one that is calibrated, and one of the first reader without class codes."""
+    """A whole generation, one that says which splits it holds, one that is calibrated, one that keeps queries, and one of the first reader
+    without class codes."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         made = make_generation(folder, bits=BITS)
@@ -48,8 +51,17 @@ def seeds() -> Iterator[bytes]:
         for database in ([], [{"split": "train", "rows": 3}, {"split": "test", "rows": 2}]):
             replace(made, database=database).write(folder)
             yield _packed(_files(folder))
-        replace(made, calibration=plain(CALIBRATION)).write(folder)
+        calibrated = replace(made, calibration=plain(CALIBRATION))
+        calibrated.write(folder)
         yield _packed(_files(folder))
+        numbers = np.arange(4, dtype=np.int32)
+        canaries = np.ones((3, TAXONOMY.depth), np.float32)
+        Reference(
+            BITS, numbers, np.zeros((4, 1), np.uint8), numbers - 1, numbers > 2, numbers, canaries
+        ).save(folder)
+        calibrated.write(folder)
+        yield _packed(_files(folder))
+        (folder / REFERENCE).unlink()
         (folder / CENTRES).unlink()
         replace(made, preprocessing=replace(made.preprocessing, reader=1)).write(folder)
         yield _packed(_files(folder))
@@ -96,6 +108,12 @@ def attempt(data: bytes, folder: Path) -> None:
             node = hasher.taxonomy.paths[0][0]
             below = {*hasher.taxonomy.subtree(node).tolist()}
             assert hasher.below(node).tolist() == [any(label in below for label in own) for own in labels]
+    if (reference := answer(lambda: Reference.load(folder))) is not None and reference.bits == hasher.bits:
+        sources: tuple[Source, ...] = ("queries", "items")
+        for source in sources:
+            for part in Sample.of_reference(reference, source).columns(hasher.bits, 2).values():
+                assert len(part) == len(reference)
+                assert set(np.unique(part)) <= {0, 1}
     if hasher.centres is not None:
         _check(hasher.centres, (len(hasher.taxonomy), code_bytes(hasher.bits)))
 

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from pipelines.steps.codes import build, encode
 from pipelines.steps.judgement import decide
 from services.codestore import CodeStore
 from services.codestore.pictures import Pictures
+from services.codestore.sampled import Facts, SampledQueries, SampledQuery
 from services.retrieval.schemas.search import Wishes
 from services.runs import EXIT_CODES, Outcome, Verdict
 from taxohash.datasets import Dataset
@@ -190,6 +192,40 @@ def test_more_items_await_an_approval(redis_url: str, home: Path, champion: str,
         assert store.item(COLLECTION, f"train/{IMAGES + 59:04d}", awaiting.generation)
         entry = store.audit(COLLECTION)[0]
         assert (entry.operation, entry.who, entry.why) == ("publish", "Ada", "looked at it")
+
+
+@pytest.mark.slow
+def test_drift_is_told_by_its_exit_code_and_its_report(
+    redis_url: str, home: Path, champion: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def checked(*words: str) -> Outcome:
+        command = [sys.executable, "-m", "pipelines.cli.main", "run", "drift", "--home", str(home), *words]
+        done = subprocess.run(
+            [*command, "--collection", COLLECTION, "--json"],
+            env=environment(redis_url, home) | {"PYTHONWARNINGS": "ignore"},
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        return came_of(done)
+
+    nothing = checked("--run", "quiet")
+    assert (nothing.verdict, nothing.pipeline, nothing.champion) == (Verdict.TOO_FEW, "drift", champion)
+    monkeypatch.setenv("TAXOHASH_PICTURES", environment(redis_url, home)["TAXOHASH_PICTURES"])
+    queries, random = SampledQueries.from_environment(COLLECTION), np.random.default_rng(0)
+    for number in range(120):
+        facts = Facts(
+            when=int(time.time()) - 5, share=1.0, generation=champion, bits=BITS, code=random.bytes(BITS // 8).hex(),
+            pixels=f"{number:016x}", nearest=9, predicted=(), unlike=True,
+        )  # fmt: skip
+        queries.keep(SampledQuery(b"noise", facts))
+    noise = checked("--run", "noise")
+    assert (noise.verdict, noise.against) == (Verdict.DRIFTED, "reference")
+    assert "queries: farther from every item" in noise.reason
+    assert set(noise.seconds) == {"begin", "served", "check"}
+    page = Path(noise.report).read_text()
+    assert "Drifted" in page
+    assert "data:image/png;base64," in page
 
 
 def plant_worse(data: Dataset, home: Path, seed: int) -> None:

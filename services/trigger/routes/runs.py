@@ -8,13 +8,11 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from services import metrics
 from services.trigger import decide
-from services.trigger.endpoint import Endpoint, object_of, text_in
-from services.trigger.records import Kind, Pipeline, Reason
+from services.trigger.endpoint import Endpoint, object_of, pipeline_in, text_in
+from services.trigger.records import Kind, Reason
 from services.trigger.service import service_of
 from services.trigger.view import told
 from services.web.refused import RefusedError
-
-_PIPELINES: dict[str, Pipeline] = {"retrain": "retrain", "reindex": "reindex"}
 
 
 async def show(request: Request) -> Response:
@@ -28,9 +26,7 @@ async def ask(request: Request) -> Response:
     """A person asks for a run: {"pipeline", "who", "why", "id"}, all optional; it waits for nothing but the run under way. Sent again with its id, it is one."""
     keeper = service_of(request).keeper
     sent = await object_of(request, "pipeline", "who", "why", "id")
-    pipeline = _PIPELINES.get(text_in(sent, "pipeline", "retrain"))
-    if pipeline is None:
-        raise RefusedError(400, "parameter", "pipeline is none: give retrain or reindex")
+    pipeline = pipeline_in(sent)
     who, why = text_in(sent, "who", ""), text_in(sent, "why", "")
     key = text_in(sent, "id", "") or secrets.token_hex(8)
     text = f"{who or 'somebody'} asked" + (f": {why}" if why else "")

@@ -7,7 +7,7 @@ from starlette.responses import JSONResponse, Response
 
 from services.settings import DURATION
 from services.trigger import decide
-from services.trigger.endpoint import Endpoint, object_of, text_in
+from services.trigger.endpoint import Endpoint, object_of, pipeline_in, text_in
 from services.trigger.records import Schedule
 from services.trigger.schedule import next_due
 from services.trigger.service import service_of
@@ -23,14 +23,14 @@ async def show(request: Request) -> Response:
 
 
 async def put(request: Request) -> Response:
-    """Set the timer: {"every": "24h"} or {"cron": "0 3 * * *"}, in UTC. What it asks for is deduplicated and cooled down like all else."""
-    keeper, sent = service_of(request).keeper, await object_of(request, "every", "cron")
+    """Set the timer: {"every": "24h"} or {"cron": "0 3 * * *"}, in UTC, and the pipeline, retrain if left out. What it asks for is deduplicated and cooled down like all else."""
+    keeper, sent = service_of(request).keeper, await object_of(request, "every", "cron", "pipeline")
     every, cron = text_in(sent, "every", ""), text_in(sent, "cron", "")
     if bool(every) is bool(cron):
         raise RefusedError(400, "parameter", "give either every, such as 24h, or cron, such as 0 3 * * *")
     try:
         text = f"every {int(DURATION.parse(every))}" if every else " ".join(cron.split())
-        schedule = Schedule(text=text, due=next_due(text, keeper.now))
+        schedule = Schedule(text=text, due=next_due(text, keeper.now), pipeline=pipeline_in(sent))
     except TaxohashError as error:
         raise RefusedError(400, "parameter", str(error)) from None
     except ValueError:

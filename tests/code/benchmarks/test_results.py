@@ -9,6 +9,7 @@ from benchmarks.common.places import RESULTS
 from benchmarks.common.rows import Row, matching, read_rows
 from benchmarks.methods import (
     barz,
+    drift,
     fashion_mnist,
     finetuned,
     heldout,
@@ -44,6 +45,7 @@ PAGES: dict[str, Callable[[list[Row]], list[str]]] = {
     "cold-start": cold_start.as_markdown,
     "decoding": decoding.as_markdown,
     "door": door.as_markdown,
+    "drift": drift.as_markdown,
     "fashion-mnist": fashion_mnist.as_markdown,
     "finetuned": finetuned.as_markdown,
     "heldout": held_out,

@@ -36,6 +36,7 @@ def test_the_timer_is_set_shown_and_dropped(url: str, capsys: pytest.CaptureFixt
     assert said("--every", "7d").startswith("retrain every 604800: next at ")
     assert said("--cron", "0 3 * * *").startswith("retrain 0 3 * * *: next at ")
     assert "03:00 UTC" in said()
+    assert said("drift", "--every", "24h").startswith("drift every 86400: next at ")
     assert said("--off") == said() == "no timer is set\n"
 
 
@@ -43,7 +44,9 @@ def test_the_timer_is_set_shown_and_dropped(url: str, capsys: pytest.CaptureFixt
 def test_another_server_that_answers_is_no_trigger(answer: object, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(httpx, "request", lambda *words, **given: httpx.Response(200, json=answer))
     with pytest.raises(TaxohashError, match="does not answer as one does"):
-        schedule.run(argparse.Namespace(every=None, cron=None, off=False, url="http://elsewhere"))
+        schedule.run(
+            argparse.Namespace(pipeline=None, every=None, cron=None, off=False, url="http://elsewhere")
+        )
 
 
 def test_what_the_trigger_refuses_is_one_line(
@@ -61,6 +64,7 @@ def test_what_the_trigger_refuses_is_one_line(
     assert "does not answer" in refusal("--url", "nonsense")
     assert "give either every" in refusal("--url", url, "--every", "")
     assert "give either every" in refusal("--url", url, "--cron", "")
+    assert "when to ask for drift is not said: give --every or --cron" in refusal("drift", "--url", url)
     (tmp_path / "token").write_text("")
     assert "TOKEN" not in refusal("--url", url)
     monkeypatch.delenv("TAXOHASH_TRIGGER_TOKEN_FILE")

@@ -146,9 +146,20 @@ def test_the_retraining_is_taken_as_it_is_compiled(fake: FakeKubeflow) -> None:
     assert json.loads(given["config"])["training"]["epochs"] == 3
 
 
+def test_drift_is_submitted_without_data(fake: FakeKubeflow) -> None:
+    assert main(["submit", "drift", "--run", "night", "--policy", "hours=12", "--detach"]) == 0
+    given = fake.runs["run-0"].body["runtime_config"]["parameters"]
+    assert not {"data", "dataset_md5", "splits", "config"} & {*given}
+    assert json.loads(given["policy"])["hours"] == 12
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
+        (
+            ["submit", "drift", "--dataset-md5", MD5],
+            "--dataset-md5 names data, and drift looks at what is served",
+        ),
         (["submit"], "the data are named by --revision or --dataset-md5: give one of the two"),
         (
             ["submit", "--dataset-md5", MD5],

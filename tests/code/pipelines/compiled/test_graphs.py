@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from pipelines.compiled import NAMES, package
+from pipelines.runners.parameters import DRIFT, REINDEX, RETRAIN
 from pipelines.shared.placement import EVENTS, MOUNT
 from taxohash.runtime.configuration import parse
 from taxohash.training.config import HasherConfig
@@ -13,6 +14,7 @@ from taxohash.training.config import HasherConfig
 Documents = tuple[dict[str, Any], dict[str, Any]]
 SHARED = {"dataset_md5", "repository", "revision", "data", "remote", "run", "policy", "image", "work"}
 SHARED |= {"generations", "collection", "splits", "shards", "publish_seconds"}
+OF_DRIFT = {"run", "policy", "image", "work", "generations", "collection"}
 CACHED = {
     "retrain": {
         "check-config",
@@ -30,7 +32,7 @@ CACHED = {
 ENDINGS = [{"wait-for-approval"}, {"publish", "collect"}, {"refuse"}]
 
 
-@pytest.fixture(params=NAMES)
+@pytest.fixture(params=[RETRAIN, REINDEX])
 def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -113,8 +115,21 @@ def test_nothing_is_trained_or_encoded_before_what_lies_ahead_is_checked(
         assert config["taskOutputParameter"]["producerTask"] == "check-config"
 
 
-def test_every_step_has_volume_addresses_and_the_run_to_tell_its_events_by(documents: Documents) -> None:
-    spec, platform = documents
+def test_drift_changes_nothing_and_nothing_of_it_is_cached() -> None:
+    spec, _ = yaml.load_all(package(DRIFT).read_text(), Loader=yaml.CSafeLoader)
+    found = tasks(spec)
+    assert set(found) == {"begin", "served", "check", "record"}
+    assert not any(task.get("cachingOptions", {}).get("enableCache") for task in found.values())
+    assert set(spec["root"]["inputDefinitions"]["parameters"]) == OF_DRIFT
+    assert found["served"]["dependentTasks"] == ["begin"]
+    assert set(found["check"]["dependentTasks"]) == {"begin", "served"}
+    recorded = spec["root"]["dag"]["tasks"]["record"]
+    assert recorded["triggerPolicy"] == {"strategy": "ALL_UPSTREAM_TASKS_COMPLETED"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_step_has_volume_addresses_and_the_run_to_tell_its_events_by(name: str) -> None:
+    spec, platform = yaml.load_all(package(name).read_text(), Loader=yaml.CSafeLoader)
     executors = platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
     assert set(executors) == set(spec["deploymentSpec"]["executors"])
     assert EVENTS.startswith(f"{MOUNT}/")

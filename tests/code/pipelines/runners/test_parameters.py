@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from pipelines.runners.parameters import add_arguments, new_name, parameters
+from pipelines.runners.parameters import add_arguments, new_name, of_data, parameters
+from taxohash.drift.policy import Policy as DriftPolicy
+from taxohash.drift.policy import Tolerance
 from taxohash.errors import TaxohashError
 from taxohash.release.gate import Policy
 from taxohash.runtime.configuration import canonical, parse, plain, read
@@ -36,6 +38,18 @@ def test_nothing_need_be_chosen() -> None:
         "policy": canonical(Policy()),
         "config": canonical(HasherConfig()),
     }
+
+
+def test_drift_is_about_no_data() -> None:
+    found = asked("drift", "--policy", "hours=6", "--policy", "tolerance.unlike=0.1")
+    assert found.pop("run").startswith("drift-20")
+    policy = DriftPolicy(hours=6.0, tolerance=Tolerance(unlike=0.1))
+    assert found == {"collection": "default", "policy": canonical(policy)}
+    assert not of_data(given("drift"))
+    assert of_data(given("reindex", "--revision", "main"))
+    for words in (["--revision", "main"], ["--remote", "s3://bucket"]):
+        with pytest.raises(TaxohashError, match=f"{words[0]} names data, and drift looks at what is served"):
+            of_data(given("drift", *words))
 
 
 def test_every_field_reaches_the_parameter(tmp_path: Path) -> None:
@@ -69,6 +83,10 @@ def test_the_policy_is_a_file_changed_by_fields(tmp_path: Path) -> None:
         (["--run", "../up"], "run '../up' is no name: use"),
         (["reindex", "--bits", "16"], "--bits is of a training, and reindex trains nothing: leave it out"),
         (["reindex", "--set", "bits=16"], "--set is of a training"),
+        (["drift", "--bits", "16"], "--bits is of a training, and drift trains nothing: leave it out"),
+        (["drift", "--shards", "2"], "--shards is of an encoding, and drift encodes nothing: leave it out"),
+        (["drift", "--splits", "test"], "--splits is of an encoding"),
+        (["drift", "--policy", "approve=always"], "approve"),
     ],
 )
 def test_what_cannot_be_is_one_line(words: list[str], said: str) -> None:

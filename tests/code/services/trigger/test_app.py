@@ -212,11 +212,13 @@ def test_the_timer_is_set_shown_and_dropped(toy: ToyTrigger) -> None:
     assert told == {"text": "every 86400", "due": toy.now + 86_400, "pipeline": "retrain"}
     assert send(toy, "PUT", "/v1/schedule", {"cron": "0  3 * * *"}).json()["schedule"]["text"] == "0 3 * * *"
     assert send(toy, "GET", "/v1/schedule").json()["schedule"]["text"] == "0 3 * * *"
+    told = send(toy, "PUT", "/v1/schedule", {"every": "24h", "pipeline": "drift"}).json()["schedule"]
+    assert told["pipeline"] == "drift"
     assert send(toy, "DELETE", "/v1/schedule").json() == {"schedule": None}
 
 
 @pytest.mark.parametrize(
-    "sent", [{}, {"every": "1h", "cron": "* * * * *"}, {"every": "1s"}, {"every": "soon"}, {"cron": "x"}, {"cron": "0 0 30 2 *"}, {"every": 5}, {"every": "1h", "pipeline": "reindex"}]
+    "sent", [{}, {"every": "1h", "cron": "* * * * *"}, {"every": "1s"}, {"every": "soon"}, {"cron": "x"}, {"cron": "0 0 30 2 *"}, {"every": 5}, {"every": "1h", "pipeline": "nothing"}]
 )  # fmt: skip
 def test_a_timer_that_is_none_is_refused(sent: dict[str, Any], toy: ToyTrigger) -> None:
     assert send(toy, "PUT", "/v1/schedule", sent).reason() == "parameter"

@@ -68,6 +68,18 @@ def test_a_run_is_told_its_data_and_its_options(
     assert settings.policy.ask_first == ("alert", "schedule")
 
 
+def test_drift_is_told_of_no_data() -> None:
+    environment = {
+        "TAXOHASH_COLLECTION": "birds", "TAXOHASH_TRIGGER_COMMAND": "taxohash pipeline run", "TAXOHASH_TRIGGER_OPTIONS": "--remote s3://a",
+        "TAXOHASH_TRIGGER_REPOSITORY": "https://git/x", "TAXOHASH_TRIGGER_DRIFT_OPTIONS": "--policy hours=6",
+    }  # fmt: skip
+    data = DataVersion(md5="1" * 32 + ".dir", revision="c0ffee", time=0.0)
+    run = Run(name="run-1", pipeline="drift", reasons=(), began=0.0, data=data)
+    assert words_of(Settings.from_environment(environment), run) == [
+        *("taxohash", "pipeline", "run", "drift", "--policy", "hours=6", "--collection", "birds", "--run", "run-1", "--json")
+    ]  # fmt: skip
+
+
 def test_without_a_repository_nobody_waits_for_data(tmp_path: Path) -> None:
     settings = Settings.from_environment({"XDG_DATA_HOME": str(tmp_path)})
     assert not settings.policy.watched

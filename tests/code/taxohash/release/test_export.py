@@ -78,8 +78,11 @@ def test_what_is_told_of_quality_bits_and_drift_does_not_depend_on_what_is_index
     }
     assert made[()].id == made["test", "train"].id  # in the order of the set
     assert len({generation.id for generation in made.values()}) == 3
-    told = [(g.evaluation, g.bit_health, g.reference) for g in made.values()]
+    names = ("nearest_distance", "class_share")
+    told = [(g.evaluation, g.bit_health, [g.reference[name] for name in names]) for g in made.values()]
+    asked = [g.reference["asked"] for g in made.values()]
     assert all(other == told[0] for other in told)
+    assert all(one["bit_share"] == asked[0]["bit_share"] for one in asked)  # but what they find is another
     sizes = {len(np.load(tmp_path / g.id / CODES)) for g in made.values()}
     assert sizes == {240, 48, 288}
     hasher = Hasher(tmp_path / made[()].id)

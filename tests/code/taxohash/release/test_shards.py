@@ -91,7 +91,10 @@ def test_the_hasher_of_a_generation_makes_codes_of_another_data_version(
     assert generation.code_revision["hasher_of"] == champion.name
     assert made.name != champion.name
     assert np.array_equal(Hasher(made).codes, Hasher(champion).codes[240:])
-    assert generation.reference == Generation.load(champion).reference
+    before = Generation.load(champion).reference
+    for name in ("nearest_distance", "class_share"):
+        assert generation.reference[name] == before[name]
+    assert generation.reference["asked"]["bit_share"] == before["asked"]["bit_share"]
 
 
 @pytest.mark.parametrize("said", ["{}", "[]", '{"bits": 0}'])

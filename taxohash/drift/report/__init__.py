@@ -1,0 +1,1 @@
+"""Reports of a check for drift: JSON for programs, HTML for people."""
