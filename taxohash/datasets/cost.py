@@ -44,6 +44,4 @@ def cost_beside(known: Collection[str], after: Mapping[str, TrackedFile]) -> Cos
 def objects(files: Mapping[str, TrackedFile]) -> dict[str, int]:
     """What DVC keeps of a folder: the bytes of each file by its md5, the list of the files among them."""
     names = {path: file.md5 for path, file in files.items()}
-    return {file.md5: file.size for file in files.values()} | {
-        tracked_md5(files): len(listing(names))
-    }
+    return {file.md5: file.size for file in files.values()} | {tracked_md5(files): len(listing(names))}

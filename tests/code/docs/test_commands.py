@@ -54,6 +54,8 @@ NOT_RUN = {
     "make": "jobs of minutes: tests/system/test_demo.py, and this suite",
     "python -m services.codestore.accounts": "run, with what follows, by tests/code/manifests",
     "taxohash compare": "needs two generations: tests/code/taxohash/cli/test_compare.py",
+    "taxohash data capture": "needs a store, and an entry point that an older environment lacks: tests/system/test_capture.py",
+    "taxohash data join": "needs what was captured: tests/system/test_capture.py",
     "taxohash data diff": "needs two versions of a set: tests/code/taxohash/datasets/test_diff.py and test_revision.py",
     "npm": "downloads; here a tree of the miniature set's pictures takes its place",
     "python docs/emoji.py": "needs what npm downloads",

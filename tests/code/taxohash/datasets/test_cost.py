@@ -28,7 +28,9 @@ def files_of(folder: dict[str, bytes]) -> dict[str, TrackedFile]:
 
 
 @given(FOLDERS, FOLDERS)
-def test_counts_what_the_version_before_did_not_have(before: dict[str, bytes], after: dict[str, bytes]) -> None:
+def test_counts_what_the_version_before_did_not_have(
+    before: dict[str, bytes], after: dict[str, bytes]
+) -> None:
     old, new = kept(before), kept(after)
     found = cost(files_of(before), files_of(after))
     assert found == Cost(len(new), sum(map(len, new)), len(new - old), sum(map(len, new - old)))
