@@ -394,7 +394,7 @@ def test_images_with_sets_of_labels_are_published_and_found_by_any_of_them(
         assert decide(judgement, "report", work, "sets").verdict == "passes"
     encode(draft, data, "train", "1/1", codes)
     generation = build(draft, [codes], data, "train", generations, work, "sets")
-    assert publishing.seal(generation, data, "sets", generations) == sets.count("train")
+    assert publishing.seal(generation, data, "sets", generations, generations, "run") == sets.count("train")
     assert publishing.publish(generation, "sets", "", work, "sets")
     with CodeStore.connect(redis_url) as store:
         for row, own in enumerate(sets.label_sets("train")[:20]):

@@ -47,7 +47,12 @@ class Shop:
         return self.queries.keep(SampledQuery(image(name), facts)).digest
 
     def capture(self, out: Path, *corrections: tuple[str, int], **wanted: Any) -> Captured:
-        options = {"split": "train", "unlabelled": "", "several": False, "beside": None} | wanted
+        options: dict[str, Any] = {
+            "split": "train",
+            "unlabelled": "",
+            "several": False,
+            "beside": None,
+        } | wanted
         given = [Correction("here", query, (label,)) for query, label in corrections]
         asked = wanted_of(TAXONOMY, **options)
         return capture(self.store, COLLECTION, self.pictures, self.queries, given, asked, out)
@@ -204,7 +209,7 @@ def test_what_is_deleted_or_changed_meanwhile_is_not_written(
         shop.put(name, 1)
     asked = shop.ask("asked")
     write = module._write
-    calls = []
+    calls: list[int] = []
 
     def while_writing(*given: Any) -> Any:
         written = write(*given)
