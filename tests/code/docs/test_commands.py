@@ -65,6 +65,7 @@ NOT_RUN = {
     "taxohash data prepare fashion-mnist": "downloads: tests/data; here the miniature set takes its place",
     "taxohash data prepare folder data": "its source is anybody's; what is prepared elsewhere is run",
     "taxohash keys": "an entry point that an older environment lacks: tests/code/services/retrieval/access",
+    "taxohash lineage": "needs a store, and an entry point that an older environment lacks: tests/system/test_lineage.py",
     "taxohash pipeline": "minutes of training, or needs a Kubeflow: tests/system/test_pipeline.py, tests/code/pipelines/cli",
     "taxohash serve": "serves until it is told to end: tests/system/test_serve_at_home.py",
     "taxohash put": "needs a service: tests/system/test_client.py",
