@@ -47,11 +47,8 @@ def origin(
         "files": kept if len(kept) <= MOST_FILES else {},
         "place": made.get("place", ""),
     }
-    told |= {
-        name: judged[name]
-        for name in ("against", "verdict", "reason", "compared", "report")
-        if name in judged
-    }
+    judgement = ("against", "verdict", "reason", "compared", "findings", "report")
+    told |= {name: judged[name] for name in judgement if name in judged}
     known = _files_before(store, collection, record, told["champion"], before)
     if known:
         told["cost"] = plain(Cost(**cost_beside(known, files).as_dict()))

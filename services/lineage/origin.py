@@ -81,6 +81,7 @@ class Origin:
         files: bytes of each file of this one by its md5; none where there are too many.
         against, verdict, reason: how it was judged, see `taxohash.release.judging`.
         compared: metrics by which it was.
+        findings: what each rule of the gate said.
         report: address of the evaluation's report.
         place: address of the generation's files.
     """
@@ -100,6 +101,7 @@ class Origin:
     verdict: str = ""
     reason: str = ""
     compared: Series[dict[str, Any]] = ()
+    findings: Series[dict[str, Any]] = ()
     report: str = ""
     place: str = ""
 

@@ -94,6 +94,7 @@ def _judgement(origin: Origin) -> dict[str, Any]:
         "verdict": origin.verdict,
         "reason": origin.reason,
         "compared": list(origin.compared),
+        "findings": list(origin.findings),
     }
 
 

@@ -8,7 +8,6 @@ from starlette.responses import JSONResponse, Response
 
 from services.codestore import CodeStore
 from services.codestore.generation_files import GenerationFiles
-from services.codestore.hashers import claimed_id
 from services.lineage import Lineage, Made, chain
 from services.lineage.gather import UnknownGenerationError, manifests_in
 from services.retrieval.form import shown
@@ -47,6 +46,10 @@ def _chain(settings: Settings, generation: str, most: int, store: CodeStore) -> 
 
 def _manifest(settings: Settings, generation: str) -> Made | None:
     """What the manifest says of a generation that is at hand, or lies where services find theirs."""
+    from services.codestore.hashers import (
+        claimed_id,
+    )  # ONNX Runtime, which the process that accepts requests does not have
+
     if settings.generation and claimed_id(Path(settings.generation)) == generation:
         return Made.of(Generation.load(settings.generation))
     files = GenerationFiles.open(settings.generations) if settings.generations else None

@@ -103,7 +103,8 @@ class JudgementTold(Told):
     against: str
     verdict: str
     reason: str
-    compared: list[dict[str, Any]]
+    compared: list[dict[str, Any]] = Field(description="metrics, each with its bound")
+    findings: list[dict[str, Any]] = Field(description="what each rule of the gate said")
 
 
 class OneLineage(Told):
