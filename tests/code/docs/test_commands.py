@@ -23,6 +23,7 @@ from services.retrieval.bodies import IMAGE
 from services.retrieval.query import PARAMETERS
 from services.retrieval.routes import ENDPOINTS
 from services.retrieval.schemas.items import DescribedById
+from services.retrieval.schemas.lineage import LineageWishes
 from services.retrieval.schemas.search import EncodeWishes
 from services.trigger.routes import ENDPOINTS as TRIGGER_ENDPOINTS
 from taxohash.cli.main import app
@@ -174,7 +175,13 @@ def is_asked_of_the_service(words: list[str]) -> None:
     assert any(re.fullmatch(re.sub(r"\{[^}]*\}", "[^/]+", path), url.path) for path in paths)
     fields = [after.partition("=")[0] for word, after in pairwise(words) if word == "-F"]
     assert set(fields) | set(parse_qs(url.query)) <= {
-        *(IMAGE, *PARAMETERS, *EncodeWishes.model_fields, *DescribedById.model_fields),
+        *(
+            IMAGE,
+            *PARAMETERS,
+            *EncodeWishes.model_fields,
+            *DescribedById.model_fields,
+            *LineageWishes.model_fields,
+        ),
     }
 
 
