@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
-from taxohash.datasets.layout import image_bytes, plain_errors, read_paths
-from taxohash.datasets.writer import Row, write_split
+from taxohash.datasets.layout import IMAGE, image_bytes, plain_errors, read_paths, schema
 from taxohash.runtime.atomic import replacing, writable
 
 PART_BYTES = 64 << 20
@@ -71,7 +71,11 @@ class Parts:
     def _write(self, part: list[Picture]) -> None:
         file = self._folder / f"part-{len(self._files):05d}.parquet"
         with replacing(file) as draft:
-            write_split(draft, (Row(one.data, f"{one.digest} {one.pixels}", None) for one in part))
+            rows = [{"bytes": one.data, "path": f"{one.digest} {one.pixels}"} for one in part]
+            table = pa.table([pa.array(rows, IMAGE)], schema=schema(None))
+            pq.write_table(
+                table, draft, compression="none", use_dictionary=False, write_statistics=False
+            )  # for a while, and pictures are compressed
         self._files.append(file)
         self.pixels |= {one.digest: one.pixels for one in part}
 

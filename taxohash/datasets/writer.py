@@ -14,7 +14,7 @@ from taxohash.runtime.atomic import new_folder
 from taxohash.taxonomy import Taxonomy
 
 ROWS_A_GROUP = 2_000
-GROUP_BYTES = 256 << 20  # of encoded images; a group is written, and read, as a whole
+GROUP_BYTES = 64 << 20  # of encoded images; a group is written, and read, as a whole
 
 
 class Row(NamedTuple):
