@@ -117,6 +117,8 @@ def reindex(
                     generations=generations,
                     work=work,
                     wait=publish_seconds,
+                    image=image,
+                    config="",
                 )
             with dsl.Else(name="refused"):
                 placed(shared.refuse(work=work, run=version.run, reason=reason))

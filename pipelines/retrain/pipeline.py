@@ -136,6 +136,8 @@ def retrain(
                 generations=generations,
                 work=work,
                 wait=publish_seconds,
+                image=image,
+                config=configured.output,
             )
         with dsl.Else(name="refused"):
             placed(shared.refuse(work=work, run=version.run, reason=reason))

@@ -24,12 +24,13 @@ def resolve(work: str, run: str, data: str, dataset_md5: str, collection: str, g
     with code_store() as store:
         published = store.published(collection) if store.exists(collection) else None
     champion = _replaced(record, published.id if published else "")
-    record.note("champion", id=champion)
     if not champion:
+        record.note("champion", id="", data_md5="")
         record.note("data", md5=dataset_md5, changes={})
         return ""
     bring(champion, Path(generations))
     hasher = Hasher(Path(generations) / champion)
+    record.note("champion", id=champion, data_md5=hasher.generation.dataset_md5)
     record.note("data", md5=dataset_md5, changes=_changes(hasher, Dataset.open(data)))
     return champion
 

@@ -132,10 +132,19 @@ def shadow(
 
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
-def seal(generation_id: str, data: str, collection: str, generations: str) -> int:
+def seal(
+    generation_id: str,
+    data: str,
+    collection: str,
+    generations: str,
+    work: str,
+    run: str,
+    image: str,
+    config: str,
+) -> int:
     from pipelines.steps import publishing
 
-    return publishing.seal(generation_id, data, collection, generations)
+    return publishing.seal(generation_id, data, collection, generations, work, run, image, config)
 
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)

@@ -109,6 +109,8 @@ def publish(
     generations: Any,
     work: Any,
     wait: Any,
+    image: Any,
+    config: Any,
 ) -> None:
     """shadow -> seal -> backfill -> publish -> collect, or wait-for-approval where the verdict is that."""
     where = {"data": version.data, "collection": collection, "generations": generations}
@@ -116,7 +118,11 @@ def publish(
         components.shadow(generation_id=built.output, champion=champion, work=work, run=version.run, **where),
         kind="encoding",
     )
-    sealed = placed(components.seal(generation_id=built.output, **where)).after(compared)
+    sealed = placed(
+        components.seal(
+            generation_id=built.output, work=work, run=version.run, image=image, config=config, **where
+        )
+    ).after(compared)
     filled = placed(
         components.backfill(generation_id=built.output, codes=sealed.output, **where), kind="encoding"
     )

@@ -7,11 +7,14 @@ import numpy as np
 from pipelines.shared.record import Record
 from pipelines.shared.step import step
 from pipelines.steps.index import index
+from pipelines.steps.origin import origin
 from services.codestore import CodeStore
 from services.codestore.generation_files import GenerationFiles
 from services.codestore.own import code_store
+from services.lineage import note_origin
 from services.runs import Verdict
 from taxohash.datasets import Dataset
+from taxohash.datasets.identity import tracked, tracked_md5
 from taxohash.errors import TaxohashError
 from taxohash.generation.hasher import CODES
 from taxohash.generation.manifest import Generation
@@ -19,19 +22,36 @@ from taxohash.runtime.progress import announce
 
 
 @step("seal")
-def seal(generation_id: str, data: str, collection: str, generations: str) -> int:
-    """Put the data set's items with the generation's codes into the code store, as a sealed generation; the number of codes.
+def seal(
+    generation_id: str,
+    data: str,
+    collection: str,
+    generations: str,
+    work: str,
+    run: str,
+    image: str = "",
+    config: str = "",
+) -> int:
+    """Put the data set's items with the generation's codes into the code store, as a sealed generation, and where it comes from; the
+    number of codes.
 
     Repeating it changes nothing, and nothing that is served changes.
+
+    Args:
+        image: in which the steps run.
+        config: of the hasher, as JSON; empty where this run did not train it.
     """
     from services.codestore.pictures import Pictures
 
     folder = Path(generations) / generation_id
     generation, dataset = Generation.load(folder), Dataset.open(data)
-    _require_database(generation, dataset)
+    files = tracked(dataset.folder)
+    _require_database(generation, dataset, tracked_md5(files))
     codes = np.load(folder / CODES, allow_pickle=False)
     with code_store() as store:
         index(store, Pictures.from_environment(), collection, generation, dataset, codes)
+        noted = origin(store, collection, Record(work, run), generation, files, image, config)
+        note_origin(store, collection, generation.id, noted)
         return store.count(collection, generation.id)
 
 
@@ -138,11 +158,11 @@ def _lacking(store: CodeStore, collection: str, generation_id: str) -> int:
     )
 
 
-def _require_database(generation: Generation, dataset: Dataset) -> None:
+def _require_database(generation: Generation, dataset: Dataset, md5: str) -> None:
     """Refuse data that are not those of which the generation holds the codes."""
     if not generation.database:
         raise TaxohashError(f"generation {generation.id} does not say whose codes it holds: export it again")
-    if (md5 := dataset.md5()) != generation.dataset_md5:
+    if md5 != generation.dataset_md5:
         raise TaxohashError(
             f"generation {generation.id} holds codes of the data {generation.dataset_md5}, not of {md5} in "
             f"{dataset.folder}: export it again"

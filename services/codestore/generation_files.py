@@ -137,6 +137,16 @@ class GenerationFiles:
         """Whether a generation was put there to its end; `require` tells whether it is whole."""
         return self._files.entry(f"{check_name('generation id', generation_id)}/{MANIFEST}") is not None
 
+    def manifest(self, generation_id: str) -> Generation:
+        """What a generation's manifest says; whether its files are as that says is for `require`.
+
+        Raises:
+            TaxohashError: it is not there, or is none.
+        """
+        return Generation.parse(
+            self._manifest(generation_id), Path(f"{self.address}/{generation_id}/{MANIFEST}")
+        )
+
     def dataset_md5(self, generation_id: str) -> str:
         """The data version that a generation was made of, as its manifest says.
 

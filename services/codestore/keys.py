@@ -29,6 +29,11 @@ def collection_keys(collection: str) -> tuple[str, ...]:
     return (key, f"{key}:audit")
 
 
+def origins_key(collection: str) -> str:
+    """The hash of where generations come from, by their ids; it outlives them."""
+    return f"taxohash:{{{collection}}}:origins"
+
+
 def lease_key(collection: str) -> str:
     """The sorted set of leases: who holds which generation until when."""
     return f"taxohash:{{{collection}}}:leases"

@@ -8,8 +8,8 @@ are declared by every call, so that Redis Cluster itself refuses to use a segmen
                                      trimmed, so read the segment anew
     taxohash:{C:3}:writers   hash    what each writer did last, so that a write that is sent again is not applied again
 
-and a collection has a hash (taxonomy versions, generations, history of the pointer), a stream (the audit) and a sorted set
-(leases); and for backfills a hash (who encodes what) and, of each generation, a hash of the pictures in quarantine. See lua/*.lua
+and a collection has a hash (taxonomy versions, generations, history of the pointer), a stream (the audit), a hash of where
+generations come from, and a sorted set (leases); and for backfills a hash (who encodes what) and, of each generation, a hash of the pictures in quarantine. See lua/*.lua
 for every field. A follower reads pages of all segments, then what changed since: entries say which rows, the blocks say to what.
 Rows of deleted items are given to new ones, and `gc` packs what is loose.
 
@@ -30,6 +30,7 @@ from services.codestore.generations import Generations
 from services.codestore.image import Images
 from services.codestore.keys import channel, check_name, collection_keys, segment_keys
 from services.codestore.labels import LabelNumbers
+from services.codestore.origins import Origins
 from services.codestore.turns import Turns
 from taxohash.errors import TaxohashError
 from taxohash.taxonomy import Taxonomy
@@ -37,7 +38,7 @@ from taxohash.taxonomy import Taxonomy
 _ALL_KEYS = 1 << 30  # of a server: a segment has three, so that they are few, and one call tells them all
 
 
-class CodeStore(Catalog, StoredCodes, Generations, Images, Turns):
+class CodeStore(Catalog, StoredCodes, Generations, Images, Origins, Turns):
     """Collections in one Redis, a replicated one or a cluster, or in this process. Safe to share between threads.
 
     Raises (every method):

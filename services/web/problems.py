@@ -30,6 +30,7 @@ TITLES = {
     "image": "Picture cannot be read",
     "item": "No such item",
     "key": "Key missing or wrong",
+    "lineage": "No such generation",
     "loading": "Not ready yet",
     "map": "No map of codes",
     "memory": "Picture takes too much memory",

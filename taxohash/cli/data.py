@@ -1,4 +1,4 @@
-"""The bodies of `taxohash data prepare` and `taxohash data check`: they print, the functions they call do not."""
+"""The bodies of `taxohash data prepare`, `check` and `join`: they print, the functions they call do not."""
 
 import json
 from pathlib import Path
@@ -12,6 +12,7 @@ from taxohash.datasets import Dataset, named
 from taxohash.datasets.check import Check
 from taxohash.datasets.check import check as check_dataset
 from taxohash.datasets.contact_sheet import contact_sheets, place_for_sheets
+from taxohash.datasets.join import join as join_datasets
 from taxohash.runtime import terminal
 from taxohash.runtime.terminal import printable
 
@@ -62,6 +63,22 @@ def check(folder: str | Path, sheets: str | Path | None = None, as_json: bool = 
     verdict = f"{errors:,} errors" if errors else "sound"
     print(printable(f"{folder}: {verdict}, {len(result.findings) - errors} warnings, md5 {result.md5}"))
     return result.ok
+
+
+def join(part: Path, data: Path, as_json: bool = False) -> None:
+    """Join a folder's splits to a data set, and say what the set has then.
+
+    Raises:
+        TaxohashError: see `taxohash.datasets.join.join`.
+    """
+    joined = join_datasets(part, data)
+    md5 = Dataset.open(data).md5()
+    if as_json:
+        print(json.dumps({"data": str(data), "images": joined, "md5": md5}))
+        return
+    for split, (before, after) in joined.items():
+        print(printable(f"{split}: {before:,} images, then {after:,}"))
+    print(printable(f"{data}: md5 {md5}"))
 
 
 def _sheets(result: Check, sheets: str | Path | None) -> list[Path]:

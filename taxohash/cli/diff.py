@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from taxohash.datasets.contact_sheet import place_for_sheets
+from taxohash.datasets.cost import Cost
 from taxohash.datasets.diff import CHANGES, Change, Diff, Pair, diff
 from taxohash.datasets.diff_sheets import diff_sheets
 from taxohash.datasets.revision import opened
@@ -42,8 +43,10 @@ def print_diff(before: str, after: str, sheets: Path | None = None, as_json: boo
 
 
 def _lines(found: Diff, before: str, after: str) -> Iterator[str]:
-    for side, source, dataset in (("before", before, found.before), ("after", after, found.after)):
-        yield f"{side}: {source}, {dataset.taxonomy.name}, md5 {dataset.md5()}"
+    sides = ("before", before, found.before), ("after", after, found.after)
+    for (side, source, dataset), md5 in zip(sides, found.md5s, strict=True):
+        yield f"{side}: {source}, {dataset.taxonomy.name}, md5 {md5}"
+    yield _costing(found.cost)
     for split, (old, new) in found.images.items():
         yield f"{split}: {old:,} images" + (f", then {new:,}" if old != new else "")
     yield from _tree_lines(found)
@@ -58,6 +61,15 @@ def _lines(found: Diff, before: str, after: str) -> Iterator[str]:
             yield f"{_WORDS[change]}: {len(pairs):,} images: {_counted(named)}"
     if not (found.taxonomy or found.added or found.removed or found.changed):
         yield "the same images and labels"
+
+
+def _costing(cost: Cost) -> str:
+    if not cost.new_files:
+        return "cost: nothing to store or to move, every file was there before"
+    return (
+        f"cost: {cost.new_bytes:,} of {cost.bytes:,} bytes to store and to move, {cost.new_files:,} of {cost.files:,} files "
+        "that were not there before"
+    )
 
 
 def _relabelling(pair: Pair) -> str:

@@ -11,7 +11,7 @@ from typer.exceptions import TyperException
 
 from taxohash import __version__
 from taxohash.cli.configured import ConfiguredCommand
-from taxohash.cli.plugins import Commands
+from taxohash.cli.plugins import Commands, DataCommands
 from taxohash.errors import TaxohashError
 from taxohash.runtime import terminal
 from taxohash.runtime.requirements import remedy
@@ -26,7 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-data_app = typer.Typer()
+data_app = typer.Typer(cls=DataCommands)
 app.add_typer(data_app, name="data")
 
 
@@ -44,7 +44,7 @@ def taxohash(
 
 @data_app.callback(invoke_without_command=True)
 def data_sets(asked: typer.Context) -> None:
-    """Data sets: prepare, check and compare."""
+    """Data sets: prepare, check, compare and join."""
     _help_alone(asked)
 
 
@@ -115,6 +115,18 @@ def diff(
     from taxohash.cli.diff import print_diff
 
     print_diff(before, after, sheets, as_json)
+
+
+@data_app.command("join")
+def join(
+    part: Annotated[Path, typer.Argument(help="folder with more images, such as `capture` writes")],
+    data: Annotated[Path, typer.Argument(help="data set folder that takes them")],
+    as_json: Annotated[bool, typer.Option("--json", help="print what was joined as JSON")] = False,
+) -> None:
+    """Put the splits of one folder into a data set, as further shards of its own; its files stay as they are."""
+    from taxohash.cli import data as commands
+
+    commands.join(part, data, as_json)
 
 
 @app.command(cls=ConfiguredCommand)

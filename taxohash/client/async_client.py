@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing, nullcontext, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar, Unpack
+from typing import Any, Self, TypeVar, Unpack
 
 import httpx
 
@@ -213,6 +213,10 @@ class AsyncClient:
     async def generations(self) -> answers.GenerationsAnswer:
         """The generations of the collection."""
         return await self._run(self._exchange.read(calls.GENERATIONS))
+
+    async def lineage(self, generation: str, *, most: int = 1) -> list[dict[str, Any]]:
+        """Where a generation comes from, as GET /v1/lineage tells it; of `most` generations, each after the one that replaced it."""
+        return await self._run(self._exchange.read(calls.lineage(generation, most)))
 
     async def stats(self) -> answers.StatsAnswer:
         """What is served, in numbers."""

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
+from urllib.parse import quote
 
 from taxohash.client import answers
 from taxohash.client.queries import Code, ItemId, Picture, Query, bytes_of, fields_of, texts_of
@@ -191,6 +192,19 @@ GENERATIONS = Call(
     "the question", "GET", "/v1/generations", lambda body: _as(answers.GenerationsAnswer)(body)
 )
 STATS = Call("the question", "GET", "/v1/stats", lambda body: _as(answers.StatsAnswer)(body))
+
+
+def lineage(generation: str, most: int) -> Call[list[dict[str, Any]]]:
+    """Where a generation comes from, and those that it goes back to."""
+
+    def reads(body: bytes) -> list[dict[str, Any]]:
+        found = _object(body).get("lineage")
+        if not isinstance(found, list) or not found or not all(isinstance(one, dict) for one in found):
+            raise NotAsDescribedError
+        return found
+
+    path = f"/v1/lineage/{quote(generation, safe='')}"
+    return Call("the question", "GET", path, reads, [("most", str(most))])
 
 
 # -- bodies -----------------------------------------------------------------------------------------------------------

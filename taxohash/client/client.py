@@ -6,7 +6,7 @@ from contextlib import closing, nullcontext, suppress
 from pathlib import Path
 from threading import Event
 from types import TracebackType
-from typing import Self, TypeVar, Unpack
+from typing import Any, Self, TypeVar, Unpack
 
 import httpx
 
@@ -218,6 +218,10 @@ class Client:
     def generations(self) -> answers.GenerationsAnswer:
         """The generations of the collection."""
         return self._run(self._exchange.read(calls.GENERATIONS))
+
+    def lineage(self, generation: str, *, most: int = 1) -> list[dict[str, Any]]:
+        """Where a generation comes from, as GET /v1/lineage tells it; of `most` generations, each after the one that replaced it."""
+        return self._run(self._exchange.read(calls.lineage(generation, most)))
 
     def stats(self) -> answers.StatsAnswer:
         """What is served, in numbers."""

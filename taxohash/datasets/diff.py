@@ -11,8 +11,10 @@ from hashlib import blake2b
 from itertools import repeat
 from typing import Any, Literal, NamedTuple
 
+from taxohash.datasets.cost import Cost, cost
 from taxohash.datasets.dataset import Dataset
 from taxohash.datasets.digests import pixel_digest
+from taxohash.datasets.identity import tracked, tracked_md5
 from taxohash.errors import TaxohashError
 from taxohash.runtime.progress import track
 from taxohash.taxonomy import Taxonomy
@@ -82,6 +84,8 @@ class Diff:
 
     Attributes:
         before, after: the sets.
+        md5s: their identities.
+        cost: what the later one costs to store and to move beside the earlier.
         images: of each split of either, their numbers before and after.
         taxonomy: what changed about the labels.
         added, removed: pictures that only the one set has, in order.
@@ -90,6 +94,8 @@ class Diff:
 
     before: Dataset
     after: Dataset
+    md5s: tuple[str, str]
+    cost: Cost
     images: dict[str, tuple[int, int]]
     taxonomy: LabelChanges
     added: list[Picture]
@@ -102,9 +108,11 @@ class Diff:
 
     def as_dict(self) -> dict[str, Any]:
         """All of it as JSON holds it."""
-        sides = {"before": self.before, "after": self.after}
+        names = (self.before.taxonomy.name, self.after.taxonomy.name)
+        sides = zip(("before", "after"), names, self.md5s, strict=True)
         return {
-            **{side: {"name": own.taxonomy.name, "md5": own.md5()} for side, own in sides.items()},
+            **{side: {"name": name, "md5": md5} for side, name, md5 in sides},
+            "cost": self.cost.as_dict(),
             "images": self.images,
             "taxonomy": asdict(self.taxonomy),
             "added": [picture._asdict() for picture in self.added],
@@ -158,9 +166,12 @@ def diff(before: Dataset, after: Dataset, *, progress: bool = True) -> Diff:
     for key in by_pixels:
         pairs += _join(left, right, key)
     found = (Pair(one.picture, other.picture, _changes(one, other)) for one, other in pairs)
+    files = tracked(before.folder), tracked(after.folder)
     return Diff(
         before,
         after,
+        (tracked_md5(files[0]), tracked_md5(files[1])),
+        cost(*files),
         {split: (count[0][split], count[1][split]) for split in splits},
         label_changes(before.taxonomy, after.taxonomy),
         added=[one.picture for one in right],

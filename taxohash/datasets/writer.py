@@ -1,6 +1,6 @@
 """Write a data set folder (contract: taxonomy.json and one Parquet table a split), byte for byte the same everywhere."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +14,7 @@ from taxohash.runtime.atomic import new_folder
 from taxohash.taxonomy import Taxonomy
 
 ROWS_A_GROUP = 2_000
+GROUP_BYTES = 64 << 20  # of encoded images; a group is written, and read, as a whole
 
 
 class Row(NamedTuple):
@@ -45,7 +46,7 @@ def write_split(file: Path, rows: Iterable[Row]) -> int:
         write_statistics=False,
         store_schema=True,
     ) as writer:
-        while group := list(islice(remaining, ROWS_A_GROUP)):
+        for group in _groups(remaining):
             arrays: list[pa.Array[Any]] = [
                 pa.array([{"bytes": row.image, "path": row.name} for row in group], IMAGE)
             ]
@@ -54,6 +55,20 @@ def write_split(file: Path, rows: Iterable[Row]) -> int:
             writer.write_table(pa.Table.from_arrays(arrays, schema=columns), row_group_size=ROWS_A_GROUP)
             count += len(group)
     return count
+
+
+def _groups(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    """The rows that are written together."""
+    group: list[Row] = []
+    size = 0
+    for row in rows:
+        group.append(row)
+        size += len(row.image)
+        if len(group) == ROWS_A_GROUP or size >= GROUP_BYTES:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
 
 
 def _label_column(row: Row) -> LabelColumn | None:

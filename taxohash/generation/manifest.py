@@ -106,21 +106,18 @@ class Generation:
         return sealed
 
     @classmethod
-    def load(cls, folder: str | Path) -> "Generation":
-        """Read a generation and check its id, every file's sha256 and its taxonomy.
+    def parse(cls, text: bytes, file: Path) -> "Generation":
+        """Read a manifest and check its id; the files that it names are not looked at.
+
+        Args:
+            file: where it lies, for messages.
 
         Raises:
-            TaxohashError: no manifest, an unknown format or reader of images, or bytes that do not match the manifest.
+            TaxohashError: no manifest, an unknown format or reader of images, or an id that is not its own.
         """
-        folder = Path(folder)
-        file = folder / MANIFEST
         try:
-            data = json.loads(file.read_text(encoding="utf-8"))
+            data = json.loads(text.decode())
             claimed, version = data.pop("id"), data.pop("format")
-        except OSError as error:
-            raise TaxohashError(
-                f"generation {folder} has no readable {MANIFEST} ({error.strerror}): export one"
-            ) from None
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise _no_manifest(file, error) from None
         if version != FORMAT:
@@ -140,6 +137,25 @@ class Generation:
             raise TaxohashError(
                 f"{file} says id {shown(claimed)} but its content is {generation.id}: it was edited, export it again"
             )
+        return generation
+
+    @classmethod
+    def load(cls, folder: str | Path) -> "Generation":
+        """Read a generation and check its id, every file's sha256 and its taxonomy.
+
+        Raises:
+            TaxohashError: no manifest, an unknown format or reader of images, or bytes that do not match the manifest.
+        """
+        folder = Path(folder)
+        file = folder / MANIFEST
+        try:
+            text = file.read_bytes()
+        except OSError as error:
+            raise TaxohashError(
+                f"generation {folder} has no readable {MANIFEST} ({error.strerror}): export one"
+            ) from None
+        generation = cls.parse(text, file)
+        claimed = generation.id
         present = {entry.name for entry in folder.iterdir() if entry.is_file()}
         for name, expected in generation.files.items():
             if name not in present:

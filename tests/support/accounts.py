@@ -10,6 +10,7 @@ ACL = acl({name: hashlib.sha256(password.encode()).hexdigest() for name, passwor
 SEGMENT = ("taxohash:{c:3}", "taxohash:{c:3}:changes", "taxohash:{c:3}:writers")
 COLLECTION = ("taxohash:{c}", "taxohash:{c}:audit")
 LEASES = "taxohash:{c}:leases"
+ORIGINS = "taxohash:{c}:origins"
 BACKFILL = ("taxohash:{c}:backfill", "taxohash:{c}:quarantine:generation")
 CHANNEL = "taxohash:{c}:changed"
 

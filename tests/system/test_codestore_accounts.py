@@ -26,6 +26,7 @@ from tests.support.accounts import (
     FREEING,
     LEASES,
     LIBRARY,
+    ORIGINS,
     PASSWORDS,
     SEGMENT,
 )
@@ -53,6 +54,7 @@ TABLE: dict[str, tuple[str, Operation]] = {
     "read a collection": ("reader writer admin", lambda client: client.fcall_ro("read", 2, *COLLECTION)),
     "read the stream of changes": ("reader writer admin", command("XRANGE", SEGMENT[1], "-", "+")),
     "read the audit": ("reader writer admin", command("XREVRANGE", COLLECTION[1], "+", "-", "COUNT", "9")),
+    "read where a generation comes from": ("reader writer admin", command("HGET", ORIGINS, "generation")),
     "listen for changes": ("reader writer admin", command("SUBSCRIBE", CHANNEL)),
     "hold a lease": ("reader writer admin", command("ZADD", LEASES, "1", "generation process")),
     "let go of a lease": ("reader writer admin", command("ZREM", LEASES, "generation process")),
@@ -76,6 +78,7 @@ TABLE: dict[str, tuple[str, Operation]] = {
         "admin",
         lambda client: client.fcall("write", 3, COLLECTION[0], *SEGMENT[1:], "item"),
     ),
+    "say where a generation comes from": ("admin", command("HSET", ORIGINS, "generation", "a run")),
     "write the audit": ("admin", command("XADD", COLLECTION[1], "*", "to", "generation")),
     "forge a segment's field of a collection": ("admin", command("HDEL", COLLECTION[0], "nothing")),
     "make a segment": (

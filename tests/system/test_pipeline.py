@@ -23,6 +23,7 @@ from pipelines.steps.judgement import decide
 from services.codestore import CodeStore
 from services.codestore.pictures import Pictures
 from services.codestore.sampled import Facts, SampledQueries, SampledQuery
+from services.lineage import lineage
 from services.retrieval.schemas.search import Wishes
 from services.runs import EXIT_CODES, Outcome, Verdict
 from taxohash.datasets import Dataset
@@ -145,6 +146,19 @@ def test_the_first_run_publishes(
         publish = next(entry for entry in store.audit(COLLECTION) if entry.operation == "publish")
         assert (publish.generation, publish.previous) == (champion, "")
         assert (publish.who, publish.why) == ("pipeline first", first.reason)
+        origin = lineage(store, COLLECTION, champion, lambda generation: None).origin
+    assert origin is not None
+    assert (origin.run, origin.pipeline, origin.report, origin.place) == (
+        "first",
+        "retrain",
+        first.report,
+        first.place,
+    )
+    assert origin.image.startswith("local/python:")
+    assert (origin.made.data_md5, origin.champion, origin.cost) == (data.md5(), "", None)
+    asked = replaced(HasherConfig(), {"bits": BITS, "training.epochs": EPOCHS}).completed()
+    assert origin.configuration == canonical(asked)
+    assert sum(origin.files.values()) > sum(file.stat().st_size for file in data.folder.iterdir())
 
 
 def test_what_is_worse_is_refused(redis_url: str, data: Dataset, home: Path, champion: str) -> None:
@@ -394,7 +408,7 @@ def test_images_with_sets_of_labels_are_published_and_found_by_any_of_them(
         assert decide(judgement, "report", work, "sets").verdict == "passes"
     encode(draft, data, "train", "1/1", codes)
     generation = build(draft, [codes], data, "train", generations, work, "sets")
-    assert publishing.seal(generation, data, "sets", generations) == sets.count("train")
+    assert publishing.seal(generation, data, "sets", generations, generations, "run") == sets.count("train")
     assert publishing.publish(generation, "sets", "", work, "sets")
     with CodeStore.connect(redis_url) as store:
         for row, own in enumerate(sets.label_sets("train")[:20]):

@@ -11,7 +11,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
-from services.codestore import EmbeddedServer
+from services.codestore import CodeStore, EmbeddedServer
+from services.lineage import note_origin
 from taxohash.evaluation.projection import projection
 from taxohash.generation.hasher import Hasher
 from taxohash.images import decode
@@ -19,7 +20,8 @@ from taxohash.runtime.configuration import plain
 from tests.support.browser import AXE, NEEDED, Shown, barriers
 from tests.support.generations import make_generation
 from tests.support.keyring import Keyring
-from tests.support.serving import PICTURES, Service, environment, pictures_of, publish, serving
+from tests.support.lineages import origin_of_run
+from tests.support.serving import COLLECTION, PICTURES, Service, environment, pictures_of, publish, serving
 
 pytestmark = [pytest.mark.system, NEEDED]
 
@@ -53,6 +55,9 @@ def service(
     with EmbeddedServer(tmp_path_factory.mktemp("valkey")) as store:
         for hasher in hashers:
             publish(store.url, hasher.folder)
+        with CodeStore.connect(store.url) as connected:
+            made = hashers[1].generation
+            note_origin(connected, COLLECTION, made.id, origin_of_run(made, hashers[0].generation.id))
         variables = environment(
             store.url,
             folder / "home",
@@ -304,6 +309,34 @@ def test_an_item_is_deleted_once_that_is_confirmed(
     page.until(lambda: len(page.all("#results .card")) == 5)
     page.until(lambda: gone not in {one.get_attribute("title") for one in page.all("#results .picture")})
     assert page.complaints() == []
+
+
+def test_a_generation_says_where_it_comes_from(as_admin: Callable[..., Page], hashers: list[Hasher]) -> None:
+    before, now = (hasher.generation.id for hasher in hashers)
+    page = as_admin("panel=generations")
+    page.says(now, "#generation-rows")
+    page.all("#generation-rows a")[0].click()
+    page.says("made by hand, no run", "#lineage-chain")
+    newest, first = page.all("#lineage-chain > li")
+    for said in (
+        "nightly-12 (retrain), begun 2025-11-24 16:00 UTC",
+        "since then 1,200 added, 3 relabelled",
+        "1,234,567 of 30,879,334 bytes to store and to move, 2 of 5 files",
+        "s3://bucket/evaluated/report.html",
+        "passes, against the champion: mAP 0.9 is not below 0.89",
+    ):
+        assert said in newest.text
+    assert first.text.startswith(before)
+    newest.find_element(By.TAG_NAME, "summary").click()
+    assert '"epochs": 3' in newest.text
+    page.is_fit("dark", "light")
+    page.all("#lineage-chain > li:first-child dd a")[0].click()  # what it replaced
+    page.until(lambda: page.find("lineage-id").text == before)
+    page.until(lambda: len(page.all("#lineage-chain > li")) == 1)
+    page.chromium.back()
+    page.until(lambda: page.find("lineage-id").text == now)
+    unknown = as_admin("panel=generations&lineage=nobody")
+    unknown.says("is not known here", "#lineage-error")
 
 
 def test_an_admin_goes_back_to_the_generation_before(

@@ -138,6 +138,7 @@ def backup(
                 state=status.known(name).state,
                 folder=str(hasher) if hasher and how == "reference" else "",
                 files=_copy_hasher(place, name, hasher) if hasher and how == "content" else {},
+                origin=store.origin(collection, name) or "",
             ),
         ),
         pictures=pictures.address if pictures and how == "reference" else "",
@@ -208,6 +209,8 @@ def restore(
         _give_hasher(place, held, hasher)
     sealed = None if held.state == "building" else _counted(checked, held.id)
     store.open_restored(opened, GenerationRef(held.id, held.bits, held.taxonomy_sha256), sealed)
+    if held.origin:
+        store.note_origin(name, held.id, held.origin)
     if publish:
         store.publish(name, held.id, who=who, why=why or f"restored from {place.address}")
     return Restored(name, held.id, sum(found.state.items for found in checked), count, publish)

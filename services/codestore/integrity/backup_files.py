@@ -72,7 +72,9 @@ class SegmentFiles:
 
 @configuration
 class GenerationFiles:
-    """A generation, and the files of its hasher by name; none where they stayed in `folder`."""
+    """A generation, and the files of its hasher by name; none where they stayed in `folder`. `origin` is what was noted of where it
+    comes from, or empty.
+    """
 
     id: _Name
     bits: Annotated[int, Field(ge=1)]
@@ -80,6 +82,7 @@ class GenerationFiles:
     state: str
     folder: str
     files: dict[_Name, Sha256]
+    origin: str = ""
 
 
 @configuration

@@ -13,7 +13,7 @@ import { tell } from "./happenings.js";
 const NOTHING = { id: "", code: "", generation: "", picture: "" };
 export const MANY = "12"; // answers, where nobody says how many
 
-const DEFAULTS = { ...NOTHING, k: MANY, within: [], tags: [], group_by: "", item: "", panel: "" };
+const DEFAULTS = { ...NOTHING, k: MANY, within: [], tags: [], group_by: "", item: "", panel: "", lineage: "" };
 const LISTS = ["within", "tags"];
 
 const CHANGES = new WeakMap(); // what links change

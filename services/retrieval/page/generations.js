@@ -1,7 +1,8 @@
-/** The generations of the collection: which there are, which is served, who published it; and the way back for admins. */
+/** The generations of the collection: which there are, which is served, who published it, where each comes from; and the way back for admins. */
 
 import { $, element, show } from "./elements.js";
 import { on } from "./happenings.js";
+import * as lineage from "./lineage.js";
 import { mayPublish } from "./rights.js";
 import { read, send } from "./service.js";
 import { counted, number } from "./words.js";
@@ -15,6 +16,7 @@ export const panel = { name: "generations", title: "Generations", start: open };
 let told = null;
 
 function open() {
+  lineage.start();
   for (const name of ["key", "changed"]) on(name, load);
   on("rights", reflect);
   $("rollback-ask").addEventListener("click", () => ask(true));
@@ -49,7 +51,7 @@ function reflect() {
 function row(generation) {
   const { id, state, live, members, codes, quarantined, served, published } = generation;
   const marks = [served && "served here", id === told.published && "published", id === told.previous && "before it"];
-  const head = element("th", "", element("span", "code", id), " ", ...marks.filter(Boolean).map((word) => element("span", "tag", word)));
+  const head = element("th", "", lineage.toLineage(id, id), " ", ...marks.filter(Boolean).map((word) => element("span", "tag", word)));
   head.scope = "row";
   const lacking = members - codes;
   const why = quarantined ? `, ${counted(quarantined, "picture")} cannot be encoded` : "";

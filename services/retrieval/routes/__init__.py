@@ -1,6 +1,6 @@
 """The endpoints, by what they are about. What is not here is closed."""
 
-from services.retrieval.routes import describe, generations, health, items, openapi, page, search
+from services.retrieval.routes import describe, generations, health, items, lineage, openapi, page, search
 from services.retrieval.routes.endpoint import Endpoint
 from services.retrieval.routes.table import Table
 
@@ -11,6 +11,7 @@ ENDPOINTS: list[Endpoint] = [  # the busiest first: they are tried in this order
     *items.ENDPOINTS,
     *describe.ENDPOINTS,
     *generations.ENDPOINTS,
+    *lineage.ENDPOINTS,
     *openapi.ENDPOINTS,
 ]
 TABLE = Table(ENDPOINTS)

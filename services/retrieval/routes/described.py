@@ -35,7 +35,11 @@ LINKS: dict[str, dict[str, JSON]] = {
         "delete-item": {"id": "$response.body#/results/0/id"},
     },
     "delete-item": {"item": {"id": "$response.body#/id", "token": "$response.body#/token"}},
-    "generations": {"publish": {"generation": "$response.body#/published"}},
+    "generations": {
+        "publish": {"generation": "$response.body#/published"},
+        "lineage": {"generation": "$response.body#/published"},
+    },
+    "lineage": {"lineage": {"generation": "$response.body#/lineage/0/replaced"}},
 }
 _IF_NONE_MATCH: JSON = {
     "name": "If-None-Match",

@@ -23,6 +23,7 @@ from services.retrieval.bodies import IMAGE
 from services.retrieval.query import PARAMETERS
 from services.retrieval.routes import ENDPOINTS
 from services.retrieval.schemas.items import DescribedById
+from services.retrieval.schemas.lineage import LineageWishes
 from services.retrieval.schemas.search import EncodeWishes
 from services.trigger.routes import ENDPOINTS as TRIGGER_ENDPOINTS
 from taxohash.cli.main import app
@@ -54,6 +55,8 @@ NOT_RUN = {
     "make": "jobs of minutes: tests/system/test_demo.py, and this suite",
     "python -m services.codestore.accounts": "run, with what follows, by tests/code/manifests",
     "taxohash compare": "needs two generations: tests/code/taxohash/cli/test_compare.py",
+    "taxohash data capture": "needs a store, and an entry point that an older environment lacks: tests/system/test_capture.py",
+    "taxohash data join": "needs what was captured: tests/system/test_capture.py",
     "taxohash data diff": "needs two versions of a set: tests/code/taxohash/datasets/test_diff.py and test_revision.py",
     "npm": "downloads; here a tree of the miniature set's pictures takes its place",
     "python docs/emoji.py": "needs what npm downloads",
@@ -63,6 +66,7 @@ NOT_RUN = {
     "taxohash data prepare fashion-mnist": "downloads: tests/data; here the miniature set takes its place",
     "taxohash data prepare folder data": "its source is anybody's; what is prepared elsewhere is run",
     "taxohash keys": "an entry point that an older environment lacks: tests/code/services/retrieval/access",
+    "taxohash lineage": "needs a store, and an entry point that an older environment lacks: tests/system/test_lineage.py",
     "taxohash pipeline": "minutes of training, or needs a Kubeflow: tests/system/test_pipeline.py, tests/code/pipelines/cli",
     "taxohash serve": "serves until it is told to end: tests/system/test_serve_at_home.py",
     "taxohash put": "needs a service: tests/system/test_client.py",
@@ -171,7 +175,13 @@ def is_asked_of_the_service(words: list[str]) -> None:
     assert any(re.fullmatch(re.sub(r"\{[^}]*\}", "[^/]+", path), url.path) for path in paths)
     fields = [after.partition("=")[0] for word, after in pairwise(words) if word == "-F"]
     assert set(fields) | set(parse_qs(url.query)) <= {
-        *(IMAGE, *PARAMETERS, *EncodeWishes.model_fields, *DescribedById.model_fields),
+        *(
+            IMAGE,
+            *PARAMETERS,
+            *EncodeWishes.model_fields,
+            *DescribedById.model_fields,
+            *LineageWishes.model_fields,
+        ),
     }
 
 

@@ -10,6 +10,7 @@ import pytest
 from services.codestore import CodeStore, Item
 from services.codestore.connection import Call
 from services.codestore.keys import collection_keys, segment_keys
+from services.codestore.origins import MOST_BYTES
 from taxohash.errors import TaxohashError
 from tests.support.store_scenarios import (
     DIGEST,
@@ -310,6 +311,17 @@ def test_the_audit_tells_who_moved_the_pointer_and_why(store: CodeStore, name: s
     ]
     assert all(before - 60 < entry.when < time.time() + 60 for entry in entries)
     assert store.audit(name, most=2) == entries[:2]
+
+
+def test_where_a_generation_comes_from_is_known_after_it_is_gone(store: CodeStore, name: str) -> None:
+    filled(store, name, "a", numbered(3))
+    assert store.origin(name, "a") is None
+    for text in ("first", '{"run": "ü\\n"}'):
+        store.note_origin(name, "a", text)
+    store.discard(name, "a")
+    assert (store.origin(name, "a"), store.origin(name, "b")) == ('{"run": "ü\\n"}', None)
+    with pytest.raises(TaxohashError, match="has 262,145 bytes: keep it to 262,144"):
+        store.note_origin(name, "a", "x" * (MOST_BYTES + 1))
 
 
 def test_the_pointer_names_positions_from_which_the_generation_is_whole(store: CodeStore, name: str) -> None:

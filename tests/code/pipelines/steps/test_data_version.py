@@ -1,6 +1,7 @@
 """The steps of a reindexing, one after the other in this process: pictures come, go and get other labels, one of them new."""
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,10 @@ from pipelines.shared.record import Record
 from pipelines.steps import champion, codes, publishing
 from pipelines.steps.judgement import decide
 from services.codestore import CodeStore
+from services.lineage import chain
 from taxohash.datasets import Dataset
+from taxohash.datasets.cost import cost
+from taxohash.datasets.identity import tracked
 from taxohash.datasets.writer import Row, write_dataset
 from taxohash.evaluation.run import evaluate_run
 from taxohash.release.export import export
@@ -52,6 +56,28 @@ def next_version(folder: Path) -> Dataset:
     return Dataset.open(folder)
 
 
+def check_lineage(
+    store: CodeStore, old: str, made: str, first: Dataset, second: Dataset, reason: str
+) -> None:
+    """From the second generation back to the first, as the steps have noted it."""
+    newest, oldest = chain(store, "shop", made, lambda generation: None)
+    origin = newest.origin
+    assert origin is not None
+    assert origin.cost is not None
+    assert (origin.run, origin.image, origin.champion, origin.configuration) == ("second", "image:1", old, "")
+    assert (origin.made.data_md5, origin.data_before) == (second.md5(), first.md5())
+    assert origin.changes == {"added": 20, "removed": 10, "relabelled": 5}
+    spent = cost(tracked(first.folder), tracked(second.folder))
+    assert spent.as_dict() == asdict(origin.cost)
+    assert (origin.report, origin.verdict, origin.reason) == ("report", "passes", reason)
+    assert (newest.replaced, newest.moves[0].who, newest.moves[0].why) == (old, "pipeline second", reason)
+    assert origin.made.code["hasher_of"] == oldest.generation == old
+    assert oldest.replaced_by is not None
+    assert oldest.replaced_by.generation == made
+    assert oldest.origin is not None
+    assert oldest.origin.cost is None
+
+
 def test_a_version_with_a_new_label_is_searchable_and_what_is_gone_is_not(
     store: CodeStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -64,7 +90,7 @@ def test_a_version_with_a_new_label_is_searchable_and_what_is_gone_is_not(
         capsys, lambda: reindex.check_ahead(*ahead)
     )
     old = export(run.folder, generations).name
-    assert publishing.seal(old, str(first.folder), "shop", generations) == 288
+    assert publishing.seal(old, str(first.folder), "shop", generations, work, "first") == 288
     assert publishing.publish(old, "shop", "", work, "first")
 
     second = next_version(tmp_path / "second")
@@ -83,8 +109,9 @@ def test_a_version_with_a_new_label_is_searchable_and_what_is_gone_is_not(
     reindex.judge_generation(old, made, data, generations, policy, judgement)
     decided = decide(judgement, "report", work, "second")
     assert decided.verdict == "passes", decided.reason
-    assert publishing.seal(made, data, "shop", generations) == 298
+    assert publishing.seal(made, data, "shop", generations, work, "second", "image:1") == 298
     assert publishing.publish(made, "shop", old, work, "second", decided.reason)
+    check_lineage(store, old, made, first, second, decided.reason)
 
     labels = store.labels("shop")
     assert NEW in labels.taxonomy.paths

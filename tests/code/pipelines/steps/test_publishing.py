@@ -32,7 +32,7 @@ def test_codes_of_other_images_are_not_indexed(tmp_path: Path, capsys: pytest.Ca
         made = replace(make_generation(tmp_path / "made"), database=database, dataset_md5=md5)
         generation = made.write(tmp_path / "made")
         (tmp_path / "made").rename(tmp_path / generation.id)
-        call = (generation.id, str(data.folder), "catalog", str(tmp_path))
+        call = (generation.id, str(data.folder), "catalog", str(tmp_path), str(tmp_path), "run")
         assert told in refusal(capsys, lambda call=call: publishing.seal(*call))  # type: ignore[misc]
 
 
@@ -50,7 +50,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return found
 
 
-def indexed(dataset: Dataset, home: Path, collection: str = "catalog") -> str:
+def indexed(dataset: Dataset, home: Path, collection: str = "catalog", run: str = "run") -> str:
     """Index a data set whose generation was made without training; its id."""
     draft = home / "draft"
     make_generation(draft)
@@ -58,7 +58,7 @@ def indexed(dataset: Dataset, home: Path, collection: str = "catalog") -> str:
     np.save(draft / CODES, codes_of(dataset), allow_pickle=False)
     generation = generation_of(dataset).write(draft)
     draft.rename(home / generation.id)
-    codes = publishing.seal(generation.id, str(dataset.folder), collection, str(home))
+    codes = publishing.seal(generation.id, str(dataset.folder), collection, str(home), str(home), run)
     assert codes == dataset.count("train")
     return generation.id
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from taxohash.datasets import Dataset
+from taxohash.datasets.identity import listing
 from taxohash.datasets.writer import write_dataset
 from tests.code.taxohash.datasets.named.test_image_tree import grow, picture
 from tests.support import command
@@ -56,9 +57,12 @@ def test_diff_tells_what_changed(tiny: Path, tmp_path: Path) -> None:
     rows["train"] = [*rows["train"][2:], rows["test"].pop(), rows["train"][0]._replace(label=2)]
     write_dataset(tmp_path / "new", replace(TAXONOMY, paths=paths), rows.items())
     told = data("diff", tiny, tmp_path / "new", "--sheets", tmp_path / "sheets").stdout.splitlines()
+    bytes_ = {file.name: file.stat().st_size for file in (tmp_path / "new").iterdir()}
+    new = sum(bytes_.values()) + len(listing(dict.fromkeys(bytes_, "0" * 32)))
     assert [line.partition(", md5")[0] for line in told] == [
         f"before: {tiny}, tiny",
         f"after: {tmp_path / 'new'}, tiny",
+        f"cost: {new:,} of {new:,} bytes to store and to move, 4 of 4 files that were not there before",
         "train: 30 images",
         "test: 6 images, then 5",
         "labels added: 1: animal/[b]dog\\n",
@@ -72,5 +76,8 @@ def test_diff_tells_what_changed(tiny: Path, tmp_path: Path) -> None:
     assert found["before"]["md5"] == Dataset.open(tiny).md5()
     assert found["images"] == {"train": [30, 30], "test": [6, 5]}
     assert len(found["changed"]) == 13
-    assert data("diff", tiny, tiny).stdout.splitlines()[-1] == "the same images and labels"
+    assert found["cost"] == {"files": 4, "bytes": new, "new_files": 4, "new_bytes": new}
+    same = data("diff", tiny, tiny).stdout.splitlines()
+    assert same[-1] == "the same images and labels"
+    assert same[2] == "cost: nothing to store or to move, every file was there before"
     assert "'v0' is neither a folder nor a git revision" in data("diff", "v0", tiny, code=2).stderr

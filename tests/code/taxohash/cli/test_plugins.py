@@ -43,6 +43,23 @@ def test_an_entry_point_is_a_command_that_gets_all_its_words(
     assert " say " in command.run(TAXOHASH, "--help").stdout
 
 
+def test_data_has_sub_commands_of_others_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, brought: list[EntryPoint]
+) -> None:
+    missing = command.run(TAXOHASH, "data", "capture", "more")
+    assert (missing.returncode, missing.stderr) == (
+        2,
+        "taxohash: command capture is not installed: pip install 'taxohash-platform[serve,pipelines]'\n",
+    )
+    assert command.run(TAXOHASH, "capture").returncode == 2
+    (tmp_path / "spoken_there.py").write_text(TARGET)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    brought.append(EntryPoint("capture", "spoken_there:say", plugins.DATA_GROUP))
+    done = command.run(TAXOHASH, "data", "capture", "--help", "more")
+    assert (done.returncode, done.stdout) == (3, "said --help more\n")
+    assert " capture " in command.run(TAXOHASH, "data", "--help").stdout
+
+
 def test_without_the_platform_serve_says_what_to_install(brought: list[EntryPoint]) -> None:
     done = command.run(TAXOHASH, "serve", "generation")
     assert done.returncode == 2

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from taxohash.datasets.cost import cost
+from taxohash.datasets.identity import tracked
 from taxohash.datasets.revision import opened
 from taxohash.datasets.writer import write_split
 from taxohash.errors import TaxohashError
@@ -49,6 +51,15 @@ def test_what_a_revision_had_comes_out_of_the_cache(source: str, test: int) -> N
     with opened(source) as dataset:
         assert dataset.count("test") == test
     assert dataset.folder.exists() == (source == "data")
+
+
+def test_what_a_revision_cost_is_what_the_cache_grew_by(repository: Path) -> None:
+    with opened("HEAD~1") as before, opened("HEAD") as after:
+        first, second = tracked(before.folder), tracked(after.folder)
+    kept = [file for file in (repository / ".dvc" / "cache").rglob("*") if file.is_file()]
+    found = cost(first, second)
+    assert sum(file.stat().st_size for file in kept) == cost({}, first).bytes + found.new_bytes
+    assert (len(kept), found.new_files) == (cost({}, first).files + 2, 2)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from taxohash.datasets import Dataset, writer
 from taxohash.datasets.identity import directory_md5
 from taxohash.datasets.writer import Row, write_dataset
 from taxohash.errors import TaxohashError
@@ -24,6 +25,15 @@ def test_nothing_is_left_when_writing_stops(tmp_path: Path) -> None:
     with pytest.raises(TaxohashError, match="split 'test' of 'tiny' has no rows"):
         write_dataset(tmp_path / "out", TAXONOMY, [("train", tiny_rows("train")), ("test", [])])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_row_group_is_bounded_in_bytes_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = tiny_rows("train")
+    monkeypatch.setattr(writer, "GROUP_BYTES", 2 * len(rows[0].image))
+    write_dataset(tmp_path / "out", TAXONOMY, [("train", rows)])
+    dataset = Dataset.open(tmp_path / "out")
+    assert [group.rows for group in dataset.row_groups("train")] == [2] * 15
+    assert list(dataset.images("train")) == [row.image for row in rows]
 
 
 def test_an_existing_folder_is_kept(tiny: Path) -> None:

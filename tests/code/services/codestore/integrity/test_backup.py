@@ -62,6 +62,8 @@ def codes_of(store: CodeStore, collection: str, generation: str) -> dict[str, by
 def test_what_comes_back_is_the_same(
     store: CodeStore, other: CodeStore, generation: str, tmp_path: Path
 ) -> None:
+    if generation == "g1":
+        store.note_origin("c", "g1", '{"run": "ü"}')
     made = backup(store, "c", tmp_path / "b", generation=generation)
     assert [files.position for files in made.manifest.segments] == list(store.state("c").positions)
     restored = restore(other, tmp_path / "b", "again", publish=generation == "g1", who="me")
@@ -71,6 +73,7 @@ def test_what_comes_back_is_the_same(
         generation == "g1",
     )
     assert content_of(other, "again", generation) == content_of(store, "c", generation)
+    assert other.origin("again", generation) == store.origin("c", generation)
     assert verify(other, "again").findings == ()
     assert [state.state for state in other.generations("again")] == [
         "published" if generation == "g1" else "sealed"
