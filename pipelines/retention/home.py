@@ -101,6 +101,7 @@ class Home:
             self._goes_on(record),
             str(begun.get("collection", "")),
             str(_noted(record, "generation").get("id", "")),
+            str(begun.get("pipeline", "")),
         )
 
     def _goes_on(self, record: Record) -> bool:

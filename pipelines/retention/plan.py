@@ -66,6 +66,7 @@ class KnownRun:
         goes_on: whether it is under way.
         collection: of the code store.
         generation: id of the one that it made, or empty.
+        pipeline: that ran.
     """
 
     name: str
@@ -73,6 +74,7 @@ class KnownRun:
     goes_on: bool = False
     collection: str = ""
     generation: str = ""
+    pipeline: str = ""
 
 
 @dataclass(frozen=True)
@@ -251,9 +253,12 @@ def _kept_runs(
 ) -> Mapping[str, Reasons]:
     """Why each run is kept whole that is, by its name."""
     reasons: defaultdict[str, Reasons] = defaultdict(tuple)
-    begun = {run.name: run.begun for run in runs}
-    for name in _newest(begun, policy.keep):
-        reasons[name] += (f"one of the last {policy.keep} runs",)
+    begun: defaultdict[str, dict[str, float]] = defaultdict(dict)
+    for run in runs:
+        begun[run.pipeline][run.name] = run.begun
+    for own in begun.values():  # one that looks for drift each night takes no place of a retraining
+        for name in _newest(own, policy.keep):
+            reasons[name] += (f"one of the last {policy.keep} runs",)
     made: defaultdict[str, list[str]] = defaultdict(list)
     for run in sorted(runs, key=lambda run: (run.begun, run.name)):
         if run.generation and needs[run.generation]:

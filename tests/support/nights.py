@@ -257,15 +257,15 @@ def nights(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Iterator[Nights]:
 
 def verdicts(seed: int) -> Callable[[], Verdict]:
     """One after the other, in shares as of a product that is retrained each night."""
-    random, kinds = Random(seed), list(Verdict)
+    random = Random(seed)
     shares = {
         Verdict.PUBLISHED: 40,
-        Verdict.REFUSED: 30,
         Verdict.AWAITING: 10,
+        Verdict.REFUSED: 30,
         Verdict.FAILED: 10,
         Verdict.INTERRUPTED: 10,
     }
-    return lambda: random.choices(kinds, [shares[kind] for kind in kinds])[0]
+    return lambda: random.choices([*shares], [*shares.values()])[0]
 
 
 def size(*folders: Path) -> int:

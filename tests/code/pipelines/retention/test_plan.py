@@ -54,6 +54,7 @@ def facts(draw: Any) -> Found:
             draw(TIMES),
             collection=draw(st.sampled_from("ab")),
             generation=draw(st.sampled_from(["", *IDS])),
+            pipeline=draw(st.sampled_from(["retrain", "drift"])),
         )
         for name in draw(st.sets(st.sampled_from(RUNS)))
     ]
@@ -140,7 +141,10 @@ def test_every_generation_that_somebody_needs_is_kept_with_its_codes(found: Foun
 @given(FOUND, POLICIES)
 def test_the_newest_runs_and_those_that_made_what_is_kept_are_whole(found: Found, policy: Policy) -> None:
     decisions = plan(found, policy)
-    newest = sorted(found.runs, key=lambda run: (-run.begun, run.name))[: policy.keep]
+    newest = list[KnownRun]()
+    for pipeline in ("retrain", "drift"):
+        own = [run for run in found.runs if run.pipeline == pipeline]
+        newest += sorted(own, key=lambda run: (-run.begun, run.name))[: policy.keep]
     makers = [run for run in found.runs if needed(found, policy).get(run.generation)]
     whole = {run.name for run in newest}
     for generation in {run.generation for run in makers}:
