@@ -1,4 +1,4 @@
-"""Pipelines on this machine and in Kubeflow: run, submit, watch, approve and schedule them.
+"""Pipelines on this machine and in Kubeflow: run, submit, watch, approve and schedule them, and clear what they leave.
 
 Exit codes of run and submit: 0 published, or nothing drifted, 1 failed, or what is needed does not answer now, 2 refused before it began, 3 awaiting
 approval, 4 refused, 5 drifted, 130 interrupted.
@@ -7,7 +7,7 @@ approval, 4 refused, 5 drifted, 130 interrupted.
 import sys
 from collections.abc import Sequence
 
-from pipelines.cli import approve, backfill, cancel, logs, run, schedule, status, submit, trainjob
+from pipelines.cli import approve, backfill, cancel, logs, prune, run, schedule, status, submit, trainjob
 from services.runs import EXIT_CODES, REFUSED_CODE, Verdict
 from taxohash.errors import TaxohashError, UnavailableError
 from taxohash.runtime.flags import Parser
@@ -24,6 +24,7 @@ COMMANDS = {
     "schedule": schedule,
     "backfill": backfill,
     "trainjob": trainjob,
+    "prune": prune,
 }
 
 

@@ -16,6 +16,8 @@ from types import FrameType
 
 from services.processes import end_children, end_with_parent
 
+SCRATCH = "taxohash-steps-"  # and the number of the process, so that it is known whose a folder was
+
 
 def main(file: Path) -> int:
     signal.signal(signal.SIGTERM, _end)
@@ -34,7 +36,7 @@ def main(file: Path) -> int:
     )
     name = asked["pipeline"]
     pipeline = getattr(importlib.import_module(f"pipelines.{name}.pipeline"), name)
-    with TemporaryDirectory(prefix="taxohash-", ignore_cleanup_errors=True) as folder:
+    with TemporaryDirectory(prefix=f"{SCRATCH}{os.getpid()}-", ignore_cleanup_errors=True) as folder:
         os.environ["TMPDIR"] = folder  # kfp removes nothing of what it writes for each step
         try:
             pipeline(**asked["parameters"])

@@ -1,6 +1,7 @@
 """Which process runs a run on this machine."""
 
 import os
+import socket
 
 import psutil  # type: ignore[import-untyped]
 
@@ -11,7 +12,7 @@ _PROCESS = "process"
 
 def note_process(record: Record) -> None:
     """Have a run know that this process runs it."""
-    record.note(_PROCESS, pid=os.getpid(), since=psutil.Process().create_time())
+    record.note(_PROCESS, pid=os.getpid(), since=psutil.Process().create_time(), host=socket.gethostname())
 
 
 def process_of(record: Record) -> psutil.Process | None:

@@ -3,7 +3,9 @@
     ADDRESS/ID/generation.json      the manifest, put there last: what has none is no generation yet
     ADDRESS/ID/hasher.onnx ...      the files that it names
 
-Nothing is ever removed: which store, or which roll-back, still needs a generation is not known here.
+    ADDRESS/ID/_removed         the manifest of one whose removal was begun
+
+Which store, or which roll-back, still needs a generation is not known here: `remove` is for those who know.
 """
 
 import hashlib
@@ -11,6 +13,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from services import settings
@@ -26,6 +29,24 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _MANIFEST_BYTES = 64 << 20
 _MOST_FILES = 1000
 _PROBE = "_probe"  # no id of a generation
+_REMOVED = "_removed"
+_ID = re.compile(r"[0-9a-f]{16}")
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A generation that lies there.
+
+    Attributes:
+        bytes: of its files.
+        written: Unix time at which it was put there; 0 where its removal was begun.
+        whole: whether it is there, or its removal is to be finished.
+    """
+
+    id: str
+    bytes: int
+    written: float
+    whole: bool
 
 
 class GenerationFiles:
@@ -146,6 +167,43 @@ class GenerationFiles:
         return Generation.parse(
             self._manifest(generation_id), Path(f"{self.address}/{generation_id}/{MANIFEST}")
         )
+
+    def all(self) -> list[Listed]:
+        """All that lie there, in the order of their ids; other files and folders are left out, links too."""
+        found = []
+        for folder in self._files.entries():
+            if folder.is_file or not _ID.fullmatch(folder.name) or self._is_link(folder.name):
+                continue
+            files = {entry.name: entry for entry in self._files.entries(folder.name) if entry.is_file}
+            total = sum(entry.size for entry in files.values())
+            if MANIFEST in files:
+                found.append(Listed(folder.name, total, files[MANIFEST].written, True))
+            elif _REMOVED in files:
+                found.append(Listed(folder.name, total, 0.0, False))
+        return found
+
+    def remove(self, generation_id: str) -> None:
+        """Remove a generation: the manifest first, so that nobody takes what is left for one. Repeated, it is finished.
+
+        Files that the manifest does not name stay.
+
+        Raises:
+            TaxohashError: its manifest is none.
+        """
+        manifest = f"{check_name('generation id', generation_id)}/{MANIFEST}"
+        removed = f"{generation_id}/{_REMOVED}"
+        if (data := self._files.read(manifest, _MANIFEST_BYTES)) is not None:
+            self._listed(generation_id, data)
+            self._files.move(manifest, removed)
+        elif (data := self._files.read(removed, _MANIFEST_BYTES)) is None:
+            return
+        for name in self._listed(generation_id, data):
+            self._files.remove(f"{generation_id}/{name}")
+        self._files.remove(removed)
+        self._files.remove_folder(generation_id)
+
+    def _is_link(self, generation_id: str) -> bool:
+        return self.folder is not None and (self.folder / generation_id).is_symlink()
 
     def dataset_md5(self, generation_id: str) -> str:
         """The data version that a generation was made of, as its manifest says.

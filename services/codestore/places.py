@@ -18,6 +18,7 @@ from taxohash.runtime.atomic import replacing, write_files
 
 _FORMS = "give a folder, s3://bucket/prefix or memory://name"
 _HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_LARGEST_MOVED = 64 << 20  # bytes
 _TOGETHER = 8  # requests of a server at once
 SECONDS = 60.0  # an operation of a server, its repetitions included
 
@@ -118,6 +119,21 @@ class Place:
         """Remove what is there; nothing happens where nothing is."""
         with suppress(FileNotFoundError):
             self._do("rm_file", name)
+
+    def move(self, name: str, to: str) -> None:
+        """Give what is there another name; on a server it has both for a moment. Nothing happens where nothing is."""
+        if self.is_folder:
+            with suppress(FileNotFoundError):
+                self._do("mv", name, f"{self._root}/{to}")
+        elif (data := self.read(name, _LARGEST_MOVED)) is not None:
+            self.write(to, data)
+            self.remove(name)
+
+    def remove_folder(self, name: str) -> None:
+        """Remove a folder in which nothing is left; nothing happens where something is, and a bucket has none."""
+        if self.is_folder:
+            with suppress(OSError):
+                os.rmdir(Path(self._root, name))
 
     def entry(self, name: str) -> Entry | None:
         """What is there, or None."""

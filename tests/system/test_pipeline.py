@@ -15,6 +15,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from pipelines.retention.plan import Kind
+from pipelines.retention.prune import Pruning
 from pipelines.retrain import steps
 from pipelines.retrain.steps import run_folder
 from pipelines.steps import publishing, versions
@@ -168,6 +170,24 @@ def test_what_is_worse_is_refused(redis_url: str, data: Dataset, home: Path, cha
     assert worse.reason.startswith("challenger is worse than the champion")
     assert Path(worse.report).is_file()
     assert published(redis_url) == champion
+
+
+def test_who_clears_knows_all_that_runs_leave(redis_url: str, home: Path, champion: str) -> None:
+    pruning = Pruning(home, keep=1, store=lambda: CodeStore.connect(redis_url))
+    decided = pruning.planned().plan
+    for kind, folder in (
+        (Kind.TRAINING, "runs"),
+        (Kind.OUTPUT, "pipeline"),
+        (Kind.CACHE, "cache"),
+        (Kind.GENERATION, "generations"),
+    ):
+        known = {own.thing.name: own for own in decided if own.thing.kind is kind}
+        assert {*known} == {path.name for path in (home / folder).iterdir() if path.name[0] != "."} != set()
+        if kind in (Kind.TRAINING, Kind.OUTPUT):
+            assert all(own.thing.of for own in known.values())
+    kept = {(own.thing.kind, own.thing.name): own.reasons for own in decided if own.kept}
+    assert kept[Kind.GENERATION, champion][0] == f"published in {COLLECTION!r}"
+    assert (Kind.LOG, "first") in kept
 
 
 @pytest.mark.slow

@@ -39,11 +39,12 @@ def pull(md5: str, remote: str, home: Path) -> Path:
     """
     check_version(md5)
     folder = home / md5.removesuffix(".dir")
-    if _holds(folder, md5):
-        return folder
-    with _alone(writable(home)):
-        if not _holds(folder, md5):  # the one that we waited for may have brought it
-            _build(folder, _bring(md5, Remote(remote), home), home)
+    if not _holds(folder, md5):
+        with _alone(writable(home)):
+            if not _holds(folder, md5):  # the one that we waited for may have brought it
+                _build(folder, _bring(md5, Remote(remote), home), home)
+    with suppress(OSError):
+        folder.touch()  # it is in use: what is not for long may be removed
     return folder
 
 

@@ -158,7 +158,7 @@ def checked(home: Path, tmp_path: Path, policy: str = POLICY) -> tuple[Outcome, 
     assert {one.metric: one.value for one in found.compared} == metrics
     written = json.loads((out / "report.json").read_text())
     assert written["verdict"] == found.verdict
-    assert len(lines(found)) == 10
+    assert len(lines(found)) == 11
     return found, (out / "report.html").read_text(), metrics
 
 

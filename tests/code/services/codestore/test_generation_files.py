@@ -200,3 +200,89 @@ def test_it_tells_of_which_data_a_generation_was_made(made: Path, tmp_path: Path
     (tmp_path / "kept" / generation.id / MANIFEST).write_text("[]")
     with pytest.raises(TaxohashError, match="is no manifest"):
         files.dataset_md5(generation.id)
+
+
+class Ended(Place):
+    """A place whose user ends before the change of a number."""
+
+    left: int
+
+    def move(self, name: str, to: str) -> None:
+        self._count()
+        super().move(name, to)
+
+    def remove(self, name: str) -> None:
+        self._count()
+        super().remove(name)
+
+    def _count(self) -> None:
+        self.left -= 1
+        if self.left < 0:
+            raise KeyboardInterrupt
+
+
+def test_removed_nothing_of_it_is_left_and_others_stay(address: str, made: Path, tmp_path: Path) -> None:
+    files, generation = GenerationFiles.open(address), Generation.load(made)
+    assert files.all() == []
+    other = make_generation(tmp_path / "other", seed=1)
+    for folder in (made, tmp_path / "other"):
+        files.put(folder)
+    Place.open(address, "generations").write("_runs/a-run.json", b"{}")
+    listed = files.all()
+    assert [found.id for found in listed] == sorted([generation.id, other.id])
+    assert all(found.whole and found.written > 0 for found in listed)
+    sizes = {found.id: found.bytes for found in listed}
+    assert sizes[generation.id] == sum(file.stat().st_size for file in made.iterdir())
+    files.remove(generation.id)
+    files.remove(generation.id)
+    files.remove("0" * 16)
+    assert [found.id for found in files.all()] == [other.id]
+    assert Place.open(address, "generations").entries(generation.id) == []
+    files.require(other.id)
+    files.put(made)
+    files.require(generation.id)
+
+
+def test_a_removal_that_was_cut_short_leaves_no_half_and_is_finished(
+    address: str, made: Path, tmp_path: Path
+) -> None:
+    generation = Generation.load(made)
+    place: Any = Ended.open(address, "generations")
+    files = GenerationFiles(place)
+    for left in range(len(generation.files) + 2):
+        place.left = 1000
+        files.put(made)
+        place.left = left
+        with pytest.raises(KeyboardInterrupt):
+            files.remove(generation.id)
+        place.left = 1000
+        (found,) = files.all()
+        assert files.has(generation.id) == found.whole == (found.written > 0)
+        assert found.whole == (left < (1 if files.folder else 2))  # a bucket copies before it removes
+        if found.whole:
+            files.require(generation.id)
+    files.remove(generation.id)
+    assert files.all() == []
+
+
+def test_what_the_manifest_does_not_name_stays(made: Path, tmp_path: Path) -> None:
+    files, generation = GenerationFiles.open(tmp_path / "served"), Generation.load(made)
+    files.put(made)
+    folder = tmp_path / "served" / generation.id
+    (folder / "notes.txt").write_text("mine")
+    (tmp_path / "served" / ("f" * 16)).symlink_to(made)
+    assert [found.id for found in files.all()] == [generation.id]  # a link is nobody's generation
+    files.remove(generation.id)
+    assert [entry.name for entry in folder.iterdir()] == ["notes.txt"]
+    assert files.all() == []
+
+
+def test_one_whose_manifest_is_none_is_not_removed(made: Path, tmp_path: Path) -> None:
+    files, generation = GenerationFiles.open(tmp_path / "served"), Generation.load(made)
+    files.put(made)
+    manifest = tmp_path / "served" / generation.id / MANIFEST
+    manifest.write_text(json.dumps({"files": {"../../made/hasher.onnx": "0" * 64}}))
+    with pytest.raises(TaxohashError, match="put it there again"):
+        files.remove(generation.id)
+    assert manifest.exists()
+    assert (made / "hasher.onnx").exists()

@@ -61,6 +61,12 @@ def test_what_is_there_needs_no_remote(version: str, remote: Path, home: Path) -
     assert directory_md5(pull(version, str(remote), home)) == version
 
 
+def test_a_version_that_is_used_again_tells_when(version: str, remote: Path, home: Path) -> None:
+    folder = pull(version, str(remote), home)
+    os.utime(folder, (1, 1))
+    assert pull(version, str(remote), home).stat().st_mtime > 1
+
+
 def test_versions_share_the_files_they_have_in_common(
     version: str, tiny: Path, remote: Path, home: Path
 ) -> None:

@@ -1,0 +1,1 @@
+"""What is kept of all that runs leave behind, and what goes."""
