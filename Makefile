@@ -11,7 +11,7 @@ PYTEST = OMP_NUM_THREADS=1 $(PYTHON_IN) -m pytest -n $(JOBS) --dist loadfile --n
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help install data demo test test-all chaos attack loop versions lint format docs lock clean
+.PHONY: help install data demo test test-all chaos attack loop night versions lint format docs lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -49,6 +49,9 @@ attack: install ## attack the service in every way for half an hour, told in ben
 loop: install ## close the loop once: drift, alert, retraining, swap, with the real Prometheus; prints its timeline
 	@sh scripts/monitoring
 	@$(PYTHON_IN) -m tests.loop
+
+night: install ## a night in ten minutes: data arrive, models get worse and better, steps and disks fail; its history is checked line by line
+	@$(PYTHON_IN) -m tests.night
 
 versions: ## the core's tests on the other Pythons that the library allows, where they are found
 	@sh scripts/versions

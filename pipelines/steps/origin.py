@@ -45,6 +45,7 @@ def origin(
         "data_before": before,
         "changes": data.get("changes", {}),
         "files": kept if len(kept) <= MOST_FILES else {},
+        "comparison": record.noted("comparison").get("page", ""),
         "place": made.get("place", ""),
     }
     judgement = ("against", "verdict", "reason", "compared", "findings", "report")

@@ -83,6 +83,7 @@ class Origin:
         compared: metrics by which it was.
         findings: what each rule of the gate said.
         report: address of the evaluation's report.
+        comparison: address of the page of what it changed, beside the generation that was published then; empty where it was compared with none.
         place: address of the generation's files.
     """
 
@@ -103,6 +104,7 @@ class Origin:
     compared: Series[dict[str, Any]] = ()
     findings: Series[dict[str, Any]] = ()
     report: str = ""
+    comparison: str = ""
     place: str = ""
 
 

@@ -75,6 +75,7 @@ def _run(origin: Origin) -> dict[str, Any]:
         "image": origin.image,
         "configuration": configuration_of(origin) or None,
         "report": origin.report or None,
+        "comparison": origin.comparison or None,
         "place": origin.place or None,
     }
 

@@ -31,7 +31,7 @@ def facts(told: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if told["judgement"]:
         judged = told["judgement"]
         yield "judgement", f"{judged['verdict']}, against the {judged['against']}: {judged['reason']}"
-    for name in ("report", "place"):
+    for name in ("report", "comparison", "place"):
         if run and run[name]:
             yield name, run[name]
     for move in told["published"]:

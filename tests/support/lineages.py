@@ -24,5 +24,6 @@ def origin_of_run(generation: Generation, champion: str = "", run: str = "nightl
         reason="mAP 0.9 is not below 0.89",
         compared=({"metric": "mAP", "value": 0.9},),
         report="s3://bucket/evaluated/report.html",
+        comparison="s3://bucket/shadow/comparison.html" if champion else "",
         place="s3://bucket/generations/x",
     )

@@ -60,6 +60,7 @@ def test_it_is_told_of_a_store(collection: str, said: Said) -> None:
     assert facts["configuration"] == "bits 64, training.epochs 3"
     assert facts["image"] == "taxohash/python-train:0.1.0"
     assert facts["report"] == "s3://bucket/evaluated/report.html"
+    assert facts["comparison"] == "s3://bucket/shadow/comparison.html"
     assert facts["judgement"] == "passes, against the champion: mAP 0.9 is not below 0.89"
     assert facts["published"].endswith(" by pipeline nightly-12: better")
     assert facts["replaced"] == "byhand"

@@ -15,9 +15,11 @@ import pytest
 
 from services.codestore import CodeStore, EmbeddedServer
 from services.retrieval.schemas.describe import GenerationsTold, StatsTold
+from services.retrieval.schemas.lineage import LineageTold
 from services.retrieval.schemas.search import Answer, Answers, EncodeTold
 from taxohash.codes import unpack
 from taxohash.generation.hasher import Hasher
+from taxohash.generation.manifest import Generation
 from taxohash.images import decode
 from tests.support.generations import BITS, TAXONOMY
 from tests.support.serving import (
@@ -187,9 +189,12 @@ def commands() -> list[str]:
 
 
 @pytest.mark.parametrize("command", commands())
-def test_what_the_documentation_types_is_answered(service: Service, tmp_path: Path, command: str) -> None:
+def test_what_the_documentation_types_is_answered(
+    service: Service, generation: Path, tmp_path: Path, command: str
+) -> None:
     (tmp_path / "picture.png").write_bytes(PICTURES[4])
     typed = command.replace("http://127.0.0.1:3000", service.url).replace("curl ", "curl -sS ")
+    typed = typed.replace("/lineage/0123456789abcdef", f"/lineage/{Generation.load(generation).id}")
     assert typed.count(service.url) == 1
     done = subprocess.run(["bash", "-c", typed], cwd=tmp_path, capture_output=True, text=True, check=True)
     told = json.loads(done.stdout)
@@ -197,6 +202,8 @@ def test_what_the_documentation_types_is_answered(service: Service, tmp_path: Pa
         assert told["status"] == 401
         return
     assert "status" not in told, told
+    if "lineage" in command:
+        LineageTold.model_validate(told)
     if "search" in command:
         model = Answers if "answers" in told else Answer
         model.model_validate(told)

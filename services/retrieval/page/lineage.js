@@ -84,6 +84,7 @@ function facts({ run, hasher, code, data, evaluation, judgement, published, repl
     ["evaluation", evaluation && Object.keys(evaluation.metrics).length > 0 && metrics(evaluation)],
     ["judgement", judgement && `${judgement.verdict}, against the ${judgement.against}: ${judgement.reason}`],
     ["report", run?.report && place(run.report)],
+    ["comparison", run?.comparison && place(run.comparison)],
     ["files", run?.place],
     ...(published.length ? published.map((one) => [one.operation === "publish" ? "published" : "rolled back to", move(one)]) : [["published", "never"]]),
     ["replaced", replaced ? toLineage(replaced, replaced) : "nothing"],

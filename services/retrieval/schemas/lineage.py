@@ -59,6 +59,7 @@ class RunTold(Told):
         description="of the hasher, whole; none where it was not trained"
     )
     report: str | None = Field(description="address of the evaluation's report")
+    comparison: str | None = Field(description="address of the page of what it changed")
     place: str | None = Field(description="address of the generation's files")
 
 

@@ -70,6 +70,7 @@ def check_lineage(
     spent = cost(tracked(first.folder), tracked(second.folder))
     assert spent.as_dict() == asdict(origin.cost)
     assert (origin.report, origin.verdict, origin.reason) == ("report", "passes", reason)
+    assert origin.comparison == "comparison"
     assert (newest.replaced, newest.moves[0].who, newest.moves[0].why) == (old, "pipeline second", reason)
     assert origin.made.code["hasher_of"] == oldest.generation == old
     assert oldest.replaced_by is not None
@@ -109,6 +110,7 @@ def test_a_version_with_a_new_label_is_searchable_and_what_is_gone_is_not(
     reindex.judge_generation(old, made, data, generations, policy, judgement)
     decided = decide(judgement, "report", work, "second")
     assert decided.verdict == "passes", decided.reason
+    Record(work, "second").note("comparison", would_change="nothing", page="comparison")
     assert publishing.seal(made, data, "shop", generations, work, "second", "image:1") == 298
     assert publishing.publish(made, "shop", old, work, "second", decided.reason)
     check_lineage(store, old, made, first, second, decided.reason)

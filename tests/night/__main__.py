@@ -1,0 +1,47 @@
+"""A night in ten minutes, with all processes as they are: python -m tests.night [--home FOLDER]."""
+
+import argparse
+import json
+import signal
+import sys
+import tempfile
+from pathlib import Path
+from types import FrameType
+
+from taxohash.errors import TaxohashError
+from taxohash.runtime import terminal
+from tests.night.story import tell
+from tests.night.world import World
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--home", type=Path, help="new folder for all that is made, which is then kept")
+    given = parser.parse_args()
+    signal.signal(signal.SIGTERM, _interrupt)
+    with tempfile.TemporaryDirectory(prefix="night-") as scratch:
+        home = (given.home or Path(scratch)).resolve()
+        home.mkdir(parents=True, exist_ok=True)
+        try:
+            world = World(home)
+            with world.store():
+                night = tell(world)
+        except (AssertionError, TaxohashError) as broken:
+            print(f"night: {broken}", file=sys.stderr)
+            return 1
+        except KeyboardInterrupt:
+            return 130
+    rows = [(line.hour, line.happens, line.comes, f"{line.seconds:.0f} s") for line in night.lines]
+    terminal.console().print(
+        terminal.table(("hour", "what happens", "what comes of it", "took"), rows, right=1)
+    )
+    print(json.dumps({"runs": night.runs, "audit": night.audit}))
+    return 0
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())
