@@ -3,14 +3,14 @@
 import json
 import os
 import resource
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import psutil
+import psutil  # type: ignore[import-untyped]
 
 from pipelines.runners.local import PROCESS
 from services.codestore.own import OwnStore
@@ -18,8 +18,7 @@ from services.runs import EXIT_CODES, Outcome
 from tests.loop import catalogue
 
 COLLECTION = "night"
-# As in the loop: the smallest training that tells the kinds of these pictures.
-TRAINING = ("--objective", "csq", "--bits", "32", "--network", "small-resnet")
+TRAINING = ("--bits", "32", "--network", "small-resnet")
 SECONDS = 300.0
 FULL_BYTES = 200_000  # no file may become larger where the disk is full; the trained network is
 
@@ -74,9 +73,9 @@ class World:
         for line in process.stderr:
             if line.startswith(f"{step} ..."):
                 break
-        for child in psutil.Process(process.pid).children(recursive=True):
-            if PROCESS in child.cmdline():
-                os.killpg(child.pid, signal.SIGKILL) if os.getpgid(child.pid) == child.pid else child.kill()
+        for child in _steps_of(process.pid):
+            with suppress(psutil.NoSuchProcess):
+                child.kill()
         return self._came_of(process)
 
     def published(self) -> str:
@@ -88,8 +87,11 @@ class World:
 
     def runs(self) -> dict[str, str]:
         """The verdicts of all runs, the oldest first."""
-        told = json.loads(self.command("pipeline", "status", "--home", str(self.home / "runs"), "--json"))
-        return {one["name"]: one["outcome"]["verdict"] for one in reversed(told)}
+        words = ("--home", str(self.home / "runs"), "--json")
+        told = json.loads(self.command("pipeline", "status", *words))
+        names = [one["name"] for one in reversed(told)]
+        outcomes = [json.loads(self.command("pipeline", "status", name, *words))["outcome"] for name in names]
+        return {name: one["verdict"] for name, one in zip(names, outcomes, strict=True)}
 
     def audit(self) -> list[dict[str, Any]]:
         """What became of generations, the oldest first."""
@@ -132,3 +134,13 @@ class World:
         outcome = Outcome.of_json(out.splitlines()[-1])
         assert process.returncode == EXIT_CODES[outcome.verdict], err
         return outcome
+
+
+def _steps_of(run: int) -> list[psutil.Process]:
+    """The process that runs a run's steps, and all that it has started."""
+    found = []
+    for child in psutil.Process(run).children(recursive=True):
+        with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
+            if PROCESS in child.cmdline():
+                found += [child, *child.children(recursive=True)]
+    return found
