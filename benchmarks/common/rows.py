@@ -7,6 +7,7 @@ hold little else.
 
 import json
 import multiprocessing
+import shlex
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -125,4 +126,9 @@ def _measured(tasks: list[Row], measure: Measure, pool: Executor | None) -> Iter
 @cache  # as the process found it: the rows it writes change the working tree
 def _origin() -> Row:
     made_by = revision()
-    return {"command": made_by["command"], "commit": made_by["commit"]}
+    return {"command": portable(made_by["command"]), "commit": made_by["commit"]}
+
+
+def portable(command: str) -> str:
+    """A command without the places of one machine: of an absolute path its last name is left."""
+    return shlex.join(Path(word).name if Path(word).is_absolute() else word for word in shlex.split(command))

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 
 from taxohash.errors import TaxohashError
@@ -18,6 +17,7 @@ from taxohash.release.comparison import Comparison, Distances, Measured, Picked,
 from taxohash.release.query_sets import PicturesOf
 from taxohash.release.shadow import DEEP, SHOWN, Asked, Shadow, Side
 from taxohash.runtime.atomic import write_json, write_text
+from taxohash.runtime.pages import rendered
 
 JSON, PAGE = "comparison.json", "comparison.html"
 RANKINGS = {"weighted": "weights, as the service ranks pictures", "hamming": "plain Hamming distance"}
@@ -37,11 +37,9 @@ def write_comparison(
         TaxohashError: the folder cannot be written.
     """
     folder = Path(out)
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("taxohash.release", ""), autoescape=True, trim_blocks=True, lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )  # fmt: skip
-    page = environment.get_template("comparison.html.j2").render(
+    page = rendered(
+        "taxohash.release",
+        "comparison.html.j2",
         compared=compared,
         ranking=RANKINGS[compared.ranking],
         sets=[

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 
 from taxohash.runtime import drawing
 from taxohash.runtime.atomic import write_text
+from taxohash.runtime.pages import rendered
 from taxohash.sweep.space import Interval, Space
 from taxohash.sweep.trials import Trial, best
 
@@ -20,19 +20,14 @@ WIDTH = 3  # panels beside each other
 
 def write_page(file: Path, space: Space, trials: Sequence[Trial], metric: str, title: str) -> None:
     """Write sweep.html, in which all is contained."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("taxohash.sweep", ""),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
     top = best(trials)
     picture = base64.b64encode(figure(space, trials, metric)).decode() if top else ""
     ordered = sorted(trials, key=lambda one: (one.score is None, -(one.score or 0.0), one.number))
     write_text(
         file,
-        environment.get_template("sweep.html.j2").render(
+        rendered(
+            "taxohash.sweep",
+            "sweep.html.j2",
             title=title,
             metric=metric,
             paths=list(space),

@@ -4,7 +4,6 @@ import base64
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import jinja2
 import numpy as np
 
 from taxohash.drift.judge import Judgement, Seen, common, means
@@ -14,6 +13,7 @@ from taxohash.drift.sample import Sample
 from taxohash.generation.reference import Reference
 from taxohash.runtime.atomic import write_json, write_text
 from taxohash.runtime.configuration import plain
+from taxohash.runtime.pages import rendered
 
 REPORT, PAGE = "report.json", "report.html"
 MEANINGS = {
@@ -44,11 +44,9 @@ def write_report(
         provenance: shown as it is.
     """
     folder = Path(out)
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("taxohash.drift.report", ""), autoescape=True, trim_blocks=True, lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )  # fmt: skip
-    page = environment.get_template("report.html.j2").render(
+    page = rendered(
+        "taxohash.drift.report",
+        "report.html.j2",
         judgement=judgement,
         meanings=MEANINGS,
         plots=[(name, caption, _data_uri(png)) for name, caption, png in _plots(judgement, reference, seen)],

@@ -6,8 +6,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
 from taxohash.evaluation.report import figures
 from taxohash.evaluation.report.evidence import Evidence, first_answers, labels_of
 from taxohash.evaluation.report.explain import meaning
@@ -16,6 +14,7 @@ from taxohash.evaluation.report.verdict import verdict
 from taxohash.images import decode
 from taxohash.protocols import PROTOCOLS, Report
 from taxohash.runtime.atomic import write_json, write_text
+from taxohash.runtime.pages import rendered
 from taxohash.taxonomy import Taxonomy
 
 QUERIES, ANSWERS, THUMBNAIL = 12, 10, 96
@@ -64,11 +63,9 @@ def write_report(
         caption = f"Mean fine average precision of each class's queries, coloured by coarsest class{figures.left_out(report)}."
         plots["Classes"] = (caption, figures.class_scores(report, taxonomy))
     by_level, others = _tables(report, taxonomy)
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("taxohash.evaluation.report", ""), autoescape=True, trim_blocks=True, lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )  # fmt: skip
-    page = environment.get_template("report.html.j2").render(
+    page = rendered(
+        "taxohash.evaluation.report",
+        "report.html.j2",
         title=title,
         judgement=JUDGEMENT,
         report=report,

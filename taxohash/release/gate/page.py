@@ -1,9 +1,8 @@
 """The judgement at the top of the report of what was judged."""
 
-import jinja2
-
 from taxohash.evaluation.report.read import JUDGEMENT
 from taxohash.release.judging import Finding, Judgement
+from taxohash.runtime.pages import rendered
 
 WORDS = {
     "passes": "may be published",
@@ -15,15 +14,13 @@ MARKS = {"passes": "✓", "awaits": "…", "refused": "✗"}
 
 def judged(report: str, judgement: Judgement) -> str:
     """The HTML of a report, with the judgement where it has room for it."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("taxohash.release.gate", ""),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    section = environment.get_template("judgement.html.j2").render(
-        judgement=judgement, words=WORDS[judgement.verdict], marks=MARKS, findings=_ordered(judgement)
+    section = rendered(
+        "taxohash.release.gate",
+        "judgement.html.j2",
+        judgement=judgement,
+        words=WORDS[judgement.verdict],
+        marks=MARKS,
+        findings=_ordered(judgement),
     )
     return report.replace(JUDGEMENT, section, 1)
 

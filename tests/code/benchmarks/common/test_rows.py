@@ -1,11 +1,13 @@
 """Rows are written a line each, after every run, and an interrupted benchmark goes on where it was."""
 
 import json
+import re
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from benchmarks.common.places import RESULTS
 from benchmarks.common.rows import (
     Row,
     attempted,
@@ -13,6 +15,7 @@ from benchmarks.common.rows import (
     identity,
     matching,
     percents,
+    portable,
     read_rows,
     run,
     workers,
@@ -112,3 +115,24 @@ def test_commits_are_short_and_say_whether_they_are_all() -> None:
     rows: list[Row] = [{"commit": b}, {"commit": a}, {"commit": a}, {"commit": a + "-dirty"}]
     assert commits(rows) == "aaaaaaaaaaaa, aaaaaaaaaaaa-dirty, bbbbbbbbbbbb"
     assert commits([{"trained": "unknown"}], "trained") == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        (
+            "python -m benchmarks.x --data /some/where/cifar100 --rounds 3",
+            "python -m benchmarks.x --data cifar100 --rounds 3",
+        ),
+        ("x '/a folder/of mine' relative/path --at=3/4", "x 'of mine' relative/path --at=3/4"),
+        ("x", "x"),
+    ],
+)
+def test_a_command_names_no_place_of_one_machine(typed: str, kept: str) -> None:
+    assert portable(typed) == kept
+
+
+def test_no_committed_row_names_one() -> None:
+    """Absolute paths, but for those of an address."""
+    for file in RESULTS.glob("*.json"):
+        assert not re.findall(r"(?<![\w:/.])/(?:work|tmp|home|root|mnt)/", file.read_text()), file.name
