@@ -9,7 +9,7 @@ PACKAGE, TEMPLATE = "taxohash.sweep", "sweep.html.j2"
 
 
 def page(**values: object) -> str:
-    given = {
+    given: dict[str, object] = {
         "title": "<b>",
         "metric": "mAP",
         "paths": [],
