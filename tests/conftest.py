@@ -38,6 +38,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if hypothesis.is_hypothesis_test(getattr(item, "obj", None)):
             item.add_marker("no_cover")
+        if item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.timeout(1700))
     longest = {"loop", "model", "system"}
     items.sort(key=lambda item: ("fuzz" not in item.path.parts, longest.isdisjoint(item.path.parts)))
 
