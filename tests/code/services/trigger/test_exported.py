@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 import pytest
-from prometheus_client import REGISTRY
 
+from services.metrics import REGISTRIES
 from services.runs import Outcome, Verdict
 from services.trigger import decide
 from services.trigger.decide import Policy, Standing
@@ -17,7 +17,9 @@ COMPARED = Compared(metric="mAP", value=0.8, bound=0.7, difference=0.1, low=0.05
 
 
 def value(name: str, **labels: str) -> float | None:
-    return REGISTRY.get_sample_value(name, {"collection": COLLECTION, "pipeline": "retrain", **labels})
+    return REGISTRIES["trigger"].get_sample_value(
+        name, {"collection": COLLECTION, "pipeline": "retrain", **labels}
+    )
 
 
 @pytest.fixture
@@ -33,7 +35,9 @@ def test_what_is_pending_under_way_and_over(pending: State) -> None:
     assert value("taxohash_trigger_pending", standing=Standing.READY.value) == 1.0
     assert value("taxohash_trigger_pending", standing=Standing.DATA.value) == 0.0
     assert (
-        REGISTRY.get_sample_value("taxohash_trigger_data_timestamp_seconds", {"collection": COLLECTION})
+        REGISTRIES["trigger"].get_sample_value(
+            "taxohash_trigger_data_timestamp_seconds", {"collection": COLLECTION}
+        )
         == 5.0
     )
     running = decide.begun(pending, pending.pending[0], "r", 10.0)
