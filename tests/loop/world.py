@@ -17,7 +17,8 @@ import httpx
 
 from services.codestore import EmbeddedServer
 from services.processes import end_with_parent
-from tests.loop.alerts import INTERVAL, hastened_routes, hastened_rules
+from tests.loop.alerts import Pace, hastened_routes, hastened_rules
+from tests.loop.people import People, people
 from tests.loop.versions import Project
 from tests.support import monitoring, serving
 
@@ -34,11 +35,28 @@ class Runner:
         command: a run's words are added to it.
         retrain_options: further words of each retraining.
         seconds: in which a run must have ended.
+        pace: of Prometheus and Alertmanager.
+        noise: seconds for which things that are known are searched for, and nothing happens.
     """
 
     command: Sequence[str]
     retrain_options: Sequence[str]
     seconds: float
+    pace: Pace
+    noise: float
+
+
+@dataclass(frozen=True)
+class Watch:
+    """The addresses of those who watch.
+
+    Attributes:
+        pace: of theirs.
+    """
+
+    prometheus: str
+    alertmanager: str
+    pace: Pace
 
 
 class Trigger:
@@ -66,6 +84,8 @@ class World:
     Attributes:
         home: for everything that is made.
         environment: of every process.
+        people: whom runs and Alertmanager tell.
+        exporter: of the store's server; empty where there is none.
     """
 
     home: Path
@@ -73,6 +93,9 @@ class World:
     project: Project
     trigger: Trigger
     token: Path
+    people: People
+    exporter: str
+    runner: Runner
 
     @property
     def generations(self) -> Path:
@@ -87,28 +110,50 @@ class World:
             yield service
 
     @contextmanager
-    def watched(self, service: serving.Service) -> Iterator[tuple[str, str]]:
-        """Prometheus and Alertmanager, which tells the trigger; their addresses."""
-        routes = hastened_routes(self.trigger.url, self.token)
-        rules = hastened_rules(self.home / "rules.yaml")
-        targets = {service.url.removeprefix("http://"): {"collection": COLLECTION}}
+    def watched(self, service: serving.Service) -> Iterator[Watch]:
+        """Prometheus and Alertmanager, which tells the trigger and people."""
+        pace = self.runner.pace
+        routes = hastened_routes(self.trigger.url, self.token, self.people.url, pace)
+        rules = hastened_rules(self.home / "rules", pace)
+        labels = {"collection": COLLECTION}
+        more = {"taxohash-trigger": {_host(self.trigger.url): labels}}
+        if self.exporter:
+            more["redis"] = {_host(self.exporter): labels}
         with (
             monitoring.alertmanager(self.home, routes) as alertmanager,
-            monitoring.prometheus(self.home, rules, targets, alertmanager, INTERVAL) as prometheus,
+            monitoring.prometheus(
+                self.home,
+                rules,
+                {_host(service.url): labels},
+                alertmanager,
+                f"{round(1000 * pace.interval)}ms",
+                more,
+            ) as prometheus,
         ):
-            yield prometheus, alertmanager
+            yield Watch(prometheus, alertmanager, pace)
 
 
 @contextmanager
 def world(home: Path, project: Project, runner: Runner) -> Iterator[World]:
     """A store, and the trigger that watches a project's data versions."""
     with ExitStack() as stack:
-        store = stack.enter_context(EmbeddedServer(home / "store"))
-        token = home / "token"
+        password, token = secrets.token_urlsafe(24), home / "token"
+        store = stack.enter_context(EmbeddedServer(home / "store", options={"requirepass": password}))
+        exporter = ""
+        if monitoring.has_exporter():
+            exporter = stack.enter_context(monitoring.redis_exporter(home, store.url, password))
+        told = stack.enter_context(people())
         token.write_text(secrets.token_urlsafe(24))
-        environment = _environment(home, store.url) | _of_trigger(home, project, token, runner)
+        store_url = store.url.replace("unix://", f"unix://:{password}@")
+        environment = _environment(home, store_url) | _of_trigger(home, project, token, runner)
+        environment["TAXOHASH_NOTIFY_URL"] = told.url
         url = stack.enter_context(_triggering(environment, home))
-        yield World(home, environment, project, Trigger(url, token.read_text()), token)
+        trigger = Trigger(url, token.read_text())
+        yield World(home, environment, project, trigger, token, told, exporter, runner)
+
+
+def _host(url: str) -> str:
+    return url.removeprefix("http://")
 
 
 def _environment(home: Path, store_url: str) -> dict[str, str]:
