@@ -14,5 +14,5 @@ THOROUGH = Runner(
     (sys.executable, "-m", "pipelines.cli.main", "run"), _OPTIONS, 600.0, Pace(60.0, 1.0), noise=120.0
 )
 QUICK = Runner(
-    (sys.executable, "-m", "tests.loop.quick", "run"), (), 120.0, Pace(60.0, 1.0, {ALERT: 3.0}), noise=3.0
+    (sys.executable, "-m", "tests.loop.quick", "run"), (), 120.0, Pace(60.0, 1.0, {ALERT: 3.0}), noise=1.0
 )

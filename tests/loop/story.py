@@ -1,6 +1,7 @@
 """The loop: nothing happens; then pictures of new kinds are searched for, and in the end they are found, without anybody's doing but the
 data's; then once more, but the labels of the data that arrive are wrong, and nothing comes of them but words."""
 
+import math
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -13,7 +14,7 @@ from tests.loop.load import Load
 from tests.loop.timeline import Timeline
 from tests.loop.versions import Project
 from tests.loop.world import Runner, Watch, World, world
-from tests.support.monitoring import alerts, firing, notified
+from tests.support.monitoring import alerts, firing, notified, scrapes
 from tests.support.serving import Service
 
 Runs = list[dict[str, Any]]
@@ -69,27 +70,22 @@ class Story:
     ) -> None:
         self._world, self._trigger = all_of_it, all_of_it.trigger
         self._service, self._load, self._watch, self._timeline = service, load, watch, timeline
-        self._begun = timeline.now
+        self._begun = math.inf
         self._expected: list[tuple[float, float]] = []  # when drift may be told
         self._canaries: list[dict[str, Any]] = []
 
     def noise(self) -> None:
         """Things that are known are searched for: no alert fires, and no run is wanted or begins."""
-        runner, before = self._world.runner, self._trigger.runs()
-        self._timeline.tell(
+        noise = self._world.runner.noise
+        # It looks for what to scrape some seconds after its start, which are minutes at this pace, and what is absent then is told.
+        self._timeline.until(
+            lambda: scrapes(self._watch.prometheus) and not alerts(self._watch.prometheus),
             "Prometheus and Alertmanager watch it, and only what is known is asked",
-            "only known kinds are asked",
+            _SIGN_SECONDS,
+            f"only known kinds are asked: for {noise:g} s no alert fires, and no run begins",
         )
-        quiet = self._timeline.now + runner.noise
-        self._timeline.wait(lambda: self._timeline.now > quiet, "time passes", 2 * runner.noise)
-        after = self._trigger.runs()
-        assert after["history"] == before["history"], "nobody asked for another run"
-        assert (after["pending"], after["running"]) == ([], None), after
-        fired = [one for one in self._seen()["alerts"] if one["state"] == "firing"]
-        assert not fired, f"of what is known nobody should be told: {fired}"
-        self._timeline.tell(
-            f"in {runner.noise:g} s, {runner.noise * runner.pace.factor / 60:g} minutes at the shipped pace, no alert fired and no run began"
-        )
+        self._begun = self._timeline.now
+        self._quiet(noise)
 
     def loop(self) -> None:
         """Two thirds of the searches become of new kinds; data with labels for them arrive; what is learned of these is served."""
@@ -98,28 +94,35 @@ class Story:
         self._load.show(catalogue.asked(catalogue.DARK + new, 2, _PICTURES))
         timeline.tell(
             "of three searches one is for light things, which the catalogue has none of, and one for dark things that lie, as it has never seen any",
-            "light and lying things are asked too",
+            "two thirds of the searches become of kinds that nobody trained for",
         )
         self._alerted()
         low = self._recall(new, "they have not arrived yet")
         md5 = _pushed(self._world.project, self._world.home, catalogue.WIDER)
         timeline.tell(
             "a data version with both is pushed, and canaries of both with it",
-            "data with labels for them arrive",
+            "data with labels for them arrive, and canaries",
         )
-        reindexed, retrained = runs = _told(self._world, md5, lambda runs: len(runs) == 2, timeline)
-        assert [run["pipeline"] for run in runs] == ["reindex", "retrain"], runs
-        if (
-            reindexed["outcome"]["verdict"] != Verdict.PUBLISHED
-        ):  # else light things are found, and the alert may be resolved
-            assert "alert" in {reason["kind"] for reason in retrained["reasons"]}, retrained
+        (reindexed,) = _told(self._world, md5, lambda runs: len(runs) == 1, timeline)
+        assert reindexed["pipeline"] == "reindex", reindexed
+        assert reindexed["outcome"]["verdict"] != Verdict.PUBLISHED, "its hasher knows nothing of what is new"
+        timeline.wait(
+            lambda: self._load.serving() != before or _is_refused(self._world, md5),
+            "another generation answers",
+            self._world.runner.seconds,
+        )
+        timeline.tell(
+            f"{self._load.serving()} answers instead of {before}",
+            "the challenger passes the gate, and the service swaps to it",
+        )
+        runs = _told(self._world, md5, lambda runs: len(runs) == 2, timeline, 1)
+        retrained = runs[-1]
+        assert retrained["pipeline"] == "retrain", retrained
+        assert "alert" in {reason["kind"] for reason in retrained["reasons"]}, retrained
         assert retrained["outcome"]["verdict"] == Verdict.PUBLISHED, retrained
         wanted = retrained["outcome"]["generation"]
         timeline.until(
-            lambda: self._load.serving() == wanted != before,
-            f"generation {wanted} answers",
-            _SIGN_SECONDS,
-            "the new generation answers",
+            lambda: self._load.serving() == wanted != before, f"{wanted} answers, as published", _SIGN_SECONDS
         )
         high = self._recall(new, "they can be found")
         assert all(high[level] > low[level] for level in low), f"recall was {low}, and is {high}"
@@ -132,17 +135,18 @@ class Story:
         timeline.until(
             lambda: not notified(self._watch.alertmanager), "Alertmanager has told so", _SIGN_SECONDS
         )
-        assert len(self._trigger.ended(md5)) == len(runs), "one retraining, however long the alert fired"
+        assert self._trigger.ended(md5) == runs, "one retraining, however long the alert fired"
         self._expected.append((begun, timeline.now))
+        self._quiet(self._world.runner.noise / 2)
 
     def bad_data(self) -> None:
         """Half of the searches are for things half in the sun; data with wrong labels arrive; they are refused, and the alert stays and says why."""
         timeline, served = self._timeline, self._load.serving()
-        self._expected.append((timeline.now, float("inf")))
+        self._expected.append((timeline.now, math.inf))
         self._load.show(catalogue.asked(catalogue.DARK + catalogue.SUNLIT, 3, _PICTURES))
         timeline.tell(
             "half of the searches are for dark things half in the sun, as it has never seen any",
-            "things half in the sun are asked too",
+            "half of the searches become of yet another kind",
         )
         self._alerted()
         low = self._recall(catalogue.SUNLIT, "they have not arrived yet")
@@ -161,7 +165,7 @@ class Story:
             lambda: "refused" in self._alert_says(),
             "the alert says why it stays",
             _SIGN_SECONDS,
-            "the alert stays and says why",
+            f"{outcome['reason'].split(': ')[0]}, and is refused; the alert stays and says so",
         )
         timeline.tell(f"{ALERT}: {self._alert_says()}")
         since, searched = timeline.now, len(self._load.samples)
@@ -177,21 +181,35 @@ class Story:
         assert self._recall(catalogue.SUNLIT, "as before") == low
         timeline.tell(f"{long:g} s later it fires as before, and generation {served} answers as before")
 
+    def _quiet(self, seconds: float) -> None:
+        """For so long no alert fires, and no run is wanted or begins."""
+        begun, before = self._timeline.now, self._trigger.runs()
+        self._timeline.wait(
+            lambda: self._timeline.now > begun + seconds, "time passes", 2 * seconds + _SIGN_SECONDS
+        )
+        after = self._trigger.runs()
+        assert after["history"] == before["history"], "nobody asked for another run"
+        assert (after["pending"], after["running"]) == ([], None), after
+        seen = record.seen(self._watch, self._timeline, begun)["alerts"]
+        fired = [one for one in seen if one["state"] == "firing"]
+        assert not fired, f"of what is known nobody should be told: {fired}"
+        long = seconds * self._watch.pace.factor / 60
+        self._timeline.tell(
+            f"for {seconds:g} s, {long:g} minutes at the shipped pace, no alert fired and no run began"
+        )
+
     def record(self) -> dict[str, Any]:
         """What Prometheus, the trigger and the canaries say of it.
 
         Raises:
             AssertionError: an alert fired that should not.
         """
-        told = self._seen()
+        told = record.seen(self._watch, self._timeline, self._begun)
         wrong = record.unexpected(told["alerts"], dict.fromkeys(of_drift(), self._expected))
         assert not wrong, f"alerts fired that should not: {wrong}"
         fired = dict.fromkeys(one["name"] for one in told["alerts"] if one["state"] == "firing")
         self._timeline.tell(f"alerts that fired: {', '.join(fired)}; others did not")
         return {**told, "canaries": self._canaries, "history": self._trigger.runs()["history"][::-1]}
-
-    def _seen(self) -> dict[str, Any]:
-        return record.seen(self._watch, self._timeline, self._begun)
 
     def _alerted(self) -> None:
         """The alert fires, and comes to the trigger."""
@@ -200,7 +218,7 @@ class Story:
             lambda: ALERT in firing(self._watch.prometheus),
             f"{ALERT} fires",
             _SIGN_SECONDS,
-            "the alert fires",
+            "the alert fires, and the trigger is called: it waits for data",
         )
         timeline.until(
             lambda: ALERT in notified(self._watch.alertmanager), "Alertmanager has it", _SIGN_SECONDS
@@ -227,11 +245,13 @@ class Story:
         return " ".join(" ".join(one["annotations"].values()) for one in own)
 
 
-def _told(all_of_it: World, md5: str, enough: Callable[[Runs], bool], timeline: Timeline) -> Runs:
-    """The runs of a data version, when they are enough; each is told as it ends."""
+def _told(
+    all_of_it: World, md5: str, enough: Callable[[Runs], bool], timeline: Timeline, known: int = 0
+) -> Runs:
+    """The runs of a data version, when they are enough; each is told as it ends, but for those that are known."""
     runs: Runs = []
     while not enough(runs):
-        known = len(runs)
+        known = max(known, len(runs))
         timeline.wait(
             partial(_more, all_of_it, md5, known), f"run {known + 1} of {md5}", all_of_it.runner.seconds
         )
@@ -243,6 +263,12 @@ def _told(all_of_it: World, md5: str, enough: Callable[[Runs], bool], timeline: 
             timeline.tell(f"compared in the shadow, {outcome['would_change']}")
         assert outcome["verdict"] not in (Verdict.FAILED, Verdict.INTERRUPTED), outcome
     return runs
+
+
+def _is_refused(all_of_it: World, md5: str) -> bool:
+    """Whether a retraining of a data version is."""
+    ended = all_of_it.trigger.ended(md5)
+    return any((run["pipeline"], run["outcome"]["verdict"]) == ("retrain", Verdict.REFUSED) for run in ended)
 
 
 def _more(all_of_it: World, md5: str, known: int) -> bool:
