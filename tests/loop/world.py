@@ -175,7 +175,7 @@ def _environment(home: Path, store_url: str) -> dict[str, str]:
             "TAXOHASH_COLLECTION": COLLECTION,
             "TAXOHASH_GENERATIONS": str(home / "generations"),
             "TAXOHASH_PICTURES": str(home / "pictures"),
-            "TAXOHASH_SEARCH_OBJECTIVE": "30s",  # training shares the cores here, and how fast they are is not what is tested
+            "TAXOHASH_SEARCH_OBJECTIVE": "30",  # training shares the cores here, and how fast they are is not what is tested
         }
     )
 
