@@ -94,7 +94,7 @@ def _far(axes: Axes, told: Told) -> None:
 
 def _alerts(axes: Axes, told: Told) -> None:
     names = _names(told)
-    for alert in told["alerts"]:
+    for alert in (own for own in told["alerts"] if own["name"] in names):
         color = _FIRES if alert["state"] == "firing" else _HOLDS
         width = max(alert["end"] - alert["begin"], 0.5)
         axes.broken_barh([(alert["begin"], width)], (names.index(alert["name"]) - 0.4, 0.8), color=color)
