@@ -45,10 +45,6 @@ class Pace:
         seconds = sum(int(number) * _UNITS[unit] for number, unit in parts) / self.factor
         return f"{round(1000 * max(seconds, least))}ms"
 
-    def seconds(self, duration: str) -> float:
-        """The seconds that a shipped duration lasts here."""
-        return float(self.hastened(duration, _SCRAPES * self.interval)[:-2]) / 1000.0
-
 
 def hastened_rules(out: Path, pace: Pace) -> Path:
     """All shipped rules, as files of a new folder; only times differ. A pattern of their names."""

@@ -22,7 +22,6 @@ RATE = 20.0  # searches a second
 _PICTURES = 90  # of each mixture, asked in turn
 _CANARIES = 8  # of each thing
 _SIGN_SECONDS = 60.0  # in which a sign goes from one process to the next
-_LONG = "5m"  # at the shipped pace, for which what stays must stay
 
 
 def tell(home: Path, runner: Runner, timeline: Timeline) -> dict[str, Any]:
@@ -168,9 +167,8 @@ class Story:
             f"{outcome['reason'].split(': ')[0]}, and is refused; the alert stays and says so",
         )
         timeline.tell(f"{ALERT}: {self._alert_says()}")
-        since, searched = timeline.now, len(self._load.samples)
-        long = self._watch.pace.seconds(_LONG)
-        timeline.wait(lambda: timeline.now > since + long, "time passes", 10 * long + _SIGN_SECONDS)
+        since, searched, long = timeline.now, len(self._load.samples), self._world.runner.noise / 2
+        timeline.wait(lambda: timeline.now > since + long, "time passes", 2 * long + _SIGN_SECONDS)
         timeline.wait(
             lambda: len(self._load.samples) > searched + RATE, "more is searched for", _SIGN_SECONDS
         )
@@ -179,7 +177,7 @@ class Story:
         assert self._load.serving() == served, "what was refused is not served"
         assert [run["pipeline"] for run in self._trigger.ended(md5)].count("retrain") == 1
         assert self._recall(catalogue.SUNLIT, "as before") == low
-        timeline.tell(f"{long:g} s later it fires as before, and generation {served} answers as before")
+        timeline.tell(f"{long:g} s later it fires as before, and {served} answers as before")
 
     def _quiet(self, seconds: float) -> None:
         """For so long no alert fires, and no run is wanted or begins."""
