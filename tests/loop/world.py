@@ -151,7 +151,10 @@ def world(home: Path, project: Project, runner: Runner) -> Iterator[World]:
         token.write_text(secrets.token_urlsafe(24))
         store_url = store.url.replace("unix://", f"unix://:{password}@")
         environment = _environment(home, store_url) | _of_trigger(home, project, token, runner)
-        environment["TAXOHASH_NOTIFY_URL"] = told.url
+        environment |= {
+            "TAXOHASH_NOTIFY_URL": told.url,
+            "TAXOHASH_CANARY_SECONDS": f"{60.0 / runner.pace.factor:g}",
+        }
         url = stack.enter_context(_triggering(environment, home))
         trigger = stack.enter_context(closing(Trigger(url, token.read_text())))
         yield World(home, environment, project, trigger, token, told, exporter, runner)
