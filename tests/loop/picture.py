@@ -41,7 +41,7 @@ def draw(told: Told, out: Path) -> None:
         Lane("Alerts", _alerts, 0.3 + 0.27 * len(_names(told))),
         Lane("Runs that the trigger began", _runs, 0.8),
         Lane("Generation that answers", _served, 0.35),
-        Lane("Recall@10 of canaries of the new kinds", _recall, 1.4),
+        Lane("Recall@10 of canaries", _recall, 1.4),
         Lane("Searches that failed, answers that were of two generations", _failed, 0.35),
         Lane(_taken(told), _seconds, 1.1),
     ]
@@ -68,7 +68,7 @@ def draw(told: Told, out: Path) -> None:
         ]
         half = (len(lines) + 1) // 2
         for column, own in enumerate((lines[:half], lines[half:])):
-            _write(figure, _LEFT + 5.8 * column, key, "\n".join(own), va="top", fontsize=11, linespacing=1.45)
+            _write(figure, 0.3 + 6.9 * column, key, "\n".join(own), va="top", fontsize=10.5, linespacing=1.45)
         _save(figure, out)
 
 
@@ -113,13 +113,14 @@ def _runs(axes: Axes, told: Told) -> None:
             continue
         row, color = rows.index(run["pipeline"]), _VERDICTS.get(run["verdict"], _OTHER)
         axes.broken_barh([(run["begin"], run["end"] - run["begin"])], (row - 0.4, 0.8), color=color)
-        said, fits = f"{run['verdict']}, for {' and '.join(run['reasons'])}", 0.2 * (end - begin)
-        inside = run["end"] - run["begin"] > fits
-        at = (run["begin"] + run["end"]) / 2 if inside else run["end"] + 0.005 * (end - begin)
-        where: dict[str, Any] = (
-            {"ha": "center", "color": "white"} if inside else {"ha": "left", "color": color}
-        )
-        axes.text(at, row, said, va="center", fontsize=10, **where)
+        said, much = f"{run['verdict']}, for {' and '.join(run['reasons'])}", 0.2 * (end - begin)
+        if run["end"] - run["begin"] > much:
+            at, ha, ink = (run["begin"] + run["end"]) / 2, "center", "white"
+        elif run["end"] + much < end:
+            at, ha, ink = run["end"] + 0.02 * much, "left", color
+        else:
+            at, ha, ink = run["begin"] - 0.02 * much, "right", color
+        axes.text(at, row, said, ha=ha, va="center", fontsize=10, color=ink)
     axes.set_yticks(range(len(rows)), rows, fontsize=10)
     axes.set_ylim(len(rows) - 0.4, -0.6)
 
@@ -157,7 +158,7 @@ def _recall(axes: Axes, told: Told) -> None:
             )  # fmt: skip
     finest = {key.split(" ")[0]: points for key, points in told["canary_recall"].items()}
     for number, points in enumerate(finest.values()):
-        label = "" if number else "a generation's own, asked by the service itself (finest level)"
+        label = "" if number else "the generation's own, by the service itself"
         _line(axes, points, color=_OTHER, linewidth=2.5, alpha=0.6, label=label)
     axes.set_ylim(-0.05, 1.08)
     _percent(axes)

@@ -164,7 +164,7 @@ class Story:
             lambda: "refused" in self._alert_says(),
             "the alert says why it stays",
             _SIGN_SECONDS,
-            f"{outcome['reason'].split(': ')[0]}, and is refused; the alert stays and says so",
+            f"refused, {outcome['reason'].split(': ')[0]}; the alert stays and says so",
         )
         timeline.tell(f"{ALERT}: {self._alert_says()}")
         since, searched, long = timeline.now, len(self._load.samples), self._world.runner.noise / 2
