@@ -72,14 +72,16 @@ def of_bits(random: np.random.Generator) -> tuple[Floats, Draw]:
     asked = long_tail(CLASSES)
 
     def pictures(random: np.random.Generator, count: int) -> npt.NDArray[np.uint8]:
-        flips = random.integers(0, 256, (count, BITS), np.uint8) < 256 * FLIPPED
-        found: npt.NDArray[np.uint8] = codes[random.choice(CLASSES, count, p=asked)] ^ flips
+        flipped = random.integers(0, 256, (count, BITS), np.uint8) < 256 * FLIPPED
+        found: npt.NDArray[np.uint8] = np.bitwise_xor(codes[random.choice(CLASSES, count, p=asked)], flipped)
         return found
 
     def draw(random: np.random.Generator, counts: Counts) -> Floats:
         ends = np.concatenate([[0], np.cumsum(counts)])
         ones = np.cumsum(pictures(random, int(ends[-1])), axis=0, dtype=np.int32)
-        return np.diff(np.concatenate([np.zeros((1, BITS), np.int32), ones])[ends], axis=0).astype(np.float64)
+        sums = np.concatenate([np.zeros((1, BITS), np.int32), ones])[ends]
+        found: Floats = np.diff(sums, axis=0).astype(np.float64)
+        return found
 
     return pictures(random, REFERENCE).mean(axis=0), draw
 

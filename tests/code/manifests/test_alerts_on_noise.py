@@ -80,7 +80,7 @@ class Day:
         """Of a sample of queries."""
         drawn = self._random.multinomial(REFERENCE, shares) / REFERENCE
         for cell, share in enumerate(drawn.tolist()):
-            self.shows(name, share, generation="a", **{label: str(cell)})
+            self.shows(name, share, None, "1", **{"generation": "a", label: str(cell)})
 
     def _add(self, name: str, values: list[Any], **labels: str) -> None:
         text = ", ".join(f'{label}="{value}"' for label, value in (labels | {"collection": "shop"}).items())
@@ -128,8 +128,10 @@ def health(day: Day, other: bool) -> None:
         )
         day.shows("taxohash_bit_set_reference", share + 0.01 * (-1) ** bit, generation="a", bit=str(bit))
     for name, usual_share, more in (("taxohash_unlike_total", UNLIKE, 0.2), ("far", FAR, 0.3)):
-        seen = [day.parts(queries, np.array([1 - p, p])) for p in (usual_share, usual_share + more)]
-        found = np.where(now[:, None], seen[1], seen[0])
+        as_usual, otherwise = (
+            day.parts(queries, np.array([1 - p, p])) for p in (usual_share, usual_share + more)
+        )
+        found = np.where(now[:, None], otherwise, as_usual)
         if name == "far":
             for number, nearness in enumerate(("near", "far")):
                 day.counts(
