@@ -15,6 +15,8 @@ from services.trigger.records import PIPELINES, Kind
 from services.trigger.routes import ENDPOINTS as TRIGGER_ENDPOINTS
 from services.web.problems import TITLES
 from tests.code.services.test_reference import texts
+from tests.support.monitoring import PROGRAMS
+from tests.support.scraped import faults, linted
 
 MOST_SERIES = 1500  # of a process
 NAMED = re.compile(r"\btaxohash_[a-z0-9_]*[a-z0-9]")
@@ -119,3 +121,43 @@ def test_no_second_series_tells_when_the_first_began() -> None:
     metrics.requests("search", 404, "").inc()
     for service in metrics.REGISTRIES:
         assert "_created" not in metrics.exposition(service).decode()
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("taxohash_ready 1.0", "taxohash_ready is not exported"),
+        ("# TYPE taxohash_invented gauge\ntaxohash_invented 1.0", "taxohash_invented is not catalogued"),
+        ("# TYPE taxohash_trigger_running gauge", "taxohash_trigger_running is not catalogued"),
+        ("# TYPE taxohash_ready counter", "taxohash_ready is a counter, not a gauge"),
+        ('# TYPE taxohash_ready gauge\ntaxohash_ready{who="me"} 1.0', "taxohash_ready has the labels ['who'], not []"),
+        (
+            '# TYPE taxohash_swaps_total counter\ntaxohash_swaps_total{outcome="odd"} 1.0',
+            "taxohash_swaps_total has outcome ['odd'], not ('done', 'failed')",
+        ),
+        (
+            "# TYPE taxohash_generation_served gauge\n"
+            + "\n".join(f'taxohash_generation_served{{generation="{number}"}} 1.0' for number in range(4)),
+            "taxohash_generation_served has 4 series, not 3 at most",
+        ),
+        (
+            '# TYPE taxohash_stage_seconds histogram\ntaxohash_stage_seconds_bucket{le="7.0",stage="encode"} 1.0',
+            "taxohash_stage_seconds_bucket has a bucket of its own",
+        ),
+    ],
+)  # fmt: skip
+def test_what_differs_from_the_catalogue_is_found(line: str, told: str) -> None:
+    assert told in faults(f"{line}\n", "retrieval")
+
+
+def test_this_process_exports_what_is_catalogued() -> None:
+    for service in metrics.REGISTRIES:
+        assert all(
+            "is not exported" not in fault for fault in faults(metrics.exposition(service).decode(), service)
+        )
+
+
+def test_names_are_as_prometheus_wants_them() -> None:
+    for service in metrics.REGISTRIES:
+        assert not linted(metrics.exposition(service).decode())
+    assert not PROGRAMS.is_dir() or linted("# TYPE odd counter\nodd 1\n")
