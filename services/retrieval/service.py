@@ -125,7 +125,6 @@ class Service:
         self._followers_store = LateStore(lambda: connect(_LOADING_SECONDS))
         self._looked_at = LateStore(lambda: connect(limits.store_seconds))
         self._store_look = StoreLook(self._looked_at, settings.collection)
-        metrics.SEARCHES_MOST.set(limits.requests)
         metrics.SEARCHES_OBJECTIVE.set(settings.objective_seconds)
         self._followed: Followed | None = None
         self._swap: Swap[Replica, Engine] | None = None

@@ -1,8 +1,7 @@
 """Whether searches are answered in time: the two counters that the objective of their latency is made of."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from types import TracebackType
 
 from starlette.requests import ClientDisconnect
 
@@ -12,33 +11,37 @@ from services.web.refused import RefusedError
 _IN_TIME, _LATE = (metrics.SEARCHES_TIMED.labels(outcome) for outcome in ("in time", "late"))
 
 
-class Search:
-    """One that is to be answered."""
-
-    def __init__(self) -> None:
-        self.since = time.perf_counter()
-
-    def arrived(self) -> None:
-        """Its body is there, however long its client took to send it."""
-        self.since = time.perf_counter()
-
-
-@contextmanager
-def counted(seconds: float) -> Iterator[Search]:
-    """Count the search that the block answers: in time within so many seconds from the end of its body, late else, or where we fail.
+class Counted:
+    """Counts the search that its block answers: in time within so many seconds from the end of its body, late else, or where we fail.
 
     What a client is to blame for is not counted, nor what is refused as too many.
     """
-    search = Search()
-    try:
-        yield search
-    except ClientDisconnect:
-        raise
-    except RefusedError as refused:
-        if refused.status >= 500:
+
+    __slots__ = ("_seconds", "_since")
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._since = time.perf_counter()
+
+    def arrived(self) -> None:
+        """Its body is there, however long its client took to send it."""
+        self._since = time.perf_counter()
+
+    def __enter__(self) -> "Counted":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            in_time = time.perf_counter() - self._since <= self._seconds
+            (_IN_TIME if in_time else _LATE).inc()
+        elif _is_ours(error):
             _LATE.inc()
-        raise
-    except Exception:
-        _LATE.inc()
-        raise
-    (_IN_TIME if time.perf_counter() - search.since <= seconds else _LATE).inc()
+
+
+def _is_ours(error: BaseException) -> bool:
+    """Whether it is us who failed."""
+    if isinstance(error, RefusedError):
+        return error.status >= 500
+    return isinstance(error, Exception) and not isinstance(error, ClientDisconnect)

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services import metrics
-from services.retrieval import nearness, timeliness
+from services.retrieval import nearness
 from services.retrieval.admission import Turn
 from services.retrieval.asked import asked_of
 from services.retrieval.bodies import Form, form_of
@@ -38,6 +38,7 @@ from services.retrieval.schemas.search import (
 from services.retrieval.service import Service, service_of
 from services.retrieval.several import answers, rounds_of, written
 from services.retrieval.stages import Stages
+from services.retrieval.timeliness import Counted
 from services.retrieval.tokens import await_token
 from services.web.refused import RefusedError
 
@@ -80,7 +81,7 @@ async def search(request: Request) -> Response:
         asked_of(request.scope).caller.charge(1)
         return service.brief.done(_found_by(_Work(service, served, math.inf), query, asked.wishes))
 
-    with timeliness.counted(service.settings.objective_seconds) as timed:
+    with Counted(service.settings.objective_seconds) as timed:
         return await _answered(request, read, answer, at_once, timed.arrived)
 
 

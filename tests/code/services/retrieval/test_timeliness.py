@@ -10,10 +10,11 @@ from services import metrics
 from services.codestore import Snapshot, StoreUnavailableError
 from services.retrieval import timeliness
 from services.retrieval.settings import Limits
+from services.retrieval.timeliness import Counted
 from services.web.refused import RefusedError
 from tests.support.application import Client
 
-Counted = Callable[[], tuple[float, float]]
+Counts = Callable[[], tuple[float, float]]
 
 
 class Clock:
@@ -33,7 +34,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 @pytest.fixture
-def counted() -> Counted:
+def counted() -> Counts:
     """Searches since the test began, in time and late."""
 
     def now() -> list[float]:
@@ -50,9 +51,9 @@ def counted() -> Counted:
 
 @pytest.mark.parametrize(("seconds", "wanted"), [(0.5, (1, 0)), (0.51, (0, 1))])
 def test_an_answer_is_in_time_from_the_end_of_its_body(
-    clock: Clock, counted: Counted, seconds: float, wanted: tuple[int, int]
+    clock: Clock, counted: Counts, seconds: float, wanted: tuple[int, int]
 ) -> None:
-    with timeliness.counted(0.5) as search:
+    with Counted(0.5) as search:
         clock.now += 10.0  # its client is slow
         search.arrived()
         clock.now += seconds
@@ -71,15 +72,15 @@ def test_an_answer_is_in_time_from_the_end_of_its_body(
     ],
 )
 def test_what_we_fail_to_answer_is_late_and_what_clients_do_is_nothing(
-    counted: Counted, error: Exception, late: int
+    counted: Counts, error: Exception, late: int
 ) -> None:
-    with pytest.raises(type(error)), timeliness.counted(0.5):
+    with pytest.raises(type(error)), Counted(0.5):
         raise error
     assert counted() == (0, late)
 
 
 def test_searches_are_counted_and_nothing_else_is(
-    make_client: Callable[..., Client], snapshot: Snapshot, counted: Counted
+    make_client: Callable[..., Client], snapshot: Snapshot, counted: Counts
 ) -> None:
     code = snapshot.codes[0].tobytes().hex()
     client = make_client(objective_seconds=3600.0)
