@@ -1,7 +1,7 @@
 """Figures of a collection and its servers: what a server has counted already, so that none costs more where there are more items."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from services.codestore.collection import Collection
@@ -85,7 +85,7 @@ class Figures(Generations):
         return int(self._connection.command("XLEN", key, key=key))
 
 
-def worst(servers: list[Mapping[str, str]]) -> ServerFigures:
+def worst(servers: Sequence[Mapping[str, str]]) -> ServerFigures:
     """The figures of servers, from the fields of what each says of itself (INFO)."""
     memories = [_memory(told) for told in servers]
     memory, most = max(memories, key=lambda both: (both[0] / both[1], both[0]))

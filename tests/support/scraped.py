@@ -66,5 +66,5 @@ def linted(text: str) -> str:
     """What promtool says of a scrape; nothing where all is well, or it is not here."""
     if not PROGRAMS.is_dir():
         return ""
-    command = [PROGRAMS / "promtool", "check", "metrics"]
-    return subprocess.run(command, input=text, capture_output=True, text=True, check=False).stderr
+    command = [str(PROGRAMS / "promtool"), "check", "metrics"]
+    return subprocess.run(command, input=text, stderr=subprocess.PIPE, text=True, check=False).stderr

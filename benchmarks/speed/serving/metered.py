@@ -5,7 +5,7 @@ python -m benchmarks.speed.serving.metered FOLDER --port 0
 
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from prometheus_client import Counter, Gauge, Histogram
@@ -61,11 +61,16 @@ _THERE = [(holder, name, getattr(holder, name)) for holder, name, _ in _INSTEAD]
 
 def create() -> Guard:
     """The application, in a process that hears the signals."""
-    for number, ways in ((COUNTS_NOTHING, _INSTEAD), (COUNTS, _THERE)):
-        signal.signal(number, lambda *_, ways=ways: [setattr(*way) for way in ways])
+    signal.signal(COUNTS_NOTHING, lambda *_: _put(_INSTEAD))
+    signal.signal(COUNTS, lambda *_: _put(_THERE))
     return app.create()
 
 
+def _put(ways: Iterable[tuple[Any, str, Any]]) -> None:
+    for way in ways:
+        setattr(*way)
+
+
 if __name__ == "__main__":
-    main._WORKER = (*main._WORKER, "--app", "benchmarks.speed.serving.metered:create")
+    _put([(main, "_WORKER", (*main._WORKER, "--app", "benchmarks.speed.serving.metered:create"))])
     sys.exit(main.main())
