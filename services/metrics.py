@@ -8,6 +8,7 @@ BentoML's own request metrics are off: they keep a series for every path anybody
 
 import math
 import os
+from bisect import bisect_left
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -107,6 +108,16 @@ class Metric:
         return each
 
 
+class Seconds(Histogram):
+    """A histogram that finds its bucket by halves: that of the package looks at one after the other, which was a third of what the
+    metrics of a search cost."""
+
+    def observe(self, amount: float, exemplar: dict[str, str] | None = None) -> None:
+        """Count an amount. Exemplars are not kept."""
+        self._sum.inc(amount)
+        self._buckets[bisect_left(self._upper_bounds, amount)].inc(1)
+
+
 CATALOGUE: dict[str, Metric] = {}
 _BY_GENERATION: list[tuple[MetricWrapperBase, int]] = []  # and which of its labels that is
 Instrument = TypeVar("Instrument", bound=MetricWrapperBase)
@@ -153,7 +164,7 @@ def _seconds(
     found = _collected(
         name, "histogram", meaning, *labels, unit="seconds", buckets=buckets or _BUCKETS, **more
     )
-    return _registered(Histogram, found)
+    return _registered(Seconds, found)
 
 
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge
 
 from services import metrics
 from services.retrieval import app, nearness
@@ -48,8 +48,8 @@ _INSTEAD: list[tuple[Any, str, Callable[..., Any]]] = [
     (Gauge, "inc", _no),
     (Gauge, "dec", _no),
     (Gauge, "set", _no),
-    (Histogram, "labels", lambda histogram, *_: histogram),  # whose `time` is a context
-    (Histogram, "observe", _no),
+    (metrics.Seconds, "labels", lambda histogram, *_: histogram),  # whose `time` is a context
+    (metrics.Seconds, "observe", _no),
     (metrics, "requests", _no),
     (metrics, "request_seconds", _no),
     (metrics, "stage_seconds", _no),

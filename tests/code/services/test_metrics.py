@@ -3,7 +3,9 @@
 import re
 
 import pytest
-from prometheus_client import CollectorRegistry, Gauge
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry, Gauge, Histogram
 
 from services import metrics
 from services.metrics import CATALOGUE, Label, Metric
@@ -115,6 +117,18 @@ def test_of_some_series_only_those_that_are_wanted_are_kept() -> None:
         ("b", "x"),
         ("b", "y"),
     ]
+
+
+@given(amounts=st.lists(st.sampled_from([0.0, 1.0, 2.0]) | st.floats(-1.0, 4.0)))
+def test_a_histogram_counts_as_that_of_the_package(amounts: list[float]) -> None:
+    ours, theirs = (
+        make("some", "Some.", registry=None, buckets=(0.0, 1.0, 2.0)) for make in (metrics.Seconds, Histogram)
+    )
+    for amount in amounts:
+        ours.observe(amount)
+        theirs.observe(amount)
+    (own,), (wanted,) = ours.collect(), theirs.collect()
+    assert own.samples == wanted.samples
 
 
 def test_no_second_series_tells_when_the_first_began() -> None:

@@ -1,6 +1,6 @@
 """Which searches were in time."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
@@ -96,3 +96,17 @@ def test_searches_are_counted_and_nothing_else_is(
     hasty = make_client(objective_seconds=1e-9)
     assert hasty.ask(code=code).status_code == 200
     assert counted() == (2, 1)
+
+
+def test_the_time_in_which_a_body_comes_is_its_clients(
+    make_client: Callable[..., Client], snapshot: Snapshot, clock: Clock, counted: Counts
+) -> None:
+    async def slowly() -> AsyncIterator[bytes]:
+        yield b'{"code": '
+        clock.now += 10.0
+        yield b'"%s"}' % snapshot.codes[0].tobytes().hex().encode()
+
+    headers = {"Content-Type": "application/json"}
+    client = make_client(objective_seconds=0.5)
+    assert client("POST", "/v1/search", content=slowly(), headers=headers).status_code == 200
+    assert counted() == (1, 0)

@@ -276,6 +276,7 @@ def test_one_that_cannot_be_loaded_leaves_the_old_one_and_is_tried_again(
         assert "its hasher is not there" in swap.error
         assert served(swap) == "a"
         assert swap.wait(published.model.write(3), LONG)
+        until(lambda: len(published.ended) > 5)
         tried_for = time.monotonic() - failed
         setattr(published, step, works)
         until(lambda: served(swap) == "b")
