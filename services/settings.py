@@ -261,6 +261,12 @@ LAG_SECONDS = Setting(
     30.0,
     "for which a write may be unread while the store answers, before the service is not ready",
 )
+SEARCH_OBJECTIVE = Setting(
+    "TAXOHASH_SEARCH_OBJECTIVE",
+    SECONDS,
+    0.5,
+    "from the end of the body, in which a search should be answered: counted, and what the alert about slow searches is about",
+)
 LOG = Setting("TAXOHASH_LOG", _one_of("json", "text"), "json", "form of the log")
 
 # -- sampling of queries ----------------------------------------------------------------------------------------------
@@ -409,7 +415,7 @@ SECTIONS: dict[str, tuple[Setting, ...]] = {  # type: ignore[type-arg]  # of any
     ),
     "Who may ask": (API_KEYS_FILE, ALLOW_ANONYMOUS, CORS_ORIGINS, API_KEY, API_KEY_FILE),
     "Connections and health": (
-        MAX_CONNECTIONS, HEADER_SECONDS, KEEPALIVE_SECONDS, DRAIN_SECONDS, LAG_SECONDS, STALE_SECONDS, LOG,
+        MAX_CONNECTIONS, HEADER_SECONDS, KEEPALIVE_SECONDS, DRAIN_SECONDS, LAG_SECONDS, STALE_SECONDS, SEARCH_OBJECTIVE, LOG,
     ),
     "Sampling of queries": (SAMPLE_SHARE, SAMPLE_CAP, SAMPLE_BYTES, SAMPLE_TTL),
     "The trigger": (
