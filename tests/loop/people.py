@@ -19,6 +19,15 @@ class People:
         self.told: list[dict[str, Any]] = []
         self.url = ""
 
+    @property
+    def headlines(self) -> list[str]:
+        """The first line of each: of runs, and of alerts in the form that Slack takes."""
+        texts = [
+            told.get("text") or " ".join(part["title"] for part in told.get("attachments", ()))
+            for told in self.told
+        ]
+        return [text.splitlines()[0] for text in texts if text]
+
     def of_run(self, run: str) -> str:
         """What they were told of a run that has ended; empty where nothing."""
         return next(

@@ -207,7 +207,14 @@ class Story:
         assert not wrong, f"alerts fired that should not: {wrong}"
         fired = dict.fromkeys(one["name"] for one in told["alerts"] if one["state"] == "firing")
         self._timeline.tell(f"alerts that fired: {', '.join(fired)}; others did not")
-        return {**told, "canaries": self._canaries, "history": self._trigger.runs()["history"][::-1]}
+        headlines = self._world.people.headlines
+        self._timeline.tell(f"people were told {len(headlines)} times: {'; '.join(headlines)}")
+        return {
+            **told,
+            "canaries": self._canaries,
+            "people": headlines,
+            "history": self._trigger.runs()["history"][::-1],
+        }
 
     def _alerted(self) -> None:
         """The alert fires, and comes to the trigger."""
