@@ -21,12 +21,8 @@ class People:
 
     @property
     def headlines(self) -> list[str]:
-        """The first line of each: of runs, and of alerts in the form that Slack takes."""
-        texts = [
-            told.get("text") or " ".join(part["title"] for part in told.get("attachments", ()))
-            for told in self.told
-        ]
-        return [text.splitlines()[0] for text in texts if text]
+        """What each was about."""
+        return [_headline(told) for told in self.told]
 
     def of_run(self, run: str) -> str:
         """What they were told of a run that has ended; empty where nothing."""
@@ -59,3 +55,12 @@ def people() -> Iterator[People]:
         finally:
             server.shutdown()
             thread.join()
+
+
+def _headline(told: dict[str, Any]) -> str:
+    """Of a run, of an alert as Alertmanager tells Slack, or of the trigger."""
+    if outcome := told.get("outcome"):
+        return f"{outcome['pipeline']} {outcome['verdict']}"
+    if parts := told.get("attachments"):
+        return " ".join(part["title"] for part in parts)
+    return str(told.get("text", "")).split(": Taxohash")[0]

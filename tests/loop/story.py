@@ -76,7 +76,6 @@ class Story:
     def noise(self) -> None:
         """Things that are known are searched for: no alert fires, and no run is wanted or begins."""
         noise = self._world.runner.noise
-        # It looks for what to scrape some seconds after its start, which are minutes at this pace, and what is absent then is told.
         self._timeline.until(
             lambda: scrapes(self._watch.prometheus) and not alerts(self._watch.prometheus),
             "Prometheus and Alertmanager watch it, and only what is known is asked",
