@@ -311,6 +311,8 @@ def test_nothing_is_excused_that_no_page_has() -> None:
         "taxohash pipeline run --colour red",
         ".venv/bin/python -m pytest tests/absent",
         "taxohash dance",
+        "taxohash store dance",
+        "taxohash store audit --colour red",
         "taxohash train --data data --out run --colour red",
         "taxohash train --data data",
         "torchrun --colour red -m taxohash.cli train ...",
