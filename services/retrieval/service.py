@@ -27,6 +27,7 @@ from services.retrieval.descriptions import Descriptions
 from services.retrieval.identical import Identical
 from services.retrieval.late_store import LateStore
 from services.retrieval.readiness import Standing, Status, status
+from services.retrieval.recent import Recorder
 from services.retrieval.sampling import Sampler
 from services.retrieval.settings import Settings
 from services.retrieval.several import AT_ONCE
@@ -76,6 +77,7 @@ class Service:
         turns: of those who write an item.
         unused: pictures that may be named by no item any more.
         sampler: keeps some of the pictures that are searched for.
+        recorder: keeps what the metrics were in the last hour.
         draining: the process is about to end.
     """
 
@@ -118,6 +120,7 @@ class Service:
             SampledQueries(self.pictures.place, settings.collection) if self.pictures else None,
             settings.sampling,
         )
+        self.recorder = Recorder()
         self.identical = Identical(lambda: self.store(), self.asking, settings.collection)
         self.descriptions = Descriptions()
         self.draining = False
@@ -133,6 +136,7 @@ class Service:
         self._begun.add_done_callback(_tell_failure)
         self.gate.start()
         self.sampler.start()
+        self.recorder.start()
         sys.setswitchinterval(_SWITCH_SECONDS)
         self.aside.start()
         await self.aside.run(self.decoders.start())
@@ -143,6 +147,7 @@ class Service:
         self.draining = True
         self.gate.stop()
         await asyncio.to_thread(self.sampler.stop, _SAMPLING_SECONDS)
+        await asyncio.to_thread(self.recorder.stop)
         if self._watching:
             self._watching.cancel()
             with suppress(asyncio.CancelledError):

@@ -1,0 +1,210 @@
+"""Whether all is well, and what is not: in sentences, from what is known this moment and what was counted lately."""
+
+import math
+from collections.abc import Iterator
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from services.retrieval.readiness import Standing, Status
+from services.retrieval.recent.curves import ANOTHER_DISTRIBUTION, QUERIES_SECONDS, USUALLY_FAR
+from services.retrieval.recent.past import Past, Spans
+from services.retrieval.recent.quantiles import stability
+
+Severity = Literal["warning", "critical"]
+Verdict = Literal["well", "warning", "critical"]
+
+_LATELY_SECONDS = 300.0
+_ERRORS = 0.01  # share of requests
+_LATE = 0.01  # share of searches
+_LEAST_SEARCHES = 100
+_LEAST_QUERIES = 200  # of one distribution 200 have a PSI above 0.25 once in many millions of looks
+_DEVIATIONS = 4.0
+_EXCESS = 0.05  # of a share
+_LESS_SURE = 0.1
+_LESS_FOUND = 0.05
+_MINUTES = f"{QUERIES_SECONDS / 60:g}"
+
+
+class Finding(NamedTuple):
+    """Something that is not well.
+
+    Attributes:
+        sign: a word for it, always the same.
+        sentence: what it is, with numbers.
+    """
+
+    severity: Severity
+    sign: str
+    sentence: str
+
+
+def verdict(found: list[Finding]) -> Verdict:
+    """The worst of all."""
+    severities = {one.severity for one in found}
+    return "critical" if "critical" in severities else "warning" if severities else "well"
+
+
+def findings(standing: Standing, status: Status, failing: bool, past: Past) -> list[Finding]:
+    """All that is not well, the worst first.
+
+    Args:
+        failing: what is to be served cannot be loaded.
+    """
+    found = [*_of_standing(standing, status, failing), *_of_requests(past), *_of_retrieval(past)]
+    return sorted(found, key=lambda one: one.severity != "critical")
+
+
+def _of_standing(standing: Standing, status: Status, failing: bool) -> Iterator[Finding]:
+    lag, age = standing.lag_seconds, standing.age_seconds
+    if status == "draining":
+        yield Finding("critical", "draining", "It is about to end, and takes no new requests.")
+    if status == "loading":
+        yield Finding("critical", "loading", "Nothing is served yet: no generation is loaded.")
+    if status == "lagging":
+        yield Finding(
+            "critical", "lag", f"Writes are unread for {lag:.1f} s: it is not ready until it has them."
+        )
+    if status == "stale":
+        yield Finding(
+            "critical",
+            "stale",
+            f"What is searched is {_ago(age)} old, more than it may be (TAXOHASH_STALE_SECONDS).",
+        )
+    if failing:
+        yield Finding(
+            "critical", "swap", "What is to be served cannot be loaded: the service's log says why."
+        )
+    elif not standing.pinned and standing.serving and standing.published not in (None, standing.serving):
+        yield Finding(
+            "warning",
+            "published",
+            f"Generation {standing.published} is published, and {standing.serving} is served.",
+        )
+    if standing.serving and not standing.reachable and status != "draining":
+        yield Finding(
+            "warning",
+            "store",
+            f"The code store does not answer: searches go on from memory, {_ago(age)} old, and writes are refused.",
+        )
+
+
+def _of_requests(past: Past) -> Iterator[Finding]:
+    if not len(past):
+        return
+    spans = _lately(past, _LATELY_SECONDS)
+    requests, errors, busy, late, timed = (
+        float(counted[0])
+        for counted in (
+            spans.summed("requests", *past.labels("requests")),
+            spans.summed("requests", "5xx"),
+            spans.summed("busy"),
+            spans.summed("timed", "late"),
+            spans.summed("timed", "late", "in time"),
+        )
+    )
+    if errors:
+        severity: Severity = "critical" if errors > _ERRORS * requests else "warning"
+        yield Finding(
+            severity,
+            "errors",
+            f"{errors:,.0f} of {requests:,.0f} requests in the last 5 minutes ended with a server error.",
+        )
+    if busy:
+        yield Finding(
+            "warning", "busy", f"{busy:,.0f} searches in the last 5 minutes were refused: too much to do."
+        )
+    if timed >= _LEAST_SEARCHES and late > _LATE * timed:
+        objective = 1000 * float(spans.last("objective")[0])
+        yield Finding(
+            "warning",
+            "late",
+            f"{late / timed:.1%} of the searches in the last 5 minutes took longer than {objective:.0f} ms.",
+        )
+    if float(np.nan_to_num(spans.last("keys failing"))[0]):
+        yield Finding(
+            "warning",
+            "keys",
+            "The file of API keys cannot be read: those that were read before stay in force.",
+        )
+
+
+def _of_retrieval(past: Past) -> Iterator[Finding]:
+    """Signs of drift: few enough on noise that one can believe them, see docs/serving.md."""
+    if not len(past):
+        return
+    spans = _lately(past, QUERIES_SECONDS, of_generation=True)
+    for sign, counted, of, reference, said in (
+        (
+            "far",
+            spans.summed("answered", "far"),
+            spans.summed("answered", "far", "near"),
+            USUALLY_FAR,
+            "of the searches are far from every item",
+        ),
+        (
+            "unlike",
+            spans.summed("unlike"),
+            spans.summed("queries"),
+            float(spans.last("unlike reference")[0]),
+            "of the pictures are like nothing known",
+        ),
+    ):
+        if of[0] >= _LEAST_QUERIES and counted[0] / of[0] > reference + _excess(reference, of[0]):
+            yield Finding(
+                "warning",
+                sign,
+                f"{counted[0] / of[0]:.0%} {said} ({of[0]:,.0f} in {_MINUTES} minutes): {reference:.0%} is usual.",
+            )
+    bands = past.labels("band reference")
+    if bands:
+        counts = np.stack([spans.summed("band", band) for band in bands], axis=1)
+        shift = stability(counts, np.stack([spans.last("band reference", band) for band in bands], axis=1))[0]
+        if counts.sum() >= _LEAST_QUERIES and shift > ANOTHER_DISTRIBUTION:
+            yield Finding(
+                "warning",
+                "distances",
+                f"Nearest items lie at other distances than of the reference: PSI {shift:.2f}, of {counts.sum():,.0f} "
+                f"queries in {_MINUTES} minutes.",
+            )
+    for level in past.labels("confidence reference"):
+        answers = spans.summed("confidence count", level)[0]
+        usual = spans.last("confidence reference", level)[0]
+        if answers < _LEAST_QUERIES:
+            continue
+        mean = spans.summed("confidence sum", level)[0] / answers
+        if mean < usual - max(_LESS_SURE, 0.5 * _DEVIATIONS / math.sqrt(answers)):
+            yield Finding(
+                "warning",
+                "confidence",
+                f"Answers are less sure on level {level}: {mean:.2f} in the mean, where {usual:.2f} is usual.",
+            )
+    for level in past.labels("canary recall"):
+        recall, usual = (spans.last(name, level)[0] for name in ("canary recall", "canary recall reference"))
+        if recall < usual - _LESS_FOUND:
+            yield Finding(
+                "warning",
+                "canaries",
+                f"Of the canaries {recall:.0%} are found again on level {level}, where {usual:.0%} were.",
+            )
+
+
+def _lately(past: Past, seconds: float, of_generation: bool = False) -> Spans:
+    """The span that ends now."""
+    return Spans.of(past, np.asarray([len(past) - 1]), seconds, of_generation)
+
+
+def _excess(reference: float, queries: float) -> float:
+    """By how much a share has to be above its reference: four standard deviations of the share of so many queries."""
+    deviation = math.sqrt(max(reference * (1 - reference), 0.01) / queries)
+    return max(_EXCESS, _DEVIATIONS * deviation)
+
+
+def _ago(seconds: float) -> str:
+    """A time as one says it."""
+    if not math.isfinite(seconds):
+        return "of an unknown time"
+    for unit, length in (("h", 3600.0), ("min", 60.0)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} s"
