@@ -30,6 +30,7 @@ class Metrics:
     bands: list[int] = field(default_factory=lambda: [0] * BANDS)
     confidence: float = 0.9  # of each answer
     recall: float = 0.95
+    canaries: int = 400
     codes: int = 120_000
     keys_failing: bool = False
 
@@ -64,6 +65,8 @@ class Metrics:
         queries = sum(self.answered.values())
         found = [
             Sample("taxohash_queries_total", served, queries),
+            Sample("taxohash_queries_reference", served, 2000.0),
+            Sample("taxohash_canaries", served, self.canaries),
             Sample("taxohash_unlike_total", served, self.unlike),
             Sample("taxohash_unlike_reference", served, 0.05),
         ]

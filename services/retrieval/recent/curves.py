@@ -17,9 +17,10 @@ MOST_POINTS = 181
 LEAST_QUERIES = 50  # a share of fewer says nothing
 _TRAFFIC_SECONDS = 15.0
 _LATENCY_SECONDS = 60.0
-QUERIES_SECONDS = 900.0
+FAR_SECONDS = 600.0
+QUERIES_SECONDS = 3600.0
 USUALLY_FAR = 0.1  # by what far means, see `services.retrieval.nearness`
-ANOTHER_DISTRIBUTION = 0.25
+STEADY = 0.1  # a stability index at most
 _DIGITS = 4
 
 
@@ -123,13 +124,18 @@ def _unlike(spans: Spans) -> list[Line]:
 
 
 def _bands(spans: Spans) -> list[Line]:
+    counts, found = shift(spans)
+    return [Line("PSI", np.where(counts >= LEAST_QUERIES, found, np.nan), STEADY)]
+
+
+def shift(spans: Spans) -> tuple[F64, F64]:
+    """[m] Queries, and how far the distances of their nearest items are from those of the reference."""
     bands = spans.past.labels("band reference")
     if not bands:
-        return [Line("PSI", np.full(len(spans.ends), np.nan), ANOTHER_DISTRIBUTION)]
+        return np.zeros(len(spans.ends)), np.full(len(spans.ends), np.nan)
     counts = np.stack([spans.summed("band", band) for band in bands], axis=1)
     shares = np.stack([spans.last("band reference", band) for band in bands], axis=1)
-    found = stability(counts, shares)
-    return [Line("PSI", np.where(counts.sum(axis=1) >= LEAST_QUERIES, found, np.nan), ANOTHER_DISTRIBUTION)]
+    return counts.sum(axis=1), stability(counts, shares, spans.last("queries reference"))
 
 
 def _confidence(spans: Spans) -> list[Line]:
@@ -229,7 +235,7 @@ CURVES = (
         "ratio",
         "Their nearest item is farther than that of nine in ten queries of the evaluation.",
         _far,
-        QUERIES_SECONDS,
+        FAR_SECONDS,
         reference="what is usual",
         by_queries=True,
         of_generation=True,
@@ -252,10 +258,10 @@ CURVES = (
         "Shift of the nearest distances",
         "retrieval",
         "",
-        "Population stability index of the nearest items' distances against the reference: below 0.1 they are as they were.",
+        "How unlike the reference's the distances of the nearest items are: a population stability index.",
         _bands,
         QUERIES_SECONDS,
-        reference="another distribution from here on",
+        reference="up to here they are as they were",
         by_queries=True,
         known="band reference",
         of_generation=True,

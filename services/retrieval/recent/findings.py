@@ -7,9 +7,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from services.retrieval.readiness import Standing, Status
-from services.retrieval.recent.curves import ANOTHER_DISTRIBUTION, QUERIES_SECONDS, USUALLY_FAR
+from services.retrieval.recent.curves import FAR_SECONDS, QUERIES_SECONDS, STEADY, USUALLY_FAR, shift
 from services.retrieval.recent.past import Past, Spans
-from services.retrieval.recent.quantiles import stability
 
 Severity = Literal["warning", "critical"]
 Verdict = Literal["well", "warning", "critical"]
@@ -18,12 +17,10 @@ _LATELY_SECONDS = 300.0
 _ERRORS = 0.01  # share of requests
 _LATE = 0.01  # share of searches
 _LEAST_SEARCHES = 100
-_LEAST_QUERIES = 200  # of one distribution 200 have a PSI above 0.25 once in many millions of looks
-_DEVIATIONS = 4.0
-_EXCESS = 0.05  # of a share
-_LESS_SURE = 0.1
-_LESS_FOUND = 0.05
-_MINUTES = f"{QUERIES_SECONDS / 60:g}"
+# As the alerts of manifests/monitoring have them, where they say how often noise passes for it.
+_FAR, _FAR_QUERIES = 0.2, 150
+_EXCESS_UNLIKE, _LESS_SURE, _QUERIES = 0.06, 0.1, 500
+_LESS_FOUND, _ERRORS_FOUND = 0.03, 3.0
 
 
 class Finding(NamedTuple):
@@ -130,74 +127,60 @@ def _of_requests(past: Past) -> Iterator[Finding]:
 
 
 def _of_retrieval(past: Past) -> Iterator[Finding]:
-    """Signs of drift: few enough on noise that one can believe them, see docs/serving.md."""
+    """Signs of drift."""
     if not len(past):
         return
-    spans = _lately(past, QUERIES_SECONDS, of_generation=True)
-    for sign, counted, of, reference, said in (
-        (
+    spans = _lately(past, FAR_SECONDS, of_generation=True)
+    far, searches = (float(spans.summed("answered", *names)[0]) for names in (("far",), ("far", "near")))
+    if searches >= _FAR_QUERIES and far > _FAR * searches:
+        yield Finding(
+            "warning",
             "far",
-            spans.summed("answered", "far"),
-            spans.summed("answered", "far", "near"),
-            USUALLY_FAR,
-            "of the searches are far from every item",
-        ),
-        (
-            "unlike",
-            spans.summed("unlike"),
-            spans.summed("queries"),
-            float(spans.last("unlike reference")[0]),
-            "of the pictures are like nothing known",
-        ),
-    ):
-        if of[0] >= _LEAST_QUERIES and counted[0] / of[0] > reference + _excess(reference, of[0]):
+            f"{far / searches:.0%} of {searches:,.0f} searches in {FAR_SECONDS / 60:g} minutes are far from every item: "
+            f"{USUALLY_FAR:.0%} is usual.",
+        )
+    spans = _lately(past, QUERIES_SECONDS, of_generation=True)
+    queries, unlike = (float(spans.summed(name)[0]) for name in ("queries", "unlike"))
+    if queries >= _QUERIES:
+        usual = float(spans.last("unlike reference")[0])
+        if unlike / queries > usual + _EXCESS_UNLIKE:
             yield Finding(
                 "warning",
-                sign,
-                f"{counted[0] / of[0]:.0%} {said} ({of[0]:,.0f} in {_MINUTES} minutes): {reference:.0%} is usual.",
+                "unlike",
+                f"{unlike / queries:.0%} of {queries:,.0f} pictures in the last hour are like nothing known: "
+                f"{usual:.0%} is usual.",
             )
-    bands = past.labels("band reference")
-    if bands:
-        counts = np.stack([spans.summed("band", band) for band in bands], axis=1)
-        shift = stability(counts, np.stack([spans.last("band reference", band) for band in bands], axis=1))[0]
-        if counts.sum() >= _LEAST_QUERIES and shift > ANOTHER_DISTRIBUTION:
+        if (found := float(shift(spans)[1][0])) > STEADY:
             yield Finding(
                 "warning",
                 "distances",
-                f"Nearest items lie at other distances than of the reference: PSI {shift:.2f}, of {counts.sum():,.0f} "
-                f"queries in {_MINUTES} minutes.",
+                f"Nearest items lie at other distances than of the reference: PSI {found:.2f}, of {queries:,.0f} pictures "
+                "in the last hour.",
             )
-    for level in past.labels("confidence reference"):
-        answers = spans.summed("confidence count", level)[0]
-        usual = spans.last("confidence reference", level)[0]
-        if answers < _LEAST_QUERIES:
-            continue
-        mean = spans.summed("confidence sum", level)[0] / answers
-        if mean < usual - max(_LESS_SURE, 0.5 * _DEVIATIONS / math.sqrt(answers)):
-            yield Finding(
-                "warning",
-                "confidence",
-                f"Answers are less sure on level {level}: {mean:.2f} in the mean, where {usual:.2f} is usual.",
-            )
-    for level in past.labels("canary recall"):
-        recall, usual = (spans.last(name, level)[0] for name in ("canary recall", "canary recall reference"))
-        if recall < usual - _LESS_FOUND:
+        for level in past.labels("confidence reference"):
+            mean = float(spans.grown("confidence sum", level)[0] / queries)
+            usual = float(spans.last("confidence reference", level)[0])
+            if mean < usual - _LESS_SURE:
+                yield Finding(
+                    "warning",
+                    "confidence",
+                    f"Answers are less sure on level {level}: {mean:.2f} in the mean, where {usual:.2f} is usual.",
+                )
+    canaries = float(spans.last("canaries")[0])
+    for level in past.labels("canary recall reference"):
+        recall, usual = (float(spans.last(f"canary recall{end}", level)[0]) for end in ("", " reference"))
+        error = math.sqrt(max(usual * (1 - usual), 1 / (canaries + 1)) / (canaries + 1))
+        if usual - recall > max(_LESS_FOUND, _ERRORS_FOUND * error):
             yield Finding(
                 "warning",
                 "canaries",
-                f"Of the canaries {recall:.0%} are found again on level {level}, where {usual:.0%} were.",
+                f"Of {canaries:,.0f} canaries {recall:.0%} are found again on level {level}, where {usual:.0%} were.",
             )
 
 
 def _lately(past: Past, seconds: float, of_generation: bool = False) -> Spans:
     """The span that ends now."""
     return Spans.of(past, np.asarray([len(past) - 1]), seconds, of_generation)
-
-
-def _excess(reference: float, queries: float) -> float:
-    """By how much a share has to be above its reference: four standard deviations of the share of so many queries."""
-    deviation = math.sqrt(max(reference * (1 - reference), 0.01) / queries)
-    return max(_EXCESS, _DEVIATIONS * deviation)
 
 
 def _ago(seconds: float) -> str:

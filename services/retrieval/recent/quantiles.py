@@ -33,22 +33,21 @@ def quantiles(q: float, uppers: F64, counts: F64) -> F64:
     return np.where(counts[:, -1] > 0, found, np.nan)
 
 
-def stability(counts: F64, reference: F64, least: float = 0.001) -> F64:
+def stability(counts: F64, reference: F64, queries: F64) -> F64:
     """The population stability index: the sum over bands of (p - e) ln(p / e), of shares p that were expected to be e.
 
-    Below 0.1 is taken for steady, above 0.25 for another distribution. Of n values of the same distribution in b bands it is
-    about (b - 1) / n.
+    Below 0.1 is taken for steady, above 0.25 for another distribution. Half a value more is counted in each band on both sides, as
+    else one that is empty would make it infinite. The recording rules of manifests/monitoring reckon alike.
 
     Args:
         counts: [n, b] values in each band.
         reference: [n, b] shares.
-        least: a share that is less counts as this, as else one empty band would be infinite.
+        queries: [n] of which the reference is.
 
     Returns:
         [n]; NaN where there are no values, or no reference.
     """
-    totals = counts.sum(axis=1, keepdims=True)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        found = np.maximum(counts / totals, least)
-        expected = np.maximum(reference, least)
-        return np.where(totals[:, 0] > 0, ((found - expected) * np.log(found / expected)).sum(axis=1), np.nan)
+    totals, bands = counts.sum(axis=1, keepdims=True), counts.shape[1]
+    found = (counts + 0.5) / (totals + 0.5 * bands)
+    expected = (reference * queries[:, None] + 0.5) / (queries[:, None] + 0.5 * bands)
+    return np.where(totals[:, 0] > 0, ((found - expected) * np.log(found / expected)).sum(axis=1), np.nan)

@@ -76,6 +76,7 @@ KEPT = (
     Kept("confidence reference", "taxohash_confidence_reference", by="level"),
     Kept("unlike", "taxohash_unlike_total"),
     Kept("unlike reference", "taxohash_unlike_reference"),
+    Kept("canaries", "taxohash_canaries"),
     Kept("canary recall", "taxohash_canary_recall", by="level"),
     Kept("canary recall reference", "taxohash_canary_recall_reference", by="level"),
 )

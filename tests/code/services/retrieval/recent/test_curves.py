@@ -62,8 +62,8 @@ def test_steady_traffic() -> None:
 def test_shares_of_few_queries_are_not_told() -> None:
     metrics = Metrics()
     curves = curves_of(metrics, 3, lambda reading: metrics.ask(LEAST_QUERIES // 2 - 1))
-    for name in ("far", "unlike", "distances", "confidence"):
-        assert curves[name]["lacking"] == "too few queries yet: it takes 50 in 15 minutes"
+    for name, minutes in (("far", 10), ("unlike", 60), ("distances", 60), ("confidence", 60)):
+        assert curves[name]["lacking"] == f"too few queries yet: it takes 50 in {minutes} minutes"
         assert all(line["now"] is None for line in curves[name]["lines"])
     curves = curves_of(Metrics(), 3, lambda reading: None)
     assert curves["latency"]["lacking"] == "nothing in the last 60 seconds"

@@ -21,7 +21,7 @@ def test_every_series_is_of_a_metric_of_the_catalogue_and_of_labels_that_it_has(
         asked = {kept.by, kept.only[0] if kept.only else "", kept.but[0] if kept.but else ""} - {""}
         assert asked <= labels
     assert {"queries", "band", "canary recall", "confidence sum"} <= OF_GENERATION
-    assert not {"requests", "answered", "memory"} & OF_GENERATION
+    assert not {"requests", "memory"} & OF_GENERATION
 
 
 def test_pages_and_probes_are_no_requests_and_routes_are_one() -> None:
