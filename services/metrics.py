@@ -7,7 +7,7 @@ BentoML's own request metrics are off: they keep a series for every path anybody
 """
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -656,11 +656,10 @@ def request_seconds(route: str) -> Histogram:
     return REQUEST_SECONDS.labels(route)
 
 
-def samples(service: Service, names: Iterable[str]) -> Iterator[tuple[str, dict[str, str], float]]:
+def samples(service: Service, names: Sequence[str]) -> list[tuple[str, dict[str, str], float]]:
     """The samples of these names as they are now, each with its labels; what is not exported is left out."""
-    for metric in REGISTRIES[service].restricted_registry(names).collect():
-        for sample in metric.samples:
-            yield sample.name, sample.labels, sample.value
+    named = REGISTRIES[service].restricted_registry(names)
+    return [(own.name, own.labels, own.value) for metric in named.collect() for own in metric.samples]
 
 
 def exposition(service: Service) -> bytes:

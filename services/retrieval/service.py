@@ -136,9 +136,9 @@ class Service:
         self._begun.add_done_callback(_tell_failure)
         self.gate.start()
         self.sampler.start()
-        self.recorder.start()
         sys.setswitchinterval(_SWITCH_SECONDS)
         self.aside.start()
+        self.recorder.start()
         await self.aside.run(self.decoders.start())
         self._watching = asyncio.create_task(self._watch())
 
@@ -147,7 +147,6 @@ class Service:
         self.draining = True
         self.gate.stop()
         await asyncio.to_thread(self.sampler.stop, _SAMPLING_SECONDS)
-        await asyncio.to_thread(self.recorder.stop)
         if self._watching:
             self._watching.cancel()
             with suppress(asyncio.CancelledError):
@@ -156,6 +155,7 @@ class Service:
         self.workers.close()
         self.aside.stop()
         self.unused.close()
+        self.recorder.stop()
         self.asking.close()
         self.writing.close()
         self.descriptions.close()

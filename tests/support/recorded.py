@@ -85,6 +85,12 @@ class Metrics:
             ]
         return found
 
+    def swap(self, generation: str) -> None:
+        """Another generation is served from now on, whose series begin at 0."""
+        fresh = Metrics()
+        self.generation, self.requests, self.answered = generation, fresh.requests, fresh.answered
+        self.bands, self.unlike = fresh.bands, 0
+
     def ask(self, queries: int, far: int = 0, bands: Sequence[int] = range(BANDS)) -> None:
         """So many searches more, of which some are far; each in one of the bands in turn."""
         self.requests["2xx"] += queries

@@ -47,11 +47,16 @@ const sentenceOf = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 
 function told({ name, now, reference, values }, i, { unit, reference: usual }, at, { times }) {
   const value = at === null ? now : values[nearest(times, at)];
-  const swatch = svg("svg", { viewBox: "0 0 24 10", class: `sample ${colourOf(i)}`, "aria-hidden": "true" });
-  swatch.append(svg("path", { d: "M1 5H23" }));
-  const own = element("li", "", swatch, element("span", "", name), element("b", "", read(value, unit)));
-  if (reference !== null) own.append(element("span", "told", `${read(reference, unit)} ${usual}`));
+  const own = element("li", "", sample(colourOf(i)), element("span", "", name), element("b", "", read(value, unit)));
+  if (reference !== null) own.append(sample(`usual ${colourOf(i)}`), element("span", "told", `${usual}: ${read(reference, unit)}`));
   return own;
+}
+
+/** What a line looks like. */
+function sample(kind) {
+  const picture = svg("svg", { viewBox: "0 0 24 10", class: "sample", "aria-hidden": "true" });
+  picture.append(svg("path", { class: kind, d: "M1 5H23" }));
+  return picture;
 }
 
 function drawn({ lines }, { times, from, to, gap, swaps }, top, at) {

@@ -7,15 +7,15 @@ const SHORT = new Intl.NumberFormat("en", { maximumSignificantDigits: 3 });
 const WHOLE = new Intl.NumberFormat("en", { maximumFractionDigits: 2 });
 const UNITS = {
   "": (value) => WHOLE.format(value),
-  "per second": (value) => `${SHORT.format(value)} /s`,
-  ratio: (value) => `${SHORT.format(100 * value)} %`,
+  "per second": (value) => `${SHORT.format(value)}\u00a0/s`,
+  ratio: (value) => `${SHORT.format(100 * value)}\u00a0%`,
   seconds: (value) => scaled(value, [[7200, 3600, "h"], [120, 60, "min"], [1, 1, "s"], [0, 0.001, "ms"]]),
   bytes: (value) => scaled(value, [[2 ** 30, 2 ** 30, "GiB"], [0, 2 ** 20, "MiB"]]),
 };
 
 function scaled(value, steps) {
   const [, one, unit] = steps.find(([from]) => value >= from) ?? steps.at(-1);
-  return `${SHORT.format(value / one)} ${unit}`;
+  return `${SHORT.format(value / one)}\u00a0${unit}`;
 }
 
 /** A value as it is read; null is a dash. */

@@ -83,7 +83,7 @@ KEPT = (
 _SERVED = "taxohash_generation_served"
 _OF = {sample: own for own in metrics.CATALOGUE.values() for sample in own.samples}
 _BY_SAMPLE = {own.sample: [one for one in KEPT if one.sample == own.sample] for own in KEPT}
-_READ = {*_BY_SAMPLE, _SERVED} - {_SEARCH_SECONDS}
+_READ = sorted({*_BY_SAMPLE, _SERVED} - {_SEARCH_SECONDS})
 _COUNTED = {own.name for own in KEPT if _OF[own.sample].kind != "gauge"}
 # Levels, bands and references are a generation's own.
 OF_GENERATION = {own.name for own in KEPT if metrics.SERVED in _OF[own.sample].labels}

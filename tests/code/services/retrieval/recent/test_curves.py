@@ -89,12 +89,14 @@ def test_no_share_is_of_two_generations() -> None:
 
     def between(reading: int) -> None:
         if reading == 11:
-            metrics.generation, metrics.answered, metrics.bands = "b", {"near": 0, "far": 0}, [0, 0, 0, 0]
+            metrics.swap("b")
         metrics.ask(20, far=20 if reading < 11 else 0, bands=[0])
 
-    far = curves_of(metrics, 15, between)["far"]["lines"][0]["values"]
+    curves = curves_of(metrics, 15, between)
+    far = curves["far"]["lines"][0]["values"]
     assert far[10] == 1.0
     assert far[11:] == [None, None, None, 0.0]  # too few; then of the new one alone
+    assert set(curves["requests"]["lines"][0]["values"][1:]) == {20 / SECONDS}  # which go on
 
 
 @given(st.integers(1, 800), st.integers(1, 60))

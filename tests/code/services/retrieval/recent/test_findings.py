@@ -146,8 +146,8 @@ def test_signs_of_drift() -> None:
 
 def unsure(metrics: Metrics) -> None:
     """Another generation is served from then on."""
-    metrics.answered, metrics.generation, metrics.confidence = {"near": 0, "far": 0}, "b", 0.7
-    metrics.bands = [0] * len(metrics.bands)
+    metrics.swap("b")
+    metrics.confidence = 0.7
 
 
 def test_drift_is_not_told_of_few_queries_nor_canaries_of_few() -> None:

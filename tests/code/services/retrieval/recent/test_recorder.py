@@ -28,7 +28,8 @@ def test_what_is_told_is_as_its_model_says() -> None:
     metrics = Metrics()
 
     def between(reading: int) -> None:
-        metrics.generation = "b" if reading > 30 else "a"
+        if reading == 31:
+            metrics.swap("b")
         metrics.ask(3)
 
     made = recorder_of(metrics, 41, between)
