@@ -74,10 +74,10 @@ class Service:
         identical: which items have the picture that is searched for.
         descriptions: of what is served.
         pictures: None where the settings name no store and there is none among the user's data.
+        recorder: keeps what the metrics were in the last hour.
         turns: of those who write an item.
         unused: pictures that may be named by no item any more.
         sampler: keeps some of the pictures that are searched for.
-        recorder: keeps what the metrics were in the last hour.
         draining: the process is about to end.
     """
 

@@ -142,7 +142,7 @@ def test_what_is_amiss_is_said_and_drawn_for_everybody(page: Page, drifted: dict
     assert "25% of 1,680 searches in 10 minutes are far from every item" in " ".join(findings)
     assert "b took the place of a" in page.find("swaps").text
     assert len(page.all("#curve-far .swap")) == 1
-    assert len(page.all("#curve-far .usual")) == 1
+    assert len(page.all("#curve-far line.usual")) == 1
     assert "25 %" in page.curve("far")
     assert "usual: 10 %" in page.curve("far")
     assert page.curve("latency").count("ms") >= 4

@@ -44,7 +44,9 @@ class Past:
         start = max(len(self) + 1 - most, 0)
         number = int(self.numbers[-1]) + 1 if len(self) else 0
         left = self.values[start:]
-        gone = np.isnan(left).all(axis=0).tolist()  # a column that no reading has any more goes
+        gone = [
+            bool(np.isnan(column).all()) for column in left.T
+        ]  # a column that no reading has any more goes
         keys = tuple(key for key, is_gone in zip(self.keys, gone, strict=True) if key in told or not is_gone)
         columns = {key: column for column, key in enumerate(self.keys)}
         new = [key for key in told if key not in columns]
@@ -132,4 +134,5 @@ class Spans:
     def rate(self, grown: F64) -> F64:
         """[m] So much a second; NaN where no time went by."""
         with np.errstate(divide="ignore", invalid="ignore"):
-            return np.where(self.seconds > 0, grown / self.seconds, np.nan)
+            found: F64 = np.where(self.seconds > 0, grown / self.seconds, np.nan)
+        return found
