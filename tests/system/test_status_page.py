@@ -115,7 +115,7 @@ def test_a_key_is_asked_for_and_then_it_is_told_how_the_service_does(
     page.give(keyring.secrets["search"]).loaded()
     assert not page.find("error").is_displayed()
     assert page.find("verdict-title").text == "All is well"
-    assert "Not known now: " in page.find("unknown").text
+    assert "Not known now: " in page.find("lacking").text
     told = {
         one.find_element(By.TAG_NAME, "dt").text: one.find_element(By.TAG_NAME, "dd").text
         for one in page.all("#figures div")
@@ -140,6 +140,7 @@ def test_what_is_amiss_is_said_and_drawn_for_everybody(page: Page, drifted: dict
     findings = [finding.text for finding in page.all("#findings li")]
     assert [finding.split(": ")[0].lower() for finding in findings] == ["warning"] * 3
     assert "25% of 1,680 searches in 10 minutes are far from every item" in " ".join(findings)
+    assert page.find("unjudged").text == ""
     assert "b took the place of a" in page.find("swaps").text
     assert len(page.all("#curve-far .swap")) == 1
     assert len(page.all("#curve-far line.usual")) == 1

@@ -71,6 +71,7 @@ function complain(text) {
 function reflect() {
   show("shown", true);
   judge();
+  $("unjudged").textContent = told.unjudged;
   $("figures").replaceChildren(...figures(told.served).map(([name, ...content]) => element("div", "", element("dt", "", name), element("dd", "", ...content))));
   $("as-of").textContent = `As of ${clock(told.now)}`;
   $("swaps").replaceChildren(...told.swaps.map(({ when, generation, before }) => element("li", "", `${clock(1000 * when)} generation ${generation} ${before ? `took the place of ${before}` : "was loaded"}`)));
@@ -82,14 +83,14 @@ function reflect() {
 /** What a screen reader tells by itself is written only where it is another. */
 function judge() {
   const [title, kind] = VERDICTS[told.verdict];
-  const unknown = told.curves.filter(({ part, lacking }) => part === "retrieval" && lacking).map((curve) => curve.title);
-  const said = JSON.stringify([title, told.findings, unknown]);
+  const lacking = told.curves.filter((curve) => curve.part === "retrieval" && curve.lacking).map((curve) => curve.title);
+  const said = JSON.stringify([title, told.findings, lacking]);
   if ($("verdict").dataset.said === said) return;
   $("verdict").dataset.said = said;
   $("verdict").className = `notice ${kind}`;
   $("verdict-title").textContent = title;
   $("findings").replaceChildren(...told.findings.map(({ severity, sentence }) => element("li", "", element("b", "", `${severity}: `), sentence)));
-  $("unknown").textContent = unknown.length ? `Not known now: ${unknown.join(", ")}.` : "";
+  $("lacking").textContent = lacking.length ? `Not known now: ${lacking.join(", ")}.` : "";
 }
 
 function figures({ collection, status, generation, published, pinned, codes, lag_seconds: lag, age_seconds: age, store_reachable: reachable }) {

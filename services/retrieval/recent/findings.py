@@ -52,6 +52,16 @@ def findings(standing: Standing, status: Status, failing: bool, past: Past) -> l
     return sorted(found, key=lambda one: one.severity != "critical")
 
 
+def unjudged(past: Past) -> str:
+    """Why pictures that were searched for are not judged by, in a sentence; empty where they are, or nobody counts them."""
+    if not past.labels("queries"):
+        return ""
+    queries = float(_lately(past, QUERIES_SECONDS, of_generation=True).summed("queries")[0])
+    if queries >= _QUERIES:
+        return ""
+    return f"Drift is judged from {_QUERIES} pictures in the last hour on, and there were {queries:,.0f}."
+
+
 def _of_standing(standing: Standing, status: Status, failing: bool) -> Iterator[Finding]:
     lag, age = standing.lag_seconds, standing.age_seconds
     if status == "draining":

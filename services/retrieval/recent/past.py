@@ -129,7 +129,8 @@ class Spans:
         """[m] By how much counters grew together, of those that are there; 0 where none is."""
         if not labels:
             return np.nan_to_num(self.grown(name))
-        return np.sum([np.nan_to_num(self.grown(name, label)) for label in labels], axis=0, dtype=np.float64)
+        grown: F64 = np.sum([np.nan_to_num(self.grown(name, label)) for label in labels], axis=0)
+        return grown
 
     def rate(self, grown: F64) -> F64:
         """[m] So much a second; NaN where no time went by."""

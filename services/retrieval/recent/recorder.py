@@ -9,7 +9,7 @@ from typing import Any
 
 from services.retrieval.readiness import Standing, Status, told
 from services.retrieval.recent.curves import drawn, points
-from services.retrieval.recent.findings import findings, verdict
+from services.retrieval.recent.findings import findings, unjudged, verdict
 from services.retrieval.recent.past import Past
 from services.retrieval.recent.reading import Sample, Totals, samples
 from services.retrieval.workers import Workers
@@ -91,6 +91,7 @@ class Recorder:
             "now": datetime.fromtimestamp(self._clock(), UTC).isoformat(timespec="seconds"),
             "verdict": verdict(found),
             "findings": [one._asdict() for one in found],
+            "unjudged": unjudged(past),
             "served": told(standing, status) | {"collection": collection, "codes": codes},
             "every_seconds": SECONDS,
             **curves,

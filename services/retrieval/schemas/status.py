@@ -92,6 +92,7 @@ class StatusTold(Told):
                             "sentence": "12 searches in the last 5 minutes were refused: too much to do.",
                         }
                     ],
+                    "unjudged": "Drift is judged from 500 pictures in the last hour on, and there were 120.",
                     "served": {
                         "collection": "shop",
                         "status": "ready",
@@ -130,6 +131,9 @@ class StatusTold(Told):
     now: When
     verdict: Literal["well", "warning", "critical"] = Field(description="the worst of the findings")
     findings: list[FindingTold] = Field(description="what is not well, the worst first")
+    unjudged: str = Field(
+        description="why pictures that were asked for are not judged by yet; empty where they are"
+    )
     served: ServedTold
     every_seconds: float = Field(description="between two readings of the metrics")
     times: list[UnixTime] = Field(description="of the curves' values, at most 182")

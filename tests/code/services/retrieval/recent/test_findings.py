@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from services.retrieval.readiness import Standing, Status
-from services.retrieval.recent.findings import Finding, findings, verdict
+from services.retrieval.recent.findings import Finding, findings, unjudged, verdict
 from services.retrieval.recent.past import Past
 from tests.support.recorded import Metrics, recorder_of
 
@@ -154,6 +154,8 @@ def test_drift_is_not_told_of_few_queries_nor_canaries_of_few() -> None:
     metrics = Metrics(confidence=0.1)
     past = recorder_of(metrics, 8, lambda _: metrics.ask(20, far=20, bands=[3]))._past  # 140
     assert signs(past) == {}
+    assert unjudged(past) == "Drift is judged from 500 pictures in the last hour on, and there were 140."
+    assert unjudged(after(nothing)) == unjudged(Past.none()) == ""
     few = Metrics(recall=0.9)
     few.canaries = 30  # three of them need not be found again
     assert signs(recorder_of(few, 3, lambda _: None)._past) == {}
