@@ -74,6 +74,11 @@ def test_what_is_of_a_generation_begins_anew_with_another() -> None:
     assert new.values == {Key("band", "0"): 3.0, Key("requests", "2xx"): 3.0}
 
 
+def test_a_series_that_begins_anew_between_two_readings_takes_nothing_away() -> None:
+    totals = Totals().then([request("search", "2xx", "a", 5)]).then([request("search", "2xx", "a", 2)])
+    assert totals.values == {Key("requests", "2xx"): 7.0}
+
+
 @given(
     st.lists(
         st.dictionaries(st.sampled_from("abc"), st.integers(0, 9), max_size=3),
