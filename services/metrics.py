@@ -518,7 +518,17 @@ COLLECTION = Label("collection", most=1)
 PIPELINE = Label("pipeline", ("retrain", "reindex", "drift"))
 VERDICT = Label(
     "verdict",
-    ("published", "awaiting approval", "refused", "failed", "interrupted", "steady", "too few", "drifted"),
+    (
+        "published",
+        "awaiting approval",
+        "refused",
+        "failed",
+        "interrupted",
+        "steady",
+        "too few",
+        "drifted",
+        "chosen",
+    ),
 )  # see `services.runs.Verdict`
 
 TRIGGER_REQUESTS = _counter(
