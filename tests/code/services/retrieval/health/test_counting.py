@@ -16,7 +16,7 @@ from taxohash.generation.hasher import Hasher
 from taxohash.images import decode
 from taxohash.release.recall import Catalogue, canary_codes, recall
 from tests.support.application import Client, filled, ref_of, settings_of
-from tests.support.generations import BITS, TAXONOMY, pictures
+from tests.support.generations import BITS, TAXONOMY, pictures, png
 from tests.support.waiting import until
 
 ITEMS = pictures(120, seed=21)
@@ -103,6 +103,17 @@ def test_what_changes_the_nearest_is_not_counted(client: Client, counted: Callab
 def test_the_picture_of_an_item_is_not_counted(client: Client, counted: Callable[[], float]) -> None:
     assert client.search(ITEMS[7]).json()["results"][0]["identical"]
     assert counted() == 0
+
+
+def test_one_that_only_has_its_code_is(client: Client, watched: Hasher, counted: Callable[[], float]) -> None:
+    pixels = np.array(decode(ITEMS[7]).convert("L"))
+    pixels[0, 0] ^= 1
+    like = png(pixels)
+    assert (watched.encode([decode(like)]) == watched.encode([decode(ITEMS[7])])).all()
+    before = value("taxohash_nearest_distance_bits_bucket", watched, le="0.0")
+    assert "identical" not in client.search(like).json()["results"][0]
+    assert counted() == 1
+    assert value("taxohash_nearest_distance_bits_bucket", watched, le="0.0") == before + 1
 
 
 def test_canaries_find_what_they_find_by_the_definition(client: Client, watched: Hasher, codes: Any) -> None:
