@@ -6,8 +6,10 @@ expression holds where Prometheus keeps histograms as native ones, which have no
 BentoML's own request metrics are off: they keep a series for every path anybody ever asked for.
 """
 
+import math
 import os
-from collections.abc import Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -25,6 +27,7 @@ from prometheus_client import (
     Histogram,
     ProcessCollector,
     core,
+    disable_created_metrics,
     generate_latest,
     registry,
     values,
@@ -32,6 +35,7 @@ from prometheus_client import (
 from prometheus_client.metrics import MetricWrapperBase
 
 values.ValueClass = values.MutexValue  # whoever imported it before us saw that folder
+disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series beside each, which nobody reads
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 Collector = registry.Collector
@@ -108,7 +112,18 @@ class Metric:
         return each
 
 
+class Seconds(Histogram):
+    """A histogram that finds its bucket by halves: that of the package looks at one after the other, which was a third of what the
+    metrics of a search cost."""
+
+    def observe(self, amount: float, exemplar: dict[str, str] | None = None) -> None:
+        """Count an amount. Exemplars are not kept."""
+        self._sum.inc(amount)
+        self._buckets[bisect_left(self._upper_bounds, amount)].inc(1)
+
+
 CATALOGUE: dict[str, Metric] = {}
+_BY_GENERATION: list[tuple[MetricWrapperBase, int]] = []  # and which of its labels that is
 Instrument = TypeVar("Instrument", bound=MetricWrapperBase)
 
 
@@ -132,6 +147,8 @@ def _registered(make: type[Instrument], metric: Metric) -> Instrument:
     options: dict[str, Any] = {"buckets": metric.buckets} if metric.buckets else {}
     names = [label.name for label in metric.labels]
     made = make(metric.name, metric.meaning, names, registry=None, **options)
+    if "generation" in names:
+        _BY_GENERATION.append((made, names.index("generation")))
     for service in metric.services:
         REGISTRIES[service].register(made)
     return made
@@ -151,7 +168,7 @@ def _seconds(
     found = _collected(
         name, "histogram", meaning, *labels, unit="seconds", buckets=buckets or _BUCKETS, **more
     )
-    return _registered(Histogram, found)
+    return _registered(Seconds, found)
 
 
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -167,6 +184,7 @@ GENERATION = Label("generation", most=3)  # what is served, what was before, and
 ROUTE = Label("route", most=30)
 STATUS = Label("status", ("2xx", "3xx", "4xx", "5xx"))
 REASON = Label("reason", most=36)  # see `services.web.problems.TITLES`
+STAGE = Label("stage", ("headers", "idle", "body", "answering", "stalled", "ending"))
 
 # -- requests, searches, connections ----------------------------------------------------------------------
 
@@ -187,7 +205,7 @@ REQUEST_SECONDS = _seconds(
 )
 SEARCHES_TIMED = _counter(
     "taxohash_searches_timed_total",
-    "Searches that were answered, by whether within the time that they should be: `in time` or `late`.",
+    "Searches that were answered, by whether within the time that they should be, from the end of their body: `in time`, or `late`, as all are that the service failed to answer. Those that a client is to blame for, and those refused as too many, are not counted.",
     Label("outcome", ("in time", "late")),
     **_SERVICE,
 )
@@ -216,37 +234,46 @@ UPLOADS_BYTES = _gauge(
 )
 REJECTED = _counter("taxohash_upload_rejected_total", "Searches refused.", REASON, **_SERVICE)
 NOT_LET_IN = _counter(
-    "taxohash_not_let_in_total", "Requests that the gate refused.", Label("reason", most=8), **_SERVICE
+    "taxohash_not_let_in_total",
+    "Requests that the gate refused.",
+    Label("reason", ("missing", "wrong", "expired", "role", "rate", "origin")),
+    **_SERVICE,
 )
-CONNECTIONS = _gauge("taxohash_connections", "Connections of clients.", Label("stage", most=6), **_SERVICE)
+CONNECTIONS = _gauge("taxohash_connections", "Connections of clients.", STAGE, **_SERVICE)
 CONNECTIONS_REFUSED = _counter(
     "taxohash_connections_refused_total",
     "Connections ended with an error before the application saw a request.",
-    Label("status", most=8),
+    Label("status", most=10),
     **_SERVICE,
 )
 CONNECTIONS_REPLACED = _counter(
     "taxohash_connections_replaced_total",
     "Connections that made way for others.",
-    Label("stage", most=6),
+    STAGE,
     **_SERVICE,
 )
 DECODE_SECONDS = _seconds(
     "taxohash_decode_seconds",
     "Time from a picture's bytes to its pixels, waiting included, by how much was expected of it.",
-    Label("weight", most=3),
+    Label("weight", ("small", "large", "heavy")),
     **_SERVICE,
 )
 DECODERS_REPLACED = _counter(
     "taxohash_decoders_replaced_total",
     "Processes for decoding that were replaced, by how the old one ended.",
-    Label("reason", most=6),
+    Label("reason", ("time", "killed", "crashed")),
     **_SERVICE,
 )
 LOG_LINES_LEFT_OUT = _counter(
     "taxohash_log_lines_left_out_total",
     "Lines of the log that were counted instead of written.",
-    Label("reason", most=8),
+    Label(
+        "reason",
+        (
+            *("that cost nothing", "to write that were not let in", "that failed", "that were refused"),
+            *("that nobody read", "that could not be made"),
+        ),
+    ),
     seen=Dashboard.SERVICE,
     services=_BOTH,
 )
@@ -268,7 +295,7 @@ PUBLISHED_NOT_SERVED = _gauge(
 )
 SWAPS = _counter(
     "taxohash_swaps_total",
-    "Changes of the generation that a process serves, the first included, by how they ended.",
+    "Changes of the generation that a process serves, the first included, by how they ended; each try that failed is one.",
     Label("outcome", ("done", "failed")),
     **_SERVICE,
 )
@@ -303,12 +330,15 @@ KEYS_EXPIRE = _gauge(
     unit="timestamp",
     **_SERVICE,
 )
+KEYS_EXPIRE.set(math.inf)
 CERTIFICATE_EXPIRES = _gauge(
     "taxohash_certificate_expires_timestamp_seconds",
-    "Unix time at which the certificate by which the code store is known expires, +Inf where it shows none.",
+    "Unix time at which the certificate by which the code store is known expires, of several the first, +Inf where it shows none or none is asked for.",
     unit="timestamp",
     **_STORE,
 )
+
+CERTIFICATE_EXPIRES.set(math.inf)
 
 # -- retrieval health: what was asked and answered, beside its reference in the generation that is served ----
 # Of searches by picture in all items, but of pictures that an item has; each beside what it was of held-out queries when the generation
@@ -493,13 +523,19 @@ STORE_LOOKED = _gauge(
     **_STORE,
 )
 STORE_ITEMS = _gauge("taxohash_store_items", "Items of the collection, of what is published.", **_STORE)
-STORE_LACKING = _gauge("taxohash_store_items_lacking_codes", "Those that have no code there yet.", **_STORE)
-STORE_BEHIND = _gauge(
-    "taxohash_store_backfill_items",
-    "Items that lack a code in a generation that is being filled, 0 where none is.",
+STORE_LACKING = _gauge(
+    "taxohash_store_items_lacking_codes",
+    "Those that have no code there yet, but for those whose picture is in quarantine.",
     **_STORE,
 )
-STORE_MEMORY = _gauge("taxohash_store_memory_bytes", "That the server holds.", unit="bytes", **_STORE)
+STORE_BEHIND = _gauge(
+    "taxohash_store_backfill_items",
+    "The same of generations that are being filled and are not published yet, 0 where none is.",
+    **_STORE,
+)
+STORE_MEMORY = _gauge(
+    "taxohash_store_memory_bytes", "That the server holds, of a cluster the fullest.", unit="bytes", **_STORE
+)
 STORE_MEMORY_MOST = _gauge(
     "taxohash_store_memory_most_bytes",
     "That it may hold, +Inf where it has no bound.",
@@ -507,17 +543,17 @@ STORE_MEMORY_MOST = _gauge(
     **_STORE,
 )
 STORE_STREAM = _gauge(
-    "taxohash_store_stream_entries", "Changes that the stream of the collection holds.", **_STORE
+    "taxohash_store_stream_entries", "Changes that the streams of the collection hold.", **_STORE
 )
 STORE_SAVED = _gauge(
     "taxohash_store_saved_timestamp_seconds",
-    "Unix time at which the server last wrote its snapshot, or was started.",
+    "Unix time at which the server last wrote its snapshot, or was started; of a cluster the earliest.",
     unit="timestamp",
     **_STORE,
 )
 STORE_PERSISTS = _gauge(
     "taxohash_store_persists",
-    "1 where the server writes a log of changes, and the last writes of all it writes went well.",
+    "1 where the servers write a log of changes, and the last writes of all they write went well.",
     **_STORE,
 )
 
@@ -539,6 +575,9 @@ VERDICT = Label(
         "chosen",
     ),
 )  # see `services.runs.Verdict`
+
+RUN_STEP = Label("step", most=16)
+RUN_COMPARED = Label("metric", most=40)
 
 TRIGGER_REQUESTS = _counter(
     "taxohash_trigger_requests_total",
@@ -577,7 +616,13 @@ TRIGGER_PENDING = _gauge(
     "1 of the standing that a pending run has.",
     COLLECTION,
     PIPELINE,
-    Label("standing", most=6),
+    Label(
+        "standing",
+        (
+            *("ready", "waiting for the run under way", "waiting for data", "waiting for approval"),
+            *("cooling down", "limit of runs reached"),
+        ),
+    ),  # see `services.trigger.decide.Standing`
     **_TRIGGER,
 )
 TRIGGER_APPROVALS = _gauge(
@@ -628,7 +673,7 @@ RUN_STEP_SECONDS = _gauge(
     "Of each step of a pipeline's last run, 0 where it was cached.",
     COLLECTION,
     PIPELINE,
-    Label("step", most=16),
+    RUN_STEP,
     unit="seconds",
     **_TRIGGER,
 )
@@ -637,7 +682,7 @@ RUN_METRIC = _gauge(
     "What a pipeline's last run measured: the metric's value, the bound it had to reach, and the ends of the interval of their difference.",
     COLLECTION,
     PIPELINE,
-    Label("metric", most=40),
+    RUN_COMPARED,
     Label("part", ("value", "bound", "low", "high")),
     **_TRIGGER,
 )
@@ -661,6 +706,26 @@ for _registry in REGISTRIES.values():
 def requests(route: str, status: int, generation: str) -> Counter:
     """The requests of these labels."""
     return REQUESTS.labels(route, f"{status // 100}xx", generation)
+
+
+def forget_generations(but: Collection[str]) -> None:
+    """Let all series go that name a generation, but those of these; the empty one is none."""
+    forgotten = False
+    for instrument, place in _BY_GENERATION:
+        for labels in [*instrument._metrics]:
+            if labels[place] not in but:
+                instrument.remove(*labels)
+                forgotten = True
+    if forgotten:
+        requests.cache_clear()
+
+
+def keep_only(instrument: MetricWrapperBase, begins: Sequence[str], kept: Collection[Sequence[str]]) -> None:
+    """Of the series whose first labels are these, let all go but those whose further labels are among `kept`."""
+    begin, ends = tuple(begins), {tuple(end) for end in kept}
+    for labels in [*instrument._metrics]:
+        if labels[: len(begin)] == begin and labels[len(begin) :] not in ends:
+            instrument.remove(*labels)
 
 
 @lru_cache(16)

@@ -271,6 +271,12 @@ CANARY_SECONDS = Setting(
     "TAXOHASH_CANARY_SECONDS", PAUSE, 60.0,
     "from one round to the next in which a generation's canaries are looked for among the items; more where a hundredth of a core asks for it",
 )  # fmt: skip
+SEARCH_OBJECTIVE = Setting(
+    "TAXOHASH_SEARCH_OBJECTIVE",
+    SECONDS,
+    0.5,
+    "from the end of the body, in which a search should be answered: counted, and what the alert about slow searches is about",
+)
 LOG = Setting("TAXOHASH_LOG", _one_of("json", "text"), "json", "form of the log")
 
 # -- sampling of queries ----------------------------------------------------------------------------------------------
@@ -419,7 +425,8 @@ SECTIONS: dict[str, tuple[Setting, ...]] = {  # type: ignore[type-arg]  # of any
     ),
     "Who may ask": (API_KEYS_FILE, ALLOW_ANONYMOUS, CORS_ORIGINS, API_KEY, API_KEY_FILE),
     "Connections and health": (
-        MAX_CONNECTIONS, HEADER_SECONDS, KEEPALIVE_SECONDS, DRAIN_SECONDS, LAG_SECONDS, STALE_SECONDS, CANARY_SECONDS, LOG,
+        MAX_CONNECTIONS, HEADER_SECONDS, KEEPALIVE_SECONDS, DRAIN_SECONDS, LAG_SECONDS, STALE_SECONDS, SEARCH_OBJECTIVE,
+        CANARY_SECONDS, LOG,
     ),
     "Sampling of queries": (SAMPLE_SHARE, SAMPLE_CAP, SAMPLE_BYTES, SAMPLE_TTL),
     "The trigger": (

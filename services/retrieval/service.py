@@ -32,6 +32,7 @@ from services.retrieval.recent import Recorder
 from services.retrieval.sampling import Sampler
 from services.retrieval.settings import Settings
 from services.retrieval.several import AT_ONCE
+from services.retrieval.store_look import StoreLook
 from services.retrieval.turns import Turns
 from services.retrieval.unused import Unused
 from services.retrieval.uploads import Uploads
@@ -130,6 +131,9 @@ class Service:
         )
         self.draining = False
         self._followers_store = LateStore(lambda: connect(_LOADING_SECONDS))
+        self._looked_at = LateStore(lambda: connect(limits.store_seconds))
+        self._store_look = StoreLook(self._looked_at, settings.collection)
+        metrics.SEARCHES_OBJECTIVE.set(settings.objective_seconds)
         self._followed: Followed | None = None
         self._swap: Swap[Replica, Engine] | None = None
         self._begun: asyncio.Future[None] | None = None
@@ -142,6 +146,7 @@ class Service:
         self.gate.start()
         self.sampler.start()
         self.watch.start()
+        self._store_look.start()
         sys.setswitchinterval(_SWITCH_SECONDS)
         self.aside.start()
         self.recorder.start()
@@ -153,6 +158,7 @@ class Service:
         self.draining = True
         self.gate.stop()
         await asyncio.to_thread(self.watch.stop)
+        self._store_look.stop()
         await asyncio.to_thread(self.sampler.stop, _SAMPLING_SECONDS)
         if self._watching:
             self._watching.cancel()
@@ -174,6 +180,7 @@ class Service:
         if self.admin:
             self.admin.close()
         self._followers_store.close()
+        self._looked_at.close()
 
     @property
     def served(self) -> "Served | None":
@@ -247,13 +254,13 @@ class Service:
         at_hand = Path(settings.generation) if settings.generation else None
         hashers = Hashers(at_hand, settings.generations, kept_in(settings.cache))
         self._followed = Followed(self._followers_store, settings.collection, settings.pin)
-        swap = follow(self._followed, hashers, _loaded)
+        swap = follow(self._followed, hashers, _loaded, _swapped)
         swap.start()
         self._swap = swap
 
     async def _watch(self) -> None:
         """Tell the metrics and the log what becomes of the generations."""
-        said, shown = "", None
+        said, shown, before = "", None, None
         if self._begun:
             await asyncio.wait([self._begun])
         while True:
@@ -262,8 +269,10 @@ class Service:
                 if shown:
                     metrics.CODES_LOADED.remove(shown)
                     metrics.GENERATION_SERVED.remove(shown)
-                shown = standing.serving
+                shown, before = standing.serving, shown
                 LOG.info("serving generation %s", shown)
+            # Each time: a request may end that began two generations ago.
+            metrics.forget_generations(but={"", shown or "", before or ""})
             if served := self.served:
                 metrics.GENERATION_SERVED.labels(served.generation).set(1)
                 metrics.CODES_LOADED.labels(served.generation).set(len(served.engine))
@@ -315,6 +324,13 @@ def _tell_failure(begun: "asyncio.Future[None]") -> None:
     """What goes wrong before anything is loaded is a bug, and nobody waits for it."""
     if not begun.cancelled() and (error := begun.exception()):
         LOG.critical("nothing will be loaded", exc_info=error)
+
+
+def _swapped(seconds: float | None) -> None:
+    """A change of the generation took so long, or failed."""
+    metrics.SWAPS.labels("failed" if seconds is None else "done").inc()
+    if seconds is not None:
+        metrics.SWAP_SECONDS.set(seconds)
 
 
 def _loaded(served: "Served") -> None:

@@ -90,6 +90,7 @@ class Settings(_FromEnvironment):
     allow_anonymous: str = _of(settings.ALLOW_ANONYMOUS)
     cors_origins: tuple[str, ...] = _of(settings.CORS_ORIGINS)
     lag_seconds: float = _of(settings.LAG_SECONDS)
+    objective_seconds: float = _of(settings.SEARCH_OBJECTIVE)
     stale_seconds: float | None = _of(settings.STALE_SECONDS)
     canary_seconds: float = _of(settings.CANARY_SECONDS)
     log: str = _of(settings.LOG)

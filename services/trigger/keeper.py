@@ -184,7 +184,7 @@ class Keeper:
         state = self._memory.change(
             lambda state: decide.ended(state, run.name, outcome, self.policy, now, final=end.final)
         )
-        count(outcome)
+        count(run, outcome, now, self._collection)
         LOG.info(
             "a run ended", extra={**_told(run), "verdict": outcome.verdict.value, "reason": outcome.reason}
         )

@@ -37,6 +37,7 @@ from services.retrieval.schemas.search import (
 from services.retrieval.service import Service, service_of
 from services.retrieval.several import answers, rounds_of, written
 from services.retrieval.stages import Stages
+from services.retrieval.timeliness import Counted
 from services.retrieval.tokens import await_token
 from services.web.refused import RefusedError
 
@@ -79,7 +80,8 @@ async def search(request: Request) -> Response:
         asked_of(request.scope).caller.charge(1)
         return service.brief.done(_found_by(_Work(service, served, math.inf), query, asked.wishes))
 
-    return await _answered(request, read, answer, at_once)
+    with Counted(service.settings.objective_seconds) as timed:
+        return await _answered(request, read, answer, at_once, timed.arrived)
 
 
 async def encode(request: Request) -> Response:
@@ -100,6 +102,7 @@ async def _answered(
     read: Read[T],
     answer: Callable[["Served", T, Turn], Awaitable[bytes]],
     at_once: Callable[["Served", T], bytes | None] = lambda served, asked: None,
+    arrived: Callable[[], None] = lambda: None,
 ) -> Response:
     """The answer, by one generation from the first byte to the last.
 
@@ -107,6 +110,7 @@ async def _answered(
 
     Args:
         at_once: the answer to what needs neither a turn nor a thread; else None.
+        arrived: told when the body is there.
     """
     service = service_of(request)
     served = service.taken()
@@ -115,6 +119,7 @@ async def _answered(
             await service.admission.turn_away(request, refusal)
         form = form_of(request.headers.getlist("content-type"))
         async with service.uploads.read(request.headers, request.receive) as body:
+            arrived()
             reading = partial(read, body, form, request.query_params.multi_items())
             asked = None if form.is_json and len(body) > _LARGE else reading()
             if asked is not None and (told := at_once(served, asked)) is not None:
