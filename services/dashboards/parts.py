@@ -208,6 +208,7 @@ def rows(
     labels: Sequence[str],
     *queries: Query,
     width: int = 12,
+    height: int = 8,
     units: dict[str, str] | None = None,
 ) -> Panel:
     """A table: a row for the same labels of all queries, a column for each label and each query, named by its legend.
@@ -215,7 +216,7 @@ def rows(
     Args:
         units: of columns that have another than the panel's.
     """
-    panel = _described(table.Panel(), title, description, unit, width)
+    panel = _described(table.Panel(), title, description, unit, width, height=height)
     panel.targets(_targets(queries, instant=True, form=PromQueryFormat.TABLE))
     renamed = {f"Value #{name}": query.legend for name, query in _named(queries)}
     renamed |= {"Value": queries[0].legend} if len(queries) == 1 else {}

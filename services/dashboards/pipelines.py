@@ -178,6 +178,7 @@ def _last() -> list[Panel]:
             ["pipeline", "metric"],
             *(Query(metric.format(of=SERVED, part=part), part) for part in parts),
             width=10,
+            height=10,
         ),
         bars(
             "Its duration",

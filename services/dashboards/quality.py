@@ -49,22 +49,24 @@ def dashboard() -> Made:
 # -- expressions ------------------------------------------------------------------------------------------
 
 
-def _asked(metric: str, labels: str = "", of: str = _KEYS) -> str:
+def _asked(metric: str, labels: str = "", of: str = _KEYS, more: str = "") -> str:
     """How many in the window, of generations that are still told; `labels` are kept beside `of`."""
-    series = f"{metric}{{{OF_GENERATION}}}"
-    kept = f"{of}, {labels}" if of and labels else of or labels
-    return f"sum by ({kept}) (increase({series}[$window]) and {series})"
+    series = f"{metric}{{{OF_GENERATION}{more}}}"
+    return f"sum by ({_both(of, labels)}) (increase({series}[$window]) and {series})"
 
 
 def _known(metric: str, labels: str = "", of: str = _KEYS, how: str = "max") -> str:
     """A gauge; all processes of a generation say the same."""
-    kept = f"{of}, {labels}" if of and labels else of or labels
-    return f"{how} by ({kept}) ({metric}{{{OF_GENERATION}}})"
+    return f"{how} by ({_both(of, labels)}) ({metric}{{{OF_GENERATION}}})"
+
+
+def _both(of: str, labels: str) -> str:
+    return ", ".join(filter(None, (of, labels)))
 
 
 _QUERIES = _asked("taxohash_queries_total")
 _QUERIES_REFERENCE = _known("taxohash_queries_reference")
-_EACH = f"/ on ({_KEYS}) group_left"
+_EACH = f"/ on ({_KEYS}) group_left ()"
 
 
 def _index(total: str, reference: str, label: str) -> str:
@@ -73,7 +75,7 @@ def _index(total: str, reference: str, label: str) -> str:
     told = _known(reference, label)
     now = f"(({counts} + 0.5) {_EACH} (sum by ({_KEYS}) ({counts}) + 0.5 * count by ({_KEYS}) ({counts})))"
     then = (
-        f"(({told} * on ({_KEYS}) group_left {_QUERIES_REFERENCE} + 0.5)"
+        f"(({told} * on ({_KEYS}) group_left () {_QUERIES_REFERENCE} + 0.5)"
         f" {_EACH} ({_QUERIES_REFERENCE} + 0.5 * count by ({_KEYS}) ({told})))"
     )
     return f"sum by ({_KEYS}) (({now} - {then}) * ln({now} / {then})) and on ({_KEYS}) {_QUERIES} > 0"
@@ -84,7 +86,7 @@ def _bit_index() -> str:
     now = f"(({_asked('taxohash_bit_set_total', 'bit')} + 0.5) {_EACH} ({_QUERIES} + 1))"
     told = _known("taxohash_bit_set_reference", "bit")
     then = (
-        f"(({told} * on ({_KEYS}) group_left {_QUERIES_REFERENCE} + 0.5) {_EACH} ({_QUERIES_REFERENCE} + 1))"
+        f"(({told} * on ({_KEYS}) group_left () {_QUERIES_REFERENCE} + 0.5) {_EACH} ({_QUERIES_REFERENCE} + 1))"
     )
     return f"({now} - {then}) * (ln({now} / {then}) - ln((1 - {now}) / (1 - {then})))"
 
@@ -96,7 +98,7 @@ def _by_chance(cells: str) -> str:
 
 def _share(total: str, label: str) -> str:
     """The share of each value of a label among the queries, of all that is chosen."""
-    return f"{_asked(total, label, '')} / on () group_left sum({_asked(total, label, '')})"
+    return f"{_asked(total, label, '')} / on () group_left () sum({_asked(total, label, '')})"
 
 
 def _mean(metric: str, labels: str, of: str = _KEYS) -> str:
@@ -108,6 +110,7 @@ def _mean(metric: str, labels: str, of: str = _KEYS) -> str:
 
 
 def _glance() -> list[Panel]:
+    answered = "taxohash_searches_answered_total"
     bands = _index("taxohash_nearest_band_total", "taxohash_nearest_band_reference", "band")
     return [
         number(
@@ -128,7 +131,7 @@ def _glance() -> list[Panel]:
             "Far from everything",
             "Share of the searches that are farther from their nearest item than nine in ten queries of the evaluation: 10 % is usual.",
             "percentunit",
-            Query(f"{_searched('far')} / {_searched()}"),
+            Query(f"{_asked(answered, of='', more=_FAR)} / {_asked(answered, of='')}"),
             steps=[(0.15, YELLOW), (0.3, RED)],
             decimals=1,
         ),
@@ -157,11 +160,6 @@ def _glance() -> list[Panel]:
             steps=[(300.0, YELLOW), (900.0, RED)],
         ),
     ]
-
-
-def _searched(nearness: str = "") -> str:
-    wanted = f'{OF_GENERATION}, nearness="{nearness}"' if nearness else OF_GENERATION
-    return f"sum(increase(taxohash_searches_answered_total{{{wanted}}}[$window]))"
 
 
 def _drift() -> list[Panel]:
@@ -202,7 +200,7 @@ def _drift() -> list[Panel]:
 def _distances() -> list[Panel]:
     bucket = f"taxohash_nearest_distance_bits_bucket{{{OF_GENERATION}}}"
     spread = f"sum by (le, {_KEYS}) (increase({bucket}[$window]) and {bucket})"
-    far = "taxohash_searches_answered_total"
+    answered = "taxohash_searches_answered_total"
     return [
         side_by_side(
             "Bands of the distance",
@@ -234,16 +232,14 @@ def _distances() -> list[Panel]:
             "Near and far",
             "Share of the searches that are farther than nine in ten queries of the evaluation were; dashed: the one in ten that is usual.",
             "percentunit",
-            Query(
-                f"{_asked(far, of=_KEYS).replace(OF_GENERATION, _FAR)} / {_asked(far, of=_KEYS)}", _GENERATION
-            ),
-            Query(f"0.1 + 0 * ({_asked(far)} > 0)", "usual", dashed=True),
+            Query(f"{_asked(answered, more=_FAR)} / {_asked(answered)}", _GENERATION),
+            Query(f"0.1 + 0 * ({_asked(answered)} > 0)", "usual", dashed=True),
             width=12,
         ),
     ]
 
 
-_FAR = f'{OF_GENERATION}, nearness="far"'
+_FAR = ', nearness="far"'
 
 
 def _answers() -> list[Panel]:
@@ -343,7 +339,7 @@ def _bits() -> list[Panel]:
             "Share of the queries whose code has each bit set. A bit at 0 or 1 tells nothing; one far from its reference has moved.",
             "percentunit",
             "bit",
-            Query(f"{of_bit} / on () group_left {queries}", _NOW),
+            Query(f"{of_bit} / on () group_left () {queries}", _NOW),
             Query(_padded(_known("taxohash_bit_set_reference", "bit", "", "avg")), _REFERENCE),
             width=24,
         ),
