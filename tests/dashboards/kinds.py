@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.colors import to_rgba
@@ -12,7 +12,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from tests.dashboards.boards import Variables, filled
-from tests.dashboards.source import Series, Source
+from tests.dashboards.source import Numbers, Series, Source
 from tests.dashboards.words import said
 
 COLORS = {
@@ -75,6 +75,14 @@ class Cell:
             **({"linewidth": 0, "zorder": 1} | how),
         )
         self.figure.add_artist(made)
+
+
+class Entry(NamedTuple):
+    """Of a legend."""
+
+    name: str
+    color: str
+    dashed: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,9 +182,9 @@ def lines(cell: Cell, look: Look) -> None:
     stacked = custom.get("stacking", {}).get("mode") == "normal"
     series = look.series
     colors = [_PALETTE[place % len(_PALETTE)] for place in range(len(series))]
-    left_out = _legend(cell, [(name, color) for (name, _, _), color in zip(series, colors, strict=True)])
-    axes = cell.axes(0.72, 0.4, 0.16, 0.3 + left_out)
-    below = 0.0
+    named = [Entry(name, color, dashed) for (name, _, dashed), color in zip(series, colors, strict=True)]
+    axes = cell.axes(0.72, 0.4, 0.16, 0.3 + _legend(cell, named))
+    below: Numbers | float = 0.0
     for (_, one, dashed), color in zip(series, colors, strict=True):
         values = np.where(np.isfinite(one.values), one.values, np.nan)
         if stacked:
@@ -255,8 +263,8 @@ def side_by_side(cell: Cell, look: Look) -> None:
         _nothing(cell, look)
         return
     colors = _PALETTE[: len(told)]
-    left_out = _legend(cell, [(shown.name, color) for shown, color in zip(look.found, colors, strict=True)])
-    axes = cell.axes(0.72, 0.4, 0.16, 0.32 + left_out)
+    named = [Entry(shown.name, color) for shown, color in zip(look.found, colors, strict=True)]
+    axes = cell.axes(0.72, 0.4, 0.16, 0.32 + _legend(cell, named))
     wide = 0.8 / len(told)
     for place, (column, color) in enumerate(zip(told, colors, strict=True)):
         at = np.arange(len(groups)) - 0.4 + wide * (place + 0.5)
@@ -278,7 +286,7 @@ def heat(cell: Cell, look: Look) -> None:
     axes = cell.axes(0.72, 0.4, 0.62, 0.3)
     step = series[0].times[1] - series[0].times[0]
     times = np.append(series[0].times, series[0].times[-1] + step)
-    shown = np.ma.masked_less_equal(counts, 1e-9)  # type: ignore[no-untyped-call]
+    shown = np.ma.masked_less_equal(counts, 1e-9)
     drawn = axes.pcolormesh(times, np.arange(len(series) + 1), shown, cmap="YlGnBu")
     edges = [one.labels["le"].removesuffix(".0").replace("+Inf", "∞") for one in series]
     axes.set_yticks(np.arange(len(series)) + 0.5, [f"≤ {edge}" for edge in edges])
@@ -349,9 +357,9 @@ def states(cell: Cell, look: Look) -> None:
         _nothing(cell, look)
         return
     words = [own for mapping in look.defaults.get("mappings") or () for own in mapping["options"].values()]
-    left_out = _legend(cell, [(own["text"], COLORS[own["color"]]) for own in words])
+    named = [Entry(own["text"], COLORS[own["color"]]) for own in words]
     names = min(0.15 + _LETTER * max(len(name) for name, _, _ in series), cell.width * 0.45)
-    axes = cell.axes(names, 0.4, 0.16, 0.3 + left_out)
+    axes = cell.axes(names, 0.4, 0.16, 0.3 + _legend(cell, named))
     for place, (_, one, _) in enumerate(series):
         step = one.times[1] - one.times[0]
         for time, value in zip(one.times, one.values, strict=True):
@@ -382,30 +390,28 @@ def _nothing(cell: Cell, look: Look) -> None:
     cell.text(cell.width / 2, cell.height / 2, text, ha="center", fontsize=11, color=FAINT)
 
 
-def _legend(cell: Cell, entries: Sequence[tuple[str, str]]) -> float:
+def _legend(cell: Cell, entries: Sequence[Entry]) -> float:
     """Names with their colors below a panel, on three lines at most; inches that they take."""
-    laid: list[list[tuple[float, str, str]]] = [[]]
+    laid: list[list[tuple[float, Entry]]] = [[]]
     left = 0.14
-    for name, color in entries:
-        if not name:
-            continue
-        wide = 0.3 + _LETTER * len(name)
+    for entry in entries:
+        wide = 0.3 + _LETTER * len(entry.name)
         if left + wide > cell.width and laid[-1]:
             laid.append([])
             left = 0.14
-        laid[-1].append((left, name, color))
+        laid[-1].append((left, entry))
         left += wide
     kept, high = laid[:3], 0.165
-    left_out = sum(map(len, laid[3:]))
-    if left_out:
-        last = kept[-1].pop()
-        kept[-1].append((last[0], f"and {left_out + 1} more", GRID))
-    for line, named in enumerate(kept):
+    if left_out := sum(map(len, laid[3:])):
+        at, _ = kept[-1].pop()
+        kept[-1].append((at, Entry(f"and {left_out + 1} more", GRID)))
+    for line, placed in enumerate(kept):
         top = cell.height - 0.12 - high * (len(kept) - 1 - line)
-        for at, name, color in named:
-            cell.patch(at, top - 0.015, 0.13, 0.03, facecolor=color)
-            cell.text(at + 0.18, top, name, fontsize=_TINY)
-    return high * len(kept) if kept[0] else 0.0
+        for at, entry in placed:
+            for begin, wide in ((0.0, 0.05), (0.08, 0.05)) if entry.dashed else ((0.0, 0.13),):
+                cell.patch(at + begin, top - 0.015, wide, 0.03, facecolor=entry.color)
+            cell.text(at + 0.18, top, entry.name, fontsize=_TINY)
+    return high * len(kept) if entries else 0.0
 
 
 def _value_axis(axes: Any, look: Look) -> None:

@@ -156,6 +156,6 @@ def test_prometheus_takes_every_expression(tmp_path: Path) -> None:
     ]
     file = tmp_path / "rules.yaml"
     file.write_text(yaml.safe_dump({"groups": [{"name": "shown", "rules": rules}]}))
-    command = [PROGRAMS / "promtool", "check", "rules", file]
+    command = [str(PROGRAMS / "promtool"), "check", "rules", str(file)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
