@@ -87,12 +87,14 @@ def lines(
     stacked: bool = False,
     least: float | None = 0.0,
     most: float | None = None,
+    at_least_to: float | None = None,
     bounds: Sequence[Step] = (),
 ) -> Panel:
     """How something goes over time.
 
     Args:
         least, most: ends of the axis; None for those of the values.
+        at_least_to: to which the axis reaches where values do not.
         bounds: values drawn as lines.
     """
     panel = _described(timeseries.Panel(), title, description, unit, width, bounds)
@@ -106,6 +108,8 @@ def lines(
         panel.min(least)
     if most is not None:
         panel.max(most)
+    if at_least_to is not None:
+        panel.axis_soft_max(at_least_to)
     if bounds:
         panel.thresholds_style(common.GraphThresholdsStyleConfig().mode(looks.GraphTresholdsStyleMode.DASHED))
     for name, query in _named(queries):

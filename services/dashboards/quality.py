@@ -11,6 +11,7 @@ from services.dashboards.parts import (
     YELLOW,
     Panel,
     Query,
+    bars,
     frame,
     heat,
     lines,
@@ -85,15 +86,13 @@ def _bit_index() -> str:
     """The same for each bit, which is set or is not."""
     now = f"(({_asked('taxohash_bit_set_total', 'bit')} + 0.5) {_EACH} ({_QUERIES} + 1))"
     told = _known("taxohash_bit_set_reference", "bit")
-    then = (
-        f"(({told} * on ({_KEYS}) group_left () {_QUERIES_REFERENCE} + 0.5) {_EACH} ({_QUERIES_REFERENCE} + 1))"
-    )
+    then = f"(({told} * on ({_KEYS}) group_left () {_QUERIES_REFERENCE} + 0.5) {_EACH} ({_QUERIES_REFERENCE} + 1))"
     return f"({now} - {then}) * (ln({now} / {then}) - ln((1 - {now}) / (1 - {then})))"
 
 
 def _by_chance(cells: str) -> str:
     """What the index is on average where nothing has changed: it falls with the queries that are compared."""
-    return f"({cells} - 1) * (1 / ({_QUERIES} > 0) + 1 / ({_QUERIES_REFERENCE} > 0))"
+    return f"max by ({PLACE}) (({cells} - 1) * (1 / ({_QUERIES} > 0) + 1 / ({_QUERIES_REFERENCE} > 0)))"
 
 
 def _share(total: str, label: str) -> str:
@@ -175,6 +174,7 @@ def _drift() -> list[Panel]:
                 _index("taxohash_nearest_band_total", "taxohash_nearest_band_reference", "band"), _GENERATION
             ),
             Query(_by_chance("8"), chance, dashed=True),
+            at_least_to=_MUCH,
             bounds=steps,
         ),
         lines(
@@ -183,6 +183,7 @@ def _drift() -> list[Panel]:
             "none",
             Query(_index("taxohash_top_node_total", "taxohash_top_node_reference", "node"), _GENERATION),
             Query(_by_chance(nodes), chance, dashed=True),
+            at_least_to=_MUCH,
             bounds=steps,
         ),
         lines(
@@ -192,6 +193,7 @@ def _drift() -> list[Panel]:
             Query(f"avg by ({_KEYS}) ({_bit_index()})", f"mean, {_GENERATION}"),
             Query(f"max by ({_KEYS}) ({_bit_index()})", f"most, {_GENERATION}"),
             Query(_by_chance("2"), f"mean {chance}", dashed=True),
+            at_least_to=_MUCH,
             bounds=steps,
         ),
     ]
@@ -233,7 +235,7 @@ def _distances() -> list[Panel]:
             "Share of the searches that are farther than nine in ten queries of the evaluation were; dashed: the one in ten that is usual.",
             "percentunit",
             Query(f"{_asked(answered, more=_FAR)} / {_asked(answered)}", _GENERATION),
-            Query(f"0.1 + 0 * ({_asked(answered)} > 0)", "usual", dashed=True),
+            Query(f"0.1 + 0 * sum({_asked(answered)} > 0)", "usual", dashed=True),
             width=12,
         ),
     ]
@@ -298,12 +300,9 @@ def _canaries() -> list[Panel]:
             "Recall of canaries over time",
             "The same over time, in the process where it is lowest; dashed: when the generation was made. It falls where items are lost, or get wrong codes or labels.",
             "percentunit",
+            Query(_known("taxohash_canary_recall", "level", PLACE, "min"), "{{level}}"),
             Query(
-                _known("taxohash_canary_recall", "level", how="min"),
-                "{{level}}",
-            ),
-            Query(
-                _known("taxohash_canary_recall_reference", "level"),
+                _known("taxohash_canary_recall_reference", "level", PLACE),
                 "{{level}}, reference",
                 dashed=True,
             ),
@@ -343,11 +342,11 @@ def _bits() -> list[Panel]:
             Query(_padded(_known("taxohash_bit_set_reference", "bit", "", "avg")), _REFERENCE),
             width=24,
         ),
-        lines(
+        bars(
             "Bits that moved most",
-            "The five bits whose share is farthest from the reference, by how far.",
+            "The eight bits whose share is farthest from the reference, by how far.",
             "percentunit",
-            Query(f"topk(5, {gap})", "bit {{bit}}"),
+            Query(f"topk(8, {gap})", "bit {{bit}}, {{generation}}"),
             width=12,
         ),
         lines(

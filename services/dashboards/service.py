@@ -68,16 +68,17 @@ def _glance() -> list[Panel]:
     return [
         number(
             "Requests",
-            "Requests answered each second, by all processes.",
+            "Requests of clients answered each second, by all processes; probes and scrapes are not counted.",
             "reqps",
-            Query(_total("taxohash_requests_total")),
+            Query(_total("taxohash_requests_total", _OF_CLIENTS)),
         ),
         number(
             "Server errors",
             "Share of requests answered 5xx, 503 of a process that has too much to do among them.",
             "percentunit",
             Query(
-                f"({_total('taxohash_requests_total', _FAILED)} or vector(0)) / {_total('taxohash_requests_total')}"
+                f"({_total('taxohash_requests_total', f'{_OF_CLIENTS}, {_FAILED}')} or vector(0))"
+                f" / {_total('taxohash_requests_total', _OF_CLIENTS)}"
             ),
             steps=[(0.001, YELLOW), (0.01, RED)],
             decimals=2,
@@ -114,6 +115,7 @@ def _glance() -> list[Panel]:
 
 
 _FAILED = 'status="5xx"'
+_OF_CLIENTS = 'route!~"livez|readyz|healthz|metrics"'
 _IN_TIME = 'outcome="in time"'
 
 
@@ -295,6 +297,7 @@ def _saturation() -> list[Panel]:
             Query(f"max by ({PROCESS}) (process_open_fds{{{_OWN}}})", "open files"),
             Query(f"sum by ({PROCESS}) (taxohash_codes_loaded{{{SERVED}}})", "codes"),
             width=24,
+            height=5,
             units={"up for": "s", "memory": "bytes", "addresses": "bytes", "codes": "short"},
         ),
     ]

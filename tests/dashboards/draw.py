@@ -2,6 +2,7 @@
 
 import html
 import io
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,13 @@ _ROW = 0.345  # inches of a row of the grid
 _TOP = 0.62
 _GAP = 0.04
 _COLORS = 128  # of the palette
+
+
+def beginning(board: Board, sections: int) -> Board:
+    """Its first sections alone."""
+    headings = [panel["gridPos"]["y"] for panel in board["panels"] if panel["type"] == "row"]
+    end = [*headings, math.inf][sections]
+    return board | {"panels": [panel for panel in board["panels"] if panel["gridPos"]["y"] < end]}
 
 
 def draw(board: Board, source: Source, variables: Variables) -> Image.Image:

@@ -1,5 +1,6 @@
 """Panels of each kind, drawn with matplotlib about as Grafana draws them."""
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -194,15 +195,12 @@ def lines(cell: Cell, look: Look) -> None:
             below = above
             continue
         axes.plot(one.times, values, color=color, linewidth=1.3, linestyle=(0, (4, 3)) if dashed else "-")
+    _value_range(axes, look, [one for _, one, _ in series])
     if custom.get("thresholdsStyle", {}).get("mode") == "dashed":
         for step in look.defaults["thresholds"]["steps"][1:]:
             axes.axhline(step["value"], color=COLORS[step["color"]], linewidth=0.9, linestyle=(0, (6, 3)))
     for event in look.events:
         axes.axvline(event, color=COLORS["blue"], linewidth=0.9, linestyle=":")
-    axes.set_ylim(look.defaults.get("min"), look.defaults.get("max"))
-    low, high = axes.get_ylim()
-    if high - low < 1e-9 or not any(np.isfinite(one.values).any() for _, one, _ in series):
-        axes.set_ylim(low, low + 1)
     _value_axis(axes, look)
     _time_axis(axes, series)
 
@@ -240,18 +238,16 @@ def bars(cell: Cell, look: Look) -> None:
         _nothing(cell, look)
         return
     most = look.defaults.get("max") or max((value for _, value in series), default=0) or 1.0
-    room = (cell.height - 0.5) / len(series)
+    room = min((cell.height - 0.5) / len(series), 0.4)
     names = min(0.085 + _LETTER * max(len(name) for name, _ in series), cell.width * 0.48)
     high = min(0.22, room * 0.75)
     for place, (name, value) in enumerate(series):
-        top = 0.42 + place * room + (min(room, 0.34) - high) / 2
+        top = 0.42 + place * room + (room - high) / 2
         cell.text(0.1, top + high / 2, name, fontsize=_TINY)
         width = cell.width - names - 0.85
         cell.patch(0.1 + names, top, width, high, facecolor="#eef0f2")
         cell.patch(0.1 + names, top, width * min(value / most, 1.0), high, facecolor=look.color(value))
         cell.text(cell.width - 0.1, top + high / 2, look.said(value), ha="right", fontsize=_SMALL, color=INK)
-        if room < 0.34:
-            continue
 
 
 def side_by_side(cell: Cell, look: Look) -> None:
@@ -414,8 +410,32 @@ def _legend(cell: Cell, entries: Sequence[Entry]) -> float:
     return high * len(kept) if entries else 0.0
 
 
+def _value_range(axes: Any, look: Look, series: Sequence[Series]) -> None:
+    """As far as values and the panel say; thresholds beyond are not seen, as in Grafana."""
+    custom = look.defaults.get("custom", {})
+    least, most = look.defaults.get("min"), look.defaults.get("max")
+    if not any((np.nan_to_num(one.values) != 0).any() for one in series):
+        axes.set_ylim(least, most or 1.0)
+    low, high = axes.get_ylim()
+    low = low if least is None else least
+    high = max(high, custom.get("axisSoftMax", high)) if most is None else low + (most - low) * 1.02
+    axes.set_ylim(low, high if high > low else low + 1)
+
+
+class _Round(MaxNLocator):  # type: ignore[misc]
+    """Marks at round numbers of what is said: of bytes, of powers of 1024."""
+
+    def __init__(self, unit: str) -> None:
+        super().__init__(5)
+        self._unit = unit
+
+    def tick_values(self, vmin: float, vmax: float) -> Any:
+        power = int(math.log2(vmax) // 10) if self._unit == "bytes" and vmax >= 1 else 0
+        return super().tick_values(vmin / 1024**power, vmax / 1024**power) * 1024**power
+
+
 def _value_axis(axes: Any, look: Look) -> None:
-    axes.yaxis.set_major_locator(MaxNLocator(5))
+    axes.yaxis.set_major_locator(_Round(look.defaults["unit"]))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: said(_even(value), look.defaults["unit"])))
     axes.grid(axis="y", color=GRID, linewidth=0.7)
     axes.set_axisbelow(True)

@@ -64,7 +64,7 @@ def run(given: argparse.Namespace) -> Outcome:
     with _timed(seconds, "data"):
         md5 = versions.resolve(given.repository, given.revision)
         dataset = Dataset.open(versions.pull(md5, given.remote, Path(given.home) / "versions"))
-    told = replace(told, data_md5=md5, seconds=seconds)
+    told = replace(told, data_md5=md5, seconds=dict(seconds))
     if given.pipeline == "reindex":
         return replace(told, verdict=Verdict.AWAITING, reason="a reindexed generation awaits approval")
     folder = Path(given.home) / "drafts" / given.run
@@ -78,7 +78,7 @@ def run(given: argparse.Namespace) -> Outcome:
     told = replace(told, against="floor", compared=compared, generation=made.name)
     with _timed(seconds, "publish"):
         publish(made, dataset, given)
-    return replace(told, verdict=Verdict.PUBLISHED, reason="it is above its floors")
+    return replace(told, verdict=Verdict.PUBLISHED, reason="it is above its floors", seconds=seconds)
 
 
 def publish(made: Path, dataset: Dataset, given: argparse.Namespace) -> None:
