@@ -32,7 +32,7 @@ _HASHER: dict[str, Any] = {
     "network": "small-resnet",
     "batch": 32,
 }
-_FLOOR = 0.5
+_FLOOR = 0.3
 _WIDTH = 0.03  # of the interval that is told
 _WAIT = 300.0  # seconds for the backfill of what visitors put
 

@@ -13,8 +13,8 @@ from tests.support import miniature
 
 DARK, LIGHT = (0, 1, 2), (3, 4, 5)
 # Pictures of each label.
-SPLITS = {"train": 60, "test": 60, CANARY: 10}
-_NOISE = 42.0
+SPLITS = {"train": 30, "test": 60, CANARY: 10}
+_NOISE = 95.0
 
 
 def picture(label: int, random: np.random.Generator) -> bytes:
