@@ -422,7 +422,7 @@ def _value_range(axes: Any, look: Look, series: Sequence[Series]) -> None:
     axes.set_ylim(low, high if high > low else low + 1)
 
 
-class _Round(MaxNLocator):  # type: ignore[misc]
+class _Round(MaxNLocator):
     """Marks at round numbers of what is said: of bytes, of powers of 1024."""
 
     def __init__(self, unit: str) -> None:
