@@ -46,16 +46,17 @@ class World:
 
     Attributes:
         prometheus: its address.
-        begun: Unix time since when it scrapes.
+        begun, ended: Unix times between which it scraped a system in use.
     """
 
     prometheus: str
     begun: float
+    ended: float
 
     def source(self) -> Source:
-        """All that was scraped until now."""
-        end = time.time()
-        return Source(self.prometheus, self.begun, end, max(INTERVAL, (end - self.begun) / 300))
+        """All that was scraped in that time."""
+        step = max(INTERVAL, (self.ended - self.begun) / 300)
+        return Source(self.prometheus, self.begun, self.ended, step)
 
     def variables(self) -> Variables:
         """Those of the dashboards, hastened as the scrapes are."""
@@ -66,7 +67,7 @@ class World:
             "generation": ".*",
             "window": "30s",
             "__rate_interval": f"{round(6 * INTERVAL)}s",
-            "__range": f"{round(time.time() - self.begun)}s",
+            "__range": f"{round(self.ended - self.begun)}s",
         }
 
 
@@ -100,21 +101,20 @@ def loaded(home: Path, seconds: float, tell: Callable[[str], None]) -> Iterator[
         )
         begun = time.time()
         known, new = shop.asked(shop.DARK, 1), shop.asked(shop.DARK + shop.LIGHT, 2)
-        people = stack.enter_context(People(service.url, keys.headers("write"), known, RATE))
-        tell("the service is searched for what it knows")
-        _rest(people, seconds / 3)
-        people.show(new)
-        tell("half of the searches are for light things, of which the catalogue has none")
-        _rest(people, seconds / 3)
-        trigger.ask("drift")
-        project.push(shop.write(home / "new", shop.DARK + shop.LIGHT), "light things too")
-        tell(
-            "a data version with light things is pushed; the trigger has a second generation trained and published"
-        )
-        trigger.wait("retrain", 2)
-        _rest(people, seconds / 3)
+        with People(service.url, keys.headers("write"), known, RATE) as people:
+            tell("the service is searched for what it knows")
+            _rest(people, seconds / 3)
+            people.show(new)
+            tell("half of the searches are for light things, of which the catalogue has none")
+            _rest(people, seconds / 3)
+            trigger.ask("drift")
+            project.push(shop.write(home / "new", shop.DARK + shop.LIGHT), "light things too")
+            tell("a data version with light things is pushed; a run trains and publishes a second generation")
+            trigger.wait("retrain", 2)
+            _rest(people, seconds / 3)
+            ended = time.time()
         tell("it was served for a while")
-        yield World(prometheus, begun)
+        yield World(prometheus, begun, ended)
 
 
 def _rest(people: People, seconds: float) -> None:
