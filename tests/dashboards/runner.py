@@ -27,7 +27,7 @@ from taxohash.release.judging import Compared
 
 _HASHER: dict[str, Any] = {
     "objective": "csq",
-    "bits": 32,
+    "bits": 64,
     "epochs": 3,
     "network": "small-resnet",
     "batch": 32,
