@@ -154,7 +154,7 @@ def _requests() -> list[Panel]:
         ),
         lines(
             "Duration of searches",
-            "So long half, 90 and 99 of 100 searches take at most, upload included; dashed: what a search should take.",
+            "So long half, 90 and 99 of 100 searches take at most, upload included: clients that are slow show here. Dashed: what a search should take from the end of its body.",
             "s",
             Query(_quantile(0.5, seconds, more='route="search"'), "50 %"),
             Query(_quantile(0.9, seconds, more='route="search"'), "90 %"),

@@ -1,6 +1,5 @@
 """Panels of each kind, drawn with matplotlib about as Grafana draws them."""
 
-import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -423,15 +422,15 @@ def _value_range(axes: Any, look: Look, series: Sequence[Series]) -> None:
 
 
 class _Round(MaxNLocator):
-    """Marks at round numbers of what is said: of bytes, of powers of 1024."""
+    """Marks at numbers that are round where they are said: of bytes by powers of 1024, of times by minutes, hours or days."""
 
     def __init__(self, unit: str) -> None:
         super().__init__(5)
-        self._unit = unit
+        self._scales = {"bytes": (2**40, 2**30, 2**20, 2**10), "s": (86400.0, 3600.0, 60.0)}.get(unit, ())
 
     def tick_values(self, vmin: float, vmax: float) -> Any:
-        power = int(math.log2(vmax) // 10) if self._unit == "bytes" and vmax >= 1 else 0
-        return super().tick_values(vmin / 1024**power, vmax / 1024**power) * 1024**power
+        scale = next((scale for scale in self._scales if vmax >= 1.5 * scale), 1.0)
+        return super().tick_values(vmin / scale, vmax / scale) * scale
 
 
 def _value_axis(axes: Any, look: Look) -> None:

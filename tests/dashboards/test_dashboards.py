@@ -21,6 +21,7 @@ NOTHING_BY_NATURE = {
     "Service / Lines of the log left out": "no line was left out",
     "Store / Certificate": "the code store is reached over a socket, where nobody shows a certificate",
     "Store / Certificate expires in": "the code store is reached over a socket, where nobody shows a certificate",
+    "Pipelines / Pending": "no run had to wait for as long as a scrape takes",
     "Retrieval quality / Publishes": "nothing was published within the last minute",
 }
 
