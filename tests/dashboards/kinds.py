@@ -421,16 +421,22 @@ def _value_range(axes: Any, look: Look, series: Sequence[Series]) -> None:
     axes.set_ylim(low, high if high > low else low + 1)
 
 
+_SCALES: dict[str, tuple[float, ...]] = {
+    "bytes": (2.0**40, 2.0**30, 2.0**20, 2.0**10),
+    "s": (86400.0, 3600.0, 60.0),
+}
+
+
 class _Round(MaxNLocator):
     """Marks at numbers that are round where they are said: of bytes by powers of 1024, of times by minutes, hours or days."""
 
     def __init__(self, unit: str) -> None:
         super().__init__(5)
-        self._scales = {"bytes": (2**40, 2**30, 2**20, 2**10), "s": (86400.0, 3600.0, 60.0)}.get(unit, ())
+        self._scales = _SCALES.get(unit, ())
 
     def tick_values(self, vmin: float, vmax: float) -> Any:
         scale = next((scale for scale in self._scales if vmax >= 1.5 * scale), 1.0)
-        return super().tick_values(vmin / scale, vmax / scale) * scale
+        return np.asarray(super().tick_values(vmin / scale, vmax / scale)) * scale
 
 
 def _value_axis(axes: Any, look: Look) -> None:
