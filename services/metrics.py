@@ -160,7 +160,7 @@ _TRIGGER: Any = {"seen": Dashboard.PIPELINES, "services": ("trigger",)}
 _BOTH: tuple[Service, ...] = ("retrieval", "trigger")
 
 GENERATION = Label("generation", most=3)  # what is served, what was before, and none
-ROUTE = Label("route", most=28)
+ROUTE = Label("route", most=30)
 STATUS = Label("status", ("2xx", "3xx", "4xx", "5xx"))
 REASON = Label("reason", most=36)  # see `services.web.problems.TITLES`
 
@@ -518,7 +518,17 @@ COLLECTION = Label("collection", most=1)
 PIPELINE = Label("pipeline", ("retrain", "reindex", "drift"))
 VERDICT = Label(
     "verdict",
-    ("published", "awaiting approval", "refused", "failed", "interrupted", "steady", "too few", "drifted"),
+    (
+        "published",
+        "awaiting approval",
+        "refused",
+        "failed",
+        "interrupted",
+        "steady",
+        "too few",
+        "drifted",
+        "chosen",
+    ),
 )  # see `services.runs.Verdict`
 
 TRIGGER_REQUESTS = _counter(
@@ -654,6 +664,12 @@ def stage_seconds(stage: str) -> Histogram:
 def request_seconds(route: str) -> Histogram:
     """The seconds of a route."""
     return REQUEST_SECONDS.labels(route)
+
+
+def samples(service: Service, names: Sequence[str]) -> list[tuple[str, dict[str, str], float]]:
+    """The samples of these names as they are now, each with its labels; what is not exported is left out."""
+    named = REGISTRIES[service].restricted_registry(names)
+    return [(own.name, own.labels, own.value) for metric in named.collect() for own in metric.samples]
 
 
 def exposition(service: Service) -> bytes:

@@ -27,6 +27,7 @@ from services.retrieval.descriptions import Descriptions
 from services.retrieval.identical import Identical
 from services.retrieval.late_store import LateStore
 from services.retrieval.readiness import Standing, Status, status
+from services.retrieval.recent import Recorder
 from services.retrieval.sampling import Sampler
 from services.retrieval.settings import Settings
 from services.retrieval.several import AT_ONCE
@@ -73,6 +74,7 @@ class Service:
         identical: which items have the picture that is searched for.
         descriptions: of what is served.
         pictures: None where the settings name no store and there is none among the user's data.
+        recorder: keeps what the metrics were in the last hour.
         turns: of those who write an item.
         unused: pictures that may be named by no item any more.
         sampler: keeps some of the pictures that are searched for.
@@ -118,6 +120,7 @@ class Service:
             SampledQueries(self.pictures.place, settings.collection) if self.pictures else None,
             settings.sampling,
         )
+        self.recorder = Recorder()
         self.identical = Identical(lambda: self.store(), self.asking, settings.collection)
         self.descriptions = Descriptions()
         self.draining = False
@@ -135,6 +138,7 @@ class Service:
         self.sampler.start()
         sys.setswitchinterval(_SWITCH_SECONDS)
         self.aside.start()
+        self.recorder.start()
         await self.aside.run(self.decoders.start())
         self._watching = asyncio.create_task(self._watch())
 
@@ -151,6 +155,7 @@ class Service:
         self.workers.close()
         self.aside.stop()
         self.unused.close()
+        self.recorder.stop()
         self.asking.close()
         self.writing.close()
         self.descriptions.close()

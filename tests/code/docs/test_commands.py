@@ -25,6 +25,7 @@ from services.retrieval.routes import ENDPOINTS
 from services.retrieval.schemas.items import DescribedById
 from services.retrieval.schemas.lineage import LineageWishes
 from services.retrieval.schemas.search import EncodeWishes
+from services.retrieval.schemas.status import StatusWishes
 from services.trigger.routes import ENDPOINTS as TRIGGER_ENDPOINTS
 from taxohash.cli.main import app
 from taxohash.cli.plugins import Brought
@@ -181,6 +182,7 @@ def is_asked_of_the_service(words: list[str]) -> None:
             *EncodeWishes.model_fields,
             *DescribedById.model_fields,
             *LineageWishes.model_fields,
+            *StatusWishes.model_fields,
         ),
     }
 
