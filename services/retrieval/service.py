@@ -24,6 +24,7 @@ from services.retrieval.aside import Aside
 from services.retrieval.brief import Brief
 from services.retrieval.decoding.decoders import Decoders
 from services.retrieval.descriptions import Descriptions
+from services.retrieval.health import Watch
 from services.retrieval.identical import Identical
 from services.retrieval.late_store import LateStore
 from services.retrieval.readiness import Standing, Status, status
@@ -78,6 +79,7 @@ class Service:
         turns: of those who write an item.
         unused: pictures that may be named by no item any more.
         sampler: keeps some of the pictures that are searched for.
+        watch: tells how well what is served finds.
         draining: the process is about to end.
     """
 
@@ -123,6 +125,9 @@ class Service:
         self.recorder = Recorder()
         self.identical = Identical(lambda: self.store(), self.asking, settings.collection)
         self.descriptions = Descriptions()
+        self.watch = Watch(
+            lambda: served.engine if (served := self.served) else None, settings.canary_seconds
+        )
         self.draining = False
         self._followers_store = LateStore(lambda: connect(_LOADING_SECONDS))
         self._followed: Followed | None = None
@@ -136,6 +141,7 @@ class Service:
         self._begun.add_done_callback(_tell_failure)
         self.gate.start()
         self.sampler.start()
+        self.watch.start()
         sys.setswitchinterval(_SWITCH_SECONDS)
         self.aside.start()
         self.recorder.start()
@@ -146,6 +152,7 @@ class Service:
         """End all threads and processes, and close connections."""
         self.draining = True
         self.gate.stop()
+        await asyncio.to_thread(self.watch.stop)
         await asyncio.to_thread(self.sampler.stop, _SAMPLING_SECONDS)
         if self._watching:
             self._watching.cancel()

@@ -91,6 +91,7 @@ class Settings(_FromEnvironment):
     cors_origins: tuple[str, ...] = _of(settings.CORS_ORIGINS)
     lag_seconds: float = _of(settings.LAG_SECONDS)
     stale_seconds: float | None = _of(settings.STALE_SECONDS)
+    canary_seconds: float = _of(settings.CANARY_SECONDS)
     log: str = _of(settings.LOG)
     limits: Limits = field(default_factory=Limits)
     door: Door = field(default_factory=Door)
