@@ -9,11 +9,11 @@ BentoML's own request metrics are off: they keep a series for every path anybody
 import math
 import os
 from bisect import bisect_left
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, cast
 
 # BentoML names a folder in which processes add up their metrics, where series of generations that are gone live on. There is one
 # process to a service: it keeps its own.
@@ -26,8 +26,10 @@ from prometheus_client import (
     Gauge,
     Histogram,
     ProcessCollector,
+    core,
     disable_created_metrics,
     generate_latest,
+    registry,
     values,
 )
 from prometheus_client.metrics import MetricWrapperBase
@@ -36,6 +38,8 @@ values.ValueClass = values.MutexValue  # whoever imported it before us saw that 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series beside each, which nobody reads
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
+Collector = registry.Collector
+Family = core.Metric  # what a collector tells of one metric
 Kind = Literal["counter", "gauge", "histogram"]
 Unit = Literal["", "seconds", "bytes", "bits", "ratio", "timestamp"]
 Service = Literal["retrieval", "trigger"]
@@ -177,7 +181,7 @@ _TRIGGER: Any = {"seen": Dashboard.PIPELINES, "services": ("trigger",)}
 _BOTH: tuple[Service, ...] = ("retrieval", "trigger")
 
 GENERATION = Label("generation", most=3)  # what is served, what was before, and none
-ROUTE = Label("route", most=28)
+ROUTE = Label("route", most=30)
 STATUS = Label("status", ("2xx", "3xx", "4xx", "5xx"))
 REASON = Label("reason", most=36)  # see `services.web.problems.TITLES`
 STAGE = Label("stage", ("headers", "idle", "body", "answering", "stalled", "ending"))
@@ -348,15 +352,20 @@ NODE = Label("node", most=18)  # the 16 with the most queries of the reference, 
 _CONFIDENCE = (0.25, 0.5, 0.75, 0.9)
 _DISTANCES = (0.0, 1.0, 2.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0, 32.0, 64.0)
 
-SEARCHES_ANSWERED = _counter(
-    "taxohash_searches_answered_total",
-    "Searches of all items that found any, by whether the nearest is as near as for nine in ten queries of the evaluation: `near` or `far`.",
-    Label("nearness", ("near", "far")),
-    GENERATION,
+QUERIES = _collected(
+    "taxohash_queries_total",
+    "counter",
+    "Queries of which the following are shares: all, or as many as can be counted by a hundredth of a core, whatever they are.",
+    SERVED,
     **_QUALITY,
 )
-QUERIES = _collected(
-    "taxohash_queries_total", "counter", "Queries of which the following are shares.", SERVED, **_QUALITY
+SEARCHES_ANSWERED = _collected(
+    "taxohash_searches_answered_total",
+    "counter",
+    "The same queries, by whether the nearest item is as near as for nine in ten queries of the evaluation: `near` or `far`.",
+    Label("nearness", ("near", "far")),
+    SERVED,
+    **_QUALITY,
 )
 REFERENCE_QUERIES = _collected(
     "taxohash_queries_reference", "gauge", "Queries of the reference.", SERVED, **_QUALITY
@@ -449,7 +458,7 @@ BIT_SET_REFERENCE = _collected(
 CODE_ENTROPY = _collected(
     "taxohash_code_entropy_bits",
     "gauge",
-    "Mean entropy of a bit of the items' codes.",
+    "Mean entropy of a bit of the items' codes, of 65,536 drawn by chance where there are more.",
     SERVED,
     unit="bits",
     **_QUALITY,
@@ -457,7 +466,7 @@ CODE_ENTROPY = _collected(
 CODE_ENTROPY_REFERENCE = _collected(
     "taxohash_code_entropy_reference_bits",
     "gauge",
-    "The same of the items that the generation was made with.",
+    "The same of the items that the hasher was trained on.",
     SERVED,
     unit="bits",
     **_QUALITY,
@@ -554,7 +563,17 @@ COLLECTION = Label("collection", most=1)
 PIPELINE = Label("pipeline", ("retrain", "reindex", "drift"))
 VERDICT = Label(
     "verdict",
-    ("published", "awaiting approval", "refused", "failed", "interrupted", "steady", "too few", "drifted"),
+    (
+        "published",
+        "awaiting approval",
+        "refused",
+        "failed",
+        "interrupted",
+        "steady",
+        "too few",
+        "drifted",
+        "chosen",
+    ),
 )  # see `services.runs.Verdict`
 
 RUN_STEP = Label("step", most=16)
@@ -719,6 +738,33 @@ def stage_seconds(stage: str) -> Histogram:
 def request_seconds(route: str) -> Histogram:
     """The seconds of a route."""
     return REQUEST_SECONDS.labels(route)
+
+
+def family(metric: Metric, values: Mapping[tuple[str, ...], float]) -> Family:
+    """A counter or a gauge for a collector to tell, with its values by those of its labels."""
+    make: Any = core.CounterMetricFamily if metric.kind == "counter" else core.GaugeMetricFamily
+    made = make(metric.name, metric.meaning, labels=[label.name for label in metric.labels])
+    for labels, value in values.items():
+        made.add_metric(labels, value)
+    return cast(Family, made)
+
+
+def histogram(metric: Metric, values: Mapping[tuple[str, ...], tuple[Sequence[int], int, float]]) -> Family:
+    """A histogram for a collector to tell: by the values of its labels how many are no greater than each bucket's end, how many there
+    are, and their sum."""
+    made = core.HistogramMetricFamily(
+        metric.name, metric.meaning, labels=[label.name for label in metric.labels]
+    )
+    for labels, (counts, count, total) in values.items():
+        ends = [str(end) for end in metric.buckets]
+        made.add_metric(labels, [*zip(ends, counts, strict=True), ("+Inf", count)], total)
+    return made
+
+
+def samples(service: Service, names: Sequence[str]) -> list[tuple[str, dict[str, str], float]]:
+    """The samples of these names as they are now, each with its labels; what is not exported is left out."""
+    named = REGISTRIES[service].restricted_registry(names)
+    return [(own.name, own.labels, own.value) for metric in named.collect() for own in metric.samples]
 
 
 def exposition(service: Service) -> bytes:

@@ -11,7 +11,7 @@ from taxohash.runtime.configuration import NonNegative, Series, canonical, confi
 
 
 class Verdict(StrEnum):
-    """How a run ended: of one that makes a generation, and of drift, steady, too few queries to say, or drifted."""
+    """How a run ended: of one that makes a generation; of drift, steady, too few queries to say, or drifted; of a sweep, chosen."""
 
     PUBLISHED = "published"
     AWAITING = "awaiting approval"
@@ -21,6 +21,7 @@ class Verdict(StrEnum):
     STEADY = "steady"
     TOO_FEW = "too few"
     DRIFTED = "drifted"
+    CHOSEN = "chosen"
 
 
 # Of the command that runs it.
@@ -28,6 +29,7 @@ EXIT_CODES = {
     Verdict.PUBLISHED: 0,
     Verdict.STEADY: 0,
     Verdict.TOO_FEW: 0,
+    Verdict.CHOSEN: 0,
     Verdict.FAILED: 1,
     Verdict.AWAITING: 3,
     Verdict.REFUSED: 4,
@@ -44,7 +46,7 @@ class Outcome:
 
     Attributes:
         run: its name.
-        pipeline: `retrain`, `reindex` or `drift`.
+        pipeline: `retrain`, `reindex`, `drift` or `sweep`.
         collection: of the code store.
         verdict: how it ended.
         reason: why, in one sentence.
@@ -59,6 +61,7 @@ class Outcome:
         report: address of the report, or empty.
         would_change: what that generation would change in place of the champion, in one sentence; empty where that was not compared.
         comparison: address of the page that shows it, or empty.
+        flags: of a sweep, those by which `taxohash pipeline run retrain` trains what it chose; else empty.
         seconds: of each step that ran, in their order; those that the cache answered for did not.
     """
 
@@ -78,6 +81,7 @@ class Outcome:
     report: str = ""
     would_change: str = ""
     comparison: str = ""
+    flags: str = ""
     seconds: dict[str, NonNegative] = field(default_factory=dict)
 
     def to_json(self) -> str:

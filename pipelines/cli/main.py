@@ -1,6 +1,6 @@
 """Pipelines on this machine and in Kubeflow: run, submit, watch, approve and schedule them, and clear what they leave.
 
-Exit codes of run and submit: 0 published, or nothing drifted, 1 failed, or what is needed does not answer now, 2 refused before it began, 3 awaiting
+Exit codes of run and submit: 0 published, nothing drifted, or chosen, 1 failed, or what is needed does not answer now, 2 refused before it began, 3 awaiting
 approval, 4 refused, 5 drifted, 130 interrupted.
 """
 

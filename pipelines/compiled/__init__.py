@@ -12,7 +12,7 @@ from typing import Any
 from pipelines.shared.placement import Placement, placed
 
 FOLDER = Path(__file__).parent
-NAMES = ("retrain", "reindex", "drift")
+NAMES = ("retrain", "reindex", "drift", "sweep")
 
 
 def package(name: str) -> Path:

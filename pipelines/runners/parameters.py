@@ -17,8 +17,9 @@ from taxohash.runtime import flags
 from taxohash.runtime.configuration import canonical, flat, plain, read, replaced
 from taxohash.training.config import HasherConfig
 
-RETRAIN, REINDEX, DRIFT = "retrain", "reindex", "drift"
+RETRAIN, REINDEX, DRIFT, SWEEP = "retrain", "reindex", "drift", "sweep"
 POLICIES: dict[str, type[Any]] = {RETRAIN: GatePolicy, REINDEX: ReindexingPolicy, DRIFT: DriftPolicy}
+PIPELINES = (*POLICIES, SWEEP)  # a sweep judges nothing
 _POLICY = flags.Flag("policy", "", "NAME=VALUE", repeated=True)
 
 
@@ -27,9 +28,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "pipeline",
         nargs="?",
-        choices=[*POLICIES],
+        choices=PIPELINES,
         default=RETRAIN,
-        help="retrain: a new hasher; reindex: new codes by the hasher that is served; drift: is what it is asked still what it was measured on",
+        help="retrain: a new hasher; reindex: new codes by the hasher that is served; drift: is what it is asked still what it was measured on; "
+        "sweep: hyper-parameters for a new hasher",
     )
     parser.add_argument("--revision", help="git revision whose data.dvc names the data, instead of --data")
     parser.add_argument("--repository", default=".", help="git repository of --revision: a folder or a URL")
@@ -49,6 +51,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--policy", action="append", metavar="NAME=VALUE", help=f"a field of that policy, repeated: {fields}"
     )
+    parser.add_argument(
+        "--search",
+        action="append",
+        metavar="PATH=VALUES",
+        help="of a sweep, repeated: what is tried, PATH=LOW..HIGH, PATH=LOW..HIGH:log or PATH=ONE,OTHER; learning rate and weight decay if "
+        "left out",
+    )
+    parser.add_argument("--trials", type=int, help="of a sweep: how many; 20 if left out")
+    parser.add_argument(
+        "--metric",
+        help="of a sweep: by which trials are measured, mAP, mAHP, nDCG or headline, the mean of all, if left out",
+    )
+    parser.add_argument("--sweep-seed", type=int, help="of a sweep: of what is tried")
     parser.add_argument("--json", action="store_true", help="print the outcome as JSON, as the last line")
     flags.add_flags(parser, HasherConfig)
 
@@ -62,9 +77,8 @@ def parameters(given: argparse.Namespace) -> dict[str, Any]:
     found = {
         "run": run_name(given.run or new_name(given.pipeline)),
         "collection": given.collection,
-        "policy": canonical(_policy(given)),
     }
-    return found | _encoding(given) | _configuration(given)
+    return found | _policy(given) | _encoding(given) | _configuration(given) | _sweep(given)
 
 
 def of_data(given: argparse.Namespace) -> bool:
@@ -90,10 +104,12 @@ def new_name(pipeline: str) -> str:
 
 def _encoding(given: argparse.Namespace) -> dict[str, Any]:
     """How a data version is encoded."""
-    if given.pipeline == DRIFT:
+    if given.pipeline in (DRIFT, SWEEP):
         for name, default in (("splits", ""), ("shards", 1)):
             if getattr(given, name) != default:
-                raise TaxohashError(f"--{name} is of an encoding, and {DRIFT} encodes nothing: leave it out")
+                raise TaxohashError(
+                    f"--{name} is of an encoding, and {given.pipeline} encodes nothing: leave it out"
+                )
         return {}
     from taxohash.release.shards import Shard  # with all that reads data sets and hashers
 
@@ -101,7 +117,7 @@ def _encoding(given: argparse.Namespace) -> dict[str, Any]:
 
 
 def _configuration(given: argparse.Namespace) -> dict[str, str]:
-    if given.pipeline == RETRAIN:
+    if given.pipeline in (RETRAIN, SWEEP):
         return {"config": canonical(flags.chosen(HasherConfig, vars(given)))}
     for flag in flags.flags(HasherConfig):
         if getattr(given, flag.name) is not None:
@@ -111,11 +127,43 @@ def _configuration(given: argparse.Namespace) -> dict[str, str]:
     return {}
 
 
-def _policy(given: argparse.Namespace) -> Any:
+def _sweep(given: argparse.Namespace) -> dict[str, Any]:
+    """What is tried, and how often."""
+    names = ("search", "trials", "metric", "sweep_seed")
+    if given.pipeline != SWEEP:
+        for name in names:
+            if getattr(given, name) is not None:
+                raise TaxohashError(
+                    f"--{name.replace('_', '-')} is of a sweep, and {given.pipeline} tries nothing: leave it out"
+                )
+        return {}
+    asked = {name: getattr(given, name) for name in names if getattr(given, name) is not None}
+    if "sweep_seed" in asked:
+        asked["seed"] = asked.pop("sweep_seed")
+    from pipelines.sweep.steps import MOST, ROUNDS
+    from taxohash.sweep.run import number_of_trials, planned
+
+    if "trials" in asked:
+        number_of_trials(asked["trials"], ROUNDS, MOST)
+    planned(
+        flags.chosen(HasherConfig, vars(given)), **{k: v for k, v in asked.items() if k != "trials"}
+    )  # what cannot be is refused here
+    return asked
+
+
+def _policy(given: argparse.Namespace) -> dict[str, str]:
+    """Of who judges, where anybody does."""
+    if given.pipeline not in POLICIES:
+        for name in ("policy", "policy_file"):
+            if getattr(given, name) is not None:
+                raise TaxohashError(
+                    f"--{name.replace('_', '-')} is of a judge, and {given.pipeline} judges nothing: leave it out"
+                )
+        return {}
     from taxohash.runtime.atomic import read_json
 
     kind = POLICIES[given.pipeline]
     file = given.policy_file
     base = read(kind, read_json(file, "give a file with a policy")) if file else kind()
     changed: Mapping[str, Any] = flags.assignments(_POLICY, given.policy or ())
-    return replaced(base, changed)
+    return {"policy": canonical(replaced(base, changed))}

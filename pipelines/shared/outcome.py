@@ -39,6 +39,7 @@ def outcome(record: Record, told: Sequence[Event], error: str = "", interrupted:
             "report": judged.get("report", ""),
             "would_change": compared.get("would_change", ""),
             "comparison": compared.get("page", ""),
+            "flags": ended.get("flags", ""),
             "seconds": seconds(told),
         },
     )

@@ -72,6 +72,8 @@ def _next(outcome: Outcome) -> str:
             return "wait for more queries, or sample more of them (TAXOHASH_SAMPLE_SHARE); --policy queries_least says how many are enough"
         case Verdict.DRIFTED:
             return "look at the report; where it is right, add such pictures to the data and retrain"
+        case Verdict.CHOSEN:
+            return f"taxohash pipeline run retrain {outcome.flags}"
         case Verdict.REFUSED:
             return "look at the report; what is served stays as it is"
 

@@ -24,9 +24,11 @@ from services.retrieval.aside import Aside
 from services.retrieval.brief import Brief
 from services.retrieval.decoding.decoders import Decoders
 from services.retrieval.descriptions import Descriptions
+from services.retrieval.health import Watch
 from services.retrieval.identical import Identical
 from services.retrieval.late_store import LateStore
 from services.retrieval.readiness import Standing, Status, status
+from services.retrieval.recent import Recorder
 from services.retrieval.sampling import Sampler
 from services.retrieval.settings import Settings
 from services.retrieval.several import AT_ONCE
@@ -74,9 +76,11 @@ class Service:
         identical: which items have the picture that is searched for.
         descriptions: of what is served.
         pictures: None where the settings name no store and there is none among the user's data.
+        recorder: keeps what the metrics were in the last hour.
         turns: of those who write an item.
         unused: pictures that may be named by no item any more.
         sampler: keeps some of the pictures that are searched for.
+        watch: tells how well what is served finds.
         draining: the process is about to end.
     """
 
@@ -119,8 +123,12 @@ class Service:
             SampledQueries(self.pictures.place, settings.collection) if self.pictures else None,
             settings.sampling,
         )
+        self.recorder = Recorder()
         self.identical = Identical(lambda: self.store(), self.asking, settings.collection)
         self.descriptions = Descriptions()
+        self.watch = Watch(
+            lambda: served.engine if (served := self.served) else None, settings.canary_seconds
+        )
         self.draining = False
         self._followers_store = LateStore(lambda: connect(_LOADING_SECONDS))
         self._looked_at = LateStore(lambda: connect(limits.store_seconds))
@@ -137,9 +145,11 @@ class Service:
         self._begun.add_done_callback(_tell_failure)
         self.gate.start()
         self.sampler.start()
+        self.watch.start()
         self._store_look.start()
         sys.setswitchinterval(_SWITCH_SECONDS)
         self.aside.start()
+        self.recorder.start()
         await self.aside.run(self.decoders.start())
         self._watching = asyncio.create_task(self._watch())
 
@@ -147,6 +157,7 @@ class Service:
         """End all threads and processes, and close connections."""
         self.draining = True
         self.gate.stop()
+        await asyncio.to_thread(self.watch.stop)
         self._store_look.stop()
         await asyncio.to_thread(self.sampler.stop, _SAMPLING_SECONDS)
         if self._watching:
@@ -157,6 +168,7 @@ class Service:
         self.workers.close()
         self.aside.stop()
         self.unused.close()
+        self.recorder.stop()
         self.asking.close()
         self.writing.close()
         self.descriptions.close()

@@ -92,6 +92,7 @@ class Settings(_FromEnvironment):
     lag_seconds: float = _of(settings.LAG_SECONDS)
     objective_seconds: float = _of(settings.SEARCH_OBJECTIVE)
     stale_seconds: float | None = _of(settings.STALE_SECONDS)
+    canary_seconds: float = _of(settings.CANARY_SECONDS)
     log: str = _of(settings.LOG)
     limits: Limits = field(default_factory=Limits)
     door: Door = field(default_factory=Door)

@@ -58,11 +58,16 @@ class Novelty(nn.Module):
     rest: Tensor
     usual: Tensor
     whitening: Tensor
+    exact: Tensor
+    lengths: Tensor
 
     def __init__(self, state: dict[str, Tensor]) -> None:
         super().__init__()
         for name in ("mean", "directions", "scale", "centres", "rest", "usual", "whitening"):
             self.register_buffer(name, state[name])
+        # A class is near where it is far from zero, too: of float32 the difference of the squares would have no digit left.
+        self.register_buffer("exact", self.centres.double(), persistent=False)
+        self.register_buffer("lengths", self.exact.square().sum(dim=1, keepdim=True), persistent=False)
 
     @classmethod
     def fitted(
@@ -83,10 +88,10 @@ class Novelty(nn.Module):
     def forward(self, features: Tensor, images: Tensor) -> Tensor:
         centred = _even(features) - self.mean
         inside = centred @ self.directions
-        outside = (centred.square().sum(dim=1) - inside.square().sum(dim=1)).clamp_min(0)
-        scaled = inside * self.scale
-        squares = scaled.square().sum(dim=1, keepdim=True) + self.centres.square().sum(dim=1)
-        nearest = (squares - 2 * scaled @ self.centres.T).clamp_min(0).amin(dim=1)
+        outside = (centred.T - self.directions @ inside.T).square().sum(dim=0)
+        scaled = (inside * self.scale).double().T
+        squares = scaled.square().sum(dim=0) + self.lengths
+        nearest = (squares - 2 * self.exact @ scaled).clamp_min(0).amin(dim=0).float()
         white = (contrasts(images) - self.usual) @ self.whitening
         return torch.stack([nearest + self.rest * outside, white.square().sum(dim=1)], dim=1)
 
@@ -116,15 +121,13 @@ def contrasts(images: Tensor) -> Tensor:
     if (cell := int(images.shape[2]) // GRID) > 1:
         values = avg_pool2d(values, cell)
     found: list[Tensor] = []
-    side = int(values.shape[2])
+    channels, side = int(values.shape[1]), int(values.shape[2])
     while side >= 2:
-        values = values[:, :, : side // 2 * 2, : side // 2 * 2]
-        coarser = avg_pool2d(values, 2)
-        lost = values.square().mean(dim=(2, 3)) - coarser.square().mean(
-            dim=(2, 3)
-        )  # a mean and what differs are orthogonal
-        found.append((lost.clamp_min(0) + FAINTEST).log10())
-        values, side = coarser, side // 2
+        half = side // 2
+        blocks = values[:, :, : half * 2, : half * 2].reshape(-1, channels, half, 2, half, 2)
+        coarser = blocks.mean(dim=(3, 5), keepdim=True)
+        found.append(((blocks - coarser).square().mean(dim=(2, 3, 4, 5)) + FAINTEST).log10())
+        values, side = coarser[:, :, :, 0, :, 0], half
     return torch.cat([values.mean(dim=(2, 3)), *found], dim=1)
 
 

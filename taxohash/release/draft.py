@@ -18,6 +18,7 @@ from taxohash.datasets import Dataset
 from taxohash.errors import TaxohashError
 from taxohash.evaluation.report.read import REPORT, queries_of, read_report
 from taxohash.evaluation.unlike import load
+from taxohash.generation.calibration import Calibration
 from taxohash.generation.file import DraftFile
 from taxohash.generation.hasher import CENTRES, MODEL, Model
 from taxohash.generation.manifest import Generation
@@ -82,7 +83,8 @@ def draft_of_run(run: Run, dataset: Dataset, out: str | Path) -> Draft:
     from taxohash.objectives import config_of  # torch, and seconds: only where there is something to make
     from taxohash.release.onnx import check_equal, write_onnx
 
-    queries = queries_of(read_report(run.folder))
+    report = read_report(run.folder)
+    queries = queries_of(report)
     network, objective = run.trained(dataset)
     with new_folder(Path(out)) as draft:
         shutil.copyfile(run.folder / WEIGHTS, draft / WEIGHTS)
@@ -91,7 +93,9 @@ def draft_of_run(run: Run, dataset: Dataset, out: str | Path) -> Draft:
         novelty = load(run.folder)
         write_onnx(network, draft / MODEL, novelty)
         asked = dataset.pixels(queries, network.preprocessing, rows=first_rows(dataset, queries))
-        check_equal(network, Model(draft / MODEL, threads=os.cpu_count() or 1), asked, novelty)
+        check_equal(
+            network, Model(draft / MODEL, threads=os.cpu_count() or 1), asked, novelty, _limits(report)
+        )
         if (centres := objective.class_codes()) is not None:
             np.save(draft / CENTRES, pack(centres.numpy()), allow_pickle=False)
         said = {
@@ -138,6 +142,12 @@ def draft_of_generation(
         }
         write_json(draft / DRAFT, said)
     return Draft.open(out)
+
+
+def _limits(report: Mapping[str, Any]) -> tuple[float, ...]:
+    """Of novelty, as the report's calibration has them; none where nothing was calibrated."""
+    calibration = report.get("calibration")
+    return read(Calibration, calibration).novelty if calibration else ()
 
 
 def first_rows(dataset: Dataset, split: str) -> range:

@@ -1,6 +1,7 @@
 """A trained network as ONNX, and the proof that it makes the same codes."""
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 # An output this close to zero may round to either side in another engine; its bit carries no meaning.
 UNDECIDED = 1e-5
-SAME_NOVELTY = 0.01  # of its value: where features hardly differ, rounding is seen in it
+SAME_NOVELTY = 0.01  # of its value, or of the limit where that is more: below it nothing depends on a digit
 
 
 def write_onnx(network: "HashingNetwork", file: Path, novelty: "Novelty | None" = None) -> None:
@@ -48,9 +49,16 @@ def write_onnx(network: "HashingNetwork", file: Path, novelty: "Novelty | None" 
 
 
 def check_equal(
-    network: "HashingNetwork", hasher: Model, pixels: Pixels, novelty: "Novelty | None" = None
+    network: "HashingNetwork",
+    hasher: Model,
+    pixels: Pixels,
+    novelty: "Novelty | None" = None,
+    limits: Sequence[float] = (),
 ) -> None:
     """Codes of the exported hasher equal those of the network bit for bit, and novelty is the same but for rounding.
+
+    Args:
+        limits: of each kind of novelty, beyond which a picture is like nothing known; none where they were not measured.
 
     Raises:
         TaxohashError: a bit differs whose output is not within rounding of zero, or a novelty.
@@ -66,7 +74,10 @@ def check_equal(
         )
     if ours.novelty is None or theirs.novelty is None:
         return
-    if not np.allclose(ours.novelty, theirs.novelty, rtol=SAME_NOVELTY):
+    matters = np.maximum(ours.novelty, np.array(limits or [0.0], np.float32))
+    if not (
+        np.abs(ours.novelty - theirs.novelty) <= SAME_NOVELTY * matters
+    ).all():  # NaN is not the same either
         raise TaxohashError(
             "exported hasher tells another novelty than the network: the export is wrong, report it"
         )

@@ -9,7 +9,7 @@ OUT/sweep.html      a page of the trials
 """
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,12 @@ from taxohash.runtime.configuration import Seed, configuration, plain, read, rep
 from taxohash.runtime.progress import announce
 from taxohash.runtime.schema_words import shown
 from taxohash.sweep.held_out import held_out
-from taxohash.sweep.space import STANDARD, space_of
+from taxohash.sweep.space import STANDARD, Space, space_of
 from taxohash.sweep.trials import Trial, best, score_of, suggested
 from taxohash.training.config import HasherConfig
 
 SWEEP, BEST, PAGE = "sweep.json", "best.json", "sweep.html"
+TRIALS, TRIAL = "trials", "trial.json"
 HEADLINE = "headline"
 METRICS = (HEADLINE, "mAP", "mAHP", "nDCG")
 MOST = 10_000
@@ -49,6 +50,18 @@ class Sweep:
     metric: str = HEADLINE
     seed: Seed = 0
 
+    def space(self) -> Space:
+        """What is tried."""
+        return space_of(self.search, self.config)
+
+    def with_values(self, trial: Trial) -> HasherConfig:
+        """The whole configuration of a trial."""
+        return replaced(self.config, trial.values)
+
+    def title(self, dataset: Dataset) -> str:
+        """Of its page."""
+        return f"{dataset.taxonomy.name}, {self.config.objective.name}, {self.config.bits} bits"
+
 
 def sweep(
     data: str | Path,
@@ -68,41 +81,95 @@ def sweep(
     """
     from taxohash.sweep.page import write_page
 
-    if not 1 <= trials <= MOST:
-        raise TaxohashError(f"trials = {trials}: give a whole number from 1 to {MOST:,}")
-    if metric not in METRICS:
-        raise TaxohashError(f"metric = {metric!r}: use one of {', '.join(METRICS)}")
-    given = (config or HasherConfig()).completed()
-    texts = list(search) or list(STANDARD)
-    space = space_of(texts, given)
+    number_of_trials(trials)
+    wanted = planned(config, search, metric, seed)
     dataset, folder = Dataset.open(data), Path(out)
-    _claim(folder, Sweep(dataset_md5=dataset.md5(), search=texts, config=given, metric=metric, seed=seed))
-    learned_from, split = held_out(dataset, folder / "data")
+    wanted = replaced(wanted, {"dataset_md5": dataset.md5()})
+    space = wanted.space()
+    learned_from, split = begun(folder, wanted, dataset)
     announce(
         f"{trials} trials of {', '.join(space)}; measured by split {split}, {learned_from.count(split):,} pictures"
     )
     done: list[Trial] = []
     for number in range(trials):
-        place = folder / "trials" / f"{number:03d}"
-        if (trial := _over(place)) is None:
-            values = suggested(space, done, number, seed)
-            announce(f"trial {number + 1}/{trials}: {_told(values)}")
-            trial = _tried(place, number, values, given, learned_from, split, metric)
-            write_json(place / "trial.json", plain(trial))
-            announce(trial.reason or f"{metric} {trial.score:.4f}, {trial.seconds:.0f} s")
+        place = folder / TRIALS / f"{number:03d}"
+        trial = over(place) or tried(
+            place, number, suggested(space, done, number, seed), wanted, learned_from, split
+        )
         done.append(trial)
         if (top := best(done)) is not None:
-            write_json(folder / BEST, plain(replaced(given, top.values)))
-        write_page(
-            folder / PAGE,
-            space,
-            done,
-            metric,
-            f"{dataset.taxonomy.name}, {given.objective.name}, {given.bits} bits",
-        )
+            write_json(folder / BEST, plain(wanted.with_values(top)))
+        write_page(folder / PAGE, space, done, metric, wanted.title(dataset))
+    return chosen(done)
+
+
+def number_of_trials(trials: int, fewest: int = 1, most: int = MOST) -> None:
+    """Refuse a number that is none.
+
+    Raises:
+        TaxohashError: it is too small or too large.
+    """
+    if not fewest <= trials <= most:
+        raise TaxohashError(f"trials = {trials}: give a whole number from {fewest} to {most:,}")
+
+
+def planned(
+    config: HasherConfig | None = None,
+    search: Iterable[str] = (),
+    metric: str = HEADLINE,
+    seed: int = 0,
+    dataset_md5: str = "",
+) -> Sweep:
+    """A sweep with all that is not given written out.
+
+    Raises:
+        TaxohashError: bad configuration, search or metric.
+    """
+    if metric not in METRICS:
+        raise TaxohashError(f"metric = {metric!r}: use one of {', '.join(METRICS)}")
+    given, texts = (config or HasherConfig()).completed(), list(search) or list(STANDARD)
+    space_of(texts, given)
+    return Sweep(dataset_md5=dataset_md5, search=texts, config=given, metric=metric, seed=seed)
+
+
+def begun(folder: Path, wanted: Sweep, dataset: Dataset) -> tuple[Dataset, str]:
+    """A folder that is this sweep's from now on; the data that its trials learn from and the split that they are measured by.
+
+    Raises:
+        TaxohashError: it holds another sweep, or as `held_out`.
+    """
+    _claim(folder, wanted)
+    return held_out(dataset, folder / "data")
+
+
+def chosen(done: Sequence[Trial]) -> Trial:
+    """The best trial.
+
+    Raises:
+        TaxohashError: none came to a score.
+    """
     if (top := best(done)) is None:
         raise TaxohashError(f"no trial came to a score, the last because {done[-1].reason}: search elsewhere")
     return top
+
+
+def over(place: Path) -> Trial | None:
+    """The trial that is over in a folder; None where none is."""
+    file = place / TRIAL
+    return read(Trial, read_json(file, "remove it to try again")) if file.is_file() else None
+
+
+def tried(
+    place: Path, number: int, values: dict[str, Any], wanted: Sweep, dataset: Dataset, split: str
+) -> Trial:
+    """Train and measure one trial in a folder SWEEP/trials/NAME, and keep it; what it is refused for is kept as well."""
+    announce(f"trial {number + 1}: {words(values)}")
+    trial = _tried(place, number, values, wanted.config, dataset, split, wanted.metric)
+    write_json(place / TRIAL, plain(trial))
+    announce(
+        f"trial {number + 1}: {trial.reason or f'{wanted.metric} {trial.score:.4f}, {trial.seconds:.0f} s'}"
+    )
+    return trial
 
 
 def _tried(
@@ -138,11 +205,6 @@ def _tried(
     )
 
 
-def _over(place: Path) -> Trial | None:
-    file = place / "trial.json"
-    return read(Trial, read_json(file, "remove it to try again")) if file.is_file() else None
-
-
 def _claim(folder: Path, wanted: Sweep) -> None:
     """The folder is this sweep's from now on."""
     file = folder / SWEEP
@@ -160,7 +222,8 @@ def _claim(folder: Path, wanted: Sweep) -> None:
             )
 
 
-def _told(values: Mapping[str, Any]) -> str:
+def words(values: Mapping[str, Any]) -> str:
+    """Values of a trial, for people."""
     return ", ".join(
         f"{path} = {value:.4g}" if isinstance(value, float) else f"{path} = {value}"
         for path, value in values.items()

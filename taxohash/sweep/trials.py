@@ -6,6 +6,7 @@ was interrupted tries what it would have tried, and no database is kept.
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from taxohash.runtime.configuration import NonNegative, configuration
@@ -77,6 +78,12 @@ def suggested(space: Space, before: Sequence[Trial], number: int, seed: int) -> 
         path: found[path] if isinstance(tried, Interval) else tried.values[found[path]]
         for path, tried in space.items()
     }
+
+
+def rounds(trials: int, count: int) -> list[range]:
+    """Numbers of trials in so many rounds, evenly: those of one are suggested by the rounds before it, and tried side by side."""
+    ends = [trials * number // count for number in range(count + 1)]
+    return [range(first, last) for first, last in pairwise(ends)]
 
 
 def best(trials: Sequence[Trial]) -> Trial | None:

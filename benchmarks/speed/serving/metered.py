@@ -8,15 +8,15 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from prometheus_client import Counter, Gauge
-
 from services import metrics
-from services.retrieval import app, nearness
+from services.retrieval import app
+from services.retrieval.health.health import Health
 from services.retrieval.middleware import Guard
 from services.retrieval.routes import search
 from services.retrieval.server import main
 
 COUNTS_NOTHING, COUNTS = signal.SIGUSR1, signal.SIGUSR2
+_COUNTER, _GAUGE = type(metrics.REQUESTS), type(metrics.READY)
 
 
 class _Nothing:
@@ -42,18 +42,18 @@ def _no(*_: Any) -> _Nothing:
 
 # Who has it, its name, and what is there instead.
 _INSTEAD: list[tuple[Any, str, Callable[..., Any]]] = [
-    (Counter, "labels", _no),
-    (Counter, "inc", _no),
-    (Gauge, "labels", _no),
-    (Gauge, "inc", _no),
-    (Gauge, "dec", _no),
-    (Gauge, "set", _no),
+    (_COUNTER, "labels", _no),
+    (_COUNTER, "inc", _no),
+    (_GAUGE, "labels", _no),
+    (_GAUGE, "inc", _no),
+    (_GAUGE, "dec", _no),
+    (_GAUGE, "set", _no),
     (metrics.Seconds, "labels", lambda histogram, *_: histogram),  # whose `time` is a context
     (metrics.Seconds, "observe", _no),
     (metrics, "requests", _no),
     (metrics, "request_seconds", _no),
     (metrics, "stage_seconds", _no),
-    (nearness, "count", _no),
+    (Health, "count", _no),
     (search, "Counted", _no),
 ]
 _THERE = [(holder, name, getattr(holder, name)) for holder, name, _ in _INSTEAD]

@@ -27,6 +27,7 @@ from services.retrieval.routes import ENDPOINTS
 from services.retrieval.schemas.items import DescribedById
 from services.retrieval.schemas.lineage import LineageWishes
 from services.retrieval.schemas.search import EncodeWishes
+from services.retrieval.schemas.status import StatusWishes
 from services.trigger.routes import ENDPOINTS as TRIGGER_ENDPOINTS
 from taxohash.cli.main import app
 from taxohash.cli.plugins import Brought
@@ -191,6 +192,7 @@ def is_asked_of_the_service(words: list[str]) -> None:
             *EncodeWishes.model_fields,
             *DescribedById.model_fields,
             *LineageWishes.model_fields,
+            *StatusWishes.model_fields,
         ),
     }
 
@@ -311,6 +313,8 @@ def test_nothing_is_excused_that_no_page_has() -> None:
         "taxohash pipeline run --colour red",
         ".venv/bin/python -m pytest tests/absent",
         "taxohash dance",
+        "taxohash store dance",
+        "taxohash store audit --colour red",
         "taxohash train --data data --out run --colour red",
         "taxohash train --data data",
         "torchrun --colour red -m taxohash.cli train ...",

@@ -1,8 +1,11 @@
 """Who is told of which alert, together with which, and what says nothing beside what: by the real amtool and Alertmanager."""
 
 import re
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -31,6 +34,13 @@ LABELS: list[Labels] = [
 @needs_prometheus
 def test_alertmanager_takes_its_configuration() -> None:
     done = program("amtool", "check-config", FILE)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_linter_of_routes_finds_nothing() -> None:
+    linter = str(Path(sys.executable).with_name("amlint"))
+    words = ["check", str(FILE), "--strict", "--rules", str(FOLDER / "alerts" / "*.yaml")]
+    done = subprocess.run([linter, *words], capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

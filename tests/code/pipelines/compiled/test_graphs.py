@@ -1,19 +1,23 @@
 """The graphs of the compiled pipelines: what follows what, what is cached, and what every step has."""
 
+import itertools
 from typing import Any
 
 import pytest
 import yaml
 
 from pipelines.compiled import NAMES, package
-from pipelines.runners.parameters import DRIFT, REINDEX, RETRAIN
+from pipelines.runners.parameters import DRIFT, REINDEX, RETRAIN, SWEEP
 from pipelines.shared.placement import EVENTS, MOUNT
+from pipelines.sweep.steps import ROUNDS
 from taxohash.runtime.configuration import parse
 from taxohash.training.config import HasherConfig
 
 Documents = tuple[dict[str, Any], dict[str, Any]]
 SHARED = {"dataset_md5", "repository", "revision", "data", "remote", "run", "policy", "image", "work"}
 SHARED |= {"generations", "collection", "splits", "shards", "publish_seconds"}
+OF_SWEEP = {"dataset_md5", "repository", "revision", "data", "remote", "run", "image", "work", "generations"}
+OF_SWEEP |= {"collection", "config", "search", "trials", "metric", "seed"}
 OF_DRIFT = {"run", "policy", "image", "work", "generations", "collection"}
 CACHED = {
     "retrain": {
@@ -28,6 +32,7 @@ CACHED = {
         "encode",
     },
     "reindex": {"check-data", "compare", "borrow", "plan", "encode"},
+    "sweep": {"check-data", "check-sweep", "ask", "trial"},
 }
 ENDINGS = [{"wait-for-approval"}, {"publish", "collect"}, {"refuse"}]
 
@@ -123,6 +128,46 @@ def test_drift_changes_nothing_and_nothing_of_it_is_cached() -> None:
     assert set(spec["root"]["inputDefinitions"]["parameters"]) == OF_DRIFT
     assert found["served"]["dependentTasks"] == ["begin"]
     assert set(found["check"]["dependentTasks"]) == {"begin", "served"}
+    recorded = spec["root"]["dag"]["tasks"]["record"]
+    assert recorded["triggerPolicy"] == {"strategy": "ALL_UPSTREAM_TASKS_COMPLETED"}
+
+
+def test_a_sweep_publishes_nothing_and_its_rounds_follow_each_other() -> None:
+    spec, _ = yaml.load_all(package(SWEEP).read_text(), Loader=yaml.CSafeLoader)
+    parameters = spec["root"]["inputDefinitions"]["parameters"]
+    assert set(parameters) == OF_SWEEP
+    assert all("defaultValue" in parameter for parameter in parameters.values())
+    found = tasks(spec)
+    steps = {name.rstrip("-0123456789") for name in found}
+    assert steps == {
+        "begin",
+        "resolve",
+        "pull",
+        "check-data",
+        "check-sweep",
+        "hold-out",
+        "ask",
+        "trial",
+        "choose",
+        "record",
+    }
+    cached = {name for name, task in found.items() if task.get("cachingOptions", {}).get("enableCache")}
+    assert {name.rstrip("-0123456789") for name in cached} == CACHED["sweep"]
+    (rounds,) = [dag for dag in dags(spec) if "choose" in dag]
+    asked = ["ask", *(f"ask-{number}" for number in range(2, ROUNDS + 1))]
+    assert {"choose", *asked} == {name for name in rounds if not name.startswith("for-loop")}
+    for before, after in itertools.pairwise([*asked, "choose"]):
+        (loop,) = [
+            name
+            for name, task in rounds.items()
+            if task.get("dependentTasks") and before in task["dependentTasks"] and "for-loop" in name
+        ]
+        assert {before, loop} <= {*rounds[after]["dependentTasks"]}
+    trials = [task for name, task in found.items() if name.startswith("trial")]
+    for trial in trials:
+        assert {"dataset_md5", "plan", "asked"} <= {*trial["inputs"]["parameters"]}
+    plan = found["check-sweep"]["inputs"]["parameters"]
+    assert {"dataset_md5", "config", "search", "metric", "seed"} <= {*plan}
     recorded = spec["root"]["dag"]["tasks"]["record"]
     assert recorded["triggerPolicy"] == {"strategy": "ALL_UPSTREAM_TASKS_COMPLETED"}
 

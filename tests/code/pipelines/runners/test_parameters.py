@@ -52,6 +52,27 @@ def test_drift_is_about_no_data() -> None:
             of_data(given("drift", *words))
 
 
+def test_a_sweep_says_what_is_tried() -> None:
+    found = asked("sweep")
+    assert found.pop("run").startswith("sweep-20")
+    assert found == {"collection": "default", "config": canonical(HasherConfig())}
+    words = [
+        "--search",
+        "training.lr=0.01..0.1",
+        "--search",
+        "bits=16,32",
+        "--trials",
+        "8",
+        "--metric",
+        "mAP",
+    ]
+    found = asked("sweep", *words, "--sweep-seed", "3", "--epochs", "5")
+    assert found["search"] == ["training.lr=0.01..0.1", "bits=16,32"]
+    assert (found["trials"], found["metric"], found["seed"]) == (8, "mAP", 3)
+    assert parse(HasherConfig, found["config"]).training.epochs == 5
+    assert of_data(given("sweep"))
+
+
 def test_every_field_reaches_the_parameter(tmp_path: Path) -> None:
     wanted = changed_values()
     (tmp_path / "config.json").write_text(json.dumps(nested(wanted)))
@@ -87,6 +108,14 @@ def test_the_policy_is_a_file_changed_by_fields(tmp_path: Path) -> None:
         (["drift", "--shards", "2"], "--shards is of an encoding, and drift encodes nothing: leave it out"),
         (["drift", "--splits", "test"], "--splits is of an encoding"),
         (["drift", "--policy", "approve=always"], "approve"),
+        (["--trials", "4"], "--trials is of a sweep, and retrain tries nothing: leave it out"),
+        (["drift", "--sweep-seed", "4"], "--sweep-seed is of a sweep, and drift tries nothing"),
+        (["sweep", "--policy", "approve=always"], "--policy is of a judge, and sweep judges nothing"),
+        (["sweep", "--shards", "2"], "--shards is of an encoding, and sweep encodes nothing: leave it out"),
+        (["sweep", "--trials", "3"], "trials = 3: give a whole number from 4 to 400"),
+        (["sweep", "--metric", "recall"], "metric = 'recall': use one of headline, mAP"),
+        (["sweep", "--search", "bits=3,16"], "bits = 3: give a whole number from 16 to 256"),
+        (["sweep", "--search", "lr"], "search 'lr': write it as PATH="),
     ],
 )
 def test_what_cannot_be_is_one_line(words: list[str], said: str) -> None:

@@ -3,9 +3,11 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from taxohash.sweep.space import Choice, Interval, Space
-from taxohash.sweep.trials import Trial, best, score_of, suggested
+from taxohash.sweep.trials import Trial, best, rounds, score_of, suggested
 
 SPACE: Space = {
     "rate": Interval(low=0.001, high=1.0, log=True),
@@ -47,6 +49,14 @@ def test_the_same_trials_before_suggest_the_same() -> None:
     for number in (0, 4, 11):
         assert suggested(SPACE, done[:number], number, 0) == done[number].values
     assert [one.values for one in trials(3, seed=1)] != [one.values for one in done[:3]]
+
+
+@given(st.integers(1, 500), st.integers(1, 9))
+def test_rounds_have_every_trial_once_and_are_even(trials: int, count: int) -> None:
+    found = rounds(trials, count)
+    assert [number for one in found for number in one] == list(range(trials))
+    assert len(found) == count
+    assert max(map(len, found)) - min(map(len, found)) <= 1
 
 
 def test_the_best_is_the_first_of_the_highest() -> None:
