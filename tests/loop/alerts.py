@@ -1,5 +1,6 @@
 """The shipped rules and routes of alerts with their times shortened, as hours would be long to watch."""
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ _OF_EXPRESSIONS = re.compile(
     rf"""("[^"]*"|'[^']*')|(?<=\[){_DURATION}(?=[\]:])|(?<=:){_DURATION}(?=\])|(?<=offset ){_DURATION}"""
 )
 _OF_RULES = ("for", "keep_firing_for")
-_OF_ROUTES = ("group_wait", "group_interval", "repeat_interval")
+_OF_ROUTES = ("group_wait", "repeat_interval")
 _SCRAPES = 4  # that a rate is of at least
 
 
@@ -29,21 +30,23 @@ class Pace:
         factor: that shipped times are divided by.
         interval: seconds between scrapes, and between looks at the rules.
         patience: seconds for which alerts by name must hold, however long that is at this pace.
+        notice: seconds after which Alertmanager tells more of a group, at most.
     """
 
     factor: float
     interval: float
     patience: Mapping[str, float] = field(default_factory=dict)
+    notice: float = math.inf
 
-    def hastened(self, duration: str, least: float = 0.0) -> str:
+    def hastened(self, duration: str, least: float = 0.0, most: float = math.inf) -> str:
         """A duration as Prometheus writes it, divided.
 
         Args:
-            least: seconds that are left at least.
+            least, most: seconds that are left.
         """
         parts = re.findall(r"(\d+)(ms|[smhdwy])", duration)
         seconds = sum(int(number) * _UNITS[unit] for number, unit in parts) / self.factor
-        return f"{round(1000 * max(seconds, least))}ms"
+        return f"{round(1000 * min(max(seconds, least), most))}ms"
 
 
 def hastened_rules(out: Path, pace: Pace) -> Path:
@@ -100,5 +103,7 @@ def _hastened(rules: dict[str, Any], pace: Pace) -> dict[str, Any]:
 
 def _hasten_routes(route: dict[str, Any], pace: Pace) -> None:
     route.update({name: pace.hastened(route[name]) for name in _OF_ROUTES if name in route})
+    if "group_interval" in route:
+        route["group_interval"] = pace.hastened(route["group_interval"], most=pace.notice)
     for inner in route.get("routes", ()):
         _hasten_routes(inner, pace)

@@ -22,6 +22,6 @@ QUICK = Runner(
     (sys.executable, "-m", "tests.loop.quick", "run"),
     (),
     120.0,
-    Pace(60.0, 1.0, {ALERT: 3.0} | _STARTING),
+    Pace(60.0, 1.0, {ALERT: 1.0} | _STARTING, notice=1.0),
     noise=1.0,
 )

@@ -2,6 +2,7 @@
 data's; then once more, but the labels of the data that arrive are wrong, and nothing comes of them but words."""
 
 import math
+import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -14,7 +15,7 @@ from tests.loop.load import Load
 from tests.loop.timeline import Timeline
 from tests.loop.versions import Project
 from tests.loop.world import Runner, Watch, World, world
-from tests.support.monitoring import alerts, firing, notified, scrapes
+from tests.support.monitoring import alerts, firing, notified, ranged, scrapes
 from tests.support.serving import Service
 
 Runs = list[dict[str, Any]]
@@ -124,6 +125,10 @@ class Story:
         )
         high = self._recall(new, "they can be found")
         assert all(high[level] > low[level] for level in low), f"recall was {low}, and is {high}"
+        timeline.wait(lambda: self._own_recall(wanted), "the service asks its canaries", _SIGN_SECONDS)
+        own = self._own_recall(wanted)
+        timeline.tell(f"recall@{answers.NEAREST} of all its canaries, as the service tells: {_levels(own)}")
+        assert all(own[level] > low[level] for level in low), f"recall was {low}, and is {own}"
         timeline.until(
             lambda: not firing(self._watch.prometheus),
             f"{ALERT} is resolved",
@@ -237,12 +242,17 @@ class Story:
         """Recall of each level of canaries, which are searched for as people search."""
         generation, found = answers.recall(self._service.url, catalogue.canaries(things, _CANARIES))
         kinds = " and ".join(dict.fromkeys(thing.kind for thing in things))
-        levels = ", ".join(f"{level} {share:.2f}" for level, share in found.items())
-        self._timeline.tell(f"recall@{answers.NEAREST} of canaries, {kinds}, {why}: {levels}")
+        self._timeline.tell(f"recall@{answers.NEAREST} of canaries, {kinds}, {why}: {_levels(found)}")
         self._canaries.append(
             {"at": round(self._timeline.now, 1), "kinds": kinds, "generation": generation, "recall": found}
         )
         return found
+
+    def _own_recall(self, generation: str) -> dict[str, float]:
+        """Recall of each level of a generation's canaries, which the service asks by itself, as Prometheus has it."""
+        expression, now = f'taxohash_canary_recall{{generation="{generation}"}}', time.time()
+        found = ranged(self._watch.prometheus, expression, now, now, 1.0)
+        return {one["metric"]["level"]: float(one["values"][0][1]) for one in found}
 
     def _alert_says(self) -> str:
         own = [one for one in alerts(self._watch.prometheus) if one["labels"]["alertname"] == ALERT]
@@ -284,6 +294,10 @@ def _pushed(
 ) -> str:
     data = catalogue.write(home / "new", stock, mislabelled, watched=_CANARIES)
     return project.push(data, "more pictures")
+
+
+def _levels(recall: Mapping[str, float]) -> str:
+    return ", ".join(f"{level} {share:.2f}" for level, share in recall.items())
 
 
 def _standing(told: dict[str, Any]) -> str | None:
