@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from taxohash.datasets import Dataset
+from taxohash.datasets.layout import outside
 from taxohash.errors import TaxohashError
 from taxohash.runtime.atomic import read_json, write_json
 from taxohash.runtime.configuration import Seed, configuration, plain, read, replaced
@@ -64,7 +65,7 @@ def sweep(
     What a trial is refused for, such as a gradient that is no number, is told, and the next begins.
 
     Raises:
-        TaxohashError: bad data, configuration or search, `out` holds another sweep, or no trial came to a score.
+        TaxohashError: bad data, configuration or search, `out` lies inside the data or holds another sweep, or no trial came to a score.
     """
     from taxohash.sweep.page import write_page
 
@@ -75,7 +76,8 @@ def sweep(
     given = (config or HasherConfig()).completed()
     texts = list(search) or list(STANDARD)
     space = space_of(texts, given)
-    dataset, folder = Dataset.open(data), Path(out)
+    dataset = Dataset.open(data)
+    folder = outside(Path(out), dataset.folder)
     _claim(folder, Sweep(dataset_md5=dataset.md5(), search=texts, config=given, metric=metric, seed=seed))
     learned_from, split = held_out(dataset, folder / "data")
     announce(
