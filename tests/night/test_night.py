@@ -13,6 +13,7 @@ import psutil  # type: ignore[import-untyped]
 import pytest
 
 from tests.night import __main__ as night
+from tests.night.world import World
 
 pytestmark = [pytest.mark.system, pytest.mark.slow]
 COMMAND = [sys.executable, "-m", "tests.night"]
@@ -35,7 +36,7 @@ def test_a_run_that_does_not_end_is_told_in_one_line(
         raise subprocess.TimeoutExpired(["python", "-m", "taxohash.cli", "pipeline"], 300.0)
 
     monkeypatch.setattr(night, "tell", hang)
-    monkeypatch.setattr(night.World, "store", lambda _: nullcontext())
+    monkeypatch.setattr(World, "store", lambda _: nullcontext())
     monkeypatch.setattr(sys, "argv", ["night", "--home", str(tmp_path)])
     assert night.main() == 1
     said = "night: -m taxohash.cli pipeline has not ended after 300 s: free the machine\n"
