@@ -145,10 +145,11 @@ def _requests() -> list[Panel]:
         ),
         lines(
             "Share of errors by route",
-            "Share of each route's requests answered 5xx; a route without any is not shown.",
+            "Share of each route's requests answered 5xx.",
             "percentunit",
             Query(
-                f"{_rate('taxohash_requests_total', 'route', _FAILED)} / {_rate('taxohash_requests_total', 'route')}",
+                f"({_rate('taxohash_requests_total', 'route', _FAILED)} or 0 * {_rate('taxohash_requests_total', 'route')})"
+                f" / {_rate('taxohash_requests_total', 'route')}",
                 "{{route}}",
             ),
         ),

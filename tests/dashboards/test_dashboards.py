@@ -15,7 +15,6 @@ from tests.support.monitoring import needs_prometheus
 
 # What may find nothing, by dashboard and panel, and why.
 NOTHING_BY_NATURE = {
-    "Service / Share of errors by route": "no request failed",
     "Service / Connections ended early": "no connection had to make way for another",
     "Service / Decoders replaced": "no decoder had to be replaced",
     "Service / Lines of the log left out": "no line was left out",

@@ -6,6 +6,9 @@ import { HEIGHT, WIDTH, extent, nearest, pathOf, placing, read, topOf } from "./
 const COLOURS = 6;
 const GAP = 3; // readings that lack before a line is broken
 
+// Of elements of SVG: as HTML is read, not as an address.
+const SPACE = new DOMParser().parseFromString("<svg></svg>", "text/html").querySelector("svg").namespaceURI;
+
 const timeOf = (seconds) => new Date(1000 * seconds).toLocaleTimeString("en-GB");
 
 /** A place for a curve. `point` is told the time that is pointed at, or null. */
@@ -86,7 +89,7 @@ function described({ title, unit, lines }, { from, to }) {
 const colourOf = (i) => `line-${i % COLOURS}${i >= COLOURS ? " dashed" : ""}`;
 
 function svg(tag, attributes) {
-  const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  const made = document.createElementNS(SPACE, tag);
   for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
   return made;
 }
