@@ -46,9 +46,9 @@ chaos: install ## break all around the code store for 15 minutes and look for wh
 attack: install ## attack the service in every way for half an hour, told in benchmarks/results/door.md (SCENARIO=, COUNT=, SEED=)
 	@$(PYTHON_IN) -m tests.attack $(or $(SCENARIO),table) $(if $(COUNT),--count $(COUNT)) $(if $(SEED),--seed $(SEED))
 
-loop: install ## close the loop once: drift, alert, retraining, swap, with the real Prometheus; prints its timeline
+loop: install ## close the loop once: drift, alert, retraining, swap, with the real Prometheus; its timeline, and a picture of it in .loop
 	@sh scripts/monitoring
-	@$(PYTHON_IN) -m tests.loop
+	@$(PYTHON_IN) -m tests.loop --out .loop
 
 dashboards: install ## draw every panel of Grafana's dashboards from a system that is really used, into .dashboards (OUT=, SECONDS=)
 	@sh scripts/monitoring
@@ -79,6 +79,6 @@ lock: install ## write the versions in .venv to constraints.txt
 	@mv constraints.new constraints.txt
 
 clean: ## remove what was made, environment and data included
-	rm -rf .venv .cache .demo .dashboards data runs generations local_outputs build dist *.egg-info
+	rm -rf .venv .cache .demo .loop .dashboards data runs generations local_outputs build dist *.egg-info
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
