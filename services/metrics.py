@@ -371,7 +371,7 @@ REFERENCE_QUERIES = _collected(
     "taxohash_queries_reference", "gauge", "Queries of the reference.", SERVED, **_QUALITY
 )
 NEAREST = _collected(
-    "taxohash_nearest_distance_bits",
+    "taxohash_nearest_distance",
     "histogram",
     "Hamming distance of the nearest item.",
     SERVED,
@@ -456,7 +456,7 @@ BIT_SET_REFERENCE = _collected(
     **_QUALITY,
 )
 CODE_ENTROPY = _collected(
-    "taxohash_code_entropy_bits",
+    "taxohash_code_entropy",
     "gauge",
     "Mean entropy of a bit of the items' codes, of 65,536 drawn by chance where there are more.",
     SERVED,
@@ -464,7 +464,7 @@ CODE_ENTROPY = _collected(
     **_QUALITY,
 )
 CODE_ENTROPY_REFERENCE = _collected(
-    "taxohash_code_entropy_reference_bits",
+    "taxohash_code_entropy_reference",
     "gauge",
     "The same of the items that the hasher was trained on.",
     SERVED,

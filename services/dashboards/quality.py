@@ -200,7 +200,7 @@ def _drift() -> list[Panel]:
 
 
 def _distances() -> list[Panel]:
-    bucket = f"taxohash_nearest_distance_bits_bucket{{{OF_GENERATION}}}"
+    bucket = f"taxohash_nearest_distance_bucket{{{OF_GENERATION}}}"
     spread = f"sum by (le, {_KEYS}) (increase({bucket}[$window]) and {bucket})"
     answered = "taxohash_searches_answered_total"
     return [
@@ -217,7 +217,7 @@ def _distances() -> list[Panel]:
             "Queries by the Hamming distance of their nearest item over time: the darker, the more. It wanders up as pictures of a new kind come.",
             "short",
             Query(
-                f"sum by (le) (increase(taxohash_nearest_distance_bits_bucket{{{OF_GENERATION}}}[$__rate_interval]))",
+                f"sum by (le) (increase(taxohash_nearest_distance_bucket{{{OF_GENERATION}}}[$__rate_interval]))",
                 "{{le}}",
             ),
             "bits",
@@ -353,10 +353,8 @@ def _bits() -> list[Panel]:
             "Entropy of the codes",
             "Mean entropy of a bit of the items' codes: 1 where each bit halves them. Dashed: of the items that the generation was made with.",
             "none",
-            Query(_known("taxohash_code_entropy_bits"), _GENERATION),
-            Query(
-                _known("taxohash_code_entropy_reference_bits"), f"{_REFERENCE}, {_GENERATION}", dashed=True
-            ),
+            Query(_known("taxohash_code_entropy"), _GENERATION),
+            Query(_known("taxohash_code_entropy_reference"), f"{_REFERENCE}, {_GENERATION}", dashed=True),
             width=12,
             most=1.0,
         ),

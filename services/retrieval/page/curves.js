@@ -6,8 +6,7 @@ import { HEIGHT, WIDTH, extent, nearest, pathOf, placing, read, topOf } from "./
 const COLOURS = 6;
 const GAP = 3; // readings that lack before a line is broken
 
-// Of elements of SVG: as HTML is read, not as an address.
-const SPACE = new DOMParser().parseFromString("<svg></svg>", "text/html").querySelector("svg").namespaceURI;
+const SPACE = document.querySelector("#curve").content.firstElementChild.namespaceURI; // that of SVG
 
 const timeOf = (seconds) => new Date(1000 * seconds).toLocaleTimeString("en-GB");
 

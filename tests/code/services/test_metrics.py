@@ -30,7 +30,7 @@ UNITS = {
     "ratio": "",
     "seconds": "_seconds",
     "bytes": "_bytes",
-    "bits": "_bits",
+    "bits": "",  # which promtool takes for an amount of data, to be told in bytes
     "timestamp": "_timestamp_seconds",
 }
 

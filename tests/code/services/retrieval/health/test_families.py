@@ -103,12 +103,10 @@ def test_values_are_what_was_counted(health: Health, samples: Samples) -> None:
     assert sum(tops.values()) == QUERIES
     assert tops.keys() == samples["taxohash_top_node_reference"].keys()
     assert tops[("cold",)] == 0 < tops[("none",)]
-    within = samples["taxohash_nearest_distance_bits_bucket"]
+    within = samples["taxohash_nearest_distance_bucket"]
     assert within[("4.0",)] == counted.distances[:5].sum()
     assert within[("64.0",)] == within[("+Inf",)] == QUERIES  # codes have fewer bits
-    assert (
-        samples["taxohash_nearest_distance_bits_sum"][()] == (counted.distances * np.arange(BITS + 1)).sum()
-    )
+    assert samples["taxohash_nearest_distance_sum"][()] == (counted.distances * np.arange(BITS + 1)).sum()
     for number, level in enumerate(TAXONOMY.levels):
         assert samples["taxohash_confidence_bucket"][("0.25", level)] == counted.sure[number, 0]
         assert samples["taxohash_confidence_bucket"][("0.75", level)] == counted.sure[number, :3].sum()
@@ -119,7 +117,7 @@ def test_values_are_what_was_counted(health: Health, samples: Samples) -> None:
         (str(bit),): n for bit, n in enumerate(counted.bits.tolist())
     }
     assert samples["taxohash_unlike_total"] == {(): counted.unlike}
-    assert samples["taxohash_code_entropy_bits"] == {(): 0.75}
+    assert samples["taxohash_code_entropy"] == {(): 0.75}
     assert samples["taxohash_canaries"] == {(): 12}
 
 
@@ -153,9 +151,9 @@ def test_a_generation_that_knows_nothing_has_no_series_of_what_it_does_not_know(
     assert set(found) == {
         "taxohash_queries_total",
         "taxohash_searches_answered_total",
-        "taxohash_nearest_distance_bits_bucket",
-        "taxohash_nearest_distance_bits_count",
-        "taxohash_nearest_distance_bits_sum",
+        "taxohash_nearest_distance_bucket",
+        "taxohash_nearest_distance_count",
+        "taxohash_nearest_distance_sum",
         "taxohash_bit_set_total",
     }
 
