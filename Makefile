@@ -11,7 +11,7 @@ PYTEST = OMP_NUM_THREADS=1 $(PYTHON_IN) -m pytest -n $(JOBS) --dist loadfile --n
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help install data demo test test-all chaos attack loop night versions lint format docs lock clean
+.PHONY: help install data demo test test-all chaos attack loop dashboards night versions lint format docs lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -46,9 +46,13 @@ chaos: install ## break all around the code store for 15 minutes and look for wh
 attack: install ## attack the service in every way for half an hour, told in benchmarks/results/door.md (SCENARIO=, COUNT=, SEED=)
 	@$(PYTHON_IN) -m tests.attack $(or $(SCENARIO),table) $(if $(COUNT),--count $(COUNT)) $(if $(SEED),--seed $(SEED))
 
-loop: install ## close the loop once: drift, alert, retraining, swap, with the real Prometheus; prints its timeline
+loop: install ## close the loop once: drift, alert, retraining, swap, with the real Prometheus; its timeline, and a picture of it in .loop
 	@sh scripts/monitoring
-	@$(PYTHON_IN) -m tests.loop
+	@$(PYTHON_IN) -m tests.loop --out .loop
+
+dashboards: install ## draw every panel of Grafana's dashboards from a system that is really used, into .dashboards (OUT=, SECONDS=)
+	@sh scripts/monitoring
+	@$(PYTHON_IN) -m tests.dashboards $(if $(OUT),--out $(OUT)) $(if $(SECONDS),--seconds $(SECONDS))
 
 night: install ## a night in ten minutes: data arrive, models get worse and better, steps and disks fail; its history is checked line by line
 	@$(PYTHON_IN) -m tests.night
@@ -66,14 +70,15 @@ format: install ## let ruff put the sources in order
 	@$(PYTHON_IN) -m ruff check --fix .
 	@$(PYTHON_IN) -m ruff format .
 
-docs: install ## write docs/api.md anew: settings, routes, problems and metrics, from the code
+docs: install ## write docs/api.md and the dashboards anew, from the code
 	@$(PYTHON_IN) -m services.reference
+	@$(PYTHON_IN) -m services.dashboards
 
 lock: install ## write the versions in .venv to constraints.txt
 	@{ head -n 1 constraints.txt; $(PYTHON_IN) -m pip freeze --exclude-editable | sed 's/+cpu$$//'; } >constraints.new
 	@mv constraints.new constraints.txt
 
 clean: ## remove what was made, environment and data included
-	rm -rf .venv .cache .demo data runs generations local_outputs build dist *.egg-info
+	rm -rf .venv .cache .demo .loop .dashboards data runs generations local_outputs build dist *.egg-info
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

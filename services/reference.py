@@ -4,8 +4,6 @@ import re
 import sys
 from collections.abc import Iterable, Sequence
 
-from prometheus_client.metrics import MetricWrapperBase
-
 from services import metrics
 from services.retrieval.routes import ENDPOINTS
 from services.retrieval.routes.endpoint import Endpoint
@@ -34,7 +32,8 @@ signature of a git host, or of a link to approve.
 _PROBLEMS = f"""Every error is `{MEDIA_TYPE}` (RFC 9457): `type` is `urn:taxohash:` and one of these words, `title`, `status`, `detail` is one sentence that
 says what is wrong and what to do, and `request_id` finds the request in the log. 429 and 503 have a Retry-After.
 """
-_METRICS = """`GET /metrics`, of the service and of the trigger, has these in Prometheus' text format. No label's value comes from a path or from a client.
+_METRICS = """`GET /metrics` has these in Prometheus' text format: `R` that of the retrieval service, `T` that of the trigger. No label's value comes
+from a path or from a client. The last column is the dashboard that shows it.
 """
 
 
@@ -65,7 +64,10 @@ def page() -> str:
         _table(("reason", "title"), [(f"`{reason}`", title) for reason, title in sorted(TITLES.items())]),
         "## Metrics\n",
         _METRICS,
-        _table(("metric", "kind", "labels", "what it is"), map(_described, exported())),
+        _table(
+            ("metric", "of", "kind", "unit", "labels", "what it is", "seen"),
+            map(_described, metrics.CATALOGUE.values()),
+        ),
     ]
     return "\n".join(parts)
 
@@ -73,11 +75,6 @@ def page() -> str:
 def path_of(endpoint: Endpoint | TriggerEndpoint) -> str:
     """The path without what Starlette is told of its parts."""
     return re.sub(r"\{(\w+):\w+\}", r"{\1}", endpoint.path)
-
-
-def exported() -> list[MetricWrapperBase]:
-    """Every metric of services/metrics.py, in its order."""
-    return [own for own in vars(metrics).values() if isinstance(own, MetricWrapperBase)]
 
 
 def default_of(setting: Setting) -> str:  # type: ignore[type-arg]  # of any type
@@ -90,11 +87,10 @@ def default_of(setting: Setting) -> str:  # type: ignore[type-arg]  # of any typ
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _described(metric: MetricWrapperBase) -> tuple[str, ...]:
-    (family,) = metric.describe()
-    name = f"{family.name}_total" if family.type == "counter" else family.name
-    labels = ", ".join(f"`{label}`" for label in metric._labelnames)
-    return f"`{name}`", family.type, labels, family.documentation
+def _described(metric: metrics.Metric) -> tuple[str, ...]:
+    labels = ", ".join(f"`{label.name}`" for label in metric.labels)
+    services = " ".join(service[0].upper() for service in metric.services)
+    return f"`{metric.name}`", services, metric.kind, metric.unit, labels, metric.meaning, metric.seen
 
 
 def _routes(endpoints: Sequence[Endpoint | TriggerEndpoint]) -> str:

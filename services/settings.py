@@ -74,6 +74,11 @@ def _seconds(text: str) -> float:
     return value
 
 
+def _pause(text: str) -> float:
+    value = float(text)
+    return value if value == 0.0 else _seconds(text)
+
+
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 
 
@@ -106,6 +111,7 @@ def _share(text: str) -> float:
 
 WHOLE = Form("a whole number of at least 1", _whole)
 SECONDS = Form("a number of seconds above 0, at most 3600", _seconds)
+PAUSE = Form("a number of seconds up to 3600, or 0 for never", _pause)
 MAYBE_SECONDS: Form[float | None] = Form(SECONDS.wanted, _seconds)
 DURATION = Form("a time such as 90s, 15m, 24h or 7d", _duration)
 SHARE = Form("a number from 0 to 1", _share)
@@ -261,6 +267,16 @@ LAG_SECONDS = Setting(
     30.0,
     "for which a write may be unread while the store answers, before the service is not ready",
 )
+CANARY_SECONDS = Setting(
+    "TAXOHASH_CANARY_SECONDS", PAUSE, 60.0,
+    "from one round to the next in which a generation's canaries are looked for among the items; more where a hundredth of a core asks for it",
+)  # fmt: skip
+SEARCH_OBJECTIVE = Setting(
+    "TAXOHASH_SEARCH_OBJECTIVE",
+    SECONDS,
+    0.5,
+    "from the end of the body, in which a search should be answered: counted, and what the alert about slow searches is about",
+)
 LOG = Setting("TAXOHASH_LOG", _one_of("json", "text"), "json", "form of the log")
 
 # -- sampling of queries ----------------------------------------------------------------------------------------------
@@ -409,7 +425,8 @@ SECTIONS: dict[str, tuple[Setting, ...]] = {  # type: ignore[type-arg]  # of any
     ),
     "Who may ask": (API_KEYS_FILE, ALLOW_ANONYMOUS, CORS_ORIGINS, API_KEY, API_KEY_FILE),
     "Connections and health": (
-        MAX_CONNECTIONS, HEADER_SECONDS, KEEPALIVE_SECONDS, DRAIN_SECONDS, LAG_SECONDS, STALE_SECONDS, LOG,
+        MAX_CONNECTIONS, HEADER_SECONDS, KEEPALIVE_SECONDS, DRAIN_SECONDS, LAG_SECONDS, STALE_SECONDS, SEARCH_OBJECTIVE,
+        CANARY_SECONDS, LOG,
     ),
     "Sampling of queries": (SAMPLE_SHARE, SAMPLE_CAP, SAMPLE_BYTES, SAMPLE_TTL),
     "The trigger": (

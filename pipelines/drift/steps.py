@@ -103,14 +103,7 @@ def reference_of(hasher: "Hasher") -> Reference:
     Raises:
         TaxohashError: it tells nothing of its queries.
     """
-    if found := Reference.load(hasher.folder):
-        if found.bits != hasher.bits:
-            raise TaxohashError(
-                f"generation {hasher.generation.id} keeps queries of {found.bits} bits, its codes have {hasher.bits}: build it again"
-            )
-        return found
-    counts = hasher.generation.reference.get("nearest_distance") or []
-    if found := Reference.of_histogram(counts, hasher.bits):
+    if found := Reference.known(hasher.folder, hasher.generation):
         return found
     raise TaxohashError(
         f"generation {hasher.generation.id} tells nothing of its queries: publish one that was built since, by the pipeline retrain or reindex"

@@ -3,6 +3,7 @@
 import bisect
 import fnmatch
 import hashlib
+import math
 import queue
 import struct
 import threading
@@ -90,6 +91,9 @@ class Keys:
         if most is not None and len(stream) > most + 100:
             del stream[: len(stream) - most]
         return b"%d-%d" % at
+
+    def _xlen(self, key: bytes) -> int:
+        return len(self.values.get(key, []))
 
     def _xtrim(self, key: bytes, _how: bytes, most: bytes) -> int:
         stream: Stream = self.values.get(key, [])
@@ -220,6 +224,10 @@ class MemoryConnection:
     def on_primaries(self, *parts: Any) -> list[tuple[str, Any]]:
         """The reply of the only server."""
         return [(self.url, self.command(*parts))]
+
+    def certificate_expires(self) -> float:
+        """Never: there is none."""
+        return math.inf
 
     def subscribe(self, channel: str) -> "MemorySubscription":
         """The messages of a channel from now on."""

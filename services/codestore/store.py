@@ -26,7 +26,7 @@ from services.codestore.catalog import Catalog
 from services.codestore.codes import StoredCodes
 from services.codestore.collection import LAYOUT, MAX_SEGMENTS, Collection, Hints, Server
 from services.codestore.connection import Call, Connection, promises
-from services.codestore.generations import Generations
+from services.codestore.figures import Figures
 from services.codestore.image import Images
 from services.codestore.keys import channel, check_name, collection_keys, segment_keys
 from services.codestore.labels import LabelNumbers
@@ -38,7 +38,7 @@ from taxohash.taxonomy import Taxonomy
 _ALL_KEYS = 1 << 30  # of a server: a segment has three, so that they are few, and one call tells them all
 
 
-class CodeStore(Catalog, StoredCodes, Generations, Images, Origins, Turns):
+class CodeStore(Catalog, StoredCodes, Figures, Images, Origins, Turns):
     """Collections in one Redis, a replicated one or a cluster, or in this process. Safe to share between threads.
 
     Raises (every method):

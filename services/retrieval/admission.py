@@ -62,6 +62,8 @@ class Admission:
         self._under_way = 0
         self._seconds_each = 0.0  # between the ends of two searches, while others wait
         self._next_refusal = 0.0
+        metrics.SEARCHES.set_function(lambda: self._under_way)
+        metrics.SEARCHES_MOST.set(limits.requests)
 
     def __len__(self) -> int:
         """Number of searches under way."""
@@ -163,4 +165,3 @@ class Admission:
 
     def _enter(self, count: int) -> None:
         self._under_way += count
-        metrics.SEARCHES.set(self._under_way)

@@ -15,10 +15,10 @@ from services.codestore.follower.replica import Replica
 from services.codestore.follower.view import Found, View
 from services.retrieval import mapped
 from services.retrieval.grouping import grouped, level_of
+from services.retrieval.health import Health
 from services.retrieval.identical import MOST_LIKE
 from services.retrieval.item_ids import link
 from services.retrieval.labels import said
-from services.retrieval.nearness import reach
 from services.retrieval.schemas.search import RANKINGS, Wishes
 from services.retrieval.stages import Stages
 from services.retrieval.trust import Trust
@@ -87,7 +87,7 @@ class Engine:
         self.taxonomy = hasher.taxonomy
         self.replica = replica
         self.numbers = numbers
-        self.reach = reach(hasher.generation)
+        self.health = Health(hasher)
         self._hasher = hasher
         self._trust = Trust.of(hasher)
         self._known = known
@@ -243,8 +243,24 @@ class Engine:
 
     def nearest(self, code: str) -> int:
         """The least Hamming distance of an item to a code in hex, as an answer has it; the bits of a code where there is no item."""
-        found = self.replica.search(np.frombuffer(bytes.fromhex(code), np.uint8)[None], k=1)
-        return int(found.distances[0]) if len(found.distances) else self.generation.bits
+        found = self.replica.view().least(np.frombuffer(bytes.fromhex(code), np.uint8)[None])
+        return self.generation.bits if found is None else found
+
+    def near(self, code: Codes, count: int) -> tuple[npt.NDArray[np.int32], ItemLabels]:
+        """The Hamming distances int32[n] of a code uint8[1, ceil(bits/8)] to so many nearest items, and to all others as near as the
+        last of these; and their labels in the taxonomy."""
+        view = self.replica.view()
+        distances, rows = view.nearest(code, count)
+        return distances, said(view.labels_of(rows), self._known)[0]
+
+    def some_codes(self, most: int) -> Codes:
+        """uint8[n, ceil(bits/8)]: the codes of all items, or of so many of them."""
+        return self.replica.view().some_codes(most)
+
+    @property
+    def changes(self) -> int:
+        """Made to its items until now."""
+        return self.replica.view().changes
 
     def _weights(self, query: Query, wishes: Wishes) -> npt.NDArray[np.float32] | None:
         """What the bits of a query weigh, if it is to be ranked so."""

@@ -83,11 +83,17 @@ class Followed:
         return Pointer(incarnation, state.ref, (0,) * self._store().segments(self._name))
 
 
-def follow(followed: Followed, hashers: Hashers, loaded: Callable[[Served], None]) -> Swap[Replica, Engine]:
+def follow(
+    followed: Followed,
+    hashers: Hashers,
+    loaded: Callable[[Served], None],
+    ended: Callable[[float | None], None],
+) -> Swap[Replica, Engine]:
     """What serves a collection, not started yet.
 
     Args:
         loaded: told of each generation before it is served.
+        ended: told of each change of what is served, see `Swap`.
     """
 
     def warm(served: Served) -> None:
@@ -97,7 +103,7 @@ def follow(followed: Followed, hashers: Hashers, loaded: Callable[[Served], None
         give_memory_back()
         loaded(served)
 
-    return Swap(followed, lambda ref: followed.open(hashers, ref), warm)
+    return Swap(followed, lambda ref: followed.open(hashers, ref), warm, ended=ended)
 
 
 @cache

@@ -24,12 +24,15 @@ from services.retrieval.aside import Aside
 from services.retrieval.brief import Brief
 from services.retrieval.decoding.decoders import Decoders
 from services.retrieval.descriptions import Descriptions
+from services.retrieval.health import Watch
 from services.retrieval.identical import Identical
 from services.retrieval.late_store import LateStore
 from services.retrieval.readiness import Standing, Status, status
+from services.retrieval.recent import Recorder
 from services.retrieval.sampling import Sampler
 from services.retrieval.settings import Settings
 from services.retrieval.several import AT_ONCE
+from services.retrieval.store_look import StoreLook
 from services.retrieval.turns import Turns
 from services.retrieval.unused import Unused
 from services.retrieval.uploads import Uploads
@@ -73,9 +76,11 @@ class Service:
         identical: which items have the picture that is searched for.
         descriptions: of what is served.
         pictures: None where the settings name no store and there is none among the user's data.
+        recorder: keeps what the metrics were in the last hour.
         turns: of those who write an item.
         unused: pictures that may be named by no item any more.
         sampler: keeps some of the pictures that are searched for.
+        watch: tells how well what is served finds.
         draining: the process is about to end.
     """
 
@@ -118,10 +123,17 @@ class Service:
             SampledQueries(self.pictures.place, settings.collection) if self.pictures else None,
             settings.sampling,
         )
+        self.recorder = Recorder()
         self.identical = Identical(lambda: self.store(), self.asking, settings.collection)
         self.descriptions = Descriptions()
+        self.watch = Watch(
+            lambda: served.engine if (served := self.served) else None, settings.canary_seconds
+        )
         self.draining = False
         self._followers_store = LateStore(lambda: connect(_LOADING_SECONDS))
+        self._looked_at = LateStore(lambda: connect(limits.store_seconds))
+        self._store_look = StoreLook(self._looked_at, settings.collection)
+        metrics.SEARCHES_OBJECTIVE.set(settings.objective_seconds)
         self._followed: Followed | None = None
         self._swap: Swap[Replica, Engine] | None = None
         self._begun: asyncio.Future[None] | None = None
@@ -133,8 +145,11 @@ class Service:
         self._begun.add_done_callback(_tell_failure)
         self.gate.start()
         self.sampler.start()
+        self.watch.start()
+        self._store_look.start()
         sys.setswitchinterval(_SWITCH_SECONDS)
         self.aside.start()
+        self.recorder.start()
         await self.aside.run(self.decoders.start())
         self._watching = asyncio.create_task(self._watch())
 
@@ -142,6 +157,8 @@ class Service:
         """End all threads and processes, and close connections."""
         self.draining = True
         self.gate.stop()
+        await asyncio.to_thread(self.watch.stop)
+        self._store_look.stop()
         await asyncio.to_thread(self.sampler.stop, _SAMPLING_SECONDS)
         if self._watching:
             self._watching.cancel()
@@ -151,6 +168,7 @@ class Service:
         self.workers.close()
         self.aside.stop()
         self.unused.close()
+        self.recorder.stop()
         self.asking.close()
         self.writing.close()
         self.descriptions.close()
@@ -162,6 +180,7 @@ class Service:
         if self.admin:
             self.admin.close()
         self._followers_store.close()
+        self._looked_at.close()
 
     @property
     def served(self) -> "Served | None":
@@ -235,13 +254,13 @@ class Service:
         at_hand = Path(settings.generation) if settings.generation else None
         hashers = Hashers(at_hand, settings.generations, kept_in(settings.cache))
         self._followed = Followed(self._followers_store, settings.collection, settings.pin)
-        swap = follow(self._followed, hashers, _loaded)
+        swap = follow(self._followed, hashers, _loaded, _swapped)
         swap.start()
         self._swap = swap
 
     async def _watch(self) -> None:
         """Tell the metrics and the log what becomes of the generations."""
-        said, shown = "", None
+        said, shown, before = "", None, None
         if self._begun:
             await asyncio.wait([self._begun])
         while True:
@@ -250,8 +269,10 @@ class Service:
                 if shown:
                     metrics.CODES_LOADED.remove(shown)
                     metrics.GENERATION_SERVED.remove(shown)
-                shown = standing.serving
+                shown, before = standing.serving, shown
                 LOG.info("serving generation %s", shown)
+            # Each time: a request may end that began two generations ago.
+            metrics.forget_generations(but={"", shown or "", before or ""})
             if served := self.served:
                 metrics.GENERATION_SERVED.labels(served.generation).set(1)
                 metrics.CODES_LOADED.labels(served.generation).set(len(served.engine))
@@ -303,6 +324,13 @@ def _tell_failure(begun: "asyncio.Future[None]") -> None:
     """What goes wrong before anything is loaded is a bug, and nobody waits for it."""
     if not begun.cancelled() and (error := begun.exception()):
         LOG.critical("nothing will be loaded", exc_info=error)
+
+
+def _swapped(seconds: float | None) -> None:
+    """A change of the generation took so long, or failed."""
+    metrics.SWAPS.labels("failed" if seconds is None else "done").inc()
+    if seconds is not None:
+        metrics.SWAP_SECONDS.set(seconds)
 
 
 def _loaded(served: "Served") -> None:

@@ -26,6 +26,7 @@ from services.web.problems import answer_to, bug, gone, no_store, refused, told
 from services.web.refused import RefusedError
 
 LOG = logging.getLogger("taxohash.requests")
+_LEFT = 499  # nobody was there any more to be answered
 _refusals = Sparing("that were refused")
 _STYLE = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 _HEADERS = {
@@ -66,7 +67,7 @@ class Door:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        began, statuses, request_id = time.perf_counter(), [0], secrets.token_hex(8)
+        began, statuses, request_id = time.perf_counter(), [_LEFT], secrets.token_hex(8)
         scope["state"] = {**scope.get("state", {}), "request_id": request_id}
 
         async def send_with_headers(message: Message) -> None:
@@ -110,7 +111,7 @@ class Door:
 
 def _log(name: str, status: int, request_id: str, seconds: float) -> None:
     """Count a request and write a line of it; of probes none, and of refusals sparingly, so that a flood of them fills no disk."""
-    metrics.TRIGGER_REQUESTS.labels(name, str(status)).inc()
+    metrics.TRIGGER_REQUESTS.labels(name, f"{status // 100}xx").inc()
     if name in ("livez", "readyz", "metrics") or (status >= 400 and not _refusals.fits(time.monotonic())):
         return
     told = {"request_id": request_id, "route": name, "status": status, "ms": round(1000.0 * seconds, 2)}

@@ -8,10 +8,11 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from services import metrics
 from services.trigger import decide
 from services.trigger.decide import Policy
 from services.trigger.exported import count, export
-from services.trigger.records import DataVersion, Run, State
+from services.trigger.records import DataVersion, Kind, Run, State
 from services.trigger.runs import Runs
 from services.trigger.schedule import next_due
 from services.trigger.state import Memory
@@ -86,7 +87,9 @@ class Keeper:
             return
         version = DataVersion(md5=md5, revision=revision, time=self.now)
         served = self._served()
-        self.change(lambda state: decide.arrived(state, version, served=served))
+        state = self.change(lambda state: decide.arrived(state, version, served=served))
+        if state.settled != md5:
+            metrics.TRIGGER_REASONS.labels(Kind.DATA.value).inc()
         LOG.info("a data version has arrived", extra={"data": md5, "revision": revision})
 
     def log_of(self, name: str) -> str | None:
@@ -121,6 +124,7 @@ class Keeper:
             return state
         if state.schedule and state.schedule.due <= now:
             state = self._memory.change(lambda state: self._struck(state, now))
+            metrics.TRIGGER_REASONS.labels(Kind.SCHEDULE.value).inc()
         if state.running:
             state = self._followed(state.running)
         if state.running is None and decide.next_run(state, self.policy, now):
@@ -184,7 +188,7 @@ class Keeper:
         state = self._memory.change(
             lambda state: decide.ended(state, run.name, outcome, self.policy, now, final=end.final)
         )
-        count(outcome)
+        count(run, outcome, now, self._collection)
         LOG.info(
             "a run ended", extra={**_told(run), "verdict": outcome.verdict.value, "reason": outcome.reason}
         )

@@ -8,6 +8,7 @@ from pathlib import Path
 from taxohash.client.uploads import SUFFIXES
 from taxohash.datasets import Dataset
 from taxohash.datasets.ids import item_ids
+from taxohash.datasets.layout import outside
 from taxohash.errors import TaxohashError
 from taxohash.generation.hasher import Hasher
 from taxohash.release.comparison import Comparison, comparison, percent, points
@@ -38,13 +39,14 @@ def compare(
     """
     if splits and data is None:
         raise TaxohashError(f"--queries {','.join(splits)} names splits of a data set: give --data too")
-    writable(out)
     own = [_of_folder(pictures)] if pictures is not None else []
     dataset = Dataset.open(data) if data is not None else None
     old, new = (Hasher(folder, threads=os.cpu_count() or 1) for folder in (before, after))
     ids = item_ids(dataset) if dataset is not None else {}
     chosen = splits or [split for split in (dataset.splits if dataset else ()) if split == DEFAULT]
-    found = shadow(old, new, [*query_sets(dataset, ids, chosen, new), *own], ranking)
+    asking = [*query_sets(dataset, ids, chosen, new), *own]
+    writable(outside(out, dataset.folder) if dataset is not None else out)
+    found = shadow(old, new, asking, ranking)
     told = comparison(found)
     page = write_comparison(out, told, found, pictures_of(dataset, ids) if dataset is not None else None)
     if as_json:

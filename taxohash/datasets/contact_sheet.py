@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from taxohash.datasets.dataset import Dataset
+from taxohash.datasets.layout import outside
 from taxohash.errors import TaxohashError
 from taxohash.images import decode
 from taxohash.runtime.atomic import replacing, writable
@@ -144,12 +145,7 @@ def place_for_sheets(out: Path, *datasets: Path) -> None:
     Raises:
         TaxohashError: it cannot be written, or lies inside one of the data sets.
     """
-    for dataset in datasets:
-        if out.resolve().is_relative_to(dataset.resolve()):
-            raise TaxohashError(
-                f"{out} lies inside the data set {dataset} and would change its md5: choose another folder"
-            )
-    writable(out)
+    writable(outside(out, *datasets))
 
 
 def save_sheet(sheet: Image.Image, file: Path) -> Path:

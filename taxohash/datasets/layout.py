@@ -32,6 +32,20 @@ def schema(label_column: LabelColumn | None) -> pa.Schema:
     return pa.schema(list(columns.items()), metadata={"huggingface": FEATURES})
 
 
+def outside(out: Path, *datasets: Path) -> Path:
+    """A place for what is made of data sets, which lies in none of them.
+
+    Raises:
+        TaxohashError: it lies inside one.
+    """
+    for dataset in datasets:
+        if out.resolve().is_relative_to(dataset.resolve()):
+            raise TaxohashError(
+                f"{out} lies inside the data set {dataset} and would change its md5: choose another folder"
+            )
+    return out
+
+
 def split_files(folder: Path) -> dict[str, tuple[Path, ...]]:
     """The files of each split, in the order of their shards; train, val and test come first.
 

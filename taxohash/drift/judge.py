@@ -7,7 +7,14 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from taxohash.drift.noise import Bounds, bounds, simulated_recalls, simulated_samples
+from taxohash.drift.noise import (
+    Bounds,
+    bounds,
+    simulated_recalls,
+    simulated_samples,
+    unseen_chance,
+    unseen_most,
+)
 from taxohash.drift.policy import Policy
 from taxohash.drift.sample import Sample, Source
 from taxohash.drift.statistics import Floats, bit_psi, effective, shares, statistics
@@ -105,12 +112,17 @@ class Seen:
 
 @dataclass(frozen=True, eq=False)
 class _Part:
-    """Statistics of one kind of thing: of each its value, and its values float64[checks] where nothing has changed."""
+    """Statistics of one kind of thing: of each its value, and its values float64[checks] where nothing has changed.
+
+    `unseen` are those of what no picture of the reference shows, `counts` how many pictures there are of it and lately.
+    """
 
     of: Of
     values: dict[str, float]
     noise: dict[str, Floats]
     told: dict[str, str]
+    counts: tuple[float, float] = (0.0, 0.0)
+    unseen: frozenset[str] = frozenset()
 
 
 def judge(reference: Reference, seen: Seen, policy: Policy | None = None) -> Judgement:
@@ -162,11 +174,15 @@ def _verdict(
 
 def _findings(parts: Sequence[_Part], drawn: Bounds, policy: Policy) -> list[Finding]:
     found: list[Finding] = []
+    count = sum(len(part.values) for part in parts)
     for part in parts:
         for key, value in part.values.items():
             number = len(found)
             statistic, _, level = key.partition(" ")
-            let_pass = float(getattr(policy.tolerance, statistic))
+            let_pass, chance = float(getattr(policy.tolerance, statistic)), drawn.chance(number, value)
+            if key in part.unseen:
+                let_pass = max(let_pass, unseen_most(*part.counts, 1 / policy.false_alarms_every / count))
+                chance = max(chance, min(count * unseen_chance(*part.counts, max(value, 0.0)), 1.0))
             bound = max(float(drawn.values[number]), let_pass)
             found.append(
                 Finding(
@@ -175,7 +191,7 @@ def _findings(parts: Sequence[_Part], drawn: Bounds, policy: Policy) -> list[Fin
                     level=level,
                     value=round(value, 6),
                     bound=round(bound, 6),
-                    chance=drawn.chance(number, value),
+                    chance=chance,
                     alarm=value > bound,
                     told=part.told.get(key, ""),
                 )
@@ -196,7 +212,8 @@ def _of_sample(
     counts = float(len(reference)), effective(sample.weights)
     values = {name: float(value) for name, value in statistics(was, held, *counts).items()}
     noise = simulated_samples(before, sample, checks, random)
-    return _Part(sample.source, values, noise, _told(was, held, counts, sample.source, tops)), unknown
+    told = _told(was, held, counts, sample.source, tops)
+    return _Part(sample.source, values, noise, told, counts, _unseen(was, held)), unknown
 
 
 def common(reference: Reference, sample: Sample, tops: int) -> tuple[Columns, Columns]:
@@ -211,6 +228,12 @@ def common(reference: Reference, sample: Sample, tops: int) -> tuple[Columns, Co
 def means(columns: Columns, weights: npt.NDArray[np.float64]) -> dict[str, Floats]:
     """Shares float64[C] of each part, of pictures with weights float64[N]."""
     return shares({name: weights @ part for name, part in columns.items()}, float(weights.sum()))
+
+
+def _unseen(was: Mapping[str, Floats], now: Mapping[str, Floats]) -> frozenset[str]:
+    """The statistics that come to what they do by something that no picture of the reference shows."""
+    where = {name: int((now[name] - was[name]).argmax()) for name in ("nearest", "unlike") if name in now}
+    return frozenset(name for name, at in where.items() if not was[name][at])
 
 
 def _told(

@@ -9,8 +9,12 @@ recall is as likely to have the other sign. Signs are drawn.
 All statistics have a share in one rate of alarms. Their bounds are drawn at the same rank of each, the highest at which no more of the
 simulated checks pass any of them than may: what is wanted is a quantile of the checks, however the statistics depend on each other,
 and no tail is extrapolated.
+
+What no picture of the reference shows, none that is drawn from them does either, though it may well be there: of such a thing `unseen_most`
+says how often it may be seen.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -103,6 +107,20 @@ def simulated_recalls(falls: Floats, checks: int, random: np.random.Generator) -
         signs = random.integers(0, 2, (min(_BLOCK, checks - first), len(falls)), np.int8)
         parts.append((2.0 * signs - 1.0) @ falls / len(falls))
     return np.concatenate(parts)
+
+
+def unseen_most(count: float, now_count: float, rate: float) -> float:
+    """The largest share of `now_count` pictures that chance lets show what none of `count` earlier ones did, but in a share `rate` of checks.
+
+    Were it as frequent as before, all k that show it would be among the later ones with a probability of no more than
+    (now_count / (count + now_count)) ** k: Fisher's exact test.
+    """
+    return math.floor(math.log(rate) / math.log(now_count / (count + now_count))) / now_count
+
+
+def unseen_chance(count: float, now_count: float, share: float) -> float:
+    """That probability, of a share of `now_count` pictures that is at least 0."""
+    return float((now_count / (count + now_count)) ** (share * now_count))
 
 
 def _groups(sample: Sample) -> Mapping[tuple[float, bool], int]:

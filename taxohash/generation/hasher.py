@@ -189,9 +189,9 @@ class Hasher:
             first += part["rows"]
         return frozenset(found)
 
-    @cached_property
+    @property
     def canaries(self) -> Canaries | None:
-        """Pictures to watch it with; None where it has none.
+        """Pictures to watch it with, read anew; None where it has none.
 
         Raises:
             TaxohashError: their file is damaged, or has labels that the taxonomy has not.

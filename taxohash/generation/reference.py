@@ -5,13 +5,16 @@ Queries are kept one by one, with all that is known of each: whoever draws some 
 
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from taxohash.codes import Codes, check
 from taxohash.errors import TaxohashError
+
+if TYPE_CHECKING:
+    from taxohash.generation.manifest import Generation
 
 REFERENCE = "reference.npz"
 NOTHING = -1  # the top node of what has none
@@ -33,6 +36,7 @@ class Reference:
         unlike: bool[M], whether it tells that the picture is like nothing known.
         labelled: int32[M], top node of the query's own first label.
         canaries: float32[Q, levels], recall@10 of each canary, see `taxohash.release.recall`.
+        confidence: float32[M, levels], how sure an answer is of the node of each level, by weights; 0 where it tells none there.
     """
 
     bits: int
@@ -42,6 +46,7 @@ class Reference:
     unlike: npt.NDArray[np.bool_] | None = None
     labelled: Integers | None = None
     canaries: npt.NDArray[np.float32] | None = None
+    confidence: npt.NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.nearest)
@@ -73,6 +78,22 @@ class Reference:
             raise TaxohashError(f"{file} is damaged: build the generation again") from None
 
     @classmethod
+    def known(cls, folder: str | Path, generation: "Generation") -> "Reference | None":
+        """What a generation in a folder knows of its queries; of an older one the distances alone, None where it knows nothing.
+
+        Raises:
+            TaxohashError: a damaged file, or one of other codes.
+        """
+        if (found := cls.load(folder)) is None:
+            counts = generation.reference.get("nearest_distance") or []
+            return cls.of_histogram(counts, generation.bits)
+        if found.bits != generation.bits:
+            raise TaxohashError(
+                f"generation {generation.id} keeps queries of {found.bits} bits, its codes have {generation.bits}: build it again"
+            )
+        return found
+
+    @classmethod
     def of_histogram(cls, counts: "npt.ArrayLike", bits: int) -> "Reference | None":
         """What a generation without reference.npz knows: how many queries lie at each distance, 0 to `bits`; None where it knows nothing."""
         held = np.asarray(counts, np.int64)
@@ -93,7 +114,14 @@ def _checked(found: dict[str, npt.NDArray[Any]]) -> Reference:
     ):
         if name in found and (found[name].dtype != kind or found[name].shape != (count,)):
             raise TaxohashError(f"{name} is {found[name].dtype}{[*found[name].shape]}")
-    canaries = found.get("canaries")
-    if canaries is not None and (canaries.ndim != 2 or canaries.dtype != np.float32):
-        raise TaxohashError(f"canaries is {canaries.dtype}{[*canaries.shape]}")
+    if count and not 0 <= found["nearest"].min() <= found["nearest"].max() <= bits:
+        raise TaxohashError(
+            f"distances reach from {found['nearest'].min()} to {found['nearest'].max()} of {bits} bits"
+        )
+    for name, rows in (("canaries", None), ("confidence", count)):
+        table = found.get(name)
+        if table is not None and (
+            table.ndim != 2 or table.dtype != np.float32 or rows not in (None, len(table))
+        ):
+            raise TaxohashError(f"{name} is {table.dtype}{[*table.shape]}")
     return Reference(bits, **found)

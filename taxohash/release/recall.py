@@ -94,7 +94,7 @@ def recall(catalogue: Catalogue, canaries: CanaryCodes, bits: int, levels: int) 
             distances = np.bitwise_count(words ^ _words(canaries.codes[member : member + 1])).sum(axis=1)
             totals = np.bincount(distances, minlength=bits + 1)
             hits = np.stack([np.bincount(distances[own], minlength=bits + 1) for own in relevant])
-            found[member] = _chances(totals, hits)
+            found[member] = chances(totals, hits)
     return found
 
 
@@ -106,8 +106,8 @@ def level_names(canaries: CanaryCodes, levels: int) -> list[str]:
     ]
 
 
-def _chances(totals: npt.NDArray[np.int64], hits: npt.NDArray[np.int64]) -> Floats:
-    """float64[L]: of int64[B] items and int64[L, B] relevant ones at each distance, the chance that one is among the nearest."""
+def chances(totals: npt.NDArray[np.int64], hits: npt.NDArray[np.int64]) -> Floats:
+    """float64[L]: of int64[B] items and int64[L, B] relevant ones at each distance, the chance that one is among the NEAREST."""
     most = min(NEAREST, int(totals.sum()))
     ends = totals.cumsum()
     last = int(np.searchsorted(ends, most))  # the block of which some fit in
@@ -115,8 +115,8 @@ def _chances(totals: npt.NDArray[np.int64], hits: npt.NDArray[np.int64]) -> Floa
     sure = hits[:, :last].sum(axis=1) > 0
     drawn = np.arange(room)
     missed = np.clip(size - hits[:, last, None] - drawn, 0, None) / (size - drawn)
-    chances: Floats = np.where(sure, 1.0, 1.0 - missed.prod(axis=1))
-    return chances
+    found: Floats = np.where(sure, 1.0, 1.0 - missed.prod(axis=1))
+    return found
 
 
 def _flat(labels: Sequence[Sequence[int]]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:

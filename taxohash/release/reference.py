@@ -90,10 +90,10 @@ def answers(
         return reference
     strange = calibration.strangeness(asked.novelty)
     unlike = None if strange is None else strange > 1
-    told = _told(asked, found, itself, calibration, taxonomy, bits)
+    told, confidence = _told(asked, found, itself, calibration, taxonomy, bits)
     if unlike is not None:
-        told[unlike] = NOTHING  # what is like nothing known has no path
-    return replace(reference, told=told, unlike=unlike)
+        told[unlike], confidence[unlike] = NOTHING, 0.0  # what is like nothing known has no path
+    return replace(reference, told=told, unlike=unlike, confidence=confidence)
 
 
 def summary(reference: Reference, taxonomy: Taxonomy) -> dict[str, Any]:
@@ -110,6 +110,9 @@ def summary(reference: Reference, taxonomy: Taxonomy) -> dict[str, Any]:
         names = ["", *(path[0] for path in taxonomy.class_paths(0))]
         counts = np.bincount(reference.told + 1, minlength=len(names))
         said["told"] = dict(zip(names, (counts / len(reference)).round(6).tolist(), strict=True))
+    if reference.confidence is not None:
+        sure = reference.confidence.mean(axis=0, dtype=np.float64).round(6).tolist()
+        said["confidence"] = dict(zip(taxonomy.levels, sure, strict=True))
     if reference.unlike is not None:
         said["unlike"] = round(float(reference.unlike.mean()), 6)
     if reference.canaries is not None:
@@ -139,15 +142,17 @@ def _told(
     calibration: Calibration,
     taxonomy: Taxonomy,
     bits: int,
-) -> npt.NDArray[np.int32]:
-    """int32[Q]: the top node of each query's own path, as an answer by weights tells it; NOTHING where none is sure."""
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
+    """int32[Q]: the top node of each query's own path, as an answer by weights tells it; NOTHING where none is sure. And
+    float32[Q, levels]: how sure it is of the path's node on each level, 0 beyond its end."""
     from taxohash.hamming import HammingIndex
 
     tops = {path[0]: top for top, path in enumerate(taxonomy.class_paths(0))}
     told = np.full(len(asked), NOTHING, np.int32)
+    confidence = np.zeros((len(asked), taxonomy.depth), np.float32)
     count = min(calibration.nearest, len(found.codes) - (itself is not None))
     if count < 1:
-        return told
+        return told, confidence
     index = HammingIndex.build(found.codes, bits=bits)
     distances, rows = index.search(asked.codes, k=count + (itself is not None), weights=asked.weights)
     shares = asked.shares(distances.astype(np.float64))
@@ -159,7 +164,8 @@ def _told(
         path = calibration.predicted("weighted", taxonomy, shared, seen, labels)
         if path:
             told[query] = tops[path[0][0]]
-    return told
+            confidence[query, : len(path)] = [sure for _, sure in path]
+    return told, confidence
 
 
 def _first_labels(labels: Sequence[Sequence[int]]) -> npt.NDArray[np.int32]:

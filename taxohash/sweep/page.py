@@ -4,7 +4,7 @@ import base64
 import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from taxohash.runtime.atomic import write_text
 from taxohash.runtime.pages import rendered
 from taxohash.sweep.space import Interval, Space
 from taxohash.sweep.trials import Trial, best
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 COLOUR, BEST_COLOUR = "#2563a8", "#d55e00"
 WIDTH = 3  # panels beside each other
@@ -41,17 +44,24 @@ def write_page(file: Path, space: Space, trials: Sequence[Trial], metric: str, t
 
 @drawing.plain_text()
 def figure(space: Space, trials: Sequence[Trial], metric: str) -> bytes:
-    """PNG: the score of each trial and the best so far; then of each searched field its values and their scores."""
+    """PNG of `panels`."""
+    file = io.BytesIO()
+    panels(space, trials, metric).savefig(file, dpi=120)
+    return file.getvalue()
+
+
+def panels(space: Space, trials: Sequence[Trial], metric: str) -> "Figure":
+    """The score of each trial and the best so far; then of each searched field its values and their scores."""
     from matplotlib.figure import Figure
     from matplotlib.ticker import LogFormatter, MaxNLocator
 
     scored = [trial for trial in trials if trial.score is not None]
     scores = np.array([trial.score for trial in scored], np.float64)
     top = int(scores.argmax())
-    panels = len(space) + 1
-    rows = -(-panels // WIDTH)
-    drawn = Figure(figsize=(4.2 * min(panels, WIDTH), 3.4 * rows), layout="constrained")
-    axes = np.atleast_1d(drawn.subplots(rows, min(panels, WIDTH), squeeze=False)).reshape(-1)
+    count = len(space) + 1
+    rows = -(-count // WIDTH)
+    drawn = Figure(figsize=(4.2 * min(count, WIDTH), 3.4 * rows), layout="constrained")
+    axes = np.atleast_1d(drawn.subplots(rows, min(count, WIDTH), squeeze=False)).reshape(-1)
     numbers = [trial.number + 1 for trial in scored]
     axes[0].plot(numbers, np.maximum.accumulate(scores), color=COLOUR, lw=1, drawstyle="steps-post")
     axes[0].scatter(numbers, scores, color=COLOUR, s=18)
@@ -62,7 +72,8 @@ def figure(space: Space, trials: Sequence[Trial], metric: str) -> bytes:
         if isinstance(tried, Interval):
             if tried.log:
                 panel.set_xscale("log")
-                panel.xaxis.set_major_formatter(LogFormatter())  # the usual one writes mathematics
+                for formatter in (panel.xaxis.set_major_formatter, panel.xaxis.set_minor_formatter):
+                    formatter(LogFormatter())  # the usual one writes mathematics
         else:
             known = list(tried.values)
             values = [known.index(value) for value in values]
@@ -71,13 +82,11 @@ def figure(space: Space, trials: Sequence[Trial], metric: str) -> bytes:
         panel.set(xlabel=drawing.short(path))
         panel.scatter(values[top], scores[top], color=BEST_COLOUR, s=42, zorder=3)
     axes[0].scatter(numbers[top], scores[top], color=BEST_COLOUR, s=42, zorder=3)
-    for panel in axes[panels:]:
+    for panel in axes[count:]:
         panel.set_visible(False)
-    for panel in axes[:panels]:
+    for panel in axes[:count]:
         panel.grid(alpha=0.3)
-    file = io.BytesIO()
-    drawn.savefig(file, dpi=120)
-    return file.getvalue()
+    return drawn
 
 
 def _told(value: Any) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from taxohash.datasets import Dataset
+from taxohash.datasets.layout import outside
 from taxohash.errors import TaxohashError
 from taxohash.runtime.atomic import read_json, write_json
 from taxohash.runtime.configuration import Seed, configuration, plain, read, replaced
@@ -77,13 +78,14 @@ def sweep(
     What a trial is refused for, such as a gradient that is no number, is told, and the next begins.
 
     Raises:
-        TaxohashError: bad data, configuration or search, `out` holds another sweep, or no trial came to a score.
+        TaxohashError: bad data, configuration or search, `out` lies inside the data or holds another sweep, or no trial came to a score.
     """
     from taxohash.sweep.page import write_page
 
     number_of_trials(trials)
     wanted = planned(config, search, metric, seed)
-    dataset, folder = Dataset.open(data), Path(out)
+    dataset = Dataset.open(data)
+    folder = outside(Path(out), dataset.folder)
     wanted = replaced(wanted, {"dataset_md5": dataset.md5()})
     space = wanted.space()
     learned_from, split = begun(folder, wanted, dataset)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from taxohash.datasets import Dataset
+from taxohash.datasets.layout import outside
 from taxohash.datasets.shape import picture_shape
 from taxohash.datasets.splits import refuse_canary
 from taxohash.errors import TaxohashError
@@ -151,8 +152,8 @@ def train(data: str | Path, out: str | Path, hasher: HasherConfig | None = None,
     """Train a hasher into the directory `out`; repeated, it continues where it was interrupted.
 
     Raises:
-        TaxohashError: bad configuration or data, the split is `canary`, or `out` holds a run with another
-            configuration.
+        TaxohashError: bad configuration or data, the split is `canary`, or `out` lies inside the data or holds a run with
+            another configuration.
     """
     import torch
 
@@ -163,7 +164,7 @@ def train(data: str | Path, out: str | Path, hasher: HasherConfig | None = None,
     refuse_canary(split, "trained on")
     hasher = (hasher or HasherConfig()).completed()
     dataset = Dataset.open(data)
-    folder = Path(out)
+    folder = outside(Path(out), dataset.folder)
     config, taken = _for_data(hasher, dataset, split)
     torch.manual_seed(config.training.seed)
     loss = _objective(config, dataset)

@@ -56,9 +56,8 @@ def seeds() -> Iterator[bytes]:
         yield _packed(_files(folder))
         numbers = np.arange(4, dtype=np.int32)
         canaries = np.ones((3, TAXONOMY.depth), np.float32)
-        Reference(
-            BITS, numbers, np.zeros((4, 1), np.uint8), numbers - 1, numbers > 2, numbers, canaries
-        ).save(folder)
+        codes, confidence = np.zeros((4, 1), np.uint8), canaries[:1].repeat(4, axis=0)
+        Reference(BITS, numbers, codes, numbers - 1, numbers > 2, numbers, canaries, confidence).save(folder)
         calibrated.write(folder)
         yield _packed(_files(folder))
         (folder / REFERENCE).unlink()

@@ -1,4 +1,4 @@
-"""Close the loop once, with all processes as they are: python -m tests.loop [--quick] [--home FOLDER]."""
+"""Close the loop once, with all processes as they are: python -m tests.loop [--quick] [--home FOLDER] [--out FOLDER]."""
 
 import argparse
 import json
@@ -20,6 +20,9 @@ def main() -> int:
         "--quick", action="store_true", help="with a stand-in for the pipelines that trains nothing"
     )
     parser.add_argument("--home", type=Path, help="new folder for all that is made, which is then kept")
+    parser.add_argument(
+        "--out", type=Path, help="folder for loop.json and loop.png, all of it and a picture of it"
+    )
     given = parser.parse_args()
     signal.signal(signal.SIGTERM, _interrupt)
     if not PROGRAMS.is_dir():
@@ -29,13 +32,19 @@ def main() -> int:
         home = given.home or Path(scratch)
         home.mkdir(parents=True, exist_ok=True)
         try:
-            found = tell(home.resolve(), QUICK if given.quick else THOROUGH, Timeline())
+            told = tell(home.resolve(), QUICK if given.quick else THOROUGH, Timeline())
         except AssertionError as broken:
             print(f"loop: {broken}", file=sys.stderr)
             return 1
         except KeyboardInterrupt:
             return 130
-    print(json.dumps(found))
+    if given.out:
+        given.out.mkdir(parents=True, exist_ok=True)
+        (given.out / "loop.json").write_text(json.dumps(told))
+        from tests.loop.picture import draw  # slow to import
+
+        draw(told, given.out / "loop.png")
+    print(json.dumps(told["found"]))
     return 0
 
 

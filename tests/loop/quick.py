@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from pipelines.shared import versions
+from pipelines.shared.notify import notify
 from pipelines.steps.index import index
 from services.codestore.generation_files import GenerationFiles
 from services.codestore.own import code_store
@@ -28,9 +29,12 @@ from taxohash.generation.hasher import CODES, ITEMS, Hasher
 from taxohash.generation.manifest import Generation
 from taxohash.hamming import HammingIndex
 from taxohash.images import decode
+from taxohash.release.build import canaries_of
+from taxohash.release.judging import Compared
 from tests.support.generations import make_generation
 
 BITS = 32
+_LEAST = 0.5  # of the queries must have an item of their label nearest
 DATABASE, QUERIES = "train", "test"
 
 
@@ -42,6 +46,7 @@ def main() -> int:
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--json", action="store_true")
     outcome = run(parser.parse_args())
+    notify(outcome)
     print(outcome.to_json())
     return EXIT_CODES[outcome.verdict]
 
@@ -62,8 +67,12 @@ def run(given: argparse.Namespace) -> Outcome:
     if given.pipeline == "reindex":
         return made
     generation, right = generation_of(dataset, home / "drafts" / given.run)
-    made = replace(made, generation=generation.id)
-    if right < 0.5:
+    over = right - _LEAST
+    compared = Compared(
+        metric="nearest is right", value=right, bound=_LEAST, difference=over, low=over, high=over
+    )
+    made = replace(made, generation=generation.id, compared=(compared,))
+    if right < _LEAST:
         return replace(
             made,
             verdict=Verdict.REFUSED,
@@ -84,6 +93,8 @@ def generation_of(dataset: Dataset, folder: Path) -> tuple[Generation, float]:
     np.save(folder / CODES, codes)
     items = {"ids": item_ids(dataset)[DATABASE], "labels": dataset.item_labels(DATABASE)}
     (folder / ITEMS).write_text(json.dumps(items))
+    if canaries := canaries_of(dataset):
+        canaries.save(folder)
     distances, rows = HammingIndex.build(codes, BITS).search(asked, k=1)
     right = dataset.labels(DATABASE)[rows[:, 0]] == dataset.labels(QUERIES)
     generation = replace(

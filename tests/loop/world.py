@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,8 @@ import httpx
 
 from services.codestore import EmbeddedServer
 from services.processes import end_with_parent
-from tests.loop.alerts import INTERVAL, hastened_routes, hastened_rules
+from tests.loop.alerts import Pace, hastened_routes, hastened_rules
+from tests.loop.people import People, people
 from tests.loop.versions import Project
 from tests.support import monitoring, serving
 
@@ -34,11 +35,28 @@ class Runner:
         command: a run's words are added to it.
         retrain_options: further words of each retraining.
         seconds: in which a run must have ended.
+        pace: of Prometheus and Alertmanager.
+        noise: seconds for which things that are known are searched for, and nothing happens.
     """
 
     command: Sequence[str]
     retrain_options: Sequence[str]
     seconds: float
+    pace: Pace
+    noise: float
+
+
+@dataclass(frozen=True)
+class Watch:
+    """The addresses of those who watch.
+
+    Attributes:
+        pace: of theirs.
+    """
+
+    prometheus: str
+    alertmanager: str
+    pace: Pace
 
 
 class Trigger:
@@ -46,11 +64,16 @@ class Trigger:
 
     def __init__(self, url: str, token: str) -> None:
         self.url = url
-        self._headers = {"Authorization": f"Bearer {token}"}
+        # Who asks again and again reads no certificates each time.
+        self._client = httpx.Client(headers={"Authorization": f"Bearer {token}"}, verify=False)
+
+    def close(self) -> None:
+        """Ask nothing more."""
+        self._client.close()
 
     def runs(self) -> dict[str, Any]:
         """What it remembers."""
-        answer = httpx.get(f"{self.url}/v1/runs", headers=self._headers).raise_for_status()
+        answer = self._client.get(f"{self.url}/v1/runs").raise_for_status()
         found: dict[str, Any] = answer.json()
         return found
 
@@ -66,6 +89,8 @@ class World:
     Attributes:
         home: for everything that is made.
         environment: of every process.
+        people: whom runs and Alertmanager tell.
+        exporter: of the store's server; empty where there is none.
     """
 
     home: Path
@@ -73,6 +98,9 @@ class World:
     project: Project
     trigger: Trigger
     token: Path
+    people: People
+    exporter: str
+    runner: Runner
 
     @property
     def generations(self) -> Path:
@@ -87,43 +115,72 @@ class World:
             yield service
 
     @contextmanager
-    def watched(self, service: serving.Service) -> Iterator[tuple[str, str]]:
-        """Prometheus and Alertmanager, which tells the trigger; their addresses."""
-        routes = hastened_routes(self.trigger.url, self.token)
-        rules = hastened_rules(self.home / "rules.yaml")
-        targets = {service.url.removeprefix("http://"): {"collection": COLLECTION}}
+    def watched(self, service: serving.Service) -> Iterator[Watch]:
+        """Prometheus and Alertmanager, which tells the trigger and people."""
+        pace = self.runner.pace
+        routes = hastened_routes(self.trigger.url, self.token, self.people.url, pace)
+        rules = hastened_rules(self.home / "rules", pace)
+        labels = {"collection": COLLECTION}
+        more = {"taxohash-trigger": {_host(self.trigger.url): labels}}
+        if self.exporter:
+            more["redis"] = {_host(self.exporter): labels}
         with (
             monitoring.alertmanager(self.home, routes) as alertmanager,
-            monitoring.prometheus(self.home, rules, targets, alertmanager, INTERVAL) as prometheus,
+            monitoring.prometheus(
+                self.home,
+                rules,
+                {_host(service.url): labels},
+                alertmanager,
+                f"{round(1000 * pace.interval)}ms",
+                more,
+            ) as prometheus,
         ):
-            yield prometheus, alertmanager
+            yield Watch(prometheus, alertmanager, pace)
 
 
 @contextmanager
 def world(home: Path, project: Project, runner: Runner) -> Iterator[World]:
     """A store, and the trigger that watches a project's data versions."""
     with ExitStack() as stack:
-        store = stack.enter_context(EmbeddedServer(home / "store"))
-        token = home / "token"
+        password, token = secrets.token_urlsafe(24), home / "token"
+        store = stack.enter_context(EmbeddedServer(home / "store", options={"requirepass": password}))
+        exporter = ""
+        if monitoring.has_exporter():
+            exporter = stack.enter_context(monitoring.redis_exporter(home, store.url, password))
+        told = stack.enter_context(people())
         token.write_text(secrets.token_urlsafe(24))
-        environment = _environment(home, store.url) | _of_trigger(home, project, token, runner)
+        store_url = store.url.replace("unix://", f"unix://:{password}@")
+        environment = _environment(home, store_url) | _of_trigger(home, project, token, runner)
+        environment |= {
+            "TAXOHASH_NOTIFY_URL": told.url,
+            "TAXOHASH_CANARY_SECONDS": f"{60.0 / runner.pace.factor:g}",
+        }
         url = stack.enter_context(_triggering(environment, home))
-        yield World(home, environment, project, Trigger(url, token.read_text()), token)
+        trigger = stack.enter_context(closing(Trigger(url, token.read_text())))
+        yield World(home, environment, project, trigger, token, told, exporter, runner)
+
+
+def _host(url: str) -> str:
+    return url.removeprefix("http://")
 
 
 def _environment(home: Path, store_url: str) -> dict[str, str]:
     for name in ("generations", "pictures"):
         (home / name).mkdir()
     own = {name: value for name, value in os.environ.items() if not name.startswith(("TAXOHASH_", "AWS_"))}
-    return own | {
-        "PYTHONPATH": str(ROOT),
-        "PYTHONWARNINGS": "ignore",
-        "OMP_NUM_THREADS": "1",
-        "TAXOHASH_REDIS_URL": store_url,
-        "TAXOHASH_COLLECTION": COLLECTION,
-        "TAXOHASH_GENERATIONS": str(home / "generations"),
-        "TAXOHASH_PICTURES": str(home / "pictures"),
-    }
+    return (
+        own
+        | {
+            "PYTHONPATH": str(ROOT),
+            "PYTHONWARNINGS": "ignore",
+            "OMP_NUM_THREADS": "1",
+            "TAXOHASH_REDIS_URL": store_url,
+            "TAXOHASH_COLLECTION": COLLECTION,
+            "TAXOHASH_GENERATIONS": str(home / "generations"),
+            "TAXOHASH_PICTURES": str(home / "pictures"),
+            "TAXOHASH_SEARCH_OBJECTIVE": "30",  # training shares the cores here, and how fast they are is not what is tested
+        }
+    )
 
 
 def _of_trigger(home: Path, project: Project, token: Path, runner: Runner) -> dict[str, str]:

@@ -3,6 +3,7 @@
 import argparse
 import json
 import signal
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -28,6 +29,12 @@ def main() -> int:
                 night = tell(world)
         except (AssertionError, TaxohashError) as broken:
             print(f"night: {broken}", file=sys.stderr)
+            return 1
+        except subprocess.TimeoutExpired as late:
+            words = " ".join(map(str, late.cmd[1:]))
+            print(
+                f"night: {words} has not ended after {late.timeout:.0f} s: free the machine", file=sys.stderr
+            )
             return 1
         except KeyboardInterrupt:
             return 130

@@ -5,7 +5,7 @@ import os
 import resource
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,7 @@ class World:
         """The code store among the user's data, for all of the night: the full disk is that of runs."""
         return OwnStore(self.home / "user" / "taxohash" / "store")
 
-    def data(self, name: str, stock: dict[int, int], mislabelled: bool = False) -> Path:
+    def data(self, name: str, stock: Mapping[catalogue.Thing, int], mislabelled: bool = False) -> Path:
         """A data version arrives."""
         return catalogue.write(self.home / "data" / name, stock, mislabelled)
 

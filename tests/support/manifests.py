@@ -18,7 +18,12 @@ Labels = Mapping[str, str]
 
 
 def render(overlay: str) -> list[Manifest]:
-    words = [str(KUBECTL), "kustomize", str(ROOT / "manifests" / "overlays" / overlay)]
+    return render_folder(f"overlays/{overlay}")
+
+
+def render_folder(folder: str) -> list[Manifest]:
+    """What kubectl makes of a folder of manifests."""
+    words = [str(KUBECTL), "kustomize", str(ROOT / "manifests" / folder)]
     done = subprocess.run(words, check=True, capture_output=True, text=True, timeout=60)
     return list(yaml.safe_load_all(done.stdout))
 

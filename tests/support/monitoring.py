@@ -1,8 +1,9 @@
-"""Prometheus and Alertmanager, which scripts/monitoring unpacks, as processes on loopback."""
+"""Prometheus, Alertmanager and an exporter of Redis, which scripts/monitoring unpacks, as processes on loopback."""
 
+import os
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,24 +19,37 @@ PROGRAMS = Path(__file__).parents[2] / ".cache" / "monitoring" / "usr" / "bin"
 needs_prometheus = pytest.mark.skipif(
     not PROGRAMS.is_dir(), reason="Prometheus is not here: sh scripts/monitoring says why"
 )
+_EXPORTER = "prometheus-redis-exporter"
 _START_SECONDS = 60.0
+Targets = Mapping[str, dict[str, str]]  # labels by host:port
 
 
 @contextmanager
 def prometheus(
-    folder: Path, rules: Path, targets: dict[str, dict[str, str]], alertmanager: str, interval: str
+    folder: Path,
+    rules: Path,
+    targets: Targets,
+    alertmanager: str,
+    interval: str,
+    more: Mapping[str, Targets] | None = None,
 ) -> Iterator[str]:
-    """Its address; it scrapes targets (host:port, with labels) and looks at the rules so often."""
+    """Its address.
+
+    Args:
+        rules: a file, or a pattern of files.
+        targets: services, the job `taxohash`.
+        interval: between scrapes, and between looks at the rules.
+        more: targets of other jobs.
+    """
     config = {
         "global": {"scrape_interval": interval, "evaluation_interval": interval},
         "rule_files": [str(rules)],
         "scrape_configs": [
             {
-                "job_name": "taxohash",
-                "static_configs": [
-                    {"targets": [target], "labels": labels} for target, labels in targets.items()
-                ],
+                "job_name": job,
+                "static_configs": [{"targets": [target], "labels": labels} for target, labels in own.items()],
             }
+            for job, own in ({"taxohash": targets} | dict(more or {})).items()
         ],
         "alerting": {
             "alertmanagers": [{"static_configs": [{"targets": [alertmanager.removeprefix("http://")]}]}]
@@ -67,16 +81,57 @@ def alertmanager(folder: Path, config: dict[str, Any]) -> Iterator[str]:
         yield url
 
 
+def has_exporter() -> bool:
+    """Whether the exporter of Redis is here."""
+    return (PROGRAMS / _EXPORTER).is_file()
+
+
+@contextmanager
+def redis_exporter(folder: Path, store: str, password: str) -> Iterator[str]:
+    """Its address; it tells of the server at an address."""
+    address = f"127.0.0.1:{free_port()}"
+    options = (f"--redis.addr={store}", f"--web.listen-address={address}", "--redis-only-metrics")
+    with _running(
+        _EXPORTER, options, folder, f"http://{address}", "/health", {"REDIS_PASSWORD": password}
+    ) as url:
+        yield url
+
+
+def ranged(
+    prometheus_url: str, expression: str, begin: float, end: float, step: float
+) -> list[dict[str, Any]]:
+    """The series of an expression between two Unix times: `metric`, its labels, and `values`, pairs of Unix time and text."""
+    words = {"query": expression, "start": str(begin), "end": str(end), "step": str(step)}
+    found: list[dict[str, Any]] = _asked(f"{prometheus_url}/api/v1/query_range", words)["data"]["result"]
+    return found
+
+
+def scrapes(prometheus_url: str) -> bool:
+    """Whether every target was scraped."""
+    told = _asked(f"{prometheus_url}/api/v1/targets")["data"]["activeTargets"]
+    return bool(told) and all(target["health"] == "up" for target in told)
+
+
+def alerts(prometheus_url: str) -> list[dict[str, Any]]:
+    """The alerts that fire or are pending, with their labels and annotations."""
+    found: list[dict[str, Any]] = _asked(f"{prometheus_url}/api/v1/alerts")["data"]["alerts"]
+    return found
+
+
 def firing(prometheus_url: str) -> list[str]:
     """The names of the alerts that fire."""
-    told = httpx.get(f"{prometheus_url}/api/v1/alerts").raise_for_status().json()
-    return [alert["labels"]["alertname"] for alert in told["data"]["alerts"] if alert["state"] == "firing"]
+    return [alert["labels"]["alertname"] for alert in alerts(prometheus_url) if alert["state"] == "firing"]
 
 
 def notified(alertmanager_url: str) -> list[str]:
     """The names of the alerts that Alertmanager holds as active."""
-    told = httpx.get(f"{alertmanager_url}/api/v2/alerts").raise_for_status().json()
+    told = _asked(f"{alertmanager_url}/api/v2/alerts")
     return [alert["labels"]["alertname"] for alert in told if alert["status"]["state"] == "active"]
+
+
+def _asked(url: str, words: Mapping[str, str] | None = None) -> Any:
+    """What is answered. Who asks again and again does without certificates, which take longer to read than the answer to come."""
+    return httpx.get(url, params=words, verify=False).raise_for_status().json()
 
 
 def _written(file: Path, config: dict[str, Any]) -> Path:
@@ -85,12 +140,20 @@ def _written(file: Path, config: dict[str, Any]) -> Path:
 
 
 @contextmanager
-def _running(program: str, options: Sequence[str], folder: Path, url: str) -> Iterator[str]:
+def _running(
+    program: str,
+    options: Sequence[str],
+    folder: Path,
+    url: str,
+    ready: str = "/-/ready",
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[str]:
     log = folder / f"{program}.log"
     with log.open("wb") as out:
         process = subprocess.Popen(
             [str(PROGRAMS / program), *options],
             cwd=PROGRAMS.parent,  # see scripts/monitoring
+            env={**os.environ, **(environment or {})},
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=out,
@@ -99,7 +162,7 @@ def _running(program: str, options: Sequence[str], folder: Path, url: str) -> It
         )
     try:
         deadline = time.monotonic() + _START_SECONDS
-        while not _is_ready(url):
+        while not _is_ready(f"{url}{ready}"):
             if process.poll() is not None or time.monotonic() > deadline:
                 raise AssertionError(f"{program} does not come up: {log.read_text()[-2000:]}")
             time.sleep(0.1)
@@ -110,6 +173,6 @@ def _running(program: str, options: Sequence[str], folder: Path, url: str) -> It
 
 def _is_ready(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/-/ready").status_code == 200
+        return httpx.get(url).status_code == 200
     except httpx.TransportError:
         return False

@@ -47,10 +47,10 @@ class Service:
             f"{self.url}/v1/search", files={"image": ("p.png", picture)}, data=fields, timeout=60
         )
 
-    def metric(self, sample: str) -> float:
-        """Value of one line of /metrics, 0 where there is none."""
+    def metric(self, sample: str, otherwise: float = 0.0) -> float:
+        """Value of one line of /metrics, or what it is where there is none."""
         found = re.search(rf"^{re.escape(sample)} (.*)$", httpx.get(f"{self.url}/metrics").text, re.MULTILINE)
-        return float(found[1]) if found else 0.0
+        return float(found[1]) if found else otherwise
 
 
 def publish(url: str, folder: Path, collection: str = COLLECTION) -> None:

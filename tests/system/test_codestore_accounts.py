@@ -254,6 +254,8 @@ def test_the_store_itself_works_with_the_least_rights(server: servers.Configured
         assert writer.delete("real", ["item 0"]).results == ("deleted",)
         assert sorted(reader.snapshot("real").ids) == ["item 1", "item 2", "new"]
         assert reader.state("real").history == ("g",)
+        assert reader.collection_figures("real").items == 3
+        assert reader.server_figures().memory > 0
         assert [entry.who for entry in reader.audit("real")] == ["admin", ""]
         reader.lease("real", "g", "process", 5)
         assert reader.leases("real").keys() == {("g", "process")}

@@ -1,6 +1,7 @@
 """The connection to the store against real servers, and against false ones."""
 
 import itertools
+import math
 import os
 import random
 import socket
@@ -656,6 +657,10 @@ def test_servers_by_tls(redis_url: str, tmp_path: Path) -> None:
         for host in ("localhost", "127.0.0.1"):
             open_and_use(f"rediss://{host}:{port}?ssl_ca_certs={files[0]}")
         open_and_use(f"rediss://localhost:{port}?ssl_cert_reqs=none")
+        for options, days in ((f"ssl_ca_certs={files[0]}", 2), ("ssl_cert_reqs=none", math.inf)):
+            checked = Connection(f"rediss://localhost:{port}?{options}", 5)
+            assert checked.certificate_expires() == pytest.approx(time.time() + 86_400 * days, abs=3600)
+            checked.close()
         with refused(StoreUnavailableError, "certificate is not trusted.*ssl_ca_certs=FILE"):
             open_and_use(f"rediss://:{SECRET}@localhost:{port}")
         with refused(StoreUnavailableError, "use rediss://"):

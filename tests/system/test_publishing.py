@@ -101,6 +101,10 @@ def test_what_an_admin_publishes_is_served_and_gone_back_from(
     )
     assert (got.status_code, got.json()) == (200, {"published": second, "previous": first})
     until(lambda: generation_of_a_search(service, keyring) == second)
+    counted = [
+        service.metric(f'taxohash_queries_total{{generation="{one}"}}', -1.0) for one in (first, second)
+    ]
+    assert counted == [-1.0, 0.0]  # with a generation its series end
     headers = dict(keyring.headers("search"))
     told = httpx.get(f"{service.url}/v1/generations", headers=headers, timeout=30).json()
     GenerationsTold.model_validate(told)

@@ -33,6 +33,7 @@ from taxohash.images import decode
 from tests.support.generations import BITS, TAXONOMY, make_generation
 from tests.support.hostile_ids import HOSTILE_IDS
 from tests.support.ports import free_port
+from tests.support.scraped import OF_HEALTH, faults, linted
 from tests.support.serving import (
     COLLECTION,
     IDS,
@@ -351,8 +352,8 @@ def test_requests_and_refusals_are_counted_under_names_of_a_fixed_set(
     service: Service, generation: Path
 ) -> None:
     identity = Generation.load(generation).id
-    good = f'taxohash_requests_total{{generation="{identity}",route="search",status="200"}}'
-    bad = f'taxohash_requests_total{{generation="{identity}",route="search",status="422"}}'
+    good = f'taxohash_requests_total{{generation="{identity}",route="search",status="2xx"}}'
+    bad = f'taxohash_requests_total{{generation="{identity}",route="search",status="4xx"}}'
     refused = 'taxohash_upload_rejected_total{reason="image"}'
     encoded = 'taxohash_stage_seconds_count{stage="encode"}'
     before = [service.metric(sample) for sample in (good, bad, refused, encoded)]
@@ -367,6 +368,24 @@ def test_requests_and_refusals_are_counted_under_names_of_a_fixed_set(
     assert "unheard" not in text
     routes = set(re.findall(r'route="([^"]*)"', text))
     assert routes <= {endpoint.name for endpoint in ENDPOINTS} | {"none"}
+
+
+def test_what_is_exported_is_what_is_catalogued(service: Service) -> None:
+    text = httpx.get(f"{service.url}/metrics").text
+    assert not faults(text, "retrieval", missing=OF_HEALTH)
+    assert not linted(text)
+    for counted in (
+        'taxohash_swaps_total{outcome="done"}',
+        'taxohash_searches_timed_total{outcome="in time"}',
+        "taxohash_searches_objective_seconds",
+        "taxohash_searches_most",
+        "taxohash_store_items",
+        "taxohash_store_memory_bytes",
+        "taxohash_store_looked_timestamp_seconds",
+        "process_open_fds",
+    ):
+        assert service.metric(counted) > 0, counted
+    assert service.metric("taxohash_store_items") == ITEMS
 
 
 def test_nothing_of_all_this_was_a_server_error(service: Service) -> None:

@@ -315,6 +315,12 @@ def test_a_generation_says_where_it_comes_from(as_admin: Callable[..., Page], ha
     before, now = (hasher.generation.id for hasher in hashers)
     page = as_admin("panel=generations")
     page.says(now, "#generation-rows")
+    codes = page.chromium.execute_script(
+        "document.querySelector('#generation-rows tr').lastElementChild.textContent = 'because '.repeat(200);"
+        "const { left, right } = document.querySelector('#generation-table thead').rows[0].cells[2].getBoundingClientRect();"
+        "return right - left"
+    )
+    assert codes > 40  # a long reason leaves the other columns their words
     page.all("#generation-rows a")[0].click()
     page.says("made by hand, no run", "#lineage-chain")
     newest, first = page.all("#lineage-chain > li")

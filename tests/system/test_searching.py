@@ -21,7 +21,8 @@ from taxohash.codes import unpack
 from taxohash.generation.hasher import Hasher
 from taxohash.generation.manifest import Generation
 from taxohash.images import decode
-from tests.support.generations import BITS, TAXONOMY
+from tests.support.generations import BITS, TAXONOMY, pictures
+from tests.support.scraped import faults
 from tests.support.serving import (
     COLLECTION,
     IDS,
@@ -34,9 +35,19 @@ from tests.support.serving import (
     environment,
     serving,
 )
+from tests.support.waiting import until
+from tests.support.watched import CANARIES, make_watched
 
 pytestmark = pytest.mark.system
 Wanted = list[tuple[str, int]]
+
+
+@pytest.fixture(scope="module")
+def generation(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One that knows how it was answered when it was made."""
+    folder = tmp_path_factory.mktemp("generations") / "generation"
+    make_watched(folder)
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +55,8 @@ def service(
     published_store: EmbeddedServer, generation: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Service]:
     folder = tmp_path_factory.mktemp("service")
-    with serving(str(generation), environment(published_store.url, folder / "home"), folder) as started:
+    variables = environment(published_store.url, folder / "home", TAXOHASH_CANARY_SECONDS="0.5")
+    with serving(str(generation), variables, folder) as started:
         yield started
 
 
@@ -160,6 +172,25 @@ def test_what_is_served_is_told(service: Service, generation: Path) -> None:
     EncodeTold.model_validate(told)
     assert len(told["weights"]) == BITS
     assert httpx.get(f"{service.url}/v1/openapi.json").json()["openapi"].startswith("3.1")
+
+
+def test_how_well_it_finds_is_scraped(service: Service, generation: Path) -> None:
+    own = Hasher(generation).generation.id
+
+    def value(sample: str, labels: str = "") -> float:
+        return service.metric(f'{sample}{{generation="{own}"{labels}}}', -1.0)
+
+    before = value("taxohash_queries_total")
+    for picture in pictures(5, seed=77):
+        assert service.post(picture).status_code == 200
+    assert value("taxohash_queries_total") == before + 5
+    until(lambda: value("taxohash_canaries_asked_timestamp_seconds") > 0)
+    assert value("taxohash_canaries") == CANARIES
+    for level in TAXONOMY.levels:
+        assert 0 < value("taxohash_canary_recall", f',level="{level}"') <= 1
+    first = value("taxohash_canaries_asked_timestamp_seconds")
+    until(lambda: value("taxohash_canaries_asked_timestamp_seconds") > first)
+    assert not faults(httpx.get(f"{service.url}/metrics").text, "retrieval")
 
 
 def test_searches_that_wait_for_a_write_hold_up_nobody(

@@ -12,6 +12,7 @@ import psutil  # type: ignore[import-untyped]
 import pytest
 
 from tests.support.ports import free_port
+from tests.support.scraped import OF_HEALTH, faults
 from tests.support.serving import ROOT, START_SECONDS, environment
 
 pytestmark = pytest.mark.system
@@ -32,6 +33,7 @@ def test_a_killed_bentoml_leaves_nothing(tmp_path: Path) -> None:
             assert time.monotonic() < deadline, (tmp_path / "log").read_text()
             time.sleep(0.1)
         family = psutil.Process(process.pid).children(recursive=True)
+        _check_metrics(port, tmp_path)
         assert any(_listens(child, port) for child in family)
         os.kill(process.pid, 9)
         process.wait()
@@ -43,6 +45,22 @@ def test_a_killed_bentoml_leaves_nothing(tmp_path: Path) -> None:
         for child in family:
             with suppress(psutil.NoSuchProcess):
                 child.kill()
+
+
+def _check_metrics(port: int, home: Path) -> None:
+    """They are the process's own: none is kept in the folder that BentoML names for those of several processes."""
+    for _ in range(3):
+        assert httpx.post(f"http://127.0.0.1:{port}/v1/search", trust_env=False).status_code == 503
+    text = httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False).text
+    assert not faults(text, "retrieval", missing=OF_HEALTH)
+    for counted in (
+        'taxohash_searches_timed_total{outcome="late"} 3.0',
+        "taxohash_ready 0.0",
+        "process_open_fds ",
+    ):
+        assert f"\n{counted}" in text
+    assert "pid=" not in text
+    assert not list(home.rglob("*.db"))
 
 
 def _listens(process: psutil.Process, port: int) -> bool:

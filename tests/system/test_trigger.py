@@ -28,6 +28,7 @@ from services.trigger.state import Memory
 from taxohash.runtime.sources import ROOT
 from tests.code.services.trigger.test_alerts import ALERT, body
 from tests.code.services.trigger.test_watch import DVC, ONE, TWO, Repository
+from tests.support.scraped import faults, linted
 from tests.support.toy_trigger import command_of, ledger
 from tests.support.waiting import until
 
@@ -172,6 +173,8 @@ def test_a_storm_of_a_thousand_alerts_starts_one_run(trigger: Process) -> None:
     )
     assert counted in exposition
     assert 'taxohash_trigger_reasons_total{kind="alert"} 1000.0' in exposition
+    assert not faults(exposition, "trigger")
+    assert not linted(exposition)
 
 
 @pytest.mark.usefixtures("unmeasured")

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -50,6 +51,11 @@ class Host:
             "pss_mib": round(sum(one.pss for one in found) / 2**20, 1),
         }
 
+    def tell(self, number: signal.Signals) -> None:
+        """Send a signal to the process that serves, of those that a supervisor started."""
+        (worker,) = self.leader.children()
+        worker.send_signal(number)
+
     def _all(self) -> list[psutil.Process]:
         return [self.leader, *self.leader.children(recursive=True)]
 
@@ -71,9 +77,9 @@ def publish(url: str, generation: Path, ids: list[str], codes: Codes) -> None:
 
 
 @contextmanager
-def service(store: str, generation: Path) -> Iterator[Host]:
-    """`taxohash serve`."""
-    command = ["services.retrieval.server.main", str(generation), "--port", "0", "--no-backfill"]
+def service(store: str, generation: Path, program: str = "services.retrieval.server.main") -> Iterator[Host]:
+    """`taxohash serve`, or a program that is like it."""
+    command = [program, str(generation), "--port", "0", "--no-backfill"]
     with _running(command, _ours(store, generation)) as (process, log):
         assert process.stdout
         line = process.stdout.readline()

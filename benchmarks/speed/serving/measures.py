@@ -18,6 +18,7 @@ from benchmarks.common.timing import timed
 from benchmarks.speed.serving import hosts, indexes, made
 from benchmarks.speed.serving.hosts import Host
 from benchmarks.speed.serving.made import DEMO, LARGE, K
+from benchmarks.speed.serving.metered import COUNTS, COUNTS_NOTHING
 from benchmarks.speed.serving.onnx_alone import best_alone
 from benchmarks.speed.serving.turns import Load, Turns, by_code, by_picture, by_turns, ratio, share
 from services.codestore import EmbeddedServer
@@ -27,10 +28,14 @@ from taxohash.errors import TaxohashError
 
 MANY = 16  # connections
 OURS, BARE = "ours", "bare"
+WITH, WITHOUT = "with", "without"
+METERED = "benchmarks.speed.serving.metered"
 _QUERIES = 500
 _CHECKED = 100  # answers of a peer that are held against the true ones
 _CALLS = 200  # of an index, a turn
 _PICTURES = 64
+_METERED = 10  # times as many slices, of half the time: the ratio is near 1
+_SCRAPES = 50
 
 
 @dataclass(frozen=True)
@@ -117,6 +122,60 @@ def search_by_picture(load: Load, sizes: Sizes) -> list[Row]:
                 row["share_of_alone"] = round(max(found[OURS].rate) / alone["per_second"], 3)
             rows.append(row)
     return rows
+
+
+def cost_of_metrics(load: Load, sizes: Sizes) -> list[Row]:
+    """The same process with its metrics and without, in turns; and how long a scrape takes with so many items."""
+    rows: list[Row] = []
+    codes, pictures = made.codes("clustered", sizes.codes), made.pictures(DEMO, _PICTURES)
+    with _Place() as place:
+        generation = made.generation(place.folder / "generations" / DEMO, DEMO)
+        store = place.stack.enter_context(EmbeddedServer(place.folder / "store")).url
+        hosts.publish(store, generation, indexes.ids_of(sizes.codes), codes)
+        host = place.stack.enter_context(hosts.service(store, generation, METERED))
+        asked = {
+            "code": by_code(made.queries(codes, _QUERIES)),
+            "picture": by_picture(pictures, "image/png"),
+        }
+        for way, requests in asked.items():
+            found = _metered(host, requests, load)
+            rows.append(
+                {
+                    "measure": "metrics", "asked": way, "items": sizes.codes, "connections": MANY,
+                    "with": found[WITH].told(), "without": found[WITHOUT].told(), "share": share(found[WITH], found[WITHOUT]),
+                    "cpu_ratio": ratio(found[WITH], found[WITHOUT], lambda turns: turns.cpu),
+                }
+            )  # fmt: skip
+        rows.append({"measure": "scrape", "items": sizes.codes, **_scraped(host)})
+    return rows
+
+
+def _metered(host: Host, requests: list[bytes], load: Load) -> dict[str, Turns]:
+    """What it did with and without its metrics; who begins takes turns too."""
+    found: dict[str, list[Turns]] = {WITH: [], WITHOUT: []}
+    for turn in range(_METERED * load.rounds):
+        for name in (WITH, WITHOUT) if turn % 2 else (WITHOUT, WITH):
+            host.tell(COUNTS if name == WITH else COUNTS_NOTHING)
+            one = by_turns(
+                {name: host}, {name: requests}, MANY, replace(load, rounds=1, seconds=load.seconds / 2)
+            )
+            found[name].append(one[name])
+    host.tell(COUNTS)
+    return {name: Turns.joined(turns) for name, turns in found.items()}
+
+
+def _scraped(host: Host) -> Row:
+    """Milliseconds of a scrape, least and median, and what it brought."""
+    url = "http://{}:{}/metrics".format(*host.address)
+    with httpx.Client(trust_env=False, timeout=60.0) as client:
+        spent = [timed(lambda: client.get(url)) for _ in range(_SCRAPES)]
+    lines = spent[-1].result.raise_for_status().text.splitlines()
+    times = [1e3 * one.wall for one in spent]
+    return {
+        "ms": [round(min(times), 2), round(float(np.median(times)), 2)],
+        "series": sum(not line.startswith("#") for line in lines),
+        "bytes": len(spent[-1].result.content),
+    }
 
 
 def peers(load: Load, sizes: Sizes) -> list[Row]:
@@ -262,4 +321,5 @@ MEASURES: dict[str, Callable[[Load, Sizes], list[Row]]] = {
     "picture": search_by_picture,
     "peers": peers,
     "process": in_one_process,
+    "metrics": cost_of_metrics,
 }

@@ -5,6 +5,7 @@ from benchmarks.common.tables import table
 
 P50_RATIO, P99_BY_P50, SHARE, PICTURES_SHARE = 1.3, 5.0, 0.80, 0.85
 CLUSTERED_MS, UNIFORM_RATIO = 1.0, 1.2
+METRICS_SHARE, SCRAPE_MS = 0.97, 50.0
 
 
 def as_markdown(rows: list[Row]) -> list[str]:
@@ -24,6 +25,11 @@ def as_markdown(rows: list[Row]) -> list[str]:
             *_beside(matching(rows, measure="picture"), ("network", "items", "connections")),
         ],
         ["## Other indexes behind the same route", "", *_peers(matching(rows, measure="peer"))],
+        [
+            "## What metrics cost",
+            "",
+            *_metrics(matching(rows, measure="metrics"), matching(rows, measure="scrape")),
+        ],
         ["## In one process", "", *_processes(matching(rows, measure="process"))],
         ["## ONNX Runtime alone", "", *_onnx(matching(rows, measure="onnx"), matching(rows, measure="int8"))],
     ]
@@ -72,6 +78,11 @@ def _asked(rows: list[Row]) -> list[list[str]]:
             lines.append(_line(what, f"{CLUSTERED_MS:g} ms", row["ours"]["p50_ms"], CLUSTERED_MS))
         else:
             lines.append(_line(what, f"{UNIFORM_RATIO} x the call", row["p50_ratio"], UNIFORM_RATIO))
+    for row in matching(rows, measure="metrics"):
+        what = f"with metrics, by {row['asked']}, {row['connections']} connections: requests/s"
+        lines.append(_line(what, f"{METRICS_SHARE:.0%} of without", row["share"], METRICS_SHARE, least=True))
+    for row in matching(rows, measure="scrape"):
+        lines.append(_line(f"a scrape at {row['items']:,} items", f"{SCRAPE_MS:g} ms", row["ms"], SCRAPE_MS))
     return lines
 
 
@@ -121,6 +132,30 @@ def _peers(rows: list[Row]) -> list[str]:
     return table(
         ["index", "codes", "p50, ms", "p99, ms", "requests/s, 16 connections", "exact answers"], lines
     )
+
+
+def _metrics(rows: list[Row], scrapes: list[Row]) -> list[str]:
+    lines = table(
+        ["asked by", "items", "", "p50, ms", "p99, ms", "requests/s", "CPU, us"],
+        (
+            [row["asked"], f"{row['items']:,}", f"{way} metrics", *_numbers(row[way])]
+            for row in rows
+            for way in ("with", "without")
+        ),
+    )
+    for row in rows:
+        least, middle = row["cpu_ratio"]
+        lines += [
+            "",
+            f"By {row['asked']}, CPU with metrics is {least:.3f} (best) and {middle:.3f} (median) times that without.",
+        ]
+    for row in scrapes:
+        least, middle = row["ms"]
+        lines += [
+            "",
+            f"A scrape of {row['series']} series, {row['bytes'] / 1024:.0f} KiB: {least:.2g} ms, {middle:.2g} ms.",
+        ]
+    return lines
 
 
 def _processes(rows: list[Row]) -> list[str]:

@@ -35,7 +35,8 @@ DATA = Path("../shared/data/cifar100-mini")
 
 def main(
     only: Annotated[
-        str, typer.Option(help="of code, picture, peers, process, onnx, comma-separated; all by default")
+        str,
+        typer.Option(help="of code, picture, peers, process, metrics, onnx, comma-separated; all by default"),
     ] = "",
     codes: Annotated[int, typer.Option(min=1000, help="codes that are searched by code")] = 1_000_000,
     peers: Annotated[

@@ -28,6 +28,7 @@ from services.codestore.connection.errors import (
     TryAgainError,
 )
 from services.codestore.connection.promises import promises
+from services.codestore.connection.settings import fields
 from services.codestore.connection.subscription import Subscription
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "StoreUnavailableError",
     "Subscription",
     "TryAgainError",
+    "fields",
     "promises",
     "redacted",
     "replicated",

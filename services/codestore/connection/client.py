@@ -1,6 +1,7 @@
 """The connection: calls of functions and a few plain commands, each sent to the server that holds its slot."""
 
 import itertools
+import math
 import os
 import random
 import time
@@ -155,6 +156,21 @@ class Connection:
                 self._lost(address, (), error)
                 raise self._given_up(error) from None
         return replies
+
+    def certificate_expires(self) -> float:
+        """Unix time at which the first of the certificates expires by which the servers are known, infinite where none is checked;
+        each server is greeted anew, as one may have another by now."""
+        if not self._seed.tls:
+            return math.inf
+        deadline, times = Deadline(self._timeout), list[float]()
+        for address in self._topology.primaries:
+            try:
+                session = Session(address, deadline)
+            except LinkError as error:
+                raise self._given_up(error) from None
+            times.append(session.certificate_expires)
+            session.close()
+        return min(times)
 
     def subscribe(self, channel: str) -> Subscription:
         """The messages of a channel from now on: hints, as those of a time without connection are lost."""

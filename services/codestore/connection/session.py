@@ -1,6 +1,8 @@
 """One socket to one server: commands out, replies in."""
 
+import math
 import os
+import ssl
 from collections.abc import Sequence
 from typing import Any
 
@@ -74,6 +76,12 @@ class Session:
     def close(self) -> None:
         self._owed += 1
         self._socket.close()
+
+    @property
+    def certificate_expires(self) -> float:
+        """Unix time at which the certificate expires that the server showed; infinite where it was not checked."""
+        shown = self._socket.getpeercert() if isinstance(self._socket, ssl.SSLSocket) else None
+        return float(ssl.cert_time_to_seconds(str(shown["notAfter"]))) if shown else math.inf
 
     def send(self, commands: Sequence[Sequence[Part]], deadline: Deadline) -> None:
         """Send commands; each gets a reply."""

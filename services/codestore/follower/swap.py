@@ -115,6 +115,7 @@ class Swap(Generic[R, E]):
         warm: Callable[[Serving[R, E]], None] = lambda serving: None,
         follow: Callable[[Source, R], Follower] = Follower,
         look_seconds: float = _LOOK_SECONDS,
+        ended: Callable[[float | None], None] = lambda seconds: None,
     ) -> None:
         """Prepare to serve.
 
@@ -124,6 +125,8 @@ class Swap(Generic[R, E]):
             warm: called with the loaded generation before it is served. TaxohashError: as above.
             follow: makes the follower of a replica.
             look_seconds: between looks at what is published.
+            ended: told of each change of what is served when it ends: the seconds from when it was known to be wanted, or
+                None where it failed.
         """
         self.error = ""
         self._store = store
@@ -131,11 +134,13 @@ class Swap(Generic[R, E]):
         self._warm = warm
         self._follow = follow
         self._look_seconds = look_seconds
+        self._ended = ended
         self._served: _Loaded[R, E] | None = None
         self._next: _Loaded[R, E] | None = None
         self._failures = 0  # to load what is published
         self._retry_at = -math.inf
         self._wanted: Pointer | None = None
+        self._wanted_since = math.inf  # inf: it is what is served
         self._changed = threading.Condition()  # of what is served
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="swap")
@@ -273,7 +278,7 @@ class Swap(Generic[R, E]):
     def _follow_pointer(self, pointer: Pointer) -> float:
         """One step towards serving what is published. Returns seconds until the next."""
         if self._wanted is None or _key(pointer) != _key(self._wanted):
-            self._failures, self._retry_at = 0, -math.inf
+            self._failures, self._retry_at, self._wanted_since = 0, -math.inf, math.inf
         self._wanted = pointer
         try:
             return self._step(pointer)
@@ -289,8 +294,9 @@ class Swap(Generic[R, E]):
         if pointer.generation is None:
             self.error = "nothing is published: publish a generation"
         elif self._served and self._served.is_of(pointer) and self._served.follower.alive:
-            self._failures, self.error = 0, ""
+            self._failures, self.error, self._wanted_since = 0, "", math.inf
         elif self._next is None:
+            self._wanted_since = min(self._wanted_since, time.monotonic())
             if time.monotonic() >= self._retry_at:
                 self._begin(pointer, pointer.generation)
         else:
@@ -342,12 +348,14 @@ class Swap(Generic[R, E]):
         with self._changed:
             self._served = loaded
             self._changed.notify_all()
+        self._ended(time.monotonic() - self._wanted_since)
 
     def _failed(self, reason: str) -> None:
         """What is published cannot be loaded, or nobody knows what is."""
         ref = self._wanted.generation if self._wanted else None
         self.error = f"generation {ref.id} is not loaded: {reason}" if ref else reason
         self._drop_next()
+        self._ended(None)
         pause = min(_LAST_RETRY_SECONDS, _FIRST_RETRY_SECONDS * 2.0 ** min(self._failures, 16))
         self._failures += 1
         self._retry_at = time.monotonic() + pause

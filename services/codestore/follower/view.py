@@ -164,6 +164,27 @@ class View:
         """
         return self._moment.codes(rows)
 
+    def nearest(self, code: Codes, count: int) -> tuple[npt.NDArray[np.int32], Rows]:
+        """The Hamming distances int32[n] of a code uint8[1, ceil(bits/8)] to its `count` nearest items, and to all others as near as
+        the last of these; ascending. And their rows int64[n]."""
+        near, rows = self._moment.search(code, count)
+        if not 0 < near.shape[1] == count < len(self):
+            return near[0].astype(np.int32), rows[0]
+        _, distances, rows = self._moment.range_search(code, int(near[0, -1]))
+        return distances.astype(np.int32), rows
+
+    def least(self, code: Codes) -> int | None:
+        """The Hamming distance of a code uint8[1, ceil(bits/8)] to the nearest item; None where there is none."""
+        near, _ = self._moment.search(code, 1)
+        return int(near[0, 0]) if near.size else None
+
+    def some_codes(self, most: int) -> Codes:
+        """uint8[n, ceil(bits/8)]: the codes of the items that can be found, or of so many of them, drawn by chance and always the same."""
+        rows = np.flatnonzero(self._state.searchable_sets() >= 0)[: len(self)]  # none before all is loaded
+        if len(rows) > most:
+            rows = rows[np.random.default_rng(0).choice(len(rows), most, replace=False, shuffle=False)]
+        return self.codes_of(rows)
+
     def histogram(
         self, code: Codes, within: str | Iterable[str] = (), tags: str | Iterable[str] = ()
     ) -> npt.NDArray[np.int64]:

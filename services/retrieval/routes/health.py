@@ -26,7 +26,7 @@ async def ready(request: Request) -> Response:
 
 async def exposition(request: Request) -> Response:
     """The metrics below."""
-    return Response(metrics.exposition(), headers={"Content-Type": metrics.CONTENT_TYPE})
+    return Response(metrics.exposition("retrieval"), headers={"Content-Type": metrics.CONTENT_TYPE})
 
 
 ENDPOINTS = [

@@ -1,4 +1,4 @@
-"""The page for people. Its files are read once: nothing here waits for a disk, and no path leads to another file."""
+"""The pages for people. Their files are read once: nothing here waits for a disk, and no path leads to another file."""
 
 import hashlib
 from pathlib import Path
@@ -18,7 +18,15 @@ _TAGS = {name: f'"{hashlib.sha256(data).hexdigest()[:16]}"' for name, data in _F
 
 async def page(request: Request) -> Response:
     """The page for people, and its files."""
-    name = request.path_params.get("name", "index.html")
+    return _file(request, request.path_params.get("name", "index.html"))
+
+
+async def status_page(request: Request) -> Response:
+    """The page of how the service does: whether all is well, a few figures and curves."""
+    return _file(request, "status.html")
+
+
+def _file(request: Request, name: str) -> Response:
     if name not in _FILES:
         raise HTTPException(404)
     # Asked for each time: a page of modules is of one release, whole.
@@ -30,5 +38,6 @@ async def page(request: Request) -> Response:
 
 ENDPOINTS = [
     Endpoint("GET", "/", page, "page", "public", gives="text/html", tagged=True),
+    Endpoint("GET", "/status", status_page, "status-page", "public", gives="text/html", tagged=True),
     Endpoint("GET", "/page/{name}", page, "page", "public", gives="*/*", tagged=True),
 ]

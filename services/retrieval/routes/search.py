@@ -10,7 +10,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services import metrics
-from services.retrieval import nearness
 from services.retrieval.admission import Turn
 from services.retrieval.asked import asked_of
 from services.retrieval.bodies import Form, form_of
@@ -38,6 +37,7 @@ from services.retrieval.schemas.search import (
 from services.retrieval.service import Service, service_of
 from services.retrieval.several import answers, rounds_of, written
 from services.retrieval.stages import Stages
+from services.retrieval.timeliness import Counted
 from services.retrieval.tokens import await_token
 from services.web.refused import RefusedError
 
@@ -80,7 +80,8 @@ async def search(request: Request) -> Response:
         asked_of(request.scope).caller.charge(1)
         return service.brief.done(_found_by(_Work(service, served, math.inf), query, asked.wishes))
 
-    return await _answered(request, read, answer, at_once)
+    with Counted(service.settings.objective_seconds) as timed:
+        return await _answered(request, read, answer, at_once, timed.arrived)
 
 
 async def encode(request: Request) -> Response:
@@ -101,6 +102,7 @@ async def _answered(
     read: Read[T],
     answer: Callable[["Served", T, Turn], Awaitable[bytes]],
     at_once: Callable[["Served", T], bytes | None] = lambda served, asked: None,
+    arrived: Callable[[], None] = lambda: None,
 ) -> Response:
     """The answer, by one generation from the first byte to the last.
 
@@ -108,6 +110,7 @@ async def _answered(
 
     Args:
         at_once: the answer to what needs neither a turn nor a thread; else None.
+        arrived: told when the body is there.
     """
     service = service_of(request)
     served = service.taken()
@@ -116,6 +119,7 @@ async def _answered(
             await service.admission.turn_away(request, refusal)
         form = form_of(request.headers.getlist("content-type"))
         async with service.uploads.read(request.headers, request.receive) as body:
+            arrived()
             reading = partial(read, body, form, request.query_params.multi_items())
             asked = None if form.is_json and len(body) > _LARGE else reading()
             if asked is not None and (told := at_once(served, asked)) is not None:
@@ -190,21 +194,18 @@ async def _found(work: _Work, query: Query, wishes: Wishes) -> bytes:
         plain = _is_plain(query, wishes)
         return await work.done(lambda: work.service.brief.done(found_by) if plain else found_by())
     engine, stages = work.served.engine, Stages()
+    of_all = not wishes.nodes and not wishes.names and wishes.radius is None
     decoded = await work.decoded(query.image, stages)
 
     def found() -> "tuple[Sought, dict[str, Any], bytes, dict[str, int]]":
         """What was searched for, its answer as it is and as it goes to the client, and the items that may have its very picture."""
         sought = engine.of_picture(decoded.pixels, stages)
         answer = engine.search(sought, wishes)
-        if not wishes.tags and wishes.radius is None:
-            nearness.count(answer, engine.reach, lambda: engine.nearest(answer["code"]))
-        alike = any(result["distance"] == 0 for result in answer["results"])
-        return (
-            sought,
-            answer,
-            _told(work, answer),
-            engine.alike(sought, wishes, decoded.hash) if alike else {},
-        )
+        same = any(result["distance"] == 0 for result in answer["results"])
+        alike = engine.alike(sought, wishes, decoded.hash) if same else {}
+        if of_all and not alike:
+            engine.health.count(answer, partial(sought.view.least, sought.code))
+        return sought, answer, _told(work, answer), alike
 
     sought, answer, told, alike = await work.done(found)
     identical = frozenset[str]()
@@ -216,6 +217,8 @@ async def _found(work: _Work, query: Query, wishes: Wishes) -> bytes:
     if identical:
         rows = [alike[item] for item in identical]
         told = await work.done(lambda: _told(work, engine.search(sought, wishes, rows)))
+    elif of_all and alike:  # the nearest is at 0: there is nothing to look for
+        engine.health.count(answer, lambda: 0)
     nearest = partial(engine.nearest, answer["code"])
     work.service.sampler.offer(query.image, decoded.hash, answer, nearest, bool(identical))
     return told

@@ -8,6 +8,7 @@ import pytest
 from benchmarks.common.places import RESULTS
 from benchmarks.common.rows import Row, matching, read_rows
 from benchmarks.methods import (
+    alerts,
     barz,
     drift,
     fashion_mnist,
@@ -40,6 +41,7 @@ def held_out(rows: list[Row]) -> list[str]:
 
 
 PAGES: dict[str, Callable[[list[Row]], list[str]]] = {
+    "alerts": alerts.as_markdown,
     "barz": barz.as_markdown,
     "codestore": codestore.as_markdown,
     "cold-start": cold_start.as_markdown,

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from glob import glob
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -19,12 +20,14 @@ from torch.distributed.run import get_args_parser
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
+from services.codestore.cli.main import app as store
 from services.retrieval.bodies import IMAGE
 from services.retrieval.query import PARAMETERS
 from services.retrieval.routes import ENDPOINTS
 from services.retrieval.schemas.items import DescribedById
 from services.retrieval.schemas.lineage import LineageWishes
 from services.retrieval.schemas.search import EncodeWishes
+from services.retrieval.schemas.status import StatusWishes
 from services.trigger.routes import ENDPOINTS as TRIGGER_ENDPOINTS
 from taxohash.cli.main import app
 from taxohash.cli.plugins import Brought
@@ -35,7 +38,7 @@ from tests.support.miniature import make_dataset
 ROOT = Path(__file__).parents[3]
 PAGES = sorted(
     path.relative_to(ROOT).as_posix()
-    for folder in (ROOT, ROOT / "docs", ROOT / "manifests")
+    for folder in (ROOT, ROOT / "docs", ROOT / "manifests", ROOT / "manifests" / "monitoring")
     for path in folder.glob("*.md")
     if path.name != "CHANGELOG.md"  # which names what there was
 )
@@ -70,6 +73,7 @@ NOT_RUN = {
     "taxohash pipeline": "minutes of training, or needs a Kubeflow: tests/system/test_pipeline.py, tests/code/pipelines/cli",
     "taxohash serve": "serves until it is told to end: tests/system/test_serve_at_home.py",
     "taxohash put": "needs a service: tests/system/test_client.py",
+    "taxohash store": "needs a store with something published: tests/loop/test_runbook.py",
     "taxohash search --json": "needs a service: tests/system/test_client.py",
     "taxohash search picture.png --within": "needs a service: tests/system/test_retrieval.py",
     "taxohash similar": "needs a service: tests/system/test_client.py",
@@ -139,12 +143,19 @@ def is_a_module(words: list[str]) -> None:
         assert all(option in told for option in ours), (ours, told)
 
 
+def chosen_of(group: Any, words: list[str]) -> tuple[Any, list[str]]:
+    """The command that the first words choose, and the words for it."""
+    while isinstance(group, TyperGroup) and words:
+        found = group.get_command(typer.Context(group), words[0])
+        assert found, words[0]
+        group, words = found, words[1:]
+    return group, words
+
+
 def is_taxohash(words: list[str]) -> None:
-    chosen, rest = typer.main.get_command(app), words[1:]
-    while isinstance(chosen, TyperGroup) and rest:
-        found = chosen.get_command(typer.Context(chosen), rest[0])
-        assert found, rest[0]
-        chosen, rest = found, rest[1:]
+    chosen, rest = chosen_of(typer.main.get_command(app), words[1:])
+    if isinstance(chosen, Brought) and words[1] == "store":
+        chosen, rest = chosen_of(typer.main.get_command(store), rest)
     if isinstance(chosen, Brought):
         if words[1] == "pipeline" and rest:
             told = command.run("pipelines.cli.main", rest[0], "--help").stdout
@@ -181,6 +192,7 @@ def is_asked_of_the_service(words: list[str]) -> None:
             *EncodeWishes.model_fields,
             *DescribedById.model_fields,
             *LineageWishes.model_fields,
+            *StatusWishes.model_fields,
         ),
     }
 
@@ -301,6 +313,8 @@ def test_nothing_is_excused_that_no_page_has() -> None:
         "taxohash pipeline run --colour red",
         ".venv/bin/python -m pytest tests/absent",
         "taxohash dance",
+        "taxohash store dance",
+        "taxohash store audit --colour red",
         "taxohash train --data data --out run --colour red",
         "taxohash train --data data",
         "torchrun --colour red -m taxohash.cli train ...",

@@ -8,13 +8,14 @@ import pytest
 from tests.support.scripts import ROOT, project_of, said_by
 
 TOOLS = ("dirname", "mkdir", "mktemp", "mv", "rm", "sed", "sh", "touch", "chmod")
+PACKAGES = "prometheus prometheus-alertmanager prometheus-redis-exporter"
 APT_GET = """#!/bin/sh
 echo "$*" >>"$PROJECT/calls"
 touch prometheus.deb
 """
 DPKG = """#!/bin/sh
 mkdir -p "$3/usr/bin"
-for program in prometheus promtool prometheus-alertmanager amtool; do
+for program in prometheus promtool prometheus-alertmanager amtool prometheus-redis-exporter; do
     printf '#!/bin/sh\\nexit %s\\n' "$RUNS" >"$3/usr/bin/$program"
     chmod 755 "$3/usr/bin/$program"
 done
@@ -37,7 +38,7 @@ def monitoring(project: Path, runs: int = 0) -> str:
 def test_it_is_unpacked_once(project: Path) -> None:
     assert "unpacking" in monitoring(project)
     assert monitoring(project) == ""
-    assert (project / "calls").read_text() == "-qq download prometheus prometheus-alertmanager\n"
+    assert (project / "calls").read_text() == f"-qq download {PACKAGES}\n"
 
 
 def test_why_it_cannot_be_had_is_one_line(project: Path) -> None:
@@ -45,7 +46,7 @@ def test_why_it_cannot_be_had_is_one_line(project: Path) -> None:
     assert said == "monitoring: what apt-get has does not run here, so the tests with Prometheus are skipped"
     (project / "bin" / "apt-get").write_text("#!/bin/sh\nexit 100\n")
     (said,) = monitoring(project).splitlines()[1:]
-    assert said.startswith("monitoring: apt-get could not download prometheus prometheus-alertmanager, so")
+    assert said.startswith(f"monitoring: apt-get could not download {PACKAGES}, so")
     (project / "bin" / "dpkg").unlink()
     assert monitoring(project).startswith("monitoring: no apt-get and dpkg here")
 

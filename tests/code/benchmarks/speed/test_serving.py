@@ -87,6 +87,17 @@ def test_the_page_says_what_is_met_and_what_could_not_be_measured() -> None:
         {**code, "connections": 1},
         {**code, "connections": 16},
         {"measure": "peer", "peer": "pgvector", "items": 10, "missing": "there is none"},
+        {
+            "measure": "metrics",
+            "asked": "code",
+            "items": 1000,
+            "connections": 16,
+            "with": told,
+            "without": told,
+            "share": [1.1, 0.96],
+            "cpu_ratio": [1.0, 1.1],
+        },
+        {"measure": "scrape", "items": 1000, "ms": [4.0, 60.0], "series": 9, "bytes": 2048},
     ]
     lines = as_markdown([{**row, "made_by": made_by} for row in rows])
     assert "| uniform codes, uvicorn, 1 connections: p50 | 1.3 x bare | 1.1 | 1.3 | yes |" in lines
@@ -94,4 +105,11 @@ def test_the_page_says_what_is_met_and_what_could_not_be_measured() -> None:
     assert (
         "| uniform codes, uvicorn, 16 connections: requests/s | 80% of bare | 0.9 | 0.7 | **no** |" in lines
     )
+    assert (
+        "| with metrics, by code, 16 connections: requests/s | 97% of without | 1.1 | 0.96 | **no** |"
+        in lines
+    )
+    assert "| a scrape at 1,000 items | 50 ms | 4 | 60 | **no** |" in lines
+    assert "By code, CPU with metrics is 1.000 (best) and 1.100 (median) times that without." in lines
+    assert "A scrape of 9 series, 2 KiB: 4 ms, 60 ms." in lines
     assert "| pgvector | slower than ours |  |  | not measured: there is none |" in lines

@@ -190,7 +190,7 @@ def test_metrics_tell_what_is_served_and_what_is_not(
 
         def told(*lines: str) -> bool:
             client("GET", "/livez")  # lets the application's own tasks run
-            text = metrics.exposition().decode()
+            text = metrics.exposition("retrieval").decode()
             return all(f"\n{line}\n" in text for line in lines)
 
         is_served = f'taxohash_generation_served{{generation="{second}"}} 1.0'

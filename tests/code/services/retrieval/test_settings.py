@@ -20,7 +20,8 @@ def test_nothing_needs_to_be_set() -> None:
 
 
 def test_every_variable_is_read() -> None:
-    values = {name: str(number) for number, name in enumerate([*WHOLE, *SECONDS], 3)}
+    numbers = [*SECONDS, catalogue.CANARY_SECONDS.name]
+    values = {name: str(number) for number, name in enumerate([*WHOLE, *numbers], 3)}
     values |= {
         setting.name: "search" if setting is catalogue.ALLOW_ANONYMOUS else "text"
         for setting in OWN
@@ -34,15 +35,15 @@ def test_every_variable_is_read() -> None:
         if own.metadata
     }
     expected: Mapping[str, object] = {
-        name: float(text) if name in SECONDS else int(text) if name in WHOLE else text
+        name: float(text) if name in numbers else int(text) if name in WHOLE else text
         for name, text in values.items()
     } | {"TAXOHASH_CORS_ORIGINS": ("text",)}
     assert found == expected
 
 
 def test_addresses_with_passwords_are_not_shown() -> None:
-    read = Settings.from_environment({"TAXOHASH_REDIS_URL": "redis://user:canary@host"})
-    assert "canary" not in repr(read)
+    read = Settings.from_environment({"TAXOHASH_REDIS_URL": "redis://user:hunter2@host"})
+    assert "hunter2" not in repr(read)
 
 
 @pytest.mark.parametrize("name", sorted(catalogue.GONE))
@@ -70,3 +71,12 @@ def test_whole_numbers_from_one_or_one_line(name: str, text: str) -> None:
 def test_seconds_that_cannot_be_are_one_line(name: str, text: str) -> None:
     with pytest.raises(TaxohashError, match=f"^{name} is '{text}': set it to a number of seconds"):
         Settings.from_environment({name: text})
+
+
+def test_canaries_may_be_asked_never() -> None:
+    name = "TAXOHASH_CANARY_SECONDS"
+    for text, seconds in (("0", 0.0), ("0.5", 0.5), ("", 60.0)):
+        assert Settings.from_environment({name: text}).canary_seconds == seconds
+    for text in ("-1", "nan", "3601", "never"):
+        with pytest.raises(TaxohashError, match=f"^{name} is '{text}': set it to a number of seconds"):
+            Settings.from_environment({name: text})

@@ -11,7 +11,7 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 from starlette.types import Message
 
-from services import approval
+from services import approval, metrics
 from services.codestore import StoreUnavailableError
 from services.runs import Verdict
 from services.trigger import decide
@@ -41,6 +41,17 @@ def send(toy: ToyTrigger, method: str, path: str, sent: Any = b"", **headers: st
     }
     path, _, query = path.partition("?")
     return ask(application(toy.service), method, path, named, OUTSIDE, query=query.encode(), body=raw)
+
+
+def test_requests_are_counted_by_the_class_of_their_status(toy: ToyTrigger) -> None:
+    def counted() -> dict[tuple[str, str], float]:
+        labelled = (("runs", "2xx"), ("none", "4xx"))
+        return {own: metrics.TRIGGER_REQUESTS.labels(*own)._value.get() for own in labelled}
+
+    before = counted()
+    send(toy, "GET", "/v1/runs")
+    send(toy, "GET", "/nowhere")
+    assert {own: value - before[own] for own, value in counted().items()} == dict.fromkeys(before, 1.0)
 
 
 # -- the door ----------------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from services.codestore import StoreUnavailableError
+from services.metrics import REGISTRIES
 from services.runs import Verdict
 from services.trigger import decide
 from services.trigger.decide import Policy
@@ -139,8 +140,13 @@ def test_a_run_is_cancelled(toy: ToyTrigger) -> None:
     assert state.history[0].cancelled == "me"
 
 
+def reasons(kind: Kind) -> float:
+    found = REGISTRIES["trigger"].get_sample_value("taxohash_trigger_reasons_total", {"kind": kind.value})
+    return found or 0.0
+
+
 def test_new_data_are_indexed_and_then_trained_on(tmp_path: Path) -> None:
-    toy = ToyTrigger(tmp_path, Policy())
+    toy, before = ToyTrigger(tmp_path, Policy()), reasons(Kind.DATA)
     toy.keeper.data_arrived("1" * 32 + ".dir", "commit")
     toy.keeper.data_arrived("1" * 32 + ".dir", "another commit")
     until(lambda: len(toy.keeper.look().history) == 2)
@@ -148,9 +154,11 @@ def test_new_data_are_indexed_and_then_trained_on(tmp_path: Path) -> None:
     toy.served = None
     toy.keeper.data_arrived("2" * 32 + ".dir", "commit")
     assert [own.pipeline for own in toy.keeper.state.pending] == ["retrain"]
+    assert reasons(Kind.DATA) == before + 2
 
 
 def test_the_timer_asks(toy: ToyTrigger) -> None:
+    before = reasons(Kind.SCHEDULE)
     toy.keeper.change(lambda state: decide.scheduled(state, Schedule(text="every 60", due=toy.now + 60)))
     toy.keeper.look()
     assert not toy.ledger("started")
@@ -159,6 +167,7 @@ def test_the_timer_asks(toy: ToyTrigger) -> None:
     schedule = toy.keeper.state.schedule
     assert schedule
     assert schedule.due == toy.now + 60
+    assert reasons(Kind.SCHEDULE) == before + 1
 
 
 def test_a_store_that_is_away_is_told_once_and_waited_for(

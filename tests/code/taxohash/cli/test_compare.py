@@ -96,3 +96,14 @@ def test_what_can_be_put_right_is_one_line(
     assert (done.returncode, done.stdout) == (2, "")
     assert said in line
     assert not [*tmp_path.glob("out/*")]
+
+
+def test_a_data_set_is_not_written_into_nor_a_folder_made_for_nothing(home: Path, tmp_path: Path) -> None:
+    words = [home / "before", home / "after", "--data", home / "data", "--out"]
+    done = command.run("taxohash.cli", "compare", *words, home / "data" / "sub")
+    assert done.returncode == 2
+    assert "lies inside the data set" in done.stderr
+    assert sorted(file.suffix for file in (home / "data").iterdir()) == [".json", ".parquet", ".parquet"]
+    words = [home / "before", home / "nowhere", "--out", tmp_path / "out"]
+    assert command.run("taxohash.cli", "compare", *words).returncode == 2
+    assert not (tmp_path / "out").exists()

@@ -1,6 +1,7 @@
 """Planted: what is the same is steady, and what is not is named by the statistic that fired."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -96,6 +97,20 @@ def test_farther_ones_are_named_and_nearer_ones_are_not(reference: Reference, la
         nearest = np.maximum(lately.nearest + moved, 0).astype(np.int32)
         other = Sample("queries", lately.codes, lately.weights, lately.top, nearest, lately.unlike)
         assert fired(judge(reference, seen(other), POLICY)) == named
+
+
+def test_a_single_picture_of_what_no_earlier_one_shows_is_no_alarm() -> None:
+    """All earlier pictures lie at distance 0 of an item, and are like what is known: another 180 might not have."""
+    own = drawn(180, np.random.default_rng(3))
+    few = replace(own, nearest=np.zeros(180, np.int32), unlike=np.zeros(180, np.bool_))
+    lately = sample_of(drawn(1000, np.random.default_rng(2)))
+    for away, named in ((1, set()), (80, {("queries", "nearest"), ("queries", "unlike")})):
+        shown = np.arange(1000) < away
+        other = Sample("queries", lately.codes, lately.weights, lately.top, shown.astype(np.int32), shown)
+        found = judge(few, seen(other), POLICY)
+        assert fired(found) & {("queries", "nearest"), ("queries", "unlike")} == named
+        of = {one.statistic: one for one in found.findings}
+        assert all(bool(named) == (of[name].chance < 1 / 100) for name in ("nearest", "unlike"))
 
 
 def with_canaries(

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binomtest
+from scipy.stats import binomtest, hypergeom
 
 from taxohash.drift.judge import common, means
-from taxohash.drift.noise import bounds, simulated_recalls, simulated_samples
+from taxohash.drift.noise import bounds, simulated_recalls, simulated_samples, unseen_chance, unseen_most
 from taxohash.drift.sample import Sample
 from taxohash.drift.statistics import statistics
 from taxohash.generation.reference import Reference
@@ -127,3 +127,14 @@ def test_a_long_stretch_of_noise_raises_as_many_alarms_as_is_said() -> None:
     assert (
         binomtest(sum(alarms), generations * nights, 1 / every).statistic > 1 / every / 3
     )  # and it is no dead bell
+
+
+@given(st.integers(1, 3000), st.integers(1, 3000), st.sampled_from([1 / 2, 1 / 100, 1 / 3000]))
+def test_of_what_was_never_seen_as_much_is_let_pass_as_chance_puts_among_the_later_ones(
+    count: int, now_count: int, rate: float
+) -> None:
+    most = round(unseen_most(count, now_count, rate) * now_count)
+    assert unseen_chance(count, now_count, (most + 1) / now_count) <= rate * (1 + 1e-9)
+    for seen in range(1, min(most + 1, now_count) + 1, 1 + most // 5):
+        exact = hypergeom.pmf(seen, count + now_count, seen, now_count)
+        assert exact <= unseen_chance(count, now_count, seen / now_count) * (1 + 1e-9)

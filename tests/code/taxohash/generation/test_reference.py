@@ -9,8 +9,13 @@ import pytest
 from taxohash.errors import TaxohashError
 from taxohash.generation.reference import REFERENCE, Reference
 from tests.support.drifting import BITS, drawn
+from tests.support.generations import make_generation
 
-WHOLE = replace(drawn(30, np.random.default_rng(0)), canaries=np.ones((7, 2), np.float32))
+WHOLE = replace(
+    drawn(30, np.random.default_rng(0)),
+    canaries=np.ones((7, 2), np.float32),
+    confidence=np.full((30, 2), 0.5, np.float32),
+)
 PARTLY = Reference(BITS, WHOLE.nearest)
 
 
@@ -39,6 +44,10 @@ def test_where_nothing_was_kept_there_is_none(tmp_path: Path) -> None:
         {"nearest": np.zeros(30, np.float64)},
         {"unlike": np.zeros(30, np.int32)},
         {"canaries": np.ones(7, np.float32)},
+        {"confidence": np.ones((29, 2), np.float32)},
+        {"confidence": np.ones((30, 2), np.float64)},
+        {"nearest": WHOLE.nearest + np.int32(BITS + 1)},
+        {"nearest": WHOLE.nearest - np.int32(BITS + 1)},
         {"more": np.ones(7, np.float32)},
         {"nearest": np.array([None, {}])},
         {},
@@ -62,3 +71,19 @@ def test_a_histogram_is_so_many_queries_at_each_distance() -> None:
     assert found.nearest.tolist() == [0, 0, 3, BITS]
     for wrong in ([], [0] * (BITS + 1), [1] * BITS, [-1] + [2] * BITS):
         assert Reference.of_histogram(wrong, BITS) is None
+
+
+def test_an_older_generation_is_known_by_its_histogram(tmp_path: Path) -> None:
+    made = make_generation(tmp_path)
+    assert Reference.known(tmp_path, made) is None
+    told = replace(made, reference={"nearest_distance": [2, 1] + [0] * (made.bits - 1)})
+    found = Reference.known(tmp_path, told)
+    assert found is not None
+    assert found.nearest.tolist() == [0, 0, 1]
+    PARTLY.save(tmp_path)
+    with pytest.raises(TaxohashError, match=rf"queries of {BITS} bits, its codes have {made.bits}"):
+        Reference.known(tmp_path, told)
+    WHOLE.save(tmp_path)
+    kept = Reference.known(tmp_path, replace(told, bits=BITS))
+    assert kept is not None
+    assert len(kept) == len(WHOLE)

@@ -88,6 +88,7 @@ def test_each_query_is_answered_as_a_service_without_it_answers(
     engine = engine_of(store, hasher.folder)
     assert reference.told is not None
     assert reference.unlike is not None
+    assert reference.confidence is not None
     assert reference.codes is not None
     kept = np.array([not item.startswith("test/") for item in hasher.ids])
     for row, data_of in enumerate(data.images("test")):
@@ -101,6 +102,7 @@ def test_each_query_is_answered_as_a_service_without_it_answers(
         assert reference.nearest[row] == distances.min()
         if answer["unlike"]:
             assert reference.told[row] == NOTHING
+            assert not reference.confidence[row].any()
     assert 0 < reference.unlike.sum() < len(reference)
     # Asked of a generation of the training pictures alone, the service and the reference have the same items.
     alone = measured(
@@ -109,13 +111,17 @@ def test_each_query_is_answered_as_a_service_without_it_answers(
     store.delete("default", [item for item in hasher.ids if item.startswith("test/")])
     engine = engine_of(store, hasher.folder)
     assert alone.told is not None
+    assert alone.confidence is not None
     for row, data_of in enumerate(data.images("test")):
         query = engine.of_picture(read_pixels(data_of, hasher.generation.preprocessing))
         answer = engine.search(query, Wishes(k=30))
         told = answer["predicted"]
+        sure = [node["confidence"] for node in told]
+        assert alone.confidence[row] == pytest.approx(sure + [0.0] * (TAXONOMY.depth - len(sure)), abs=1e-4)
         assert alone.told[row] == (tops.index(told[0]["name"]) if told else NOTHING)
         assert alone.nearest[row] == engine.nearest(answer["code"])
     assert len({*alone.told.tolist()}) > 2
+    assert alone.confidence[:, 0].any()
 
 
 def test_people_are_told_what_it_comes_to(data: Dataset, reference: Reference) -> None:
@@ -124,6 +130,9 @@ def test_people_are_told_what_it_comes_to(data: Dataset, reference: Reference) -
     assert sum(said["nearest_distance"]) == 30
     assert sum(said["told"].values()) == pytest.approx(1, abs=1e-5)
     assert set(said["told"]) == {"", "warm", "cold", "grey <b>&amp;"}
+    assert reference.confidence is not None
+    assert [*said["confidence"]] == [*TAXONOMY.levels]
+    assert said["confidence"]["kind"] == pytest.approx(float(reference.confidence[:, 0].mean()), abs=1e-5)
     assert said["unlike"] == pytest.approx(6 / 30)
     assert len(said["bit_share"]) == BITS
     assert reference.labelled is not None
@@ -137,4 +146,5 @@ def test_what_was_not_measured_is_left_out(data: Dataset, hasher: Hasher) -> Non
     )
     assert found.told is None
     assert found.unlike is None
-    assert not {"told", "unlike", "canary_recall"} & {*summary(found, data.taxonomy)}
+    assert found.confidence is None
+    assert not {"told", "unlike", "canary_recall", "confidence"} & {*summary(found, data.taxonomy)}

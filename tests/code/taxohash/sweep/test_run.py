@@ -102,3 +102,10 @@ def test_what_cannot_be_is_refused_before_anything_is_written(
     with pytest.raises(TaxohashError, match=message):
         made(tmp_path / "out", data, **changed)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_sweep_stays_out_of_its_data(data: Dataset) -> None:
+    before = sorted(data.folder.iterdir())
+    with pytest.raises(TaxohashError, match=r"lies inside the data set .* would change its md5"):
+        made(data.folder, data)
+    assert sorted(data.folder.iterdir()) == before

@@ -222,6 +222,13 @@ def test_bad_configurations_are_one_line_and_leave_nothing(
     assert not (tmp_path / "run").exists()
 
 
+def test_a_run_stays_out_of_its_data(data: Dataset) -> None:
+    before = sorted(data.folder.iterdir())
+    with pytest.raises(TaxohashError, match=r"lies inside the data set .* would change its md5"):
+        train(data.folder, data.folder / "run", HASHER)
+    assert sorted(data.folder.iterdir()) == before
+
+
 def test_a_split_that_is_not_there_leaves_nothing(data: Dataset, tmp_path: Path) -> None:
     with pytest.raises(TaxohashError, match="has no split 'dev'"):
         train(data.folder, tmp_path / "run", HASHER, split="dev")

@@ -212,6 +212,18 @@ class Writes(RuleBasedStateMachine):
             assert view.codes_of(np.array([row])).tobytes() == item.code
         assert self.replica.located("absent")[1] == -1
         below = np.bincount([one[0] for one in self.naive.search(code[0], Below("a"))], minlength=BITS + 1)
+        all_codes = sorted(item.code for item in coded.values() if item.code is not None)
+        view = self.replica.view()
+        for most in (3, len(coded), len(coded) + 1):
+            some = [one.tobytes() for one in view.some_codes(most)]
+            assert len(some) == min(most, len(coded))
+            assert sorted(some) == all_codes or (len(some) < len(coded) and {*some} <= {*all_codes})
+        wanted = self.naive.search(code[0], None) if loaded else []
+        for count in (1, 4, 500):
+            tied = [one for one in wanted if one[0] <= wanted[min(count, len(wanted)) - 1][0]]
+            near, places = view.nearest(code, count)
+            assert [*zip(near.tolist(), places.tolist(), strict=True)] == [one[:2] for one in tied]
+        assert view.least(code) == (wanted[0][0] if wanted else None)
         told = self.replica.view().histogram(code, within="a")
         np.testing.assert_array_equal(told, below if loaded else 0 * below)
 

@@ -1,5 +1,6 @@
 """From one published generation to the next, while the store is written."""
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -60,6 +61,7 @@ class Published:
         self.opening: Callable[[str], None] = lambda generation: None
         self.warming: Callable[[Serving[Replica, str]], None] = lambda serving: None
         self.opened: list[str] = []
+        self.ended: list[float | None] = []
 
     def publish(self, generation: str | None) -> None:
         self.positions = tuple(segment.position for segment in self.model.server.segments)
@@ -87,7 +89,14 @@ class Published:
         return Serving(generation, replica, f"hasher of {generation}")
 
     def swap(self) -> Swap[Replica, str]:
-        return Swap(self, self.open, lambda serving: self.warming(serving), quickly, look_seconds=0.02)
+        return Swap(
+            self,
+            self.open,
+            lambda serving: self.warming(serving),
+            quickly,
+            look_seconds=0.02,
+            ended=self.ended.append,
+        )
 
 
 def quickly(source: Source, replica: Replica) -> Follower:
@@ -126,6 +135,8 @@ def test_it_serves_what_is_published_and_goes_back() -> None:
             assert swap.wait(published.model.write(3), LONG)
         assert swap.serving is not first
         assert first.replica.segments != published.model.rows()  # one who still holds it sees no more of it
+    assert len(published.ended) == 3
+    assert all(seconds is not None and 0 < seconds < math.inf for seconds in published.ended)
 
 
 def test_the_next_one_is_loaded_beside_and_takes_over_when_it_is_warm() -> None:
@@ -261,12 +272,21 @@ def test_one_that_cannot_be_loaded_leaves_the_old_one_and_is_tried_again(
         setattr(published, step, fail)
         published.publish("b")
         until(lambda: "generation b is not loaded: " in swap.error)
+        failed = time.monotonic()
         assert "its hasher is not there" in swap.error
         assert served(swap) == "a"
         assert swap.wait(published.model.write(3), LONG)
+        until(lambda: len(published.ended) > 5)
+        tried_for = time.monotonic() - failed
         setattr(published, step, works)
         until(lambda: served(swap) == "b")
         until(lambda: swap.error == "")
+    first, *failures, last = published.ended
+    assert first is not None
+    assert failures
+    assert not any(failures)
+    assert last is not None
+    assert last >= tried_for
 
 
 def test_one_that_is_taken_back_while_it_is_loaded_is_let_go() -> None:
@@ -321,6 +341,8 @@ def test_a_follower_that_failed_is_replaced(monkeypatch: pytest.MonkeyPatch) -> 
         token = published.model.write()
         assert swap.wait(token, LONG)
         assert swap.serving is not first
+    assert None not in published.ended[:2]
+    assert len(published.ended) == 2
 
 
 def test_one_that_was_never_started_can_be_stopped() -> None:

@@ -29,6 +29,7 @@ OPEN = {
     ("GET", "/healthz"),
     ("GET", "/metrics"),
     ("GET", "/"),
+    ("GET", "/status"),
     ("GET", "/page/{name}"),
     ("GET", "/v1/openapi.json"),
 }

@@ -8,12 +8,12 @@ from time import time
 from typing import Any
 
 import pytest
-from prometheus_client import REGISTRY
 
 from services.codestore.connection import StoreUnavailableError
 from services.codestore.pictures import digest_of
 from services.codestore.places import Place
 from services.codestore.sampled import Facts, Kept, Node, SampledQueries, SampledQuery
+from services.metrics import REGISTRIES
 from services.retrieval.sampling import Sampler, sampler
 from services.retrieval.settings import Sampling
 from taxohash.errors import TaxohashError
@@ -83,7 +83,10 @@ def busy(place: Place, sampling: Callable[..., Sampler]) -> tuple[Failing, Sampl
 
 
 def count(outcome: str) -> float:
-    return REGISTRY.get_sample_value("taxohash_sampled_queries_total", {"outcome": outcome}) or 0.0
+    return (
+        REGISTRIES["retrieval"].get_sample_value("taxohash_sampled_queries_total", {"outcome": outcome})
+        or 0.0
+    )
 
 
 def offer(to: Sampler, picture: bytes = b"picture", **more: Any) -> None:
@@ -273,7 +276,7 @@ def test_looks_that_fail_are_counted_and_told(
         raise StoreUnavailableError("the store is away: start it")
 
     def left() -> float:
-        return REGISTRY.get_sample_value("taxohash_sampled_queries_left_total") or 0.0
+        return REGISTRIES["retrieval"].get_sample_value("taxohash_sampled_queries_left_total") or 0.0
 
     monkeypatch.setattr(queries, "kept", away)
     before = left()

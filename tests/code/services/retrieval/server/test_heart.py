@@ -13,8 +13,8 @@ from tests.support.application import Client
 
 
 def asked() -> list[str]:
-    text = metrics.exposition().decode()
-    return [line for line in text.splitlines() if 'route="readyz"' in line and "_created" not in line]
+    text = metrics.exposition("retrieval").decode()
+    return [line for line in text.splitlines() if 'route="readyz"' in line]
 
 
 def test_it_tells_once_the_application_is_ready_and_counts_itself_as_nobody(client: Client) -> None:
