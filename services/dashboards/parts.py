@@ -39,6 +39,7 @@ UIDS = {
 }
 FOLDER = "taxohash"
 COLUMNS = 24
+DAY = 86400.0
 GREEN, YELLOW, ORANGE, RED, BLUE, GRAY = "green", "yellow", "orange", "red", "blue", "gray"
 
 # Of one collection in one namespace. A series may lack a label, as on a laptop it has no namespace: `.*` fits that too.

@@ -4,6 +4,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard as Made
 
 from services.dashboards.parts import (
     BLUE,
+    DAY,
     GRAY,
     GREEN,
     ORANGE,
@@ -22,7 +23,6 @@ from services.dashboards.parts import (
 )
 from services.metrics import Dashboard
 
-_DAY = 86400.0
 _PIPELINE = "{{pipeline}}"
 _OWN = 'job="taxohash-trigger", namespace=~"$namespace"'
 
@@ -77,7 +77,7 @@ def _glance() -> list[Panel]:
             "Since the data version was first seen that is served.",
             "s",
             Query(_since("taxohash_trigger_served_data_timestamp_seconds")),
-            steps=[(30 * _DAY, YELLOW), (90 * _DAY, RED)],
+            steps=[(30 * DAY, YELLOW), (90 * DAY, RED)],
             empty="unknown",
         ),
         number(

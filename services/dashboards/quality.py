@@ -21,6 +21,7 @@ from services.dashboards.parts import (
     window,
 )
 from services.metrics import Dashboard
+from services.retrieval.nearness import USUAL
 
 _KEYS = f"{PLACE}, generation"
 _GENERATION = "{{generation}}"
@@ -164,7 +165,10 @@ def _glance() -> list[Panel]:
 def _drift() -> list[Panel]:
     steps = [(_MOVED, YELLOW), (_MUCH, RED)]
     chance = "by chance"
-    nodes = f"count by ({_KEYS}) ({_known('taxohash_top_node_reference', 'node')})"
+    bands, nodes = (
+        f"count by ({_KEYS}) ({_known(f'taxohash_{of}_reference', label)})"
+        for of, label in (("nearest_band", "band"), ("top_node", "node"))
+    )
     return [
         lines(
             "Distances",
@@ -173,7 +177,7 @@ def _drift() -> list[Panel]:
             Query(
                 _index("taxohash_nearest_band_total", "taxohash_nearest_band_reference", "band"), _GENERATION
             ),
-            Query(_by_chance("8"), chance, dashed=True),
+            Query(_by_chance(bands), chance, dashed=True),
             at_least_to=_MUCH,
             bounds=steps,
         ),
@@ -235,7 +239,7 @@ def _distances() -> list[Panel]:
             "Share of the searches that are farther than nine in ten queries of the evaluation were; dashed: the one in ten that is usual.",
             "percentunit",
             Query(f"{_asked(answered, more=_FAR)} / {_asked(answered)}", _GENERATION),
-            Query(f"0.1 + 0 * sum({_asked(answered)} > 0)", "usual", dashed=True),
+            Query(f"{1 - USUAL:g} + 0 * sum({_asked(answered)} > 0)", "usual", dashed=True),
             width=12,
         ),
     ]

@@ -4,6 +4,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard as Made
 
 from services.dashboards.parts import (
     BLUE,
+    DAY,
     GRAY,
     GREEN,
     OF_GENERATION,
@@ -26,7 +27,6 @@ from services.metrics import Dashboard
 # Of the processes that serve, which have no metric of their own name for these.
 _OWN = f'job="taxohash", {SERVED}'
 _WHICH = "{{pod}} {{instance}}"
-_DAY = 86400.0
 
 
 def dashboard() -> Made:
@@ -363,7 +363,7 @@ def _served() -> list[Panel]:
             Query(f"min(taxohash_api_keys_expire_timestamp_seconds{{{SERVED}}} < +Inf) - time()"),
             width=8,
             height=8,
-            steps=[(0.0, RED), (7 * _DAY, YELLOW), (30 * _DAY, BLUE)],
+            steps=[(0.0, RED), (7 * DAY, YELLOW), (30 * DAY, BLUE)],
             empty="never",
         ),
     ]

@@ -3,6 +3,7 @@
 from grafana_foundation_sdk.models.dashboard import Dashboard as Made
 
 from services.dashboards.parts import (
+    DAY,
     GREEN,
     ORANGE,
     PLACE,
@@ -17,8 +18,6 @@ from services.dashboards.parts import (
     states,
 )
 from services.metrics import Dashboard
-
-_DAY = 86400.0
 
 
 def dashboard() -> Made:
@@ -76,14 +75,14 @@ def _glance() -> list[Panel]:
             "Since the server last wrote its snapshot, or was started.",
             "s",
             Query(f"time() - {_of('taxohash_store_saved_timestamp_seconds')}"),
-            steps=[(2 * _DAY, YELLOW), (7 * _DAY, RED)],
+            steps=[(2 * DAY, YELLOW), (7 * DAY, RED)],
         ),
         number(
             "Certificate",
             "Until the certificate expires by which the code store is known.",
             "s",
             Query(f"{_EXPIRES} - time()"),
-            steps=[(0.0, RED), (7 * _DAY, YELLOW), (30 * _DAY, GREEN)],
+            steps=[(0.0, RED), (7 * DAY, YELLOW), (30 * DAY, GREEN)],
             empty="none shown",
         ),
     ]
@@ -159,7 +158,7 @@ def _server() -> list[Panel]:
             "s",
             Query(f"time() - {_of('taxohash_store_saved_timestamp_seconds')}", _COLLECTION),
             width=12,
-            bounds=[(7 * _DAY, ORANGE)],
+            bounds=[(7 * DAY, ORANGE)],
         ),
         lines(
             "Certificate expires in",
@@ -167,6 +166,6 @@ def _server() -> list[Panel]:
             "s",
             Query(f"{_EXPIRES} - time()", _COLLECTION),
             width=12,
-            bounds=[(7 * _DAY, RED)],
+            bounds=[(7 * DAY, RED)],
         ),
     ]

@@ -51,6 +51,7 @@ def encode_data(source: Path, data: Path, splits: Sequence[str], out: Path, shar
             be written.
     """
     from taxohash.datasets import Dataset  # pyarrow: only where data are given
+    from taxohash.datasets.layout import outside
     from taxohash.datasets.splits import indexed_splits
     from taxohash.release.draft import DRAFT, Draft
     from taxohash.release.shards import encode, save
@@ -61,7 +62,7 @@ def encode_data(source: Path, data: Path, splits: Sequence[str], out: Path, shar
         )
     if out.is_dir():
         raise TaxohashError(f"{out} is a folder: name a file for the codes")
-    writable(out.parent)  # before the work that fills it
+    writable(outside(out, data).parent)  # before the work that fills it
     dataset = Dataset.open(data)
     indexed = indexed_splits(dataset, splits)
     if (source / MANIFEST).is_file():

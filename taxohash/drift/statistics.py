@@ -51,8 +51,8 @@ def statistics(
     return found
 
 
-def psi(before: Floats, now: Floats, count: float, now_count: float) -> Floats:
-    """float64[...]: the population stability index of shares float64[..., C] of so many pictures."""
+def psi(before: Floats, now: Floats, count: float | Floats, now_count: float | Floats) -> Floats:
+    """float64[...]: the population stability index of shares float64[..., C] of so many pictures, or float64[..., 1] many."""
     cells = before.shape[-1]
     p = (before * count + 0.5) / (count + 0.5 * cells)
     q = (now * now_count + 0.5) / (now_count + 0.5 * cells)

@@ -5,6 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from taxohash.datasets.layout import outside
 from taxohash.datasets.splits import indexed_splits
 from taxohash.evaluation.report.read import REPORT, queries_of, read_report
 from taxohash.generation.manifest import MANIFEST, file_sha256
@@ -36,7 +37,7 @@ def export(
     queries_of(read_report(folder))
     indexed = indexed_splits(dataset, splits)
     database = [{"split": split, "rows": dataset.count(split)} for split in indexed]
-    root = writable(Path(out))
+    root = writable(outside(Path(out), dataset.folder))
     if (made := _made_before(run, database, root)) is not None:
         return made
     with TemporaryDirectory(prefix=".draft-", dir=root) as beside:

@@ -7,8 +7,10 @@ from typing import Any, Literal
 
 import numpy as np
 
+from services.retrieval.nearness import USUAL
 from services.retrieval.recent.past import F64, I64, Past, Spans
-from services.retrieval.recent.quantiles import quantiles, stability
+from services.retrieval.recent.quantiles import quantiles
+from taxohash.drift.statistics import psi
 
 Unit = Literal["", "per second", "seconds", "bytes", "ratio"]
 Part = Literal["service", "retrieval"]
@@ -19,7 +21,7 @@ _TRAFFIC_SECONDS = 15.0
 _LATENCY_SECONDS = 60.0
 FAR_SECONDS = 600.0
 QUERIES_SECONDS = 3600.0
-USUALLY_FAR = 0.1  # by what far means, see `services.retrieval.nearness`
+USUALLY_FAR = 1 - USUAL
 STEADY = 0.1  # a stability index at most
 _DIGITS = 4
 
@@ -129,13 +131,16 @@ def _bands(spans: Spans) -> list[Line]:
 
 
 def shift(spans: Spans) -> tuple[F64, F64]:
-    """[m] Queries, and how far the distances of their nearest items are from those of the reference."""
+    """[m] Queries, and the population stability index of the distances of their nearest items; NaN where either side has none."""
     bands = spans.past.labels("band reference")
     if not bands:
         return np.zeros(len(spans.ends)), np.full(len(spans.ends), np.nan)
     counts = np.stack([spans.summed("band", band) for band in bands], axis=1)
     shares = np.stack([spans.last("band reference", band) for band in bands], axis=1)
-    return counts.sum(axis=1), stability(counts, shares, spans.last("queries reference"))
+    queries, of_reference = counts.sum(axis=1), spans.last("queries reference")
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = psi(shares, counts / queries[:, None], of_reference[:, None], queries[:, None])
+    return queries, found
 
 
 def _confidence(spans: Spans) -> list[Line]:
@@ -184,7 +189,7 @@ CURVES = (
         "From the first byte of the request to the answer, upload included.",
         _latency,
         _LATENCY_SECONDS,
-        reference="99 in 100 should be within",
+        reference="99 in 100 should be within, from the end of the body",
     ),
     Curve(
         "searches",

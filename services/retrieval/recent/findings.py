@@ -17,10 +17,11 @@ _LATELY_SECONDS = 300.0
 _ERRORS = 0.01  # share of requests
 _LATE = 0.01  # share of searches
 _LEAST_SEARCHES = 100
-# As the alerts of manifests/monitoring have them, where they say how often noise passes for it.
-_FAR, _FAR_QUERIES = 0.2, 150
-_EXCESS_UNLIKE, _LESS_SURE, _QUERIES = 0.06, 0.1, 500
-_LESS_FOUND, _ERRORS_FOUND = 0.03, 3.0
+# As the alerts of manifests/monitoring have them, where they say how often noise passes for it; of confidence there is none.
+FAR, FAR_QUERIES = 0.2, 150
+EXCESS_UNLIKE, QUERIES = 0.06, 500
+LOST, LOST_MANY, LOST_ERRORS = 0.03, 0.2, 3.0
+_LESS_SURE = 0.1
 
 
 class Finding(NamedTuple):
@@ -57,9 +58,9 @@ def unjudged(past: Past) -> str:
     if not past.labels("queries"):
         return ""
     queries = float(_lately(past, QUERIES_SECONDS, of_generation=True).summed("queries")[0])
-    if queries >= _QUERIES:
+    if queries >= QUERIES:
         return ""
-    return f"Drift is judged from {_QUERIES} pictures in the last hour on, and there were {queries:,.0f}."
+    return f"Drift is judged from {QUERIES} pictures in the last hour on, and there were {queries:,.0f}."
 
 
 def _of_standing(standing: Standing, status: Status, failing: bool) -> Iterator[Finding]:
@@ -142,7 +143,7 @@ def _of_retrieval(past: Past) -> Iterator[Finding]:
         return
     spans = _lately(past, FAR_SECONDS, of_generation=True)
     far, searches = (float(spans.summed("answered", *names)[0]) for names in (("far",), ("far", "near")))
-    if searches >= _FAR_QUERIES and far > _FAR * searches:
+    if searches >= FAR_QUERIES and far > FAR * searches:
         yield Finding(
             "warning",
             "far",
@@ -151,9 +152,9 @@ def _of_retrieval(past: Past) -> Iterator[Finding]:
         )
     spans = _lately(past, QUERIES_SECONDS, of_generation=True)
     queries, unlike = (float(spans.summed(name)[0]) for name in ("queries", "unlike"))
-    if queries >= _QUERIES:
+    if queries >= QUERIES:
         usual = float(spans.last("unlike reference")[0])
-        if unlike / queries > usual + _EXCESS_UNLIKE:
+        if unlike / queries > usual + EXCESS_UNLIKE:
             yield Finding(
                 "warning",
                 "unlike",
@@ -179,13 +180,18 @@ def _of_retrieval(past: Past) -> Iterator[Finding]:
     canaries = float(spans.last("canaries")[0])
     for level in past.labels("canary recall reference"):
         recall, usual = (float(spans.last(f"canary recall{end}", level)[0]) for end in ("", " reference"))
-        error = math.sqrt(max(usual * (1 - usual), 1 / (canaries + 1)) / (canaries + 1))
-        if usual - recall > max(_LESS_FOUND, _ERRORS_FOUND * error):
+        lost = usual - recall
+        if lost > max(LOST, LOST_ERRORS * canary_error(usual, canaries)):
             yield Finding(
-                "warning",
+                "critical" if lost > LOST_MANY else "warning",
                 "canaries",
                 f"Of {canaries:,.0f} canaries {recall:.0%} are found again on level {level}, where {usual:.0%} were.",
             )
+
+
+def canary_error(recall: float, canaries: float) -> float:
+    """The standard error of a share of so many, half a canary more found and not found."""
+    return math.sqrt((recall * canaries + 0.5) * ((1 - recall) * canaries + 0.5) / (canaries + 1) ** 3)
 
 
 def _lately(past: Past, seconds: float, of_generation: bool = False) -> Spans:

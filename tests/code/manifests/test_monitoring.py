@@ -12,8 +12,10 @@ import yaml
 from benchmarks.common.places import RESULTS
 from benchmarks.common.rows import read_rows
 from benchmarks.methods import alerts as benchmark
-from services.metrics import CATALOGUE, PIPELINE, Metric
+from services.metrics import CATALOGUE, PIPELINE, Dashboard, Metric
+from services.retrieval.recent.findings import canary_error
 from taxohash.drift.statistics import bit_psi, psi
+from tests.dashboards.boards import boards, expressions
 from tests.support.alerting import ALERTS, FOLDER, RULES, TESTS, Rule, alerts, promtool, read, rules_of
 from tests.support.monitoring import needs_prometheus
 
@@ -223,7 +225,7 @@ def test_each_alert_of_drift_states_how_often_it_is_false() -> None:
 
 
 @needs_prometheus
-def test_stability_is_as_the_library_has_it(tmp_path: Path) -> None:
+def test_what_is_recorded_and_shown_is_as_the_code_has_it(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     queries, reference = 300, 1000
     bands, of_bands = (
@@ -245,13 +247,26 @@ def test_stability_is_as_the_library_has_it(tmp_path: Path) -> None:
                 f"{count / reference}x60"
             )
     of_cells = psi(of_bands / reference, bands / queries, reference, queries)
+    of_set = bit_psi(of_bits / reference, bits / queries, reference, queries).mean()
     wanted = {
         "generation:taxohash_nearest_band:psi1h": of_cells,
         "generation:taxohash_top_node:psi1h": of_cells,
-        "generation:taxohash_bit_set:psi1h": bit_psi(
-            of_bits / reference, bits / queries, reference, queries
-        ).mean(),
+        "generation:taxohash_bit_set:psi1h": of_set,
     }
+    (quality,) = (board for board in boards() if board["title"] == Dashboard.QUALITY)
+    shown: dict[str, str] = {}
+    for asked in expressions(quality):
+        shown.setdefault(asked.where, asked.expr)  # drift comes before what else is of distances
+    for title, value in (("Distances", of_cells), ("First nodes", of_cells), ("Bits", of_set)):
+        wanted[f"({shown[f'{Dashboard.QUALITY} / {title} / A']})"] = value
+    recall, canaries = 0.9, 40
+    series |= {
+        'taxohash_canaries{generation="a", collection="shop"}': f"{canaries}x60",
+        'taxohash_canary_recall_reference{generation="a", collection="shop", level="kind"}': f"{recall}x60",
+    }
+    wanted["sum without (level) (generation_level:taxohash_canary_recall:error)"] = canary_error(
+        recall, canaries
+    )
     checks = [
         {
             "expr": f"abs({name} - {value}) < bool 1e-9",

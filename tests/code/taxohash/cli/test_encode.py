@@ -82,6 +82,7 @@ def test_what_cannot_encode_a_data_set_or_be_written_is_said_before_anything_is_
         (tmp_path / "nowhere", "codes.npy", "nowhere holds no exported hasher"),
         (folder, ".", "is a folder: name a file"),
         (folder, "file/codes.npy", "cannot be written"),
+        (folder, data.folder / "not looked at" / "codes.npy", "lies inside the data set"),
     ):
         with pytest.raises(TaxohashError, match=said):
             encode_data(source, data.folder / "not looked at", (), tmp_path / out, WHOLE)

@@ -183,6 +183,13 @@ def test_export_wants_a_report(data: Dataset, tmp_path: Path) -> None:
         export(made.folder, tmp_path / "generations")
 
 
+def test_generations_stay_out_of_the_data(data: Dataset, run: Run) -> None:
+    before = sorted(data.folder.iterdir())
+    with pytest.raises(TaxohashError, match=r"lies inside the data set .* would change its md5"):
+        export(run.folder, data.folder / "generations")
+    assert sorted(data.folder.iterdir()) == before
+
+
 def test_weights_are_read_once_and_the_network_is_built_once(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.retrieval.recent.curves import CURVES, LEAST_QUERIES, MOST_POINTS, drawn, points, told
-from services.retrieval.recent.past import Past
+from services.retrieval.recent.curves import CURVES, LEAST_QUERIES, MOST_POINTS, drawn, points, shift, told
+from services.retrieval.recent.past import Past, Spans
 from services.retrieval.recent.recorder import SECONDS
+from taxohash.drift.statistics import psi
 from tests.support.recorded import LEVELS, Metrics, recorder_of
 
 JSON = dict[str, Any]
@@ -57,6 +58,16 @@ def test_steady_traffic() -> None:
         lines = lines_of(curves[name])
         assert tuple(lines) == LEVELS
         assert [(line["now"], line["reference"]) for line in lines.values()] == [(usual, usual)] * len(LEVELS)
+
+
+def test_shift_is_the_index_of_the_check_for_drift() -> None:
+    metrics = Metrics()
+    past = recorder_of(metrics, 4, lambda reading: metrics.ask(60 * (reading - 1), bands=[0, 1, 1]))._past
+    queries, found = shift(Spans.of(past, np.arange(4), 5.0))
+    assert queries.tolist() == [0.0, 0.0, 60.0, 120.0]
+    assert np.isnan(found[:2]).all()  # nobody asked anything
+    usual, now = np.full(4, 0.25), np.array([1 / 3, 2 / 3, 0.0, 0.0])
+    assert found[2:] == pytest.approx([psi(usual, now, 2000.0, 60.0), psi(usual, now, 2000.0, 120.0)])
 
 
 def test_shares_of_few_queries_are_not_told() -> None:

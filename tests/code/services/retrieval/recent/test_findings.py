@@ -1,5 +1,6 @@
 """What is not well is said, with its numbers, and nothing else is."""
 
+import re
 from collections.abc import Callable
 from functools import partial
 
@@ -7,8 +8,11 @@ import numpy as np
 import pytest
 
 from services.retrieval.readiness import Standing, Status
+from services.retrieval.recent import findings as bounds
+from services.retrieval.recent.curves import STEADY
 from services.retrieval.recent.findings import Finding, findings, unjudged, verdict
 from services.retrieval.recent.past import Past
+from tests.support.alerting import alerts
 from tests.support.recorded import Metrics, recorder_of
 
 WELL = Standing("a", "a", "a", reachable=True, age_seconds=0.1)
@@ -142,6 +146,34 @@ def test_signs_of_drift() -> None:
     less = signs(after(unsure))
     assert set(less) == {"confidence"}
     assert "0.70 in the mean, where 0.90 is usual" in less["confidence"].sentence
+
+
+def test_many_canaries_that_are_lost_are_critical() -> None:
+    lost = Metrics(recall=0.7)
+    assert signs(recorder_of(lost, 3, lambda _: None)._past)["canaries"].severity == "critical"
+
+
+@pytest.mark.parametrize(
+    ("alert", "bound", "queries"),
+    [
+        ("TaxohashSearchesFarFromEverything", bounds.FAR, bounds.FAR_QUERIES),
+        ("TaxohashSearchesUnlikeAnything", bounds.EXCESS_UNLIKE, bounds.QUERIES),
+        ("TaxohashDistancesDrifted", STEADY, bounds.QUERIES),
+    ],
+)
+def test_bounds_are_those_of_the_alerts(alert: str, bound: float, queries: int) -> None:
+    (rule,) = alerts()[alert]
+    assert re.findall(r"> ([\d.]+)", rule["expr"]) == [f"{bound:g}"]
+    assert re.findall(r">= (\d+)", rule["expr"]) == [str(queries)]
+
+
+def test_bounds_of_canaries_are_those_of_the_alerts() -> None:
+    told = {
+        rule["labels"]["severity"]: re.findall(r"> ([\d.]+)", rule["expr"])
+        for rule in alerts()["TaxohashCanaryRecallLower"]
+    }
+    errors = f"{bounds.LOST_ERRORS:g}"
+    assert told == {"page": [f"{bounds.LOST_MANY:g}", errors], "ticket": [f"{bounds.LOST:g}", errors]}
 
 
 def unsure(metrics: Metrics) -> None:
