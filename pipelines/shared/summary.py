@@ -11,7 +11,7 @@ def lines(outcome: Outcome) -> list[str]:
     return [
         f"run         {outcome.run}: {outcome.pipeline} of collection {outcome.collection!r}",
         f"data        {outcome.data_md5 or 'not known yet'}{_changes(outcome.changes)}",
-        f"champion    {outcome.champion or 'none: nothing was published'}",
+        f"champion    {outcome.champion or _no_champion(outcome)}",
         f"metrics     {_metrics(outcome)}",
         f"verdict     {outcome.verdict.upper()}",
         f"reason      {outcome.reason}",
@@ -28,6 +28,11 @@ def _changes(changes: dict[str, int]) -> str:
         return ""
     told = [f"{count:,} {what}" for what, count in changes.items() if count]
     return f", since the champion's: {', '.join(told) or 'nothing changed'}"
+
+
+def _no_champion(outcome: Outcome) -> str:
+    """A sweep looks for none, and a run that ended early did not come to it."""
+    return "none: nothing was published" if outcome.against == "floor" else "none was looked for"
 
 
 def _metrics(outcome: Outcome) -> str:

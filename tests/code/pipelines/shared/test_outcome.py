@@ -4,6 +4,7 @@ import http.server
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,8 @@ def test_what_awaits_approval_is_told_with_the_command(record: Record) -> None:
 def test_a_run_of_which_nothing_is_known_is_told_too(tmp_path: Path) -> None:
     found = outcome(Record(tmp_path, "nothing"), [], "unreachable")
     assert len(lines(found)) == 11
+    assert lines(found)[2] == "champion    none was looked for"
+    assert lines(replace(found, against="floor"))[2] == "champion    none: nothing was published"
     assert lines(found)[8] == "comparison  none"
     assert found.verdict is Verdict.FAILED
 
