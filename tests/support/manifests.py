@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).parents[2]
-OVERLAYS = ("dev", "prod")
+OVERLAYS = ("dev", "staging", "production")
 KUBECTL = Path(sys.executable).parent / "kubectl"
 
 Manifest = dict[str, Any]

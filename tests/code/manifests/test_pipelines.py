@@ -210,7 +210,7 @@ def test_pods_that_train_together_reach_each_other_and_nothing_else(manifests: l
 def test_runs_have_an_account_and_a_namespace(manifests: list[Manifest]) -> None:
     placement = Placement()
     assert placement.service_account in of_kind(manifests, "ServiceAccount")
-    assert placement.namespace in {manifest["metadata"]["namespace"] for manifest in render("prod")}
+    assert placement.namespace in {manifest["metadata"]["namespace"] for manifest in render("production")}
     for binding in of_kind(manifests, "RoleBinding").values():
         assert binding["roleRef"]["name"] in of_kind(manifests, "Role")
         for subject in binding["subjects"]:
