@@ -123,12 +123,29 @@ ADDRESSES = Form("addresses with spaces between them", lambda text: tuple(text.s
 
 # -- where things are -------------------------------------------------------------------------------------------------
 
-REDIS_URL = Setting(
+CODESTORE = Setting(
+    "TAXOHASH_CODESTORE", MAYBE_TEXT, None,
+    "host of the code store, for an address that names none, such as redis://reader:secret@:6379/0: in a cluster the address is a Secret, and the host the name of a Service",
+    "this machine",
+)  # fmt: skip
+
+
+class StoreAddress(Setting[str | None]):
+    """An address of the code store, whose host may be told apart."""
+
+    def of(self, environment: Mapping[str, str] = os.environ) -> str | None:
+        url, host = super().of(environment), CODESTORE.of(environment)
+        if not url or not host:
+            return url
+        return re.sub(r"^(rediss?://(?:[^@/?#]*@)?)(?=[:/?#]|$)", lambda found: found[1] + host, url)
+
+
+REDIS_URL = StoreAddress(
     "TAXOHASH_REDIS_URL", MAYBE_TEXT, None,
     "address of the code store: redis://, rediss:// or unix://, with user and password in it, or memory://",
     "the user's own store, which all commands share; on a pod there is none", secret=True,
 )  # fmt: skip
-ADMIN_REDIS_URL = Setting(
+ADMIN_REDIS_URL = StoreAddress(
     "TAXOHASH_ADMIN_REDIS_URL", MAYBE_TEXT, None,
     "address of the code store with the account of an admin, by which the service publishes and goes back for API keys of that role",
     "none: it does neither", secret=True,
@@ -418,7 +435,7 @@ NOTIFY_URL = Setting(
 )  # fmt: skip
 
 SECTIONS: dict[str, tuple[Setting, ...]] = {  # type: ignore[type-arg]  # of any type
-    "Where things are": (REDIS_URL, ADMIN_REDIS_URL, COLLECTION, GENERATION, GENERATIONS, PIN, PICTURES, URI_PREFIXES, CACHE),
+    "Where things are": (REDIS_URL, ADMIN_REDIS_URL, CODESTORE, COLLECTION, GENERATION, GENERATIONS, PIN, PICTURES, URI_PREFIXES, CACHE),
     "What a request may take": (
         MAX_BODY_BYTES, MAX_PIXELS, MAX_SIDE, UPLOAD_SECONDS, UPLOAD_RATE, MAX_UPLOADS, UPLOADS_BYTES, MAX_REQUESTS,
         DECODERS, DECODE_SECONDS, THREADS, ANSWER_SECONDS, STORE_SECONDS, MAX_K,

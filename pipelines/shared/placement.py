@@ -133,7 +133,8 @@ APPROVAL = FromObject(name="trigger", keys={"approval-secret": settings.APPROVAL
 SETTINGS = FromObject(
     name="pipelines",
     keys=_same(
-        *(settings.COLLECTION.name, settings.CACHE.name, settings.EVENTS.name, settings.APPROVAL_URL.name)
+        *(settings.COLLECTION.name, settings.CACHE.name, settings.EVENTS.name, settings.APPROVAL_URL.name),
+        settings.CODESTORE.name,
     ),
 )
 Kind = Literal["light", "training", "encoding"]

@@ -1,7 +1,7 @@
 """Who may do what on the server: the accounts of its ACL file, each with the least rights.
 
-`python -m services.codestore.accounts FOLDER --address redis://codestore:6379/0` writes into FOLDER, readable by its
-owner alone, `users.acl` for the server, which holds no password, and of each account the password and the address with it.
+`python -m services.codestore.accounts FOLDER --address redis://codestore:6379/0` (or redis://:6379/0, whose host is told apart, by
+TAXOHASH_CODESTORE) writes into FOLDER, readable by its owner alone, `users.acl` for the server, which holds no password, and of each account the password and the address with it.
 A password is taken from TAXOHASH_READER_PASSWORD (WRITER, ADMIN), else from FOLDER/reader.password, else made.
 """
 
