@@ -39,7 +39,9 @@ def commands(world: World) -> Told:
     try:
         with desk(world) as own:
             for line in lines(PAGE.read_text()):
-                typed += own.type(line.replace(_GENERATION, second).replace("s3://bucket/", f"s3://{BUCKET}/"))
+                typed += own.type(
+                    line.replace(_GENERATION, second).replace("s3://bucket/", f"s3://{BUCKET}/")
+                )
             for line in lines(RUNBOOK.read_text()):
                 typed += line.startswith("kubectl") and own.type(line)
     finally:
@@ -152,6 +154,3 @@ def desk(world: World) -> Iterator[Desk]:
     variables = {"NAMESPACE": world.space.name, "KEY": world.keys.secrets["search"]}
     with ExitStack() as opened:
         yield Desk(world, folder, variables, opened)
-
-
-
