@@ -182,6 +182,10 @@ def test_services_reach_what_they_need(manifests: list[Manifest]) -> None:
     assert not allowed(manifests, shop, labels["codestore"], 6379, "redis")
     for name in ("backfill", "codestore"):
         assert not allowed(manifests, OUTSIDE, labels[name], 6379, "redis")
+    bucket = Peer({"taxohash/bucket": "client"})
+    assert allowed(manifests, bucket, OUTSIDE, 443)
+    assert allowed(manifests, bucket, DNS, 53)
+    assert not allowed(manifests, bucket, labels["codestore"], 6379, "redis")
     stranger = Peer({"app": "stranger"})
     assert not allowed(manifests, stranger, labels["codestore"], 6379, "redis")
     assert not allowed(manifests, stranger, OUTSIDE, 443)
