@@ -150,7 +150,7 @@ def _within(found: Manifest, port: Port) -> bool:
     first = found.get("port", port.number)
     if isinstance(first, str):
         return first == port.name
-    return bool(first <= port.number <= found.get("endPort", first))
+    return bool(first <= port.number <= int(found.get("endPort", first)))
 
 
 def _is(peer: Manifest, other: Peer) -> bool:

@@ -38,7 +38,11 @@ from tests.support.miniature import make_dataset
 ROOT = Path(__file__).parents[3]
 PAGES = sorted(
     path.relative_to(ROOT).as_posix()
-    for folder in (ROOT, ROOT / "docs", ROOT / "manifests", ROOT / "manifests" / "monitoring")
+    for folder in (
+        ROOT,
+        ROOT / "docs",
+        *(ROOT / "manifests" / own for own in ("", "monitoring", "components")),
+    )
     for path in folder.glob("*.md")
     if path.name != "CHANGELOG.md"  # which names what there was
 )

@@ -19,6 +19,7 @@ from tests.support.manifests import (
     Manifest,
     Peer,
     Port,
+    container_of,
     lets,
     of_kind,
     pods,
@@ -34,6 +35,14 @@ OVER: Manifest = {
     "namespace": "shop",
     "namePrefix": "our-",
     "nameSuffix": "-too",
+    "images": [
+        {
+            "name": f"{registry}taxohash/python-train",
+            "newName": "registry.example/train",
+            "digest": "sha256:1",
+        }
+        for registry in ("", "registry.example.org/")
+    ],
     "labels": [{"pairs": {"team": "shop"}, "includeSelectors": True, "includeTemplates": True}],
 }
 # Those that are rendered with an overlay, by the fields in which names of such objects stand.
@@ -158,6 +167,12 @@ def test_the_trigger_knows_what_runs_use(manifests: list[Manifest]) -> None:
     ):
         assert told[variable] == f"our-{name}-too"
         assert told[variable] in of_kind(manifests, kind)
+
+
+def test_runs_have_the_image_of_the_trigger(manifests: list[Manifest]) -> None:
+    image = "registry.example/train@sha256:1"
+    assert container_of(manifests, "our-trigger-too")["image"] == image
+    assert variables(manifests, "our-trigger-too")[settings.IMAGE.name] == image
 
 
 def test_selectors_select_what_they_did(renderings: tuple[list[Manifest], list[Manifest]]) -> None:
