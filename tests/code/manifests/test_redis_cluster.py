@@ -26,8 +26,14 @@ def manifests() -> list[Manifest]:
 
 
 def job(manifests: list[Manifest]) -> Manifest:
+    """The container, with values as the kubelet expands them."""
     (found,) = templates(manifests)["CronJob/codestore-cluster"]["spec"]["containers"]
-    return dict(found)
+    store = next(own["value"] for own in found["env"] if own["name"] == "CODESTORE")
+    variables = [
+        {key: value.replace("$(CODESTORE)", store) if key == "value" else value for key, value in own.items()}
+        for own in found["env"]
+    ]
+    return found | {"env": variables}
 
 
 def test_servers_talk_to_each_other_and_nobody_else_does_so(manifests: list[Manifest]) -> None:
