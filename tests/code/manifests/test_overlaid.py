@@ -19,6 +19,7 @@ from tests.support.manifests import (
     Manifest,
     Peer,
     Port,
+    container_of,
     lets,
     of_kind,
     pods,
@@ -34,6 +35,14 @@ OVER: Manifest = {
     "namespace": "shop",
     "namePrefix": "our-",
     "nameSuffix": "-too",
+    "images": [
+        {
+            "name": f"{registry}taxohash/python-train",
+            "newName": "registry.example/train",
+            "digest": "sha256:1",
+        }
+        for registry in ("", "registry.example.org/")
+    ],
     "labels": [{"pairs": {"team": "shop"}, "includeSelectors": True, "includeTemplates": True}],
 }
 # Those that are rendered with an overlay, by the fields in which names of such objects stand.
@@ -50,7 +59,8 @@ NAMED = {
     "backendRefs": "Service",
     "backendRef": "Service",
 }
-WHOLE = "canary keda limits priority ingress gateway canary-shadow monitoring alerts dashboards external-secrets signing writes"
+MADE_BY_HAND = {("ConfigMap", "codestore-ca")}
+WHOLE = "backup exporter canary keda limits priority ingress gateway canary-shadow monitoring external-secrets signing writes tls"
 
 
 def over(resource: str, folder: Path, components: str = "") -> list[Manifest]:
@@ -117,7 +127,7 @@ def test_every_name_is_another_and_every_reference_goes_with_it(manifests: list[
         for section in ("spec", "subjects", "roleRef")
         for reference in references(manifest.get(section, {}))
     }
-    found = {(kind, name) for kind, name in found if kind in kinds}
+    found = {(kind, name) for kind, name in found - MADE_BY_HAND if kind in kinds}
     assert {kind for kind, _ in found} >= {"ConfigMap", "Service", "ServiceAccount", "Role"}
     assert found <= there
 
@@ -134,7 +144,8 @@ def test_all_of_it_is_in_the_other_namespace(manifests: list[Manifest]) -> None:
 
 
 def test_pods_know_the_store_by_its_name(manifests: list[Manifest]) -> None:
-    (store,) = (name for name in of_kind(manifests, "Service") if "codestore" in name)
+    store = "our-codestore-too"
+    assert store in of_kind(manifests, "Service")
     for own in pods(manifests):
         if "codestore" not in own:
             told = variables(manifests, own)
@@ -158,6 +169,12 @@ def test_the_trigger_knows_what_runs_use(manifests: list[Manifest]) -> None:
     ):
         assert told[variable] == f"our-{name}-too"
         assert told[variable] in of_kind(manifests, kind)
+
+
+def test_runs_have_the_image_of_the_trigger(manifests: list[Manifest]) -> None:
+    image = "registry.example/train@sha256:1"
+    assert container_of(manifests, "our-trigger-too")["image"] == image
+    assert variables(manifests, "our-trigger-too")[settings.IMAGE.name] == image
 
 
 def test_selectors_select_what_they_did(renderings: tuple[list[Manifest], list[Manifest]]) -> None:
