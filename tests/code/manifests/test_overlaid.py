@@ -59,7 +59,7 @@ NAMED = {
     "backendRefs": "Service",
     "backendRef": "Service",
 }
-MADE_BY_HAND = {("ConfigMap", "codestore-ca")}
+MADE_BY_HAND = {("ConfigMap", "codestore-ca"), ("ConfigMap", "verifying")}
 WHOLE = "backup exporter canary keda limits priority ingress gateway canary-shadow monitoring external-secrets signing writes tls"
 
 
