@@ -60,7 +60,10 @@ NAMED = {
     "backendRef": "Service",
 }
 MADE_BY_HAND = {("ConfigMap", "codestore-ca"), ("ConfigMap", "verifying")}
-WHOLE = "backup exporter canary keda limits priority ingress gateway canary-shadow monitoring external-secrets signing writes tls"
+WHOLE = (
+    "backup exporter exporter-monitor redis-cluster prune s3-inside trainjob canary keda limits priority ingress gateway canary-shadow"
+    " monitoring external-secrets signing writes tls"
+)
 
 
 def over(resource: str, folder: Path, components: str = "") -> list[Manifest]:
