@@ -118,8 +118,10 @@ def test_keys_are_mounted_where_their_objects_say_and_the_private_one_where_it_s
 ) -> None:
     readme = (ROOT / "manifests" / "README.md").read_text(encoding="utf-8")
     for executor in pipeline.executors.values():
-        (public,) = (own for own in executor["configMapAsVolume"] if own["configMapName"] == "verifying")
-        assert public["optional"] is True
+        files = {source["configMapName"]: source for source in executor["configMapAsVolume"]}
+        assert files.keys() == {"codestore-ca", "verifying"}
+        public = files["verifying"]
+        assert public["optional"]
         assert f"create configmap verifying --from-literal=file={public['mountPath']}/" in readme
     signing = {
         name: executor["secretAsVolume"]
@@ -202,10 +204,6 @@ def test_services_reach_what_they_need(manifests: list[Manifest]) -> None:
     assert not allowed(manifests, shop, labels["codestore"], 6379, "redis")
     for name in ("backfill", "codestore"):
         assert not allowed(manifests, OUTSIDE, labels[name], 6379, "redis")
-    bucket = Peer({"taxohash/bucket": "client"})
-    assert allowed(manifests, bucket, OUTSIDE, 443)
-    assert allowed(manifests, bucket, DNS, 53)
-    assert not allowed(manifests, bucket, labels["codestore"], 6379, "redis")
     stranger = Peer({"app": "stranger"})
     assert not allowed(manifests, stranger, labels["codestore"], 6379, "redis")
     assert not allowed(manifests, stranger, OUTSIDE, 443)
