@@ -2,13 +2,13 @@
 
 import os
 import re
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from taxohash.errors import TaxohashError
+from taxohash.runtime.small_files import read_small
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
@@ -69,17 +69,14 @@ def key_file(file: Path, what: str, remedy: str) -> tuple[bytes, int]:
         what, remedy: for messages.
 
     Raises:
-        TaxohashError: it cannot be read, is no file, or has more than 64 KiB.
+        TaxohashError: it cannot be read, or has more than 64 KiB.
     """
     try:
-        handle = os.open(file, os.O_RDONLY | os.O_NONBLOCK)  # nobody waits for a pipe
-        with open(handle, "rb") as stream:
-            mode = os.fstat(handle).st_mode
-            data = stream.read(_MOST_BYTES + 1) if stat.S_ISREG(mode) else b""
+        data, mode = read_small(file, _MOST_BYTES)
     except (OSError, ValueError) as error:  # a path with a null byte is no value
         raise unreadable(file, what, remedy, error) from None
-    if not stat.S_ISREG(mode) or len(data) > _MOST_BYTES:
-        raise TaxohashError(f"{what} {file} is no file of at most {_MOST_BYTES:,} bytes: {remedy}")
+    if len(data) > _MOST_BYTES:
+        raise TaxohashError(f"{what} {file} has more than {_MOST_BYTES:,} bytes: {remedy}")
     return data, mode
 
 

@@ -12,7 +12,6 @@ against each other.
 import base64
 import json
 import os
-import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from taxohash.errors import TaxohashError
 from taxohash.generation.keys import CURVES, Keys
 from taxohash.runtime.schema_words import shown
+from taxohash.runtime.small_files import read_small
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
@@ -47,12 +47,10 @@ def read_signature(folder: Path) -> bytes | None:
     """
     file = folder / SIGNATURE
     try:
-        handle = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        with open(handle, "rb") as stream:
-            return stream.read(MOST_BYTES + 1) if stat.S_ISREG(os.fstat(handle).st_mode) else _no_file(file)
+        return read_small(file, MOST_BYTES, links=False)[0]
     except FileNotFoundError:
         return None
-    except OSError as error:  # ELOOP of a link, EISDIR of a folder
+    except OSError as error:
         raise TaxohashError(
             f"{file} cannot be read as a file ({error.strerror}): remove it, and sign the generation"
         ) from None
@@ -97,10 +95,6 @@ def unsigned_names(folder: Path, names: Iterable[str]) -> list[str]:
             if not (entry.name in known and entry.is_file(follow_symlinks=False))
             and not entry.name.startswith(f".{SIGNATURE}.")  # one that is being written
         )
-
-
-def _no_file(file: Path) -> bytes:
-    raise TaxohashError(f"{file} is no file: remove it, and sign the generation")
 
 
 def _parsed(generation_id: str, text: bytes) -> _Signed:

@@ -129,7 +129,7 @@ def _key(file: Path, passphrase: bytes | None) -> "EllipticCurvePrivateKey":
 
 
 def _passphrase(environment: Mapping[str, str]) -> bytes | None:
-    if said := environment.get(PASSPHRASE):
+    if said := environment.get(PASSPHRASE, "").strip():
         return said.encode()
     if not (file := environment.get(PASSPHRASE_FILE, "").strip()):
         return None

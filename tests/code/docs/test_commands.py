@@ -60,6 +60,7 @@ NOT_RUN = {
     "export": "only commands after it would feel it",
     "kubectl": "needs a cluster, or is tests/code/manifests",
     "kustomize": "needs the program; the tests of the manifests render with kubectl",
+    "openssl": "certificates, as tests/code/manifests/test_tls.py makes them",
     "make": "jobs of minutes: tests/system/test_demo.py, and this suite",
     "python -m services.codestore.accounts": "run, with what follows, by tests/code/manifests",
     "taxohash compare": "needs two generations: tests/code/taxohash/cli/test_compare.py",
