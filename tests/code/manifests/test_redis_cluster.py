@@ -27,14 +27,8 @@ def manifests() -> list[Manifest]:
 
 
 def job(manifests: list[Manifest]) -> Manifest:
-    """The container, with values as the kubelet expands them."""
     (found,) = templates(manifests)["CronJob/codestore-cluster"]["spec"]["containers"]
-    store = next(own["value"] for own in found["env"] if own["name"] == "CODESTORE")
-    variables = [
-        {key: value.replace("$(CODESTORE)", store) if key == "value" else value for key, value in own.items()}
-        for own in found["env"]
-    ]
-    return found | {"env": variables}
+    return dict(found)
 
 
 def plain_variables(manifests: list[Manifest]) -> dict[str, str]:
