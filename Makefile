@@ -36,6 +36,7 @@ test-all: install ## every test, and what they cover against its floor
 	@sh scripts/browser
 	@sh scripts/servers
 	@sh scripts/monitoring
+	@sh scripts/valkey
 	@$(PYTEST) $(MEASURED)
 	@sh scripts/coverage
 
@@ -70,9 +71,10 @@ format: install ## let ruff put the sources in order
 	@$(PYTHON_IN) -m ruff check --fix .
 	@$(PYTHON_IN) -m ruff format .
 
-docs: install ## write docs/api.md and the dashboards anew, from the code
+docs: install ## write docs/api.md, the dashboards and the PrometheusRule anew
 	@$(PYTHON_IN) -m services.reference
 	@$(PYTHON_IN) -m services.dashboards
+	@sh scripts/rules
 
 lock: install ## write the versions in .venv to constraints.txt
 	@{ head -n 1 constraints.txt; $(PYTHON_IN) -m pip freeze --exclude-editable | sed 's/+cpu$$//'; } >constraints.new

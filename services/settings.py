@@ -123,12 +123,29 @@ ADDRESSES = Form("addresses with spaces between them", lambda text: tuple(text.s
 
 # -- where things are -------------------------------------------------------------------------------------------------
 
-REDIS_URL = Setting(
+CODESTORE = Setting(
+    "TAXOHASH_CODESTORE", MAYBE_TEXT, None,
+    "host of the code store, for an address that names none, such as redis://reader:secret@:6379/0: in a cluster the address is a Secret, and the host the name of a Service",
+    "this machine",
+)  # fmt: skip
+
+
+class StoreAddress(Setting[str | None]):
+    """An address of the code store, whose host may be told apart."""
+
+    def of(self, environment: Mapping[str, str] = os.environ) -> str | None:
+        url, host = super().of(environment), CODESTORE.of(environment)
+        if not url or not host:
+            return url
+        return re.sub(r"^(rediss?://(?:[^@/?#]*@)?)(?=[:/?#]|$)", lambda found: found[1] + host, url)
+
+
+REDIS_URL = StoreAddress(
     "TAXOHASH_REDIS_URL", MAYBE_TEXT, None,
     "address of the code store: redis://, rediss:// or unix://, with user and password in it, or memory://",
     "the user's own store, which all commands share; on a pod there is none", secret=True,
 )  # fmt: skip
-ADMIN_REDIS_URL = Setting(
+ADMIN_REDIS_URL = StoreAddress(
     "TAXOHASH_ADMIN_REDIS_URL", MAYBE_TEXT, None,
     "address of the code store with the account of an admin, by which the service publishes and goes back for API keys of that role",
     "none: it does neither", secret=True,
@@ -173,6 +190,28 @@ CACHE = Setting(
     "TAXOHASH_CACHE", MAYBE_TEXT, None, "folder for what was fetched: data sets, and generations from s3://",
     "taxohash in $XDG_CACHE_HOME or ~/.cache",
 )  # fmt: skip
+
+# -- signed generations -----------------------------------------------------------------------------------------------
+
+VERIFY_KEY = Setting(
+    "TAXOHASH_VERIFY_KEY", MAYBE_TEXT, None,
+    "file of public keys (PEM, EC), or a folder of such files: what none of them has signed is neither served nor encoded with; read again at each load",
+    "signed or not, a generation is served",
+)  # fmt: skip
+SIGN_KEY = Setting(
+    "TAXOHASH_SIGN_KEY", MAYBE_TEXT, None,
+    "file of a private key (PEM, EC) that signs the generations that `taxohash export` and the pipelines make", "they are not signed",
+)  # fmt: skip
+SIGN_PASSPHRASE = Setting(
+    "TAXOHASH_SIGN_PASSPHRASE", MAYBE_TEXT, None, "opens that key where it is encrypted", "none", secret=True
+)  # fmt: skip
+SIGN_PASSPHRASE_FILE = Setting(
+    "TAXOHASH_SIGN_PASSPHRASE_FILE",
+    MAYBE_TEXT,
+    None,
+    "file with that passphrase, where TAXOHASH_SIGN_PASSPHRASE is not set",
+    "none",
+)
 
 # -- what a request may take ------------------------------------------------------------------------------------------
 
@@ -399,6 +438,12 @@ WRITER_PASSWORD = Setting(
 ADMIN_PASSWORD = Setting(
     "TAXOHASH_ADMIN_PASSWORD", MAYBE_TEXT, None, "of the account `admin`", "made by chance", secret=True
 )
+EXPORTER_PASSWORD = Setting(
+    "TAXOHASH_EXPORTER_PASSWORD", MAYBE_TEXT, None, "of the account `exporter`", "made by chance", secret=True
+)
+CLUSTER_PASSWORD = Setting(
+    "TAXOHASH_CLUSTER_PASSWORD", MAYBE_TEXT, None, "of the account `cluster`", "made by chance", secret=True
+)
 TTY = Setting(
     "TAXOHASH_TTY",
     MAYBE_TEXT,
@@ -418,7 +463,8 @@ NOTIFY_URL = Setting(
 )  # fmt: skip
 
 SECTIONS: dict[str, tuple[Setting, ...]] = {  # type: ignore[type-arg]  # of any type
-    "Where things are": (REDIS_URL, ADMIN_REDIS_URL, COLLECTION, GENERATION, GENERATIONS, PIN, PICTURES, URI_PREFIXES, CACHE),
+    "Where things are": (REDIS_URL, ADMIN_REDIS_URL, CODESTORE, COLLECTION, GENERATION, GENERATIONS, PIN, PICTURES, URI_PREFIXES, CACHE),
+    "Signed generations": (VERIFY_KEY, SIGN_KEY, SIGN_PASSPHRASE, SIGN_PASSPHRASE_FILE),
     "What a request may take": (
         MAX_BODY_BYTES, MAX_PIXELS, MAX_SIDE, UPLOAD_SECONDS, UPLOAD_RATE, MAX_UPLOADS, UPLOADS_BYTES, MAX_REQUESTS,
         DECODERS, DECODE_SECONDS, THREADS, ANSWER_SECONDS, STORE_SECONDS, MAX_K,
@@ -440,7 +486,7 @@ SECTIONS: dict[str, tuple[Setting, ...]] = {  # type: ignore[type-arg]  # of any
         KF_PIPELINES_ENDPOINT, KF_PIPELINES_UI_ENDPOINT, KF_PIPELINES_NAMESPACE, KF_PIPELINES_TOKEN, KF_PIPELINES_SA_TOKEN_PATH, KF_PIPELINES_COOKIES,
         KF_PIPELINES_CA_CERT, IMAGE,
     ),
-    "Elsewhere": (READER_PASSWORD, WRITER_PASSWORD, ADMIN_PASSWORD),
+    "Elsewhere": (READER_PASSWORD, WRITER_PASSWORD, ADMIN_PASSWORD, EXPORTER_PASSWORD, CLUSTER_PASSWORD),
 }  # fmt: skip
 # What was read once: the start is refused, as a service that was closed must not be open.
 GONE = dict.fromkeys(

@@ -34,7 +34,8 @@ COMPILED = sorted(
     file for file in (ROOT / "pipelines" / "compiled").glob("*.yaml") if not file.stem.endswith("-kubernetes")
 )
 KUBEFLOW = Peer({"app": "ml-pipeline"}, {"kubernetes.io/metadata.name": "kubeflow"})
-DNS = Peer({"k8s-app": "kube-dns"}, {"kubernetes.io/metadata.name": "kube-system"})
+DNS = Peer({"k8s-app": "coredns"}, {"kubernetes.io/metadata.name": "kube-system"})
+NODE_LOCAL_DNS = Peer(address="169.254.20.10")
 
 
 class Pipeline:
@@ -98,17 +99,37 @@ def test_secrets_are_those_that_the_readme_makes(pipeline: Pipeline) -> None:
         if name == "pictures":
             assert f"{key}" in readme
         else:
-            assert re.search(rf"create secret generic {name} .*--from-file={key}=", readme), name
+            assert re.search(rf"create secret generic {name} .*--from-(file|literal)={key}=", readme), name
 
 
 def test_settings_are_those_of_a_config_map(pipeline: Pipeline, manifests: list[Manifest]) -> None:
     maps = of_kind(manifests, "ConfigMap")
     wanted = pipeline.variables("configMapAsEnv", "configMapName")
+    wanted -= {("verifying", "file", settings.VERIFY_KEY.name)}  # there where somebody made it
     assert {(name, key) for name, key, _ in wanted} == {
         ("pipelines", key) for key in maps["pipelines"]["data"]
     }
     assert maps["pipelines"]["data"][settings.CACHE.name].startswith(f"{MOUNT}/")
     assert maps["pipelines"]["data"][settings.EVENTS.name] == EVENTS
+
+
+def test_keys_are_mounted_where_their_objects_say_and_the_private_one_where_it_signs(
+    pipeline: Pipeline,
+) -> None:
+    readme = (ROOT / "manifests" / "README.md").read_text(encoding="utf-8")
+    for executor in pipeline.executors.values():
+        (public,) = executor["configMapAsVolume"]
+        assert (public["configMapName"], public["optional"]) == ("verifying", True)
+        assert f"create configmap verifying --from-literal=file={public['mountPath']}/" in readme
+    signing = {
+        name: executor["secretAsVolume"]
+        for name, executor in pipeline.executors.items()
+        if "secretAsVolume" in executor
+    }
+    for (private,) in signing.values():
+        assert (private["secretName"], private["optional"]) == ("signing", True)
+        assert f"create secret generic signing --from-literal=file={private['mountPath']}/" in readme
+    assert signing.keys() == {name for name in pipeline.executors if name == "exec-build"}
 
 
 def test_pipelines_publish_where_services_read(pipeline: Pipeline, manifests: list[Manifest]) -> None:
@@ -167,9 +188,18 @@ def test_services_reach_what_they_need(manifests: list[Manifest]) -> None:
         assert allowed(manifests, labels[name], labels["codestore"], 6379, "redis")
         assert allowed(manifests, labels[name], OUTSIDE, 443)
         assert allowed(manifests, labels[name], DNS, 53)
+        assert allowed(manifests, labels[name], NODE_LOCAL_DNS, 53)
         assert allowed(manifests, labels[name], KUBEFLOW, 8888) == (name == "trigger")
-    assert allowed(manifests, OUTSIDE, labels["trigger"], 8080, "http")
-    assert allowed(manifests, OUTSIDE, labels["retrieval"], 3000, "http")
+    for name, port in (("retrieval", 3000), ("trigger", 8080)):
+        assert allowed(
+            manifests, Peer({"app": "proxy"}, {f"taxohash/{name}": "client"}), labels[name], port, "http"
+        )
+        assert not allowed(manifests, Peer({"app": "proxy"}, {"team": "proxy"}), labels[name], port, "http")
+        assert not allowed(manifests, OUTSIDE, labels[name], port, "http")
+    shop = Peer({"app": "shop", "taxohash/retrieval": "client"})
+    assert allowed(manifests, shop, labels["retrieval"], 3000, "http")
+    assert allowed(manifests, shop, NODE_LOCAL_DNS, 53)
+    assert not allowed(manifests, shop, labels["codestore"], 6379, "redis")
     for name in ("backfill", "codestore"):
         assert not allowed(manifests, OUTSIDE, labels[name], 6379, "redis")
     stranger = Peer({"app": "stranger"})
@@ -193,6 +223,7 @@ def test_the_policies_labels_are_of_pods_that_there_are(
     pipeline: Pipeline, manifests: list[Manifest]
 ) -> None:
     known = [pod["metadata"]["labels"] for pod in pods(manifests).values()] + [*pipeline.labels, LABEL]
+    known.append({"taxohash/retrieval": "client"})  # which users give to theirs
     for policy in of_kind(manifests, "NetworkPolicy").values():
         assert any(selects(policy["spec"]["podSelector"], labels) for labels in known)
 
@@ -210,7 +241,7 @@ def test_pods_that_train_together_reach_each_other_and_nothing_else(manifests: l
 def test_runs_have_an_account_and_a_namespace(manifests: list[Manifest]) -> None:
     placement = Placement()
     assert placement.service_account in of_kind(manifests, "ServiceAccount")
-    assert placement.namespace in {manifest["metadata"]["namespace"] for manifest in render("prod")}
+    assert placement.namespace in {manifest["metadata"].get("namespace") for manifest in render("production")}
     for binding in of_kind(manifests, "RoleBinding").values():
         assert binding["roleRef"]["name"] in of_kind(manifests, "Role")
         for subject in binding["subjects"]:
@@ -250,8 +281,17 @@ def test_the_trigger_is_told_what_it_reads(manifests: list[Manifest], tmp_path: 
     }
     known = {own.name for section in settings.SECTIONS.values() for own in section}
     assert {name for name in environment if name.startswith(("TAXOHASH_", "KF_"))} <= known
-    told = Settings.from_environment(environment)
-    assert told.command == ("taxohash", "pipeline", "submit")
+    told = Settings.from_environment(
+        {name: expanded(text, environment) for name, text in environment.items()}
+    )
+    assert told.command[:3] == ("taxohash", "pipeline", "submit")
+    names = dict(zip(told.command[3::2], told.command[4::2], strict=True))
+    placement = Placement()
+    assert names == {
+        "--service-account": placement.service_account,
+        "--claim": placement.claim,
+        "--settings": placement.settings[0].name,
+    }
     assert (told.git_secret, told.approval_secret) == ("secret", "secret")
     mounts = {mount["mountPath"]: mount for mount in container["volumeMounts"]}
     assert not mounts[f"/{told.folder.parts[1]}"].get("readOnly")
@@ -277,6 +317,11 @@ def test_the_trigger_is_told_what_it_reads(manifests: list[Manifest], tmp_path: 
         str(container["ports"][0]["containerPort"]),
     ]
     assert not left.exists()
+
+
+def expanded(text: str, environment: dict[str, str]) -> str:
+    """A value of a pod's variable as the kubelet gives it."""
+    return re.sub(r"\$\((\w+)\)", lambda found: environment[found[1]], text)
 
 
 @pytest.mark.parametrize("name", ["backfill", "trigger"])
