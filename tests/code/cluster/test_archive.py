@@ -28,7 +28,7 @@ def test_an_archive_is_what_docker_save_writes(tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "image.tar") as image:
         (told,) = json.loads(part(image, "manifest.json"))
         config, layer = part(image, told["Config"]), part(image, told["Layers"][0])
-    assert told["RepoTags"] == ["example.org/pause:1"]
+    assert archive.name_in(tmp_path / "image.tar") == "example.org/pause:1"
     assert told["Config"] == f"{hashlib.sha256(config).hexdigest()}.json"
     made = json.loads(config)
     assert made["rootfs"]["diff_ids"] == [f"sha256:{hashlib.sha256(layer).hexdigest()}"]
@@ -38,6 +38,14 @@ def test_an_archive_is_what_docker_save_writes(tmp_path: Path) -> None:
         assert [(one.name, one.uid, one.mode & 0o777) for one in files if one.isfile()] == [
             ("bin/pause", 0, 0o755)
         ]
+
+
+def test_an_archive_of_no_image_has_no_name(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text('[{"RepoTags": null}]')
+    with tarfile.open(tmp_path / "image.tar", "w") as image:
+        image.add(tmp_path / "manifest.json", "manifest.json")
+    with pytest.raises(ValueError, match="0 names of images"):
+        archive.name_in(tmp_path / "image.tar")
 
 
 @pytest.fixture
@@ -66,6 +74,4 @@ def test_the_store_is_of_the_version_that_the_manifests_name(
     assert sorted(entry.name for entry in (programs / "images").iterdir()) == sorted(
         file.name for file in made.values()
     )
-    with tarfile.open(made[stand_ins.store()]) as image:
-        (told,) = json.loads(part(image, "manifest.json"))
-    assert told["RepoTags"] == [stand_ins.store()]
+    assert archive.name_in(made[stand_ins.store()]) == stand_ins.store()
