@@ -36,6 +36,7 @@ test-all: install ## every test, and what they cover against its floor
 	@sh scripts/browser
 	@sh scripts/servers
 	@sh scripts/monitoring
+	@sh scripts/valkey
 	@$(PYTEST) $(MEASURED)
 	@sh scripts/coverage
 

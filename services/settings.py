@@ -416,6 +416,9 @@ WRITER_PASSWORD = Setting(
 ADMIN_PASSWORD = Setting(
     "TAXOHASH_ADMIN_PASSWORD", MAYBE_TEXT, None, "of the account `admin`", "made by chance", secret=True
 )
+EXPORTER_PASSWORD = Setting(
+    "TAXOHASH_EXPORTER_PASSWORD", MAYBE_TEXT, None, "of the account `exporter`", "made by chance", secret=True
+)
 TTY = Setting(
     "TAXOHASH_TTY",
     MAYBE_TEXT,
@@ -457,7 +460,7 @@ SECTIONS: dict[str, tuple[Setting, ...]] = {  # type: ignore[type-arg]  # of any
         KF_PIPELINES_ENDPOINT, KF_PIPELINES_UI_ENDPOINT, KF_PIPELINES_NAMESPACE, KF_PIPELINES_TOKEN, KF_PIPELINES_SA_TOKEN_PATH, KF_PIPELINES_COOKIES,
         KF_PIPELINES_CA_CERT, IMAGE,
     ),
-    "Elsewhere": (READER_PASSWORD, WRITER_PASSWORD, ADMIN_PASSWORD),
+    "Elsewhere": (READER_PASSWORD, WRITER_PASSWORD, ADMIN_PASSWORD, EXPORTER_PASSWORD),
 }  # fmt: skip
 # What was read once: the start is refused, as a service that was closed must not be open.
 GONE = dict.fromkeys(

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 MOUNT = "/work"
 WORK, GENERATIONS, EVENTS = MOUNT, f"{MOUNT}/generations", f"{MOUNT}/events"
 COLLECTION = settings.COLLECTION.default
+# Where who signed the code store's certificate is mounted, in pods of services too: manifests/components/authority.
+AUTHORITY_MOUNT = "/etc/codestore"
 IMAGE = "taxohash/python-train:0.1.0"
 QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
 # What the manifests' network policies let through: to the code store, and to addresses outside of the cluster, such as a
@@ -150,6 +152,7 @@ class Placement:
         claim: for data, work and generations, mounted at /work.
         secrets: variables from Secrets.
         settings: variables from ConfigMaps.
+        authority: ConfigMap with who signed the certificate of the code store, mounted at /etc/codestore where it is there.
         labels: of pods, which network policies match.
         queue: name of Kueue's LocalQueue that admits the pods; none if empty.
         light: of steps that check, judge, write and publish.
@@ -162,6 +165,7 @@ class Placement:
     claim: Name = "taxohash-work"
     secrets: Series[FromObject] = (STORE, PICTURES, NOTIFY, APPROVAL)
     settings: Series[FromObject] = (SETTINGS,)
+    authority: Name = "codestore-ca"
     labels: dict[str, str] = field(default_factory=LABELS.copy)
     queue: str = ""
     light: Resources = field(default_factory=Resources)
@@ -197,6 +201,7 @@ def apply(
         kubernetes.use_secret_as_env(task, secret.name, dict(secret.keys), optional=secret.optional)
     for config in placement.settings:
         kubernetes.use_config_map_as_env(task, config.name, dict(config.keys), optional=config.optional)
+    kubernetes.use_config_map_as_volume(task, placement.authority, AUTHORITY_MOUNT, optional=True)
     kubernetes.use_field_path_as_env(task, settings.RUN_ID.name, f"metadata.labels['{RUN_LABEL}']")
     queue = {QUEUE_LABEL: placement.queue} if placement.queue else {}
     for name, value in {**placement.labels, **queue}.items():
