@@ -191,6 +191,28 @@ CACHE = Setting(
     "taxohash in $XDG_CACHE_HOME or ~/.cache",
 )  # fmt: skip
 
+# -- signed generations -----------------------------------------------------------------------------------------------
+
+VERIFY_KEY = Setting(
+    "TAXOHASH_VERIFY_KEY", MAYBE_TEXT, None,
+    "file of public keys (PEM, EC), or a folder of such files: what none of them has signed is neither served nor encoded with; read again at each load",
+    "signed or not, a generation is served",
+)  # fmt: skip
+SIGN_KEY = Setting(
+    "TAXOHASH_SIGN_KEY", MAYBE_TEXT, None,
+    "file of a private key (PEM, EC) that signs the generations that `taxohash export` and the pipelines make", "they are not signed",
+)  # fmt: skip
+SIGN_PASSPHRASE = Setting(
+    "TAXOHASH_SIGN_PASSPHRASE", MAYBE_TEXT, None, "opens that key where it is encrypted", "none", secret=True
+)  # fmt: skip
+SIGN_PASSPHRASE_FILE = Setting(
+    "TAXOHASH_SIGN_PASSPHRASE_FILE",
+    MAYBE_TEXT,
+    None,
+    "file with that passphrase, where TAXOHASH_SIGN_PASSPHRASE is not set",
+    "none",
+)
+
 # -- what a request may take ------------------------------------------------------------------------------------------
 
 MAX_BODY_BYTES = Setting("TAXOHASH_MAX_BODY_BYTES", WHOLE, 10 * MIB, "bytes of the body of a request")
@@ -419,6 +441,9 @@ ADMIN_PASSWORD = Setting(
 EXPORTER_PASSWORD = Setting(
     "TAXOHASH_EXPORTER_PASSWORD", MAYBE_TEXT, None, "of the account `exporter`", "made by chance", secret=True
 )
+CLUSTER_PASSWORD = Setting(
+    "TAXOHASH_CLUSTER_PASSWORD", MAYBE_TEXT, None, "of the account `cluster`", "made by chance", secret=True
+)
 TTY = Setting(
     "TAXOHASH_TTY",
     MAYBE_TEXT,
@@ -439,6 +464,7 @@ NOTIFY_URL = Setting(
 
 SECTIONS: dict[str, tuple[Setting, ...]] = {  # type: ignore[type-arg]  # of any type
     "Where things are": (REDIS_URL, ADMIN_REDIS_URL, CODESTORE, COLLECTION, GENERATION, GENERATIONS, PIN, PICTURES, URI_PREFIXES, CACHE),
+    "Signed generations": (VERIFY_KEY, SIGN_KEY, SIGN_PASSPHRASE, SIGN_PASSPHRASE_FILE),
     "What a request may take": (
         MAX_BODY_BYTES, MAX_PIXELS, MAX_SIDE, UPLOAD_SECONDS, UPLOAD_RATE, MAX_UPLOADS, UPLOADS_BYTES, MAX_REQUESTS,
         DECODERS, DECODE_SECONDS, THREADS, ANSWER_SECONDS, STORE_SECONDS, MAX_K,
@@ -460,7 +486,7 @@ SECTIONS: dict[str, tuple[Setting, ...]] = {  # type: ignore[type-arg]  # of any
         KF_PIPELINES_ENDPOINT, KF_PIPELINES_UI_ENDPOINT, KF_PIPELINES_NAMESPACE, KF_PIPELINES_TOKEN, KF_PIPELINES_SA_TOKEN_PATH, KF_PIPELINES_COOKIES,
         KF_PIPELINES_CA_CERT, IMAGE,
     ),
-    "Elsewhere": (READER_PASSWORD, WRITER_PASSWORD, ADMIN_PASSWORD, EXPORTER_PASSWORD),
+    "Elsewhere": (READER_PASSWORD, WRITER_PASSWORD, ADMIN_PASSWORD, EXPORTER_PASSWORD, CLUSTER_PASSWORD),
 }  # fmt: skip
 # What was read once: the start is refused, as a service that was closed must not be open.
 GONE = dict.fromkeys(

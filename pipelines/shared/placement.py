@@ -139,6 +139,14 @@ SETTINGS = FromObject(
         settings.CODESTORE.name,
     ),
 )
+# Keys are files: each of the two is mounted, and its key `file` names the one to be read there. Only steps that sign see the private one.
+SIGNING = FromObject(
+    name="signing",
+    keys={"file": settings.SIGN_KEY.name, "passphrase": settings.SIGN_PASSPHRASE.name},
+    optional=True,
+)
+VERIFYING = FromObject(name="verifying", keys={"file": settings.VERIFY_KEY.name}, optional=True)
+SIGNING_MOUNT, VERIFYING_MOUNT = "/etc/taxohash/signing", "/etc/taxohash/verifying"
 Kind = Literal["light", "training", "encoding"]
 
 
@@ -153,6 +161,8 @@ class Placement:
         secrets: variables from Secrets.
         settings: variables from ConfigMaps.
         authority: ConfigMap with who signed the certificate of the code store, mounted at /etc/codestore where it is there.
+        signing: the Secret with the private key that signs generations; mounted at /etc/taxohash/signing where they are made.
+        verifying: the ConfigMap with the public keys of which one must have signed; mounted at /etc/taxohash/verifying.
         labels: of pods, which network policies match.
         queue: name of Kueue's LocalQueue that admits the pods; none if empty.
         light: of steps that check, judge, write and publish.
@@ -166,6 +176,8 @@ class Placement:
     secrets: Series[FromObject] = (STORE, PICTURES, NOTIFY, APPROVAL)
     settings: Series[FromObject] = (SETTINGS,)
     authority: Name = "codestore-ca"
+    signing: FromObject = SIGNING
+    verifying: FromObject = VERIFYING
     labels: dict[str, str] = field(default_factory=LABELS.copy)
     queue: str = ""
     light: Resources = field(default_factory=Resources)
@@ -181,7 +193,12 @@ _current: ContextVar[Placement] = ContextVar("placement", default=Placement())  
 
 
 def apply(
-    task: "dsl.PipelineTask", *, image: Any = IMAGE, kind: Kind = "light", cached: bool = False
+    task: "dsl.PipelineTask",
+    *,
+    image: Any = IMAGE,
+    kind: Kind = "light",
+    cached: bool = False,
+    signs: bool = False,
 ) -> "dsl.PipelineTask":
     """Place a task.
 
@@ -189,6 +206,7 @@ def apply(
         image: that it runs in; the pipeline's parameter.
         cached: whether its result may be that of an earlier run. Only where every input is a parameter or an artifact: what
             lies on the claim or in the code store is not seen by Kubeflow's cache.
+        signs: whether it gets the private key that signs generations.
     """
     from kfp import kubernetes
 
@@ -197,9 +215,18 @@ def apply(
     task.set_container_image(image)
     task.set_caching_options(cached)
     kubernetes.mount_pvc(task, pvc_name=placement.claim, mount_path=MOUNT)
-    for secret in placement.secrets:
+    secrets, configs = [*placement.secrets], [*placement.settings, placement.verifying]
+    if signs:
+        secrets.append(placement.signing)
+        kubernetes.use_secret_as_volume(
+            task, placement.signing.name, SIGNING_MOUNT, optional=placement.signing.optional
+        )
+    kubernetes.use_config_map_as_volume(
+        task, placement.verifying.name, VERIFYING_MOUNT, optional=placement.verifying.optional
+    )
+    for secret in secrets:
         kubernetes.use_secret_as_env(task, secret.name, dict(secret.keys), optional=secret.optional)
-    for config in placement.settings:
+    for config in configs:
         kubernetes.use_config_map_as_env(task, config.name, dict(config.keys), optional=config.optional)
     kubernetes.use_config_map_as_volume(task, placement.authority, AUTHORITY_MOUNT, optional=True)
     kubernetes.use_field_path_as_env(task, settings.RUN_ID.name, f"metadata.labels['{RUN_LABEL}']")

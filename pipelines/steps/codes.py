@@ -32,17 +32,21 @@ def build(
 ) -> str:
     """Make a generation below `generations` of a draft and the codes of all shards; its id.
 
-    It is put where services look for it (TAXOHASH_GENERATIONS), too.
+    It is signed where a key is given (TAXOHASH_SIGN_KEY), and put where services look for it (TAXOHASH_GENERATIONS), too.
     """
     from taxohash.release.build import build as make
     from taxohash.release.draft import Draft
     from taxohash.release.shards import joined
+    from taxohash.release.signing import sign, signing_key
 
+    key = signing_key()  # one that cannot be used is told before the work
     hasher, dataset = Draft.open(draft), Dataset.open(data)
     indexed = indexed_splits(dataset, listed(splits))
     rows = sum(dataset.count(split) for split in indexed)
     whole = joined([Path(file) for file in codes], rows, hasher.bits)
     folder = make(hasher, dataset, indexed, whole, Path(generations))
+    if key is not None:
+        sign(folder, key)
     place = str(folder)
     if files := GenerationFiles.named():
         files.put(folder)

@@ -16,8 +16,8 @@ Place = Callable[..., Task]
 def placing(image: Any) -> Place:
     """What places a task in this image."""
 
-    def placed(task: Task, kind: Kind = "light", cached: bool = False) -> Task:
-        return apply(task, image=image, kind=kind, cached=cached)
+    def placed(task: Task, kind: Kind = "light", cached: bool = False, signs: bool = False) -> Task:
+        return apply(task, image=image, kind=kind, cached=cached, signs=signs)
 
     return placed
 
@@ -74,7 +74,7 @@ def begin(
 def generation(
     placed: Place, version: Version, draft: Any, *, splits: Any, shards: Any, generations: Any, work: Any
 ) -> Task:
-    """plan -> encode, shard by shard -> build; its output is the generation's id."""
+    """plan -> encode, shard by shard -> build, which signs; its output is the generation's id."""
     planned = placed(components.plan(shards=shards), cached=True)
     with dsl.ParallelFor(planned.output, name="shards") as shard:
         encoded = placed(
@@ -93,7 +93,8 @@ def generation(
             generations=generations,
             work=work,
             run=version.run,
-        )
+        ),
+        signs=True,
     )
 
 

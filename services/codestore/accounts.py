@@ -2,7 +2,7 @@
 
 `python -m services.codestore.accounts FOLDER --address redis://codestore:6379/0` (or redis://:6379/0, whose host is told apart, by
 TAXOHASH_CODESTORE) writes into FOLDER, readable by its owner alone, `users.acl` for the server, which holds no password, and of each account the password and the address with it.
-A password is taken from TAXOHASH_READER_PASSWORD (WRITER, ADMIN, EXPORTER), else from FOLDER/reader.password, else made.
+A password is taken from TAXOHASH_READER_PASSWORD (WRITER, ADMIN, EXPORTER, CLUSTER), else from FOLDER/reader.password, else made.
 """
 
 import hashlib
@@ -98,12 +98,15 @@ ADMIN = Account(
 EXPORTER = Account(
     "exporter", keys=(), commands=("latency|histogram", "latency|latest", "slowlog|len"), channels=()
 )
-ACCOUNTS = (READER, WRITER, ADMIN, EXPORTER)
+# Brings the servers of a cluster together, and gives slots to those that nobody has.
+CLUSTER = Account("cluster", keys=(), commands=("cluster|addslotsrange", "cluster|meet"), channels=())
+ACCOUNTS = (READER, WRITER, ADMIN, EXPORTER, CLUSTER)
 _PASSWORDS = {
     READER.name: settings.READER_PASSWORD,
     WRITER.name: settings.WRITER_PASSWORD,
     ADMIN.name: settings.ADMIN_PASSWORD,
     EXPORTER.name: settings.EXPORTER_PASSWORD,
+    CLUSTER.name: settings.CLUSTER_PASSWORD,
 }
 
 

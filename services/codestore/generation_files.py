@@ -2,6 +2,7 @@
 
     ADDRESS/ID/generation.json      the manifest, put there last: what has none is no generation yet
     ADDRESS/ID/hasher.onnx ...      the files that it names
+    ADDRESS/ID/model.sig            its signature, if it has one
 
     ADDRESS/ID/_removed         the manifest of one whose removal was begun
 
@@ -21,8 +22,10 @@ from services.codestore.home import users_data
 from services.codestore.keys import check_name
 from services.codestore.places import Place
 from taxohash.errors import TaxohashError
+from taxohash.generation.keys import given
 from taxohash.generation.manifest import MANIFEST, Generation
-from taxohash.runtime.atomic import drafting, place, writable
+from taxohash.generation.signature import MOST_BYTES, SIGNATURE, read_signature
+from taxohash.runtime.atomic import drafting, place, replacing, writable
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -96,13 +99,15 @@ class GenerationFiles:
         return Path(self.address) if self._files.is_folder else None
 
     def put(self, folder: Path) -> None:
-        """Put a generation there, and make sure that it is there. Repeated, it writes what is missing or damaged.
+        """Put a generation there with its signature, and make sure that it is there. Repeated, it writes what is missing, damaged or signed
+        anew.
 
         Raises:
             TaxohashError: the folder holds no sound generation; or what was written is not what is read.
         """
         generation = Generation.load(folder)
-        for name in [*sorted(generation.files), MANIFEST]:
+        signature = [] if read_signature(folder) is None else [SIGNATURE]
+        for name in [*sorted(generation.files), *signature, MANIFEST]:
             data, there = (folder / name).read_bytes(), f"{generation.id}/{name}"
             if self._files.read(there, len(data) + 1) == data:
                 continue
@@ -113,12 +118,16 @@ class GenerationFiles:
                 )
 
     def require(self, generation_id: str) -> None:
-        """Make sure that a generation is there, every byte of it.
+        """Make sure that a generation is there, every byte of it, and signed where keys were given.
 
         Raises:
-            TaxohashError: it is not there, or not whole.
+            TaxohashError: it is not there, or not whole; with TAXOHASH_VERIFY_KEY also, it is unsigned or wrongly signed.
         """
-        for name, sha256 in self._listed(generation_id, self._manifest(generation_id)).items():
+        manifest = self._manifest(generation_id)
+        if (keys := given()) is not None:
+            file = Path(f"{self.address}/{generation_id}/{MANIFEST}")
+            Generation.parse(manifest, file).require_signed(manifest, self._signature(generation_id), keys)
+        for name, sha256 in self._listed(generation_id, manifest).items():
             found = self._files.entry(f"{generation_id}/{name}")
             data = self._files.read(f"{generation_id}/{name}", found.size + 1) if found else None
             if data is None:
@@ -129,7 +138,7 @@ class GenerationFiles:
                 )
 
     def fetch(self, generation_id: str, folder: Path) -> None:
-        """Copy a generation into an empty folder, as its manifest lists it; what was copied is not checked yet.
+        """Copy a generation into an empty folder, as its manifest lists it, with its signature; what was copied is not checked yet.
 
         Raises:
             TaxohashError: it is not there, or its manifest is none.
@@ -138,16 +147,24 @@ class GenerationFiles:
         for name in self._listed(generation_id, manifest):
             if not self._files.fetch(f"{generation_id}/{name}", folder / name):
                 raise self._lacking(generation_id, name)
+        if (signature := self._signature(generation_id)) is not None:
+            (folder / SIGNATURE).write_bytes(signature)
         (folder / MANIFEST).write_bytes(manifest)
 
     def bring(self, generation_id: str, home: Path) -> None:
-        """Have a generation in a folder of generations: nothing happens where it is there, or is not here either.
+        """Have a generation in a folder of generations: nothing happens where it is there, or is not here either. Where keys were given,
+        a signature that is here takes the place of that which is there: it may have been signed anew.
 
         Raises:
             TaxohashError: it is here, and damaged; or the folder cannot be written.
         """
         folder = home / generation_id
-        if (folder / MANIFEST).is_file() or not self.has(generation_id):
+        if (folder / MANIFEST).is_file():
+            if given() is not None and (signature := self._signature(generation_id)) is not None:
+                with replacing(folder / SIGNATURE) as draft:
+                    draft.write_bytes(signature)
+            return
+        if not self.has(generation_id):
             return
         with drafting(writable(home)) as draft:
             self.fetch(generation_id, draft)
@@ -199,6 +216,7 @@ class GenerationFiles:
             return
         for name in self._listed(generation_id, data):
             self._files.remove(f"{generation_id}/{name}")
+        self._files.remove(f"{generation_id}/{SIGNATURE}")
         self._files.remove(removed)
         self._files.remove_folder(generation_id)
 
@@ -239,6 +257,12 @@ class GenerationFiles:
             raise self.absent(generation_id)
         return manifest
 
+    def _signature(self, generation_id: str) -> bytes | None:
+        """What is read of its signature, one byte more than may be at most; None where there is none, or a folder of that name."""
+        name = f"{generation_id}/{SIGNATURE}"
+        found = self._files.entry(name)
+        return self._files.read(name, MOST_BYTES + 1) if found and found.is_file else None
+
     def _listed(self, generation_id: str, manifest: bytes) -> dict[str, str]:
         """sha256 of each file by name, of which none leads out of a folder."""
         file = f"{self.address}/{generation_id}/{MANIFEST}"
@@ -249,7 +273,7 @@ class GenerationFiles:
         if len(files) > _MOST_FILES:
             raise TaxohashError(f"{file} names {len(files):,} files: put it there again")
         for name, sha256 in files.items():
-            if not _NAME.fullmatch(name) or name == MANIFEST or not _is_sha256(sha256):
+            if not _NAME.fullmatch(name) or name in (MANIFEST, SIGNATURE) or not _is_sha256(sha256):
                 raise TaxohashError(f"{file} names the file {name[:60]!r}: put it there again")
         return files
 

@@ -1,4 +1,8 @@
-"""Where the hasher of a generation is found: at hand, where generations lie, or kept on disk from there."""
+"""Where the hasher of a generation is found: at hand, where generations lie, or kept on disk from there.
+
+Where keys were given (TAXOHASH_VERIFY_KEY), only what is signed by one of them is opened; what lies in a folder of generations is then
+kept like what lies in a bucket: nobody else writes where it was checked.
+"""
 
 import json
 import os
@@ -12,6 +16,7 @@ from services.codestore.generation_files import GenerationFiles
 from services.codestore.records import GenerationRef
 from taxohash.errors import TaxohashError
 from taxohash.generation.hasher import Hasher
+from taxohash.generation.keys import given
 from taxohash.generation.manifest import MANIFEST
 from taxohash.runtime.atomic import drafting, place, writable
 
@@ -41,7 +46,8 @@ class Hashers:
         """The hasher of a generation, checked against its manifest.
 
         Raises:
-            TaxohashError: it is nowhere, damaged, or not what the code store says it is; or the cache cannot be written.
+            TaxohashError: it is nowhere, damaged, unsigned where it must be signed, or not what the code store says it is; or the cache
+                cannot be written.
             StoreUnavailableError: the bucket does not answer.
         """
         if self._at_hand and claimed_id(self._at_hand) == ref.id:
@@ -51,7 +57,7 @@ class Hashers:
             raise TaxohashError(
                 f"generation {ref.id} is not at hand, {had}: set {settings.GENERATIONS.name} to where generations lie"
             )
-        if self._files.folder is None:
+        if self._files.folder is None or given() is not None:
             return self._kept(self._files, ref)
         if not self._files.has(ref.id):
             raise self._files.absent(ref.id)

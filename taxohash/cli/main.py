@@ -250,12 +250,49 @@ def export(
     splits: Annotated[
         str, typer.Option(help="splits that can be found, such as train,test; all but canary if left out")
     ] = "",
+    sign_key: Annotated[
+        Path | None,
+        typer.Option(help="file of a private key (PEM, EC) that signs it", show_default="TAXOHASH_SIGN_KEY"),
+    ] = None,
 ) -> None:
     """Make a generation of a run: ONNX, codes and manifest; prints its directory."""
     from taxohash.datasets.splits import listed
     from taxohash.release.export import export as make
+    from taxohash.release.signing import signing_key
 
-    print(make(run, out, data, listed(splits)))
+    key = signing_key(sign_key)  # one that cannot be used is told before the work
+    print(make(run, out, data, listed(splits), key))
+
+
+@app.command()
+def sign(
+    generation: Annotated[Path, typer.Argument(help="directory of a generation")],
+    key: Annotated[
+        Path | None,
+        typer.Option(help="file of a private key (PEM, EC)", show_default="TAXOHASH_SIGN_KEY"),
+    ] = None,
+) -> None:
+    """Sign a generation: model.sig beside its files, in the format of OpenSSF Model Signing."""
+    from taxohash.cli import signing
+
+    signing.sign(generation, key)
+
+
+@app.command()
+def verify(
+    generation: Annotated[Path, typer.Argument(help="directory of a generation")],
+    key: Annotated[
+        Path | None,
+        typer.Option(
+            help="file of public keys (PEM, EC), or a folder of such files",
+            show_default="TAXOHASH_VERIFY_KEY",
+        ),
+    ] = None,
+) -> None:
+    """Check every byte of a generation, and that one of the keys has signed it."""
+    from taxohash.cli import signing
+
+    signing.verify(generation, key)
 
 
 @app.command()

@@ -14,7 +14,9 @@ from typing import Any
 from taxohash.errors import TaxohashError
 from taxohash.generation.calibration import Calibration
 from taxohash.generation.file import ManifestFile
+from taxohash.generation.keys import Keys, given
 from taxohash.generation.projection import Projection
+from taxohash.generation.signature import SIGNATURE, check_signature, read_signature, unsigned_names
 from taxohash.images import Preprocessing
 from taxohash.runtime.atomic import write_json
 from taxohash.runtime.configuration import read
@@ -97,7 +99,9 @@ class Generation:
         A folder without a manifest is no generation, so a crash before the last step leaves nothing
         that could be taken for one.
         """
-        names = sorted(p.name for p in folder.iterdir() if p.is_file() and p.name != MANIFEST)
+        names = sorted(
+            p.name for p in folder.iterdir() if p.is_file() and p.name not in (MANIFEST, SIGNATURE)
+        )
         sealed = Generation(
             **{**self.__dict__, "files": {name: file_sha256(folder / name) for name in names}}
         )
@@ -141,10 +145,19 @@ class Generation:
 
     @classmethod
     def load(cls, folder: str | Path) -> "Generation":
-        """Read a generation and check its id, every file's sha256 and its taxonomy.
+        """Read a generation and check its id, every file's sha256 and its taxonomy; its signature too, where keys were given.
 
         Raises:
-            TaxohashError: no manifest, an unknown format or reader of images, or bytes that do not match the manifest.
+            TaxohashError: no manifest, an unknown format or reader of images, or bytes that do not match the manifest; with
+                TAXOHASH_VERIFY_KEY also one that is unsigned, wrongly signed, or has other files besides.
+        """
+        return cls.load_signed(folder, given())
+
+    @classmethod
+    def load_signed(cls, folder: str | Path, keys: Keys | None) -> "Generation":
+        """As `load`, by these keys; without any, signed or not.
+
+        The manifest that is read is the one whose signature was checked, and each other file is read once, against that.
         """
         folder = Path(folder)
         file = folder / MANIFEST
@@ -156,6 +169,12 @@ class Generation:
             ) from None
         generation = cls.parse(text, file)
         claimed = generation.id
+        if keys is not None:
+            generation.require_signed(text, read_signature(folder), keys)
+            for name in unsigned_names(folder, (*generation.files, MANIFEST)):
+                raise TaxohashError(
+                    f"generation {claimed} in {folder} holds {shown(name)}, which was not signed: remove that, or put the generation there again"
+                )
         present = {entry.name for entry in folder.iterdir() if entry.is_file()}
         for name, expected in generation.files.items():
             if name not in present:
@@ -175,6 +194,19 @@ class Generation:
                 f"{folder / 'taxonomy.json'} is taxonomy {sha256}, generation {claimed} says {generation.taxonomy_sha256}: export it again"
             )
         return generation
+
+    def require_signed(self, manifest: bytes, signature: bytes | None, keys: Keys) -> None:
+        """Make sure that it was signed by one of these keys.
+
+        Args:
+            manifest: the bytes of its manifest.
+            signature: those of its signature; None where it has none.
+
+        Raises:
+            TaxohashError: it was not.
+        """
+        digests = {**self.files, MANIFEST: hashlib.sha256(manifest).hexdigest()}
+        check_signature(self.id, signature, digests, keys)
 
 
 def file_sha256(path: Path) -> str:

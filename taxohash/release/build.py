@@ -118,9 +118,9 @@ def canaries_of(dataset: Dataset) -> Canaries | None:
 
 
 def sound(folder: Path) -> Generation | None:
-    """The generation in a folder, None where none is, or a damaged one."""
+    """The generation in a folder, signed or not; None where none is, or a damaged one."""
     with contextlib.suppress(TaxohashError):
-        return Generation.load(folder)
+        return Generation.load_signed(folder, None)
     return None
 
 

@@ -13,7 +13,7 @@ from taxohash.runtime.sources import ROOT
 
 SECONDS = int(os.environ.get("TAXOHASH_FUZZ_SECONDS", "60"))
 LAST = 40  # lines of a failed target's output that are told
-TARGETS = ("pictures", "taxonomy", "dataset", "generation", "index", "sampled")
+TARGETS = ("pictures", "taxonomy", "dataset", "generation", "index", "sampled", "signature")
 FINDS = re.compile(r"(crash|timeout|oom|slow-unit|leak)-[0-9a-f]{40}")
 
 

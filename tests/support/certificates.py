@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
 from tests.support.manifests import ROOT
@@ -21,13 +22,14 @@ class Authority:
         self._run(make)
         self.text = (folder / "ca.crt").read_text()
 
-    def certificate(self, days: int) -> dict[str, str]:
-        """A server's certificate and key, as a Secret has them."""
+    def certificate(self, days: int, hosts: Iterable[str] = ()) -> dict[str, str]:
+        """A server's certificate and key, as a Secret has them; of these addresses too."""
+        here = "".join(f"IP:{host}," for host in ("127.0.0.1", *hosts))
         for command in self._sign:
-            named = command.replace("DNS:codestore,", "DNS:codestore,DNS:localhost,IP:127.0.0.1,")
+            named = command.replace("DNS:codestore,", f"DNS:codestore,DNS:localhost,{here}")
             self._run(re.sub(r"-days \d+", f"-days {days}", named))
         return {name: (self._folder / name).read_text() for name in ("tls.crt", "tls.key")}
 
     def _run(self, command: str) -> None:
-        words = command.replace("rsa:3072", "rsa:2048").split()
+        words = command.replace("rsa:3072", "rsa:2048").replace("$NAMESPACE", "taxohash").split()
         subprocess.run(words, cwd=self._folder, check=True, capture_output=True, timeout=60)

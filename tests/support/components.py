@@ -15,7 +15,7 @@ import yaml
 
 from services.processes import end_with_parent, stop
 from tests.support.manifests import KUBECTL, ROOT, Manifest, of_kind
-from tests.support.ports import free_ports
+from tests.support.ports import free_port
 
 VALKEY = ROOT / ".cache" / "servers" / "valkey-9.1.2"  # with TLS and its client: scripts/valkey
 needs_valkey = pytest.mark.skipif(
@@ -72,6 +72,10 @@ class Pod:
         secrets: texts of the Secrets' keys, and of ConfigMaps that are not rendered, by the object's name.
         programs: folder of valkey-server and valkey-cli.
         variables: that Kubernetes would give: of the pod's fields, and limits.
+        names: texts that are others here.
+        stand_ins: programs of the image that would not work here, by name and text.
+        host: address of loopback that it listens on.
+        port: on which it listens; a free one if left out.
     """
 
     def __init__(
@@ -82,14 +86,23 @@ class Pod:
         programs: Path = VALKEY,
         variables: Mapping[str, str] | None = None,
         names: Mapping[str, str] | None = None,
+        stand_ins: Mapping[str, str] | None = None,
+        host: str = "127.0.0.1",
+        port: int | None = None,
     ) -> None:
         spec = of_kind(manifests, "StatefulSet")["codestore"]["spec"]["template"]["spec"]
         (self.container,) = (own for own in spec["containers"] if own["name"] == "valkey")
         self.folder = folder
-        self.port, self.bus = free_ports(2)
-        self._programs = programs
+        self.host, self.port = host, port or free_port()
+        self._programs = folder / "bin", programs
         self._process: subprocess.Popen[bytes] | None = None
-        self._names = dict(names or {})
+        self._names = {
+            "protected-mode no": f"protected-mode no\nbind {host}\nbind-source-addr {host}"
+        } | dict(names or {})
+        self._programs[0].mkdir(parents=True)
+        for name, text in (stand_ins or {}).items():
+            (self._programs[0] / name).write_text(text)
+            (self._programs[0] / name).chmod(0o755)
         rendered = {name: own["data"] for name, own in of_kind(manifests, "ConfigMap").items()}
         volumes = {volume["name"]: volume for volume in spec["volumes"]}
         self._places: dict[str, Path] = {}
@@ -122,20 +135,20 @@ class Pod:
         text = re.sub(r"\b6379\b", str(self.port), text)
         for name, other in self._names.items():
             text = text.replace(name, other)
-        return re.sub(r"\bvalkey-cli\b(?! -p)", f"valkey-cli -p {self.port}", text)
+        return re.sub(r"\bvalkey-cli (?=--)", f"valkey-cli -h {self.host} -p {self.port} ", text)
 
     @property
     def log(self) -> str:
         return (self.folder / "log").read_text(errors="replace")
 
-    def run(self, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    def run(self, command: Sequence[str], **variables: str) -> subprocess.CompletedProcess[str]:
         """What a command in the container does, a probe's say."""
         return subprocess.run(
             [self.here(word) for word in command],
-            env=self._variables,
+            env=self._variables | variables,
             capture_output=True,
             text=True,
-            timeout=_SECONDS,
+            timeout=2 * _SECONDS,
             check=False,
         )
 
@@ -145,7 +158,8 @@ class Pod:
 
     @property
     def _variables(self) -> dict[str, str]:
-        return {**os.environ, "PATH": f"{self._programs}:{os.environ['PATH']}", **self.environment}
+        places = ":".join([*map(str, self._programs), os.environ["PATH"]])
+        return {**os.environ, "PATH": places, **self.environment}
 
     def start(self) -> None:
         """Start the container, and return when its startup probe is content."""

@@ -147,10 +147,11 @@ def _port(rule: Manifest, port: Port) -> bool:
 
 
 def _within(found: Manifest, port: Port) -> bool:
-    first = found.get("port", port.number)
+    first: Any = found.get("port", port.number)
     if isinstance(first, str):
         return first == port.name
-    return bool(first <= port.number <= int(found.get("endPort", first)))
+    last: Any = found.get("endPort", first)
+    return bool(first <= port.number <= last)
 
 
 def _is(peer: Manifest, other: Peer) -> bool:

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 import httpx
@@ -42,10 +42,13 @@ def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
 
 
 @contextmanager
-def serving(environment: dict[str, str], *words: str) -> Iterator[str]:
-    """The address of `taxohash serve`, until it is told to end."""
+def serving(environment: dict[str, str], *words: str, log: Path | None = None) -> Iterator[str]:
+    """The address of `taxohash serve`, until it is told to end. What it logs goes to a file where one is named."""
     command = [sys.executable, "-m", "services.retrieval.server.main", *words, "--port", "0"]
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
+    with log.open("w") if log else nullcontext() as errors:
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True
+        )
     assert process.stdout
     try:
         found = re.match(r"serving (http\S+)", process.stdout.readline())

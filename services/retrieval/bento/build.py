@@ -6,6 +6,7 @@ generation and what was packed with it, so the same content is built once. The l
 """
 
 import contextlib
+import hashlib
 import os
 import shutil
 import sys
@@ -17,6 +18,7 @@ from tempfile import TemporaryDirectory
 from services.retrieval.bento import kernels
 from taxohash.errors import TaxohashError
 from taxohash.generation.manifest import Generation
+from taxohash.generation.signature import SIGNATURE, read_signature
 from taxohash.runtime import sources
 from taxohash.runtime.atomic import writable
 from taxohash.runtime.flags import Parser
@@ -71,8 +73,10 @@ def build(folder: Path, lengths: Sequence[int]) -> str:
 
     generation = Generation.load(folder)
     required = installed(sources.PLATFORM, ["serve"])
+    signature = read_signature(folder)
     packed, parts = sources.files(*PACKAGES), kernels.parts(lengths)
-    version = f"{generation.id}-{sources.digest(packed, [*required, *parts])[:8]}"
+    digest = sources.digest(packed, [*required, *parts, *_digests(signature)])
+    version = f"{generation.id}-{digest[:8]}"
     with contextlib.suppress(NotFound):
         return str(bentoml.bentos.get(f"{BENTO}:{version}").tag)
     with contextlib.redirect_stdout(sys.stderr), TemporaryDirectory() as context:  # stdout is the tag alone
@@ -82,7 +86,7 @@ def build(folder: Path, lengths: Sequence[int]) -> str:
             version=version,
             build_ctx=context,
             include=_context(packed, lengths, Path(context)),
-            models=[_pack_model(folder, generation)],
+            models=[_pack_model(folder, generation, signature)],
             labels={"generation": generation.id},
             description=f"Image retrieval with the codes of generation {generation.id}.",
             python={"packages": required, "lock_packages": False},
@@ -113,17 +117,24 @@ def _lengths(text: str) -> list[int]:
     return lengths
 
 
-def _pack_model(folder: Path, generation: Generation) -> str:
-    """The tag of the model that holds the generation's files, as they are."""
+def _digests(signature: bytes | None) -> list[str]:
+    """What tells a signed generation from the same one unsigned, or signed by another key; nothing of one that is not."""
+    return [] if signature is None else [hashlib.sha256(signature).hexdigest()]
+
+
+def _pack_model(folder: Path, generation: Generation, signature: bytes | None) -> str:
+    """The tag of the model that holds the generation's files, as they are, and its signature."""
     import bentoml
     from bentoml.exceptions import NotFound
 
-    tag = f"{MODEL}:{generation.id}"
+    tag = "-".join([f"{MODEL}:{generation.id}", *(digest[:8] for digest in _digests(signature))])
     with contextlib.suppress(NotFound):
         return str(bentoml.models.get(tag).tag)
     with bentoml.models.create(tag, labels={"bits": str(generation.bits)}) as model:
         for name in ["generation.json", *generation.files]:
             shutil.copy(folder / name, model.path_of(name))
+        if signature is not None:
+            Path(model.path_of(SIGNATURE)).write_bytes(signature)
     return tag
 
 

@@ -20,6 +20,7 @@ from services.retrieval.server.target import Target, target_of
 from services.retrieval.settings import Settings
 from services.web.listening import listen, url_of
 from taxohash.errors import TaxohashError
+from taxohash.generation.keys import given
 from taxohash.runtime.atomic import writable
 from taxohash.runtime.flags import Parser
 from taxohash.runtime.sources import ROOT
@@ -56,6 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _serve(target: Target, host: str, port: int, backfill: bool | None) -> int:
     environment = {**os.environ, **target.variables}
     told = Settings.from_environment(environment)
+    given(environment)  # keys that cannot be read stop the start
     listener = listen(host, port)
     with listener:
         refuse_open(listener.getsockname()[0], told)

@@ -8,7 +8,7 @@ import pytest
 from tests.support.accounts import ACL, PASSWORDS
 from tests.support.certificates import Authority
 from tests.support.components import CLIENT_LABELS, Pod, needs_valkey, render_with, started, templates
-from tests.support.manifests import Manifest, Peer, allowed, of_kind
+from tests.support.manifests import Manifest, Peer, allowed, of_kind, selects
 from tests.support.monitoring import exporter_told, has_exporter
 
 MONITORING = Peer({"app.kubernetes.io/name": "prometheus"}, {"kubernetes.io/metadata.name": "monitoring"})
@@ -46,9 +46,10 @@ def test_prometheus_reaches_it_and_nothing_else() -> None:
     assert allowed(manifests, MONITORING, store, 9121, "metrics")
     assert not allowed(manifests, MONITORING, store, 6379, "redis")
     assert not allowed(manifests, Peer(CLIENT_LABELS), store, 9121, "metrics")
-    (port,) = of_kind(manifests, "Service")["codestore-metrics"]["spec"]["ports"]
-    assert port["targetPort"] == exporter(manifests)["ports"][0]["name"]
-    assert port["port"] == exporter(manifests)["ports"][0]["containerPort"]
+    monitored = of_kind(render_with("exporter", "exporter-monitor"), "PodMonitor")["codestore"]["spec"]
+    assert selects(monitored["selector"], dict(store.labels or {}))
+    (endpoint,) = monitored["podMetricsEndpoints"]
+    assert endpoint["port"] == exporter(manifests)["ports"][0]["name"]
 
 
 def test_the_store_keeps_its_name_where_the_exporter_fails() -> None:

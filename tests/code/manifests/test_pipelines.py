@@ -99,17 +99,37 @@ def test_secrets_are_those_that_the_readme_makes(pipeline: Pipeline) -> None:
         if name == "pictures":
             assert f"{key}" in readme
         else:
-            assert re.search(rf"create secret generic {name} .*--from-file={key}=", readme), name
+            assert re.search(rf"create secret generic {name} .*--from-(file|literal)={key}=", readme), name
 
 
 def test_settings_are_those_of_a_config_map(pipeline: Pipeline, manifests: list[Manifest]) -> None:
     maps = of_kind(manifests, "ConfigMap")
     wanted = pipeline.variables("configMapAsEnv", "configMapName")
+    wanted -= {("verifying", "file", settings.VERIFY_KEY.name)}  # there where somebody made it
     assert {(name, key) for name, key, _ in wanted} == {
         ("pipelines", key) for key in maps["pipelines"]["data"]
     }
     assert maps["pipelines"]["data"][settings.CACHE.name].startswith(f"{MOUNT}/")
     assert maps["pipelines"]["data"][settings.EVENTS.name] == EVENTS
+
+
+def test_keys_are_mounted_where_their_objects_say_and_the_private_one_where_it_signs(
+    pipeline: Pipeline,
+) -> None:
+    readme = (ROOT / "manifests" / "README.md").read_text(encoding="utf-8")
+    for executor in pipeline.executors.values():
+        (public,) = executor["configMapAsVolume"]
+        assert (public["configMapName"], public["optional"]) == ("verifying", True)
+        assert f"create configmap verifying --from-literal=file={public['mountPath']}/" in readme
+    signing = {
+        name: executor["secretAsVolume"]
+        for name, executor in pipeline.executors.items()
+        if "secretAsVolume" in executor
+    }
+    for (private,) in signing.values():
+        assert (private["secretName"], private["optional"]) == ("signing", True)
+        assert f"create secret generic signing --from-literal=file={private['mountPath']}/" in readme
+    assert signing.keys() == {name for name in pipeline.executors if name == "exec-build"}
 
 
 def test_pipelines_publish_where_services_read(pipeline: Pipeline, manifests: list[Manifest]) -> None:

@@ -17,7 +17,7 @@ from taxohash.errors import TaxohashError
 from tests.support.command import run
 
 ADDRESS = "redis://codestore:6379/0"
-NAMES = ["reader", "writer", "admin", "exporter"]
+NAMES = ["reader", "writer", "admin", "exporter", "cluster"]
 FILES = ["users.acl", *(f"{name}.{kind}" for name in NAMES for kind in ("password", "url"))]
 
 

@@ -13,9 +13,12 @@ from services.codestore.connection import StoreUnavailableError
 from services.codestore.generation_files import GenerationFiles
 from services.codestore.places import Place
 from taxohash.errors import TaxohashError
+from taxohash.generation.keys import VERIFY_KEY
 from taxohash.generation.manifest import MANIFEST, Generation
+from taxohash.generation.signature import SIGNATURE
 from tests.support.generations import make_generation
 from tests.support.s3 import BUCKET, S3
+from tests.support.signing import make_key, signed
 
 PREFIXES = (f"generations{number}" for number in itertools.count())
 
@@ -286,3 +289,42 @@ def test_one_whose_manifest_is_none_is_not_removed(made: Path, tmp_path: Path) -
         files.remove(generation.id)
     assert manifest.exists()
     assert (made / "hasher.onnx").exists()
+
+
+def test_a_signature_travels_before_the_manifest_and_goes_with_it(
+    recorded: Recorded, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (old, _), (new, public) = (make_key(tmp_path / name) for name in ("old.pem", "new.pem"))
+    files, generation = GenerationFiles(recorded), Generation.load(signed(made, old))
+    home = tmp_path / "home"
+    files.put(made)
+    assert recorded.written == [*sorted(generation.files), SIGNATURE, MANIFEST]
+    files.bring(generation.id, home)
+    assert (home / generation.id / SIGNATURE).read_bytes() == (made / SIGNATURE).read_bytes()
+    monkeypatch.setenv(VERIFY_KEY, str(public))
+    with pytest.raises(TaxohashError, match="signed by none of the keys"):
+        files.require(generation.id)  # what no service would load is not published
+    signed(made, new)
+    files.put(made)
+    assert recorded.written[-1] == SIGNATURE
+    files.require(generation.id)
+    files.bring(generation.id, home)  # where it is with the signature before
+    assert Generation.load(home / generation.id) == generation
+    files.remove(generation.id)
+    assert recorded.entries(generation.id) == []
+
+
+def test_an_unsigned_one_is_neither_required_nor_brought_where_keys_are_given(
+    address: str, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files, generation = GenerationFiles.open(address), Generation.load(made)
+    files.put(made)
+    monkeypatch.setenv(VERIFY_KEY, str(make_key(tmp_path / "key.pem")[1]))
+    for refused in (
+        lambda: files.require(generation.id),
+        lambda: files.bring(generation.id, tmp_path / "home"),
+        lambda: files.put(made),
+    ):
+        with pytest.raises(TaxohashError, match=f"{generation.id} is not signed"):
+            refused()
+    assert not (tmp_path / "home" / generation.id).exists()

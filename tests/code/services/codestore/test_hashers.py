@@ -18,9 +18,11 @@ from services.codestore.hashers import Hashers, claimed_id
 from services.codestore.places import Place
 from taxohash.errors import TaxohashError
 from taxohash.generation.hasher import Hasher
+from taxohash.generation.keys import VERIFY_KEY
 from taxohash.generation.manifest import MANIFEST
 from tests.support.generations import SIDE, make_generation
 from tests.support.s3 import BUCKET, S3
+from tests.support.signing import make_key, signed
 
 ROOT = Path(__file__).parents[4]
 PIXELS = np.zeros((1, 1, SIDE, SIDE), np.uint8)
@@ -274,3 +276,29 @@ def test_a_cache_that_cannot_be_made_is_one_line(bucket: str, ref: GenerationRef
 def test_what_has_no_id_claims_none(tmp_path: Path, text: str) -> None:
     (tmp_path / MANIFEST).write_text(text)
     assert claimed_id(tmp_path) is None
+
+
+def test_where_keys_are_given_what_is_signed_is_copied_and_opened_there(
+    made: Path, ref: GenerationRef, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that nobody who can write the folder changes a file between its check and its use."""
+    (private, public), (other, _) = (make_key(tmp_path / name) for name in ("key.pem", "other.pem"))
+    home = tmp_path / "home"
+    GenerationFiles.open(home).put(made)
+    monkeypatch.setenv(VERIFY_KEY, str(public))
+    hashers = Hashers(None, str(home), cache)
+    with pytest.raises(TaxohashError, match=f"{ref.id} is not signed"):
+        hashers.open(ref)
+    assert kept(cache) == set()
+    signed(home / ref.id, private)
+    (home / ref.id / "notes.txt").touch()  # nobody signed it, and nobody takes it
+    opened = hashers.open(ref)
+    assert opened.folder == cache / ref.id
+    (home / ref.id / "notes.txt").unlink()
+    assert is_of(opened, home / ref.id)
+    signed(home / ref.id, other)
+    assert hashers.open(ref).folder == cache / ref.id  # as it was copied
+    public.write_bytes(other.with_suffix(".pub").read_bytes())
+    assert hashers.open(ref).folder == cache / ref.id  # copied anew, with the signature of now
+    with pytest.raises(TaxohashError, match="is not signed"):
+        Hashers(made, None, cache).open(ref)

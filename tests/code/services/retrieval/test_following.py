@@ -13,12 +13,15 @@ import pytest
 
 from services import metrics
 from services.codestore import CodeStore, Item, Snapshot
+from services.codestore.follower import swap
 from services.retrieval.schemas.search import Wishes
 from services.retrieval.settings import Settings
 from taxohash.generation.hasher import Hasher
+from taxohash.generation.keys import VERIFY_KEY
 from taxohash.images import decode
 from tests.support.application import Client, filled, ref_of
 from tests.support.generations import make_generation, pictures
+from tests.support.signing import make_key, signed
 
 LONG = 30.0
 
@@ -137,6 +140,36 @@ def test_a_generation_that_cannot_be_loaded_leaves_the_old_one(
         assert served(client) == second
         shutil.copytree(kept, generations / first, dirs_exist_ok=True)  # it recovers by itself
         wait(lambda: served(client) == first, client)
+
+
+def test_what_no_given_key_has_signed_is_not_swapped_to(
+    store: CodeStore,
+    hashers: list[Hasher],
+    generations: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The old one goes on, and the swap is made once that is put right: by a signature, or by another key in the file."""
+    first, second = (hasher.generation.id for hasher in hashers)
+    room = tmp_path_factory.mktemp("keys")
+    (old, public), (new, of_new) = (make_key(room / name) for name in ("old.pem", "new.pem"))
+    signed(generations / second, old)
+    monkeypatch.setenv(VERIFY_KEY, str(public))
+    monkeypatch.setattr(swap, "_LAST_RETRY_SECONDS", 0.1)
+    with serving(store, generations=str(generations), cache=str(room / "cache")) as client:
+        assert served(client) == second
+        store.publish("default", first)
+        wait(lambda: f"{first} is not signed" in client.service.trouble, client)
+        assert served(client) == second
+        signed(generations / first, new)
+        wait(lambda: f"{first} is signed by none of the keys" in client.service.trouble, client)
+        assert (client("GET", "/readyz").status_code, served(client)) == (200, second)
+        public.write_bytes(public.read_bytes() + of_new.read_bytes())
+        wait(lambda: served(client) == first, client)
+        public.write_bytes(of_new.read_bytes())
+        store.rollback("default")
+        wait(lambda: f"{second} is signed by none of the keys" in client.service.trouble, client)
+        assert served(client) == first
 
 
 def test_where_nothing_is_published_the_process_waits_for_it(
