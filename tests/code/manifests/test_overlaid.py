@@ -60,7 +60,10 @@ NAMED = {
     "backendRef": "Service",
 }
 MADE_BY_HAND = {("ConfigMap", "codestore-ca"), ("ConfigMap", "verifying")}
-WHOLE = "backup exporter redis-cluster exporter-monitor canary keda limits priority ingress gateway canary-shadow monitoring external-secrets signing writes tls"
+WHOLE = (
+    "backup exporter exporter-monitor redis-cluster prune s3-inside trainjob canary keda limits priority ingress gateway canary-shadow"
+    " monitoring external-secrets signing writes tls"
+)
 
 
 def over(resource: str, folder: Path, components: str = "") -> list[Manifest]:
@@ -158,15 +161,6 @@ def test_pods_know_the_store_by_its_name(manifests: list[Manifest]) -> None:
         if "pipelines" in own["metadata"]["name"] and "dashboard" not in name
     )
     assert config["data"][settings.CODESTORE.name] == store
-
-
-def test_servers_of_a_cluster_are_brought_together_by_their_names(manifests: list[Manifest]) -> None:
-    for name, pod in pods(manifests).items():
-        if "codestore-cluster" in name:
-            (container,) = pod["spec"]["containers"]
-            (store,) = (own["value"] for own in container["env"] if own["name"] == "CODESTORE")
-            assert store in of_kind(manifests, "Service")
-            assert store in of_kind(manifests, "StatefulSet")
 
 
 def test_the_trigger_knows_what_runs_use(manifests: list[Manifest]) -> None:
