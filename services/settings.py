@@ -430,6 +430,17 @@ KF_PIPELINES_CA_CERT = Setting(
     "KF_PIPELINES_CA_CERT", MAYBE_TEXT, None, "file with the certificates that vouch for Kubeflow's", "those of the certifi package"
 )  # fmt: skip
 
+RUNS_ACCOUNT = Setting(
+    "TAXOHASH_RUNS_ACCOUNT", MAYBE_TEXT, None, "account of the pods of runs on Kubeflow", "the placement's"
+)
+RUNS_CLAIM = Setting("TAXOHASH_RUNS_CLAIM", MAYBE_TEXT, None, "claim of those pods", "the placement's")
+RUNS_SETTINGS = Setting(
+    "TAXOHASH_RUNS_SETTINGS",
+    MAYBE_TEXT,
+    None,
+    "ConfigMap with the variables of those pods",
+    "the placement's",
+)
 IMAGE = Setting(
     "TAXOHASH_IMAGE", MAYBE_TEXT, None, "image in which steps run on Kubeflow", "the one that the compiled pipeline names"
 )  # fmt: skip
@@ -492,7 +503,7 @@ SECTIONS: dict[str, tuple[Setting, ...]] = {  # type: ignore[type-arg]  # of any
     "Pipelines": (NOTIFY_URL, EVENTS, RUN_ID, TTY),
     "Kubeflow": (
         KF_PIPELINES_ENDPOINT, KF_PIPELINES_UI_ENDPOINT, KF_PIPELINES_NAMESPACE, KF_PIPELINES_TOKEN, KF_PIPELINES_SA_TOKEN_PATH, KF_PIPELINES_COOKIES,
-        KF_PIPELINES_CA_CERT, IMAGE,
+        KF_PIPELINES_CA_CERT, IMAGE, RUNS_ACCOUNT, RUNS_CLAIM, RUNS_SETTINGS,
     ),
     "Elsewhere": (READER_PASSWORD, WRITER_PASSWORD, ADMIN_PASSWORD, EXPORTER_PASSWORD, CLUSTER_PASSWORD),
 }  # fmt: skip

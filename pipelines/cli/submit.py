@@ -34,11 +34,17 @@ def add(commands: Any) -> None:
         help=f"in which the steps run, best by its digest, instead of {settings.IMAGE.name}",
     )
     parser.add_argument("--placement", type=Path, metavar="FILE", help="JSON file on how pods are placed")
-    parser.add_argument("--service-account", help="of the pods, instead of the placement's")
-    parser.add_argument("--claim", help="where their work lies, instead of the placement's")
-    parser.add_argument(
-        "--settings", metavar="CONFIGMAP", help="with their variables, instead of the placement's"
-    )
+    for option, name, what in (
+        ("--service-account", settings.RUNS_ACCOUNT, "account of the pods"),
+        ("--claim", settings.RUNS_CLAIM, "claim where their work lies"),
+        ("--settings", settings.RUNS_SETTINGS, "ConfigMap with their variables"),
+    ):
+        parser.add_argument(
+            option,
+            metavar="NAME",
+            default=name.of(),
+            help=f"{what}, instead of {name.name} or else the placement's",
+        )
     parser.add_argument("--detach", action="store_true", help="do not follow it")
     add_kubeflow(parser)
     add_arguments(parser)

@@ -166,9 +166,9 @@ def test_pods_know_the_store_by_its_name(manifests: list[Manifest]) -> None:
 def test_the_trigger_knows_what_runs_use(manifests: list[Manifest]) -> None:
     told, placement = variables(manifests, "our-trigger-too"), Placement()
     for variable, kind, name in (
-        ("RUNS_ACCOUNT", "ServiceAccount", placement.service_account),
-        ("RUNS_CLAIM", "PersistentVolumeClaim", placement.claim),
-        ("RUNS_SETTINGS", "ConfigMap", placement.settings[0].name),
+        (settings.RUNS_ACCOUNT.name, "ServiceAccount", placement.service_account),
+        (settings.RUNS_CLAIM.name, "PersistentVolumeClaim", placement.claim),
+        (settings.RUNS_SETTINGS.name, "ConfigMap", placement.settings[0].name),
     ):
         assert told[variable] == f"our-{name}-too"
         assert told[variable] in of_kind(manifests, kind)

@@ -143,8 +143,9 @@ def test_names_are_told_by_themselves(fake: FakeKubeflow, monkeypatch: pytest.Mo
     as_they_are = ["--service-account", standing.service_account, "--claim", standing.claim]
     assert main([*FIRST, "--detach", *as_they_are, "--settings", standing.settings[0].name]) == 0
     assert not placed
-    others = ["--service-account", "our-pipelines", "--claim", "our-work", "--settings", "our-settings"]
-    assert main([*FIRST, "--run", "second", "--detach", *others]) == 0
+    for name, value in (("ACCOUNT", "our-pipelines"), ("CLAIM", "our-work"), ("SETTINGS", "others")):
+        monkeypatch.setenv(f"TAXOHASH_RUNS_{name}", value)
+    assert main([*FIRST, "--run", "second", "--detach", "--settings", "our-settings"]) == 0
     (placement,) = placed
     assert (placement.service_account, placement.claim) == ("our-pipelines", "our-work")
     assert [own.name for own in placement.settings] == ["our-settings"]
