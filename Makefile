@@ -11,7 +11,7 @@ PYTEST = OMP_NUM_THREADS=1 $(PYTHON_IN) -m pytest -n $(JOBS) --dist loadfile --n
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help install data demo test test-all chaos attack loop dashboards night versions lint format docs lock clean
+.PHONY: help install data demo test test-all chaos attack loop dashboards night cluster versions lint format docs lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -36,6 +36,7 @@ test-all: install ## every test, and what they cover against its floor
 	@sh scripts/browser
 	@sh scripts/servers
 	@sh scripts/monitoring
+	@sh scripts/valkey
 	@$(PYTEST) $(MEASURED)
 	@sh scripts/coverage
 
@@ -57,6 +58,9 @@ dashboards: install ## draw every panel of Grafana's dashboards from a system th
 night: install ## a night in ten minutes: data arrive, models get worse and better, steps and disks fail; its history is checked line by line
 	@$(PYTHON_IN) -m tests.night
 
+cluster: install ## a real Kubernetes node, as root on Debian, and the manifests on it: deployed, upgraded, broken on purpose (SCENE=, OUT=, KEEP=1)
+	@$(PYTHON_IN) -m tests.cluster $(if $(SCENE),--scene $(SCENE)) $(if $(OUT),--out $(OUT)) $(if $(KEEP),--keep)
+
 versions: ## the core's tests on the other Pythons that the library allows, where they are found
 	@sh scripts/versions
 
@@ -70,9 +74,10 @@ format: install ## let ruff put the sources in order
 	@$(PYTHON_IN) -m ruff check --fix .
 	@$(PYTHON_IN) -m ruff format .
 
-docs: install ## write docs/api.md and the dashboards anew, from the code
+docs: install ## write docs/api.md, the dashboards and the PrometheusRule anew
 	@$(PYTHON_IN) -m services.reference
 	@$(PYTHON_IN) -m services.dashboards
+	@sh scripts/rules
 
 lock: install ## write the versions in .venv to constraints.txt
 	@{ head -n 1 constraints.txt; $(PYTHON_IN) -m pip freeze --exclude-editable | sed 's/+cpu$$//'; } >constraints.new

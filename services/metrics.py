@@ -355,7 +355,7 @@ _DISTANCES = (0.0, 1.0, 2.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0, 32.0, 64.0)
 QUERIES = _collected(
     "taxohash_queries_total",
     "counter",
-    "Queries of which the following are shares: all, or as many as can be counted by a hundredth of a core, whatever they are.",
+    "Queries of which the following are shares: all, or as many as can be counted by a five-hundredth of a core, whatever they are.",
     SERVED,
     **_QUALITY,
 )

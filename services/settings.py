@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 from taxohash.errors import TaxohashError
 
 MIB = 1024 * 1024
+LEAST_CHARACTERS = 16  # of a secret or token that somebody chooses
 T = TypeVar("T")
 
 
@@ -89,6 +90,12 @@ def _duration(text: str) -> float:
     return float(found[1]) * _UNITS[found[2]]
 
 
+def _hard_to_guess(text: str) -> str:
+    if len(text) < LEAST_CHARACTERS:
+        raise ValueError
+    return text
+
+
 def _words(text: str) -> tuple[str, ...]:
     return tuple(text.replace(",", " ").split())
 
@@ -117,18 +124,36 @@ DURATION = Form("a time such as 90s, 15m, 24h or 7d", _duration)
 SHARE = Form("a number from 0 to 1", _share)
 TEXT = Form("a text", str)
 MAYBE_TEXT: Form[str | None] = Form(TEXT.wanted, str)
+MAYBE_SECRET: Form[str | None] = Form(f"a text of at least {LEAST_CHARACTERS} characters", _hard_to_guess)
 WORDS = Form("words with spaces or commas between them", _words)
 COMMAND = Form("words as a shell reads them", lambda text: tuple(shlex.split(text)))
 ADDRESSES = Form("addresses with spaces between them", lambda text: tuple(text.split()))
 
 # -- where things are -------------------------------------------------------------------------------------------------
 
-REDIS_URL = Setting(
+CODESTORE = Setting(
+    "TAXOHASH_CODESTORE", MAYBE_TEXT, None,
+    "host of the code store, for an address that names none, such as redis://reader:secret@:6379/0: in a cluster the address is a Secret, and the host the name of a Service",
+    "this machine",
+)  # fmt: skip
+
+
+class StoreAddress(Setting[str | None]):
+    """An address of the code store, whose host may be told apart."""
+
+    def of(self, environment: Mapping[str, str] = os.environ) -> str | None:
+        url, host = super().of(environment), CODESTORE.of(environment)
+        if not url or not host:
+            return url
+        return re.sub(r"^(rediss?://(?:[^@/?#]*@)?)(?=[:/?#]|$)", lambda found: found[1] + host, url)
+
+
+REDIS_URL = StoreAddress(
     "TAXOHASH_REDIS_URL", MAYBE_TEXT, None,
     "address of the code store: redis://, rediss:// or unix://, with user and password in it, or memory://",
     "the user's own store, which all commands share; on a pod there is none", secret=True,
 )  # fmt: skip
-ADMIN_REDIS_URL = Setting(
+ADMIN_REDIS_URL = StoreAddress(
     "TAXOHASH_ADMIN_REDIS_URL", MAYBE_TEXT, None,
     "address of the code store with the account of an admin, by which the service publishes and goes back for API keys of that role",
     "none: it does neither", secret=True,
@@ -368,11 +393,11 @@ TRIGGER_ASK_FIRST = Setting(
     "kinds of reasons that start nothing before a person has asked for the run too: alert, schedule, data", "none",
 )  # fmt: skip
 TRIGGER_GIT_SECRET = Setting(
-    "TAXOHASH_TRIGGER_GIT_SECRET", MAYBE_TEXT, None, "with which a git host signs its webhook, or which it sends as a token",
+    "TAXOHASH_TRIGGER_GIT_SECRET", MAYBE_SECRET, None, "with which a git host signs its webhook, or which it sends as a token",
     "none: /v1/git is closed", secret=True,
 )  # fmt: skip
 APPROVAL_SECRET = Setting(
-    "TAXOHASH_APPROVAL_SECRET", MAYBE_TEXT, None, "with which links to approve a generation are signed", "none: there are no such links",
+    "TAXOHASH_APPROVAL_SECRET", MAYBE_SECRET, None, "with which links to approve a generation are signed", "none: there are no such links",
     secret=True,
 )  # fmt: skip
 APPROVAL_URL = Setting(
@@ -421,6 +446,12 @@ WRITER_PASSWORD = Setting(
 ADMIN_PASSWORD = Setting(
     "TAXOHASH_ADMIN_PASSWORD", MAYBE_TEXT, None, "of the account `admin`", "made by chance", secret=True
 )
+EXPORTER_PASSWORD = Setting(
+    "TAXOHASH_EXPORTER_PASSWORD", MAYBE_TEXT, None, "of the account `exporter`", "made by chance", secret=True
+)
+CLUSTER_PASSWORD = Setting(
+    "TAXOHASH_CLUSTER_PASSWORD", MAYBE_TEXT, None, "of the account `cluster`", "made by chance", secret=True
+)
 TTY = Setting(
     "TAXOHASH_TTY",
     MAYBE_TEXT,
@@ -440,7 +471,7 @@ NOTIFY_URL = Setting(
 )  # fmt: skip
 
 SECTIONS: dict[str, tuple[Setting, ...]] = {  # type: ignore[type-arg]  # of any type
-    "Where things are": (REDIS_URL, ADMIN_REDIS_URL, COLLECTION, GENERATION, GENERATIONS, PIN, PICTURES, URI_PREFIXES, CACHE),
+    "Where things are": (REDIS_URL, ADMIN_REDIS_URL, CODESTORE, COLLECTION, GENERATION, GENERATIONS, PIN, PICTURES, URI_PREFIXES, CACHE),
     "Signed generations": (VERIFY_KEY, SIGN_KEY, SIGN_PASSPHRASE, SIGN_PASSPHRASE_FILE),
     "What a request may take": (
         MAX_BODY_BYTES, MAX_PIXELS, MAX_SIDE, UPLOAD_SECONDS, UPLOAD_RATE, MAX_UPLOADS, UPLOADS_BYTES, MAX_REQUESTS,
@@ -463,7 +494,7 @@ SECTIONS: dict[str, tuple[Setting, ...]] = {  # type: ignore[type-arg]  # of any
         KF_PIPELINES_ENDPOINT, KF_PIPELINES_UI_ENDPOINT, KF_PIPELINES_NAMESPACE, KF_PIPELINES_TOKEN, KF_PIPELINES_SA_TOKEN_PATH, KF_PIPELINES_COOKIES,
         KF_PIPELINES_CA_CERT, IMAGE,
     ),
-    "Elsewhere": (READER_PASSWORD, WRITER_PASSWORD, ADMIN_PASSWORD),
+    "Elsewhere": (READER_PASSWORD, WRITER_PASSWORD, ADMIN_PASSWORD, EXPORTER_PASSWORD, CLUSTER_PASSWORD),
 }  # fmt: skip
 # What was read once: the start is refused, as a service that was closed must not be open.
 GONE = dict.fromkeys(

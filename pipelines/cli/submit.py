@@ -2,6 +2,7 @@
 
 import argparse
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,10 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("--placement", type=Path, metavar="FILE", help="JSON file on how pods are placed")
     parser.add_argument("--service-account", help="of the pods, instead of the placement's")
+    parser.add_argument("--claim", help="where their work lies, instead of the placement's")
+    parser.add_argument(
+        "--settings", metavar="CONFIGMAP", help="with their variables, instead of the placement's"
+    )
     parser.add_argument("--detach", action="store_true", help="do not follow it")
     add_kubeflow(parser)
     add_arguments(parser)
@@ -41,7 +46,7 @@ def add(commands: Any) -> None:
 
 def run(given: argparse.Namespace) -> int:
     asked = parameters(given) | (_data(given) if of_data(given) else {})
-    placement = placement_of(given.placement)
+    placement = named(placement_of(given.placement), given)
     if given.image:
         asked["image"] = given.image
     there = kubeflow(given)
@@ -53,9 +58,9 @@ def run(given: argparse.Namespace) -> int:
     try:
         with terminable(), tempfile.TemporaryDirectory() as scratch:
             package = compiled.package(given.pipeline)
-            if placement != Placement():
+            if replace(placement, service_account=Placement().service_account) != Placement():
                 package = compiled.write_package(given.pipeline, Path(scratch) / package.name, placement)
-            run_id = there.start(package, name, asked, given.service_account or placement.service_account)
+            run_id = there.start(package, name, asked, placement.service_account)
             say(f"run {name}: {there.address(run_id)}")
             if given.detach:
                 return 0
@@ -91,3 +96,22 @@ def _data(given: argparse.Namespace) -> dict[str, str]:
 
 def placement_of(file: Path | None) -> Placement:
     return read(Placement, read_json(file, "give a file with a placement")) if file else Placement()
+
+
+def named(placement: Placement, given: argparse.Namespace) -> Placement:
+    """A placement with the names that are told by themselves, as an overlay has them where all names got a prefix.
+
+    Raises:
+        TaxohashError: a ConfigMap is named, and the placement has none or several.
+    """
+    if account := given.service_account:
+        placement = replace(placement, service_account=account)
+    if claim := given.claim:
+        placement = replace(placement, claim=claim)
+    if given.settings:
+        if len(placement.settings) != 1:
+            raise TaxohashError(
+                f"--settings {given.settings}: the placement names {len(placement.settings)} ConfigMaps, so name it there"
+            )
+        placement = replace(placement, settings=(replace(placement.settings[0], name=given.settings),))
+    return placement

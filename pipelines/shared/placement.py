@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 MOUNT = "/work"
 WORK, GENERATIONS, EVENTS = MOUNT, f"{MOUNT}/generations", f"{MOUNT}/events"
 COLLECTION = settings.COLLECTION.default
+# Where who signed the code store's certificate is mounted, in pods of services too: manifests/components/authority.
+AUTHORITY_MOUNT = "/etc/codestore"
 IMAGE = "taxohash/python-train:0.1.0"
 QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
 # What the manifests' network policies let through: to the code store, and to addresses outside of the cluster, such as a
@@ -133,7 +135,8 @@ APPROVAL = FromObject(name="trigger", keys={"approval-secret": settings.APPROVAL
 SETTINGS = FromObject(
     name="pipelines",
     keys=_same(
-        *(settings.COLLECTION.name, settings.CACHE.name, settings.EVENTS.name, settings.APPROVAL_URL.name)
+        *(settings.COLLECTION.name, settings.CACHE.name, settings.EVENTS.name, settings.APPROVAL_URL.name),
+        settings.CODESTORE.name,
     ),
 )
 # Keys are files: each of the two is mounted, and its key `file` names the one to be read there. Only steps that sign see the private one.
@@ -157,6 +160,7 @@ class Placement:
         claim: for data, work and generations, mounted at /work.
         secrets: variables from Secrets.
         settings: variables from ConfigMaps.
+        authority: ConfigMap with who signed the certificate of the code store, mounted at /etc/codestore where it is there.
         signing: the Secret with the private key that signs generations; mounted at /etc/taxohash/signing where they are made.
         verifying: the ConfigMap with the public keys of which one must have signed; mounted at /etc/taxohash/verifying.
         labels: of pods, which network policies match.
@@ -171,6 +175,7 @@ class Placement:
     claim: Name = "taxohash-work"
     secrets: Series[FromObject] = (STORE, PICTURES, NOTIFY, APPROVAL)
     settings: Series[FromObject] = (SETTINGS,)
+    authority: Name = "codestore-ca"
     signing: FromObject = SIGNING
     verifying: FromObject = VERIFYING
     labels: dict[str, str] = field(default_factory=LABELS.copy)
@@ -223,6 +228,7 @@ def apply(
         kubernetes.use_secret_as_env(task, secret.name, dict(secret.keys), optional=secret.optional)
     for config in configs:
         kubernetes.use_config_map_as_env(task, config.name, dict(config.keys), optional=config.optional)
+    kubernetes.use_config_map_as_volume(task, placement.authority, AUTHORITY_MOUNT, optional=True)
     kubernetes.use_field_path_as_env(task, settings.RUN_ID.name, f"metadata.labels['{RUN_LABEL}']")
     queue = {QUEUE_LABEL: placement.queue} if placement.queue else {}
     for name, value in {**placement.labels, **queue}.items():

@@ -1,8 +1,8 @@
 """Who may do what on the server: the accounts of its ACL file, each with the least rights.
 
-`python -m services.codestore.accounts FOLDER --address redis://codestore:6379/0` writes into FOLDER, readable by its
-owner alone, `users.acl` for the server, which holds no password, and of each account the password and the address with it.
-A password is taken from TAXOHASH_READER_PASSWORD (WRITER, ADMIN), else from FOLDER/reader.password, else made.
+`python -m services.codestore.accounts FOLDER --address redis://codestore:6379/0` (or redis://:6379/0, whose host is told apart, by
+TAXOHASH_CODESTORE) writes into FOLDER, readable by its owner alone, `users.acl` for the server, which holds no password, and of each account the password and the address with it.
+A password is taken from TAXOHASH_READER_PASSWORD (WRITER, ADMIN, EXPORTER, CLUSTER), else from FOLDER/reader.password, else made.
 """
 
 import hashlib
@@ -43,19 +43,19 @@ class Account:
         keys: patterns of keys, `%R~` to read only and `~` to write too. A segment is taxohash:{NAME:NUMBER},
             a collection taxohash:{NAME}; no name has a colon.
         commands: all that it may call, by itself or in a function.
+        channels: to which it may listen and speak.
     """
 
     name: str
     keys: tuple[str, ...]
     commands: tuple[str, ...]
+    channels: tuple[str, ...] = ("&taxohash:*",)
 
     def line(self, digest: str) -> str:
         """Its line of the ACL file, for a password whose sha256 is `digest`, in hexadecimal."""
-        commands = " ".join(f"+{command}" for command in self.commands)
-        channels = "resetchannels &taxohash:*"
-        return (
-            f"user {self.name} on #{digest} {channels} {' '.join(self.keys)} -@all {_CONNECTION} {commands}"
-        )
+        commands = (f"+{command}" for command in self.commands)
+        rights = ("resetchannels", *self.channels, *self.keys, "-@all", _CONNECTION, *commands)
+        return f"user {self.name} on #{digest} {' '.join(rights)}"
 
 
 # Loads and follows, and holds a lease on what it has loaded.
@@ -94,11 +94,19 @@ ADMIN = Account(
         *_LAYOUT_3,
     ),
 )
-ACCOUNTS = (READER, WRITER, ADMIN)
+# Tells how the server is, and sees no data: not the slow log either, as that has arguments of commands.
+EXPORTER = Account(
+    "exporter", keys=(), commands=("latency|histogram", "latency|latest", "slowlog|len"), channels=()
+)
+# Brings the servers of a cluster together, and gives slots to those that nobody has.
+CLUSTER = Account("cluster", keys=(), commands=("cluster|addslotsrange", "cluster|meet"), channels=())
+ACCOUNTS = (READER, WRITER, ADMIN, EXPORTER, CLUSTER)
 _PASSWORDS = {
     READER.name: settings.READER_PASSWORD,
     WRITER.name: settings.WRITER_PASSWORD,
     ADMIN.name: settings.ADMIN_PASSWORD,
+    EXPORTER.name: settings.EXPORTER_PASSWORD,
+    CLUSTER.name: settings.CLUSTER_PASSWORD,
 }
 
 

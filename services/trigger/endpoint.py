@@ -28,17 +28,29 @@ class Endpoint(NamedTuple):
 
 
 async def body_of(request: Request) -> bytes:
-    """The body of a request, whole.
+    """The body of a request, whole; only of those who may send one.
+
+    Raises:
+        RefusedError: as `read_body`.
+    """
+    body = bytearray()
+    await read_body(request, body.extend)
+    return bytes(body)
+
+
+async def read_body(request: Request, take: Callable[[bytes], object]) -> None:
+    """Give the pieces of a request's body to `take`, as they arrive.
 
     Raises:
         RefusedError: 413, it is too large; 408, too slow.
     """
-    settings, body = service_of(request).settings, bytearray()
+    settings, length = service_of(request).settings, 0
     try:
         async with asyncio.timeout(settings.upload_seconds):
             async for piece in request.stream():
-                body += piece
-                if len(body) > settings.body_bytes:
+                take(piece)
+                length += len(piece)
+                if length > settings.body_bytes:
                     raise RefusedError(
                         413,
                         "body",
@@ -49,7 +61,6 @@ async def body_of(request: Request) -> bytes:
         raise RefusedError(
             408, "slow", "body did not arrive in time: send it again", {"Connection": "close"}
         ) from None
-    return bytes(body)
 
 
 async def object_of(request: Request, *names: str) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from services.codestore.store import CodeStore
 from services.trigger.access import refuse_open
 from services.trigger.app import application
 from services.trigger.approve import Approver
+from services.trigger.connections import MOST, YieldingProtocol
 from services.trigger.keeper import Keeper
 from services.trigger.records import Run
 from services.trigger.runs import Runs
@@ -34,7 +35,6 @@ from taxohash.runtime.terminal import printable
 
 LOG = logging.getLogger("taxohash.trigger")
 _DRAIN_SECONDS = 5
-_MOST_CONNECTIONS = 1000
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -129,8 +129,8 @@ def _warn(settings: Settings) -> None:
 
 def _serve(service: Service, listener: socket.socket) -> None:
     config = uvicorn.Config(
-        application(service), log_config=None, access_log=False, server_header=False, proxy_headers=False, ws="none",
-        lifespan="on", limit_concurrency=_MOST_CONNECTIONS, timeout_graceful_shutdown=_DRAIN_SECONDS,
+        application(service), http=YieldingProtocol, log_config=None, access_log=False, server_header=False, proxy_headers=False,
+        ws="none", lifespan="on", limit_concurrency=MOST + 1, timeout_graceful_shutdown=_DRAIN_SECONDS,
     )  # fmt: skip
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     server = uvicorn.Server(config)

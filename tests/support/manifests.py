@@ -4,13 +4,15 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 ROOT = Path(__file__).parents[2]
-OVERLAYS = ("dev", "prod")
+OVERLAYS = ("dev", "staging", "production")
 KUBECTL = Path(sys.executable).parent / "kubectl"
 
 Manifest = dict[str, Any]
@@ -22,20 +24,36 @@ def render(overlay: str) -> list[Manifest]:
 
 
 def render_folder(folder: str) -> list[Manifest]:
-    """What kubectl makes of a folder of manifests."""
+    """What kubectl makes of a folder of manifests; it is asked once."""
+    return list(yaml.load_all(_rendered(folder), yaml.CSafeLoader))
+
+
+@cache
+def _rendered(folder: str) -> str:
     words = [str(KUBECTL), "kustomize", str(ROOT / "manifests" / folder)]
-    done = subprocess.run(words, check=True, capture_output=True, text=True, timeout=60)
-    return list(yaml.safe_load_all(done.stdout))
+    return subprocess.run(words, check=True, capture_output=True, text=True, timeout=60).stdout
 
 
 def of_kind(manifests: list[Manifest], *kinds: str) -> dict[str, Manifest]:
     return {manifest["metadata"]["name"]: manifest for manifest in manifests if manifest["kind"] in kinds}
 
 
+def template_of(manifest: Manifest) -> Manifest | None:
+    """The pods that an object has made, if it is one that does."""
+    if manifest["kind"] == "CronJob":
+        manifest = manifest["spec"]["jobTemplate"]
+    elif manifest["kind"] not in ("Deployment", "StatefulSet", "DaemonSet", "Job"):
+        return None
+    template: Manifest = manifest["spec"]["template"]
+    return template
+
+
 def pods(manifests: list[Manifest]) -> dict[str, Manifest]:
     """Pod templates by the name of their workload."""
-    workloads = of_kind(manifests, "Deployment", "StatefulSet")
-    return {name: workload["spec"]["template"] for name, workload in workloads.items()}
+    made = [(m["metadata"]["name"], pod) for m in manifests if (pod := template_of(m)) is not None]
+    found = dict(made)
+    assert len(found) == len(made), "two workloads have one name"
+    return found
 
 
 def containers(manifests: list[Manifest]) -> Iterator[tuple[Manifest, Manifest]]:
@@ -70,15 +88,26 @@ class Peer:
     """One end of a connection: a pod, here or in another namespace, or an address outside of the cluster.
 
     Attributes:
-        labels: of the pod; None outside of the cluster.
+        labels: of the pod; None where it is none.
         namespace: labels of its namespace; None for the one of the policies.
+        address: of what is no pod.
     """
 
     labels: Labels | None = None
     namespace: Labels | None = None
+    address: str = "203.0.113.1"
 
 
 OUTSIDE = Peer()
+
+
+@dataclass(frozen=True)
+class Port:
+    """Where a connection goes: the number, its name in the pod that listens if it has one, and the protocol."""
+
+    number: int
+    name: str = ""
+    protocol: str = "TCP"
 
 
 def allowed(manifests: list[Manifest], source: Peer, target: Peer, port: int, name: str = "") -> bool:
@@ -87,13 +116,17 @@ def allowed(manifests: list[Manifest], source: Peer, target: Peer, port: int, na
     Args:
         name: of the port, where the target has one.
     """
-    policies = list(of_kind(manifests, "NetworkPolicy").values())
-    return _passes(policies, "Egress", source, target, (port, name)) and _passes(
-        policies, "Ingress", target, source, (port, name)
+    return lets(list(of_kind(manifests, "NetworkPolicy").values()), source, target, Port(port, name))
+
+
+def lets(policies: list[Manifest], source: Peer, target: Peer, port: Port) -> bool:
+    """As `allowed`, for any protocol."""
+    return _passes(policies, "Egress", source, target, port) and _passes(
+        policies, "Ingress", target, source, port
     )
 
 
-def _passes(policies: list[Manifest], way: str, own: Peer, other: Peer, port: tuple[int, str]) -> bool:
+def _passes(policies: list[Manifest], way: str, own: Peer, other: Peer, port: Port) -> bool:
     """Whether one end lets the connection out, or in: all may where no policy selects it, else what one of them says."""
     if own.labels is None or own.namespace is not None:
         return True  # not for these policies to say
@@ -107,13 +140,28 @@ def _passes(policies: list[Manifest], way: str, own: Peer, other: Peer, port: tu
     )
 
 
-def _port(rule: Manifest, port: tuple[int, str]) -> bool:
-    return "ports" not in rule or any(found["port"] in port for found in rule["ports"])
+def _port(rule: Manifest, port: Port) -> bool:
+    return "ports" not in rule or any(
+        found.get("protocol", "TCP") == port.protocol and _within(found, port) for found in rule["ports"]
+    )
+
+
+def _within(found: Manifest, port: Port) -> bool:
+    first: Any = found.get("port", port.number)
+    if isinstance(first, str):
+        return first == port.name
+    last: Any = found.get("endPort", first)
+    return bool(first <= port.number <= last)
 
 
 def _is(peer: Manifest, other: Peer) -> bool:
-    if "ipBlock" in peer:
-        return other.labels is None
+    if block := peer.get("ipBlock"):
+        address = ip_address(other.address)
+        return (
+            other.labels is None
+            and address in ip_network(block["cidr"])
+            and not any(address in ip_network(hole) for hole in block.get("except", []))
+        )
     if other.labels is None:
         return False
     if "namespaceSelector" in peer:
@@ -126,8 +174,20 @@ def _is(peer: Manifest, other: Peer) -> bool:
 def selects(selector: Manifest, labels: Labels) -> bool:
     """Whether a selector is that of these labels."""
     wanted = selector.get("matchLabels", {}).items()
-    for expression in selector.get("matchExpressions", []):
-        assert expression["operator"] == "Exists"  # the only one that is used
-        if expression["key"] not in labels:
-            return False
-    return bool(wanted <= dict(labels).items())
+    return bool(wanted <= dict(labels).items()) and all(
+        _holds(expression, labels) for expression in selector.get("matchExpressions", [])
+    )
+
+
+def _holds(expression: Manifest, labels: Labels) -> bool:
+    key, values = expression["key"], expression.get("values", [])
+    match expression["operator"]:
+        case "Exists":
+            return key in labels
+        case "DoesNotExist":
+            return key not in labels
+        case "In":
+            return labels.get(key) in values
+        case "NotIn":
+            return labels.get(key) not in values
+    raise ValueError(f"{expression['operator']} is no operator of a selector")

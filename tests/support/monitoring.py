@@ -89,11 +89,21 @@ def has_exporter() -> bool:
 @contextmanager
 def redis_exporter(folder: Path, store: str, password: str) -> Iterator[str]:
     """Its address; it tells of the server at an address."""
+    variables = {
+        "REDIS_ADDR": store,
+        "REDIS_PASSWORD": password,
+        "REDIS_EXPORTER_REDIS_ONLY_METRICS": "true",
+    }
+    with exporter_told(folder, variables) as url:
+        yield url
+
+
+@contextmanager
+def exporter_told(folder: Path, variables: Mapping[str, str]) -> Iterator[str]:
+    """Its address; all else it is told by these variables."""
     address = f"127.0.0.1:{free_port()}"
-    options = (f"--redis.addr={store}", f"--web.listen-address={address}", "--redis-only-metrics")
-    with _running(
-        _EXPORTER, options, folder, f"http://{address}", "/health", {"REDIS_PASSWORD": password}
-    ) as url:
+    options = (f"--web.listen-address={address}",)
+    with _running(_EXPORTER, options, folder, f"http://{address}", "/health", variables) as url:
         yield url
 
 

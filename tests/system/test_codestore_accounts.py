@@ -49,7 +49,7 @@ def command(*words: str) -> Operation:
 
 # What is asked: who may.
 TABLE: dict[str, tuple[str, Operation]] = {
-    "ask whether it answers": ("reader writer admin probe", command("PING")),
+    "ask whether it answers": ("reader writer admin exporter cluster probe", command("PING")),
     "read a segment": ("reader writer admin", lambda client: client.fcall_ro("read", 3, *SEGMENT)),
     "read a collection": ("reader writer admin", lambda client: client.fcall_ro("read", 2, *COLLECTION)),
     "read the stream of changes": ("reader writer admin", command("XRANGE", SEGMENT[1], "-", "+")),
@@ -59,8 +59,8 @@ TABLE: dict[str, tuple[str, Operation]] = {
     "hold a lease": ("reader writer admin", command("ZADD", LEASES, "1", "generation process")),
     "let go of a lease": ("reader writer admin", command("ZREM", LEASES, "generation process")),
     "see the leases": ("reader writer admin", command("ZRANGE", LEASES, "0", "-1", "WITHSCORES")),
-    "see how the server is": ("reader writer admin", command("INFO")),
-    "wait for replicas": ("reader writer admin", command("WAIT", "0", "1")),
+    "see how the server is": ("reader writer admin exporter cluster", command("INFO")),
+    "wait for replicas": ("reader writer admin exporter cluster", command("WAIT", "0", "1")),
     # Writing.
     "write a segment": ("writer admin", lambda client: client.fcall("write", 3, *SEGMENT, "item")),
     "load the functions": ("writer admin", lambda client: client.function_load(LIBRARY, replace=True)),
@@ -91,7 +91,13 @@ TABLE: dict[str, tuple[str, Operation]] = {
     "remember for the trigger": ("admin", command("EVAL", SWAP, "1", "taxohash:trigger:{c}", "0", "state")),
     "remove a key": ("admin", command("UNLINK", "taxohash:{c:3}:old")),
     "see the settings": ("admin", command("CONFIG", "GET", "maxmemory")),
+    "see how long commands took": ("exporter", command("LATENCY", "HISTOGRAM")),
+    "count slow commands": ("exporter", command("SLOWLOG", "LEN")),
+    "bring a server into the cluster": ("cluster", command("CLUSTER", "MEET", "127.0.0.1", "1")),
+    "give slots that nobody has": ("cluster", command("CLUSTER", "ADDSLOTSRANGE", "0", "1")),
     # What no account needs.
+    "take slots": ("", command("CLUSTER", "SETSLOT", "0", "NODE", "0" * 40)),
+    "see slow commands": ("", command("SLOWLOG", "GET")),
     "read another's key": ("", command("HGET", "other", "field")),
     "write another's key": ("", command("HSET", "other", "field", "value")),
     "remove another's key": ("", command("DEL", "other")),

@@ -176,6 +176,24 @@ def test_a_backup_is_restored_and_verified(name: str, said: Said, tmp_path: Path
         said("restore", str(tmp_path / "backup"), "--collection", other)
 
 
+def test_backups_by_the_time_make_way_and_the_newest_is_tried_out(
+    name: str, said: Said, tmp_path: Path, redis_url: str
+) -> None:
+    put(tmp_path, said)
+    served(redis_url, name, "one")
+    root = tmp_path / "backups"
+    (root / f"{name}-20260101T000000Z").mkdir(parents=True)
+    with pytest.raises(TaxohashError, match="give --dated too"):
+        said("backup", str(root), "--keep", "1")
+    with pytest.raises(TaxohashError, match="there is no backup of collection"):
+        said("rehearse", str(root))
+    made = json.loads(said("backup", str(root), "--dated", "--keep", "1", "--json"))
+    assert made["removed"] == [f"{name}-20260101T000000Z"]
+    assert [str(folder) for folder in root.iterdir()] == [made["address"]]
+    assert said("rehearse", str(root)).endswith("3 items, generation one, whole\n")
+    assert json.loads(said("rehearse", str(root), "--json"))["findings"] == []
+
+
 def test_damage_is_mended_from_a_backup(name: str, said: Said, tmp_path: Path, redis_url: str) -> None:
     put(tmp_path, said)
     served(redis_url, name, "one")

@@ -24,6 +24,12 @@ pytestmark = pytest.mark.system
 CONFIGURATION = """
 [checks.negative_data_rejection]
 expected-statuses = ["400", "401", "403", "404", "405", "409", "413", "414", "415", "422", "429", "431", "503"]
+
+# A batch is answered, and of its items each that is none is refused by itself: tests/code/services/retrieval/routes/test_items.py.
+[[operations]]
+include-name = "POST /v1/items"
+[operations.checks.negative_data_rejection]
+expected-statuses = ["200", "400", "401", "403", "404", "405", "409", "413", "414", "415", "422", "429", "431", "503"]
 """
 
 

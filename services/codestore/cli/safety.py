@@ -1,5 +1,6 @@
-"""`taxohash store backup|restore|verify|repair`: that nothing is lost, and what to do where something is."""
+"""`taxohash store backup|rehearse|restore|verify|repair`: that nothing is lost, and what to do where something is."""
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,11 +13,16 @@ from services.codestore.cli.context import Collection, Json, Why, Yes, only_told
 from services.codestore.integrity.backup import backup as back_up
 from services.codestore.integrity.backup import copy_of
 from services.codestore.integrity.backup import restore as put_back
+from services.codestore.integrity.backups import dated as address_now
+from services.codestore.integrity.backups import make_way, newest
+from services.codestore.integrity.backups import rehearse as try_out
 from services.codestore.integrity.repair import apply, backup_side
 from services.codestore.integrity.repair import plan as planned
 from services.codestore.integrity.verify import verify as look_at
 from services.codestore.own import code_store
 from services.codestore.pictures import Pictures
+from services.settings import COLLECTION
+from taxohash.errors import TaxohashError
 from taxohash.runtime.progress import bars
 from taxohash.runtime.terminal import printable
 
@@ -34,32 +40,74 @@ def backup(
     by_reference: Annotated[
         bool, typer.Option("--by-reference", help="name pictures and hasher instead of copying them")
     ] = False,
+    dated: Annotated[
+        bool, typer.Option("--dated", help="into a folder of the destination that is named by the time")
+    ] = False,
+    keep: Annotated[
+        int | None, typer.Option(min=1, help="with --dated: how many stay there, the newest; all by default")
+    ] = None,
     collection: Collection = "default",
     as_json: Json = False,
 ) -> None:
     """Copy one generation and the catalogue, with pictures and hasher, each segment as it is at one position."""
+    if keep is not None and not dated:
+        raise TaxohashError("--keep is of backups that are named by the time: give --dated too")
     with code_store() as connected, _progress() as told:
         made = back_up(
             connected,
             collection,
-            destination,
+            address_now(destination, collection) if dated else destination,
             generation=generation,
             pictures=Pictures.from_environment(),
             hasher=hasher,
             how="reference" if by_reference else "content",
             progress=told,
         )
+    removed = make_way(destination, collection, keep) if keep is not None else []
     if as_json:
-        print_json({"address": made.address, "pictures": made.pictures, "missing": made.missing})
+        told_of = {"address": made.address, "pictures": made.pictures, "missing": made.missing}
+        print_json(told_of | ({"removed": removed} if dated else {}))
         return
     print(printable(f"backed up to {made.address}, with {made.pictures:,} pictures"))
     for digest in made.missing:
         print(printable(f"warning: picture {digest} is in no store"))
+    for name in removed:
+        print(printable(f"removed {name}"))
+
+
+@app.command("rehearse")
+def rehearse(
+    source: Annotated[str, typer.Argument(help="where dated backups lie: a folder, or s3://bucket/prefix")],
+    collection: Collection = "default",
+    as_json: Json = False,
+) -> None:
+    """Restore the newest dated backup into a server of its own and compare; exit code 1 where something differs.
+
+    The store itself is not asked, and pictures are left out.
+    """
+    with _progress() as told:
+        done = try_out(newest(source, collection), progress=told)
+    if as_json:
+        print_json(done)
+    else:
+        for finding in done.findings:
+            print(printable(finding))
+        when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(done.created))
+        state = f"{len(done.findings):,} findings" if done.findings else "whole"
+        print(
+            printable(
+                f"{done.address} of {when}: {done.items:,} items, generation {done.generation}, {state}"
+            )
+        )
+    raise typer.Exit(done.exit_status)
 
 
 @app.command("restore")
 def restore(
     source: Annotated[str, typer.Argument(help="folder or s3:// address of a backup")],
+    the_newest: Annotated[
+        bool, typer.Option("--newest", help="of the dated backups that lie there of TAXOHASH_COLLECTION")
+    ] = False,
     collection: Annotated[
         str | None, typer.Option(help="name of the collection to be made; that of the backup by default")
     ] = None,
@@ -72,7 +120,7 @@ def restore(
     with code_store() as connected, _progress() as told:
         made = put_back(
             connected,
-            source,
+            newest(source, COLLECTION.of()) if the_newest else source,
             collection,
             publish=publish,
             pictures=Pictures.from_environment(),

@@ -44,7 +44,7 @@ _LARGEST_FILE = 4 << 30  # of a hasher
 _SETTLED = {"reviving": "retired"}  # what was going on is begun anew
 
 
-def _quiet(what: str, done: int, total: int) -> None:
+def quiet(what: str, done: int, total: int) -> None:
     """No progress is told."""
 
 
@@ -83,7 +83,7 @@ def backup(
     pictures: Pictures | None = None,
     hasher: Path | None = None,
     how: How = "content",
-    progress: Progress = _quiet,
+    progress: Progress = quiet,
 ) -> BackedUp:
     """Copy one generation and the catalogue.
 
@@ -175,7 +175,7 @@ def restore(
     hasher: Path | None = None,
     who: str = "",
     why: str = "",
-    progress: Progress = _quiet,
+    progress: Progress = quiet,
 ) -> Restored:
     """Make a collection from a backup. Cut short, it leaves one that nobody can open, and goes on when it is called again.
 

@@ -3,8 +3,8 @@
 import threading
 import time
 
-SHARE = 0.01
-MOST_SECONDS = 0.1  # that may be saved up
+SHARE = 0.002
+MOST_SECONDS = 0.02  # that may be saved up
 
 
 class Allowance:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _AT_ONCE = 4  # items of one batch that are decoded and encoded
 _OUT_OF_TIME = unavailable("there was no time left for this item: send it again")
 
-Drafting = tuple[str, Callable[[], Draft]]
+Drafting = tuple[str | None, Callable[[], Draft]]
 
 
 def rounds_of(items: int) -> int:
@@ -45,7 +45,7 @@ async def all_made(
 async def put_all(
     service: Service,
     served: "Served",
-    ids: Sequence[str],
+    ids: Sequence[str | None],
     made: Sequence[Made | RefusedError],
     name: Name | None,
 ) -> dict[str, Any]:

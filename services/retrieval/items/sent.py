@@ -1,8 +1,10 @@
 """An item as its client sent it: from query string, content type and body to checked values. Nothing of a picture is looked at."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 from services.codestore import Item
 from services.codestore.checks import check_item
@@ -15,6 +17,7 @@ from services.retrieval.schemas.items import (
     MOST_LABELS,
     MOST_TAGS,
     BatchBody,
+    BatchItem,
     Content,
     Described,
     EditBody,
@@ -120,8 +123,8 @@ def draft_of(item_id: str, body: bytearray, form: Form, asked: Described) -> Dra
     )
 
 
-def drafts_of(body: bytearray, form: Form) -> list[tuple[str, Callable[[], Draft]]]:
-    """Read and check a batch: the id of each item, and what gives it or refuses it.
+def drafts_of(body: bytearray, form: Form) -> list[tuple[str | None, Callable[[], Draft]]]:
+    """Read a batch: the id of each item, None where it tells none, and what gives the item or refuses it.
 
     Raises:
         RefusedError: 400, with what is wrong with all of it.
@@ -137,20 +140,30 @@ def drafts_of(body: bytearray, form: Form) -> list[tuple[str, Callable[[], Draft
                 raise RefusedError(400, "form", f"form has two files {shown(part.name)}: name each once")
             if part.name != ITEMS:
                 files[part.name] = part.content
-    batch = checked(BatchBody, told, "request")
-    ids = [item.id for item in batch.items]
-    if twice := next((item_id for item_id in ids if ids.count(item_id) > 1), None):
+    entries: list[Any] = list(checked(BatchBody, told, "request").items)
+    ids = [_text(entry, "id") for entry in entries]
+    if twice := next((own for own in ids if own is not None and ids.count(own) > 1), None):
         raise RefusedError(400, "request", f"item id {shown(twice)} is given twice: give each once")
-    wanted = [item.file for item in batch.items if item.file is not None]
-    if strange := sorted({*files} - {*wanted}):
+    if strange := sorted({*files} - {_text(entry, "file") for entry in entries}):
         raise RefusedError(400, "form", f"no item names the file {shown(strange[0])}: leave it out")
-    if missing := sorted({*wanted} - {*files}):
-        raise RefusedError(400, "form", f"form has no file {shown(missing[0])}, which an item names: send it")
-    return [(item.id, _drafting(item.id, item, item.file and files[item.file])) for item in batch.items]
+    return [(own, partial(_drafted, entry, files)) for own, entry in zip(ids, entries, strict=True)]
 
 
-def _drafting(item_id: str, content: Content, file: bytes | str | None) -> Callable[[], Draft]:
-    return lambda: _checked(_draft(item_id, content, file if isinstance(file, bytes) else None))
+def _text(entry: Any, field: str) -> str | None:
+    """A field of what should be an item; None where it has no text there."""
+    found = entry.get(field) if isinstance(entry, Mapping) else None
+    return found if isinstance(found, str) else None
+
+
+def _drafted(entry: Any, files: Mapping[str, bytes]) -> Draft:
+    if not isinstance(entry, Mapping):
+        raise RefusedError(
+            400, "request", f"item is {shown(entry)}: give an object with id, and image, file or code"
+        )
+    item = checked(BatchItem, entry, "request")
+    if item.file is not None and item.file not in files:
+        raise RefusedError(400, "form", f"form has no file {shown(item.file)}, which the item names: send it")
+    return _checked(_draft(item.id, item, None if item.file is None else files[item.file]))
 
 
 def _draft(item_id: str, content: Content, file: bytes | None) -> Draft:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, SkipValidation, model_validator
 
 from services.retrieval.schemas.base import Request, Told, exactly_one
 from services.retrieval.schemas.search import Problem, Wishes
@@ -166,7 +166,9 @@ class BatchItem(Content):
 class BatchBody(Request):
     """Several items at once: the body as JSON, or the field `items` of a form whose files are named by them."""
 
-    items: list[BatchItem] = Field(min_length=1, max_length=MOST_ITEMS)
+    items: list[SkipValidation[BatchItem]] = Field(  # each is checked by itself
+        min_length=1, max_length=MOST_ITEMS
+    )
 
 
 # -- what is answered -------------------------------------------------------------------------------------------------
@@ -230,7 +232,7 @@ class ItemTold(Told):
 class BatchResult(Told):
     """What became of one item of a batch: what a put of it alone would have answered."""
 
-    id: str
+    id: str | None = Field(description="null where the item told none")
     status: int = Field(description="201, 200, or that of the problem")
     put: Put | None = None
     problem: Problem | None = None

@@ -38,7 +38,11 @@ from tests.support.miniature import make_dataset
 ROOT = Path(__file__).parents[3]
 PAGES = sorted(
     path.relative_to(ROOT).as_posix()
-    for folder in (ROOT, ROOT / "docs", ROOT / "manifests", ROOT / "manifests" / "monitoring")
+    for folder in (
+        ROOT,
+        ROOT / "docs",
+        *(ROOT / "manifests" / own for own in ("", "monitoring", "components")),
+    )
     for path in folder.glob("*.md")
     if path.name != "CHANGELOG.md"  # which names what there was
 )
@@ -49,12 +53,14 @@ NOT_RUN = {
     ".": "the environment is active",
     ".venv/bin/pre-commit": "would change the repository's hooks",
     ".venv/bin/python -m pytest": "this suite",
+    "cat": "puts files together that openssl makes",
     "cd": "only commands after it would feel it",
     "curl": "needs a service: tests/system/test_searching.py, test_retrieval.py and test_trigger.py",
     "dvc": "needs a bucket in S3",
     "export": "only commands after it would feel it",
     "kubectl": "needs a cluster, or is tests/code/manifests",
     "kustomize": "needs the program; the tests of the manifests render with kubectl",
+    "openssl": "certificates, as tests/code/manifests/test_tls.py makes them",
     "make": "jobs of minutes: tests/system/test_demo.py, and this suite",
     "python -m services.codestore.accounts": "run, with what follows, by tests/code/manifests",
     "taxohash compare": "needs two generations: tests/code/taxohash/cli/test_compare.py",
@@ -63,6 +69,7 @@ NOT_RUN = {
     "taxohash data diff": "needs two versions of a set: tests/code/taxohash/datasets/test_diff.py and test_revision.py",
     "npm": "downloads; here a tree of the miniature set's pictures takes its place",
     "python docs/emoji.py": "needs what npm downloads",
+    "rm": "removes a password of the store: what follows is run by tests/code/manifests",
     "tar": "unpacks what npm downloads",
     "taxohash delete": "needs a service: tests/system/test_client.py",
     "taxohash data prepare cifar100": "downloads: tests/data",
@@ -199,6 +206,10 @@ def is_asked_of_the_service(words: list[str]) -> None:
 
 def is_kubectl(words: list[str]) -> None:
     words = words[:1] + words[3:] if words[1] == "-n" else words
+    if "--" in words:  # and what it runs in a pod
+        inside = words[words.index("--") + 1 :]
+        words = words[: words.index("--")]
+        check(inside)
     named = [word for word in words[1:] if not word.startswith("-")]
     told = subprocess.run(
         [BIN / "kubectl", *named, "--help"], capture_output=True, text=True, check=True, timeout=60
@@ -220,6 +231,7 @@ CHECKS: dict[str, Callable[[list[str]], None]] = {
     ".": is_anybodys,
     ".venv/bin/pre-commit": is_installed,
     ".venv/bin/python": is_a_module,
+    "cat": is_anybodys,
     "cd": is_anybodys,
     "curl": is_asked_of_the_service,
     "dvc": is_dvc,
@@ -228,8 +240,11 @@ CHECKS: dict[str, Callable[[list[str]], None]] = {
     "kustomize": is_anybodys,
     "make": is_made,
     "npm": is_anybodys,
+    "openssl": is_anybodys,
     "pip": is_anybodys,
     "python": is_a_module,
+    "df": is_anybodys,
+    "rm": is_anybodys,
     "tar": is_anybodys,
     "taxohash": is_taxohash,
     "torchrun": is_torchrun,
@@ -324,6 +339,7 @@ def test_nothing_is_excused_that_no_page_has() -> None:
         "curl -F colour=red http://127.0.0.1:3000/v1/search",
         "kubectl create secret generic x --from-nowhere=1",
         "kubectl apply -k manifests/overlays/absent",
+        "kubectl -n $NAMESPACE exec deployment/trigger -- taxohash store dance",
         "sudo make me a sandwich",
     ],
 )

@@ -18,7 +18,7 @@ from services.retrieval.decoding.decoders import ORDINARY_MEMORY, heavy_memory
 from services.retrieval.settings import Limits, Settings
 from tests.support import command, servers
 from tests.support.accounts import ACL, PASSWORDS, SEGMENT
-from tests.support.manifests import OVERLAYS, ROOT, Manifest, containers, of_kind, pods, render
+from tests.support.manifests import OVERLAYS, ROOT, Manifest, containers, of_kind, pods, render, selects
 
 KUBERNETES = ("1.30", "1.37")
 
@@ -157,18 +157,43 @@ def test_names_that_refer_to_each_other_exist(manifests: list[Manifest]) -> None
     assert workload["spec"]["volumeClaimTemplates"][0]["metadata"]["name"] == "data"
 
 
+def test_every_port_names_its_protocol(manifests: list[Manifest]) -> None:
+    """It is part of what tells ports apart where an apply is merged by the server."""
+    ports = [port for service in of_kind(manifests, "Service").values() for port in service["spec"]["ports"]]
+    ports += [port for _, container in containers(manifests) for port in container.get("ports", [])]
+    ports += [
+        port
+        for policy in of_kind(manifests, "NetworkPolicy").values()
+        for way in policy["spec"].get("ingress", []) + policy["spec"].get("egress", [])
+        for port in way.get("ports", [])
+    ]
+    assert len(ports) > 10
+    assert all(port["protocol"] in ("TCP", "UDP") for port in ports), ports
+
+
+def test_retrieval_pods_are_spread_over_zones_and_nodes(manifests: list[Manifest]) -> None:
+    """And where there is one of either, they start all the same."""
+    template = pods(manifests)["retrieval"]
+    spread = template["spec"]["topologySpreadConstraints"]
+    assert [one["topologyKey"] for one in spread] == ["topology.kubernetes.io/zone", "kubernetes.io/hostname"]
+    for one in spread:
+        assert selects(one["labelSelector"], template["metadata"]["labels"])
+        assert one["whenUnsatisfiable"] == "ScheduleAnyway"
+
+
 def test_everything_is_denied_but_the_ways_named(manifests: list[Manifest]) -> None:
     policies = of_kind(manifests, "NetworkPolicy")
     assert policies["default-deny"]["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
     (way,) = policies["codestore"]["spec"]["ingress"]
     (client,) = way["from"]
-    labels = pods(manifests)["retrieval"]["metadata"]["labels"]
-    assert client["podSelector"]["matchLabels"].items() <= labels.items()
+    assert selects(client["podSelector"], pods(manifests)["retrieval"]["metadata"]["labels"])
     assert policies["codestore-clients"]["spec"]["podSelector"] == client["podSelector"]
     ways = {name: policy["spec"].get("ingress", []) for name, policy in policies.items()}
-    everybody = {name for name, own in ways.items() if any("from" not in way for way in own)}
-    assert everybody == {"retrieval", "trigger"}
-    assert {name for name, own in ways.items() if own} == everybody | {"codestore", "training"}
+    assert all("from" in way for own in ways.values() for way in own)
+    assert {name for name, own in ways.items() if own} == {"retrieval", "trigger", "codestore", "training"}
+    for name in ("retrieval", "trigger"):
+        spaces = {"namespaceSelector": {"matchLabels": {f"taxohash/{name}": "client"}}}
+        assert ways[name][0]["from"] == [{"podSelector": {}}, spaces]
     assert ways["training"] == [{"from": [{"podSelector": policies["training"]["spec"]["podSelector"]}]}]
 
 
@@ -190,7 +215,8 @@ def environment(manifests: list[Manifest]) -> dict[str, str]:
             assert source["secretRef"]["name"] == PICTURES.name
             found |= dict.fromkeys(PICTURES.keys, "s3://secret")
     return found | {
-        variable["name"]: variable.get("value", "redis://secret") for variable in container["env"]
+        variable["name"]: variable.get("value", "redis://reader:secret@:6379/0")
+        for variable in container["env"]
     }
 
 
@@ -209,7 +235,7 @@ class Recorded(dict[str, str]):
 def test_the_settings_are_those_the_service_reads(manifests: list[Manifest]) -> None:
     given = Recorded(environment(manifests))
     told = Settings.from_environment(given)
-    assert told.redis_url == "redis://secret"
+    assert told.redis_url == "redis://reader:secret@codestore:6379/0"
     assert told.generations == told.pictures == "s3://secret"
     assert {name for name in given if name.startswith("TAXOHASH_")} <= given.read
     (container,) = pods(manifests)["retrieval"]["spec"]["containers"]
@@ -308,7 +334,7 @@ def test_secrets_are_those_that_the_readme_makes_and_pipelines_use(
     assert {(NOTIFY.name, "url"), ("codestore-reader", "url"), ("codestore-writer", "url")} <= used
     service = of_kind(manifests, "Service")["codestore"]
     port = service["spec"]["ports"][0]["port"]
-    assert (tmp_path / "reader.url").read_text().endswith(f"@{service['metadata']['name']}:{port}/0")
+    assert (tmp_path / "reader.url").read_text().endswith(f"@:{port}/0")  # its host is told apart
 
 
 @pytest.mark.parametrize(
@@ -353,7 +379,7 @@ def test_the_server_starts_as_the_pod_starts_it_and_keeps_others_out(
             assert int(settings["maxmemory"]) == limit // 100 * 45
             given = (line for line in configuration.splitlines() if line and not line.startswith("#"))
             for name, value in (line.split(" ", 1) for line in given):
-                if name not in ("dir", "port", "aclfile"):
+                if name not in ("dir", "port", "aclfile", "include"):
                     assert settings[name] == value.strip('"'), name
         with server.client() as anybody, pytest.raises(redis.AuthenticationError):
             anybody.ping()

@@ -34,7 +34,8 @@ COMPILED = sorted(
     file for file in (ROOT / "pipelines" / "compiled").glob("*.yaml") if not file.stem.endswith("-kubernetes")
 )
 KUBEFLOW = Peer({"app": "ml-pipeline"}, {"kubernetes.io/metadata.name": "kubeflow"})
-DNS = Peer({"k8s-app": "kube-dns"}, {"kubernetes.io/metadata.name": "kube-system"})
+DNS = Peer({"k8s-app": "coredns"}, {"kubernetes.io/metadata.name": "kube-system"})
+NODE_LOCAL_DNS = Peer(address="169.254.20.10")
 
 
 class Pipeline:
@@ -117,8 +118,10 @@ def test_keys_are_mounted_where_their_objects_say_and_the_private_one_where_it_s
 ) -> None:
     readme = (ROOT / "manifests" / "README.md").read_text(encoding="utf-8")
     for executor in pipeline.executors.values():
-        (public,) = executor["configMapAsVolume"]
-        assert (public["configMapName"], public["optional"]) == ("verifying", True)
+        files = {source["configMapName"]: source for source in executor["configMapAsVolume"]}
+        assert files.keys() == {"codestore-ca", "verifying"}
+        public = files["verifying"]
+        assert public["optional"]
         assert f"create configmap verifying --from-literal=file={public['mountPath']}/" in readme
     signing = {
         name: executor["secretAsVolume"]
@@ -187,9 +190,18 @@ def test_services_reach_what_they_need(manifests: list[Manifest]) -> None:
         assert allowed(manifests, labels[name], labels["codestore"], 6379, "redis")
         assert allowed(manifests, labels[name], OUTSIDE, 443)
         assert allowed(manifests, labels[name], DNS, 53)
+        assert allowed(manifests, labels[name], NODE_LOCAL_DNS, 53)
         assert allowed(manifests, labels[name], KUBEFLOW, 8888) == (name == "trigger")
-    assert allowed(manifests, OUTSIDE, labels["trigger"], 8080, "http")
-    assert allowed(manifests, OUTSIDE, labels["retrieval"], 3000, "http")
+    for name, port in (("retrieval", 3000), ("trigger", 8080)):
+        assert allowed(
+            manifests, Peer({"app": "proxy"}, {f"taxohash/{name}": "client"}), labels[name], port, "http"
+        )
+        assert not allowed(manifests, Peer({"app": "proxy"}, {"team": "proxy"}), labels[name], port, "http")
+        assert not allowed(manifests, OUTSIDE, labels[name], port, "http")
+    shop = Peer({"app": "shop", "taxohash/retrieval": "client"})
+    assert allowed(manifests, shop, labels["retrieval"], 3000, "http")
+    assert allowed(manifests, shop, NODE_LOCAL_DNS, 53)
+    assert not allowed(manifests, shop, labels["codestore"], 6379, "redis")
     for name in ("backfill", "codestore"):
         assert not allowed(manifests, OUTSIDE, labels[name], 6379, "redis")
     stranger = Peer({"app": "stranger"})
@@ -213,6 +225,7 @@ def test_the_policies_labels_are_of_pods_that_there_are(
     pipeline: Pipeline, manifests: list[Manifest]
 ) -> None:
     known = [pod["metadata"]["labels"] for pod in pods(manifests).values()] + [*pipeline.labels, LABEL]
+    known.append({"taxohash/retrieval": "client"})  # which users give to theirs
     for policy in of_kind(manifests, "NetworkPolicy").values():
         assert any(selects(policy["spec"]["podSelector"], labels) for labels in known)
 
@@ -230,7 +243,7 @@ def test_pods_that_train_together_reach_each_other_and_nothing_else(manifests: l
 def test_runs_have_an_account_and_a_namespace(manifests: list[Manifest]) -> None:
     placement = Placement()
     assert placement.service_account in of_kind(manifests, "ServiceAccount")
-    assert placement.namespace in {manifest["metadata"]["namespace"] for manifest in render("prod")}
+    assert placement.namespace in {manifest["metadata"].get("namespace") for manifest in render("production")}
     for binding in of_kind(manifests, "RoleBinding").values():
         assert binding["roleRef"]["name"] in of_kind(manifests, "Role")
         for subject in binding["subjects"]:
@@ -266,13 +279,24 @@ def test_the_trigger_is_told_what_it_reads(manifests: list[Manifest], tmp_path: 
     """And starts runs by a command that there is, in a folder that it may write."""
     container = container_of(manifests, "trigger")
     environment = variables(manifests, "trigger") | {
-        own["name"]: "secret" for own in container["env"] if "secretKeyRef" in own.get("valueFrom", {})
+        own["name"]: "a secret of many letters"
+        for own in container["env"]
+        if "secretKeyRef" in own.get("valueFrom", {})
     }
     known = {own.name for section in settings.SECTIONS.values() for own in section}
     assert {name for name in environment if name.startswith(("TAXOHASH_", "KF_"))} <= known
-    told = Settings.from_environment(environment)
-    assert told.command == ("taxohash", "pipeline", "submit")
-    assert (told.git_secret, told.approval_secret) == ("secret", "secret")
+    told = Settings.from_environment(
+        {name: expanded(text, environment) for name, text in environment.items()}
+    )
+    assert told.command[:3] == ("taxohash", "pipeline", "submit")
+    names = dict(zip(told.command[3::2], told.command[4::2], strict=True))
+    placement = Placement()
+    assert names == {
+        "--service-account": placement.service_account,
+        "--claim": placement.claim,
+        "--settings": placement.settings[0].name,
+    }
+    assert {told.git_secret, told.approval_secret} == {"a secret of many letters"}
     mounts = {mount["mountPath"]: mount for mount in container["volumeMounts"]}
     assert not mounts[f"/{told.folder.parts[1]}"].get("readOnly")
     assert told.token_file
@@ -297,6 +321,11 @@ def test_the_trigger_is_told_what_it_reads(manifests: list[Manifest], tmp_path: 
         str(container["ports"][0]["containerPort"]),
     ]
     assert not left.exists()
+
+
+def expanded(text: str, environment: dict[str, str]) -> str:
+    """A value of a pod's variable as the kubelet gives it."""
+    return re.sub(r"\$\((\w+)\)", lambda found: environment[found[1]], text)
 
 
 @pytest.mark.parametrize("name", ["backfill", "trigger"])

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from pipelines import compiled
 from pipelines.cli.main import main
 from pipelines.runners.kubeflow import following
 from pipelines.shared import outcomes
+from pipelines.shared.placement import Placement
 from services.runs import EXIT_CODES, Outcome, Verdict
 from tests.support.kubeflow import FakeKubeflow, kubeflow
 
@@ -125,6 +127,39 @@ def test_another_placement_reaches_the_cluster(fake: FakeKubeflow, tmp_path: Pat
     ]
     assert executors["exec-begin"]["podMetadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "night"
     assert body["service_account"] == "runner"
+
+
+def test_names_are_told_by_themselves(fake: FakeKubeflow, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the trigger tells them, of an overlay whose names got a prefix: what is compiled has others."""
+    placed: list[Placement] = []
+    made = compiled.package("reindex")
+
+    def write(pipeline: str, file: Path, placement: Placement) -> Path:
+        placed.append(placement)
+        return made
+
+    monkeypatch.setattr(compiled, "write_package", write)
+    standing = Placement()
+    as_they_are = ["--service-account", standing.service_account, "--claim", standing.claim]
+    assert main([*FIRST, "--detach", *as_they_are, "--settings", standing.settings[0].name]) == 0
+    assert not placed
+    others = ["--service-account", "our-pipelines", "--claim", "our-work", "--settings", "our-settings"]
+    assert main([*FIRST, "--run", "second", "--detach", *others]) == 0
+    (placement,) = placed
+    assert (placement.service_account, placement.claim) == ("our-pipelines", "our-work")
+    assert [own.name for own in placement.settings] == ["our-settings"]
+    assert placement.settings[0].keys == standing.settings[0].keys
+    assert fake.runs["run-1"].body["service_account"] == "our-pipelines"
+
+
+def test_one_name_is_not_that_of_several_objects(
+    fake: FakeKubeflow, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "placement.json").write_text('{"settings": []}')
+    told = ["--placement", str(tmp_path / "placement.json"), "--settings", "ours"]
+    assert main([*FIRST, "--detach", *told]) == 2
+    assert "--settings ours: the placement names 0 ConfigMaps, so name it there" in capsys.readouterr().err
+    assert not fake.runs
 
 
 def test_the_retraining_is_taken_as_it_is_compiled(fake: FakeKubeflow) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import hmac
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlencode, urlsplit
@@ -205,6 +206,28 @@ def test_a_git_host_proves_itself_before_anything_is_looked_at(toy: ToyTrigger) 
         assert send(toy, "POST", "/v1/git", sent, **wrong).reason() == "key"
     assert send(toy, "POST", "/v1/git", sent + b" ", x_hub_signature_256=signature).reason() == "key"
     assert len(looks) == 2
+
+
+def test_what_is_not_proven_yet_is_not_kept(toy: ToyTrigger) -> None:
+    """Anybody may send a body to be proven; a hundred of them at once would fill a pod."""
+    pieces = iter([b"x" * 65_536] * 100)
+
+    async def receive() -> Message:
+        piece = next(pieces, None)
+        return {"type": "http.request", "body": piece or b"", "more_body": piece is not None}
+
+    statuses: list[int] = []
+
+    async def send_(message: Message) -> None:
+        statuses.append(message.get("status", 0))
+
+    app = application(toy.service)
+    tracemalloc.start()
+    asyncio.run(cast(Any, app(scope_of("POST", "/v1/git", {}, OUTSIDE), receive, send_)))
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (statuses[0], next(pieces, None)) == (401, None)
+    assert most < 1_000_000
 
 
 def test_without_a_secret_git_hosts_are_not_heard(tmp_path: Path) -> None:

@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import onnx
 import pytest
 from PIL import Image
 
 from taxohash.errors import TaxohashError
-from taxohash.generation.hasher import CODES, ITEMS, Hasher
+from taxohash.generation.hasher import CODES, ITEMS, MODEL, Hasher
 from tests.support.generations import SIDE, make_generation
 
 GREY = np.random.default_rng(2).integers(0, 256, (3, SIDE, SIDE), np.uint8)
@@ -146,6 +147,24 @@ def test_outputs_that_are_not_finite_are_refused(
     monkeypatch.setattr(hasher.model, "outputs", lambda pixels: outputs)
     with pytest.raises(TaxohashError, match="gives a picture NaN or infinity: train another"):
         hasher.encode_queries(COLOURS)
+
+
+@pytest.mark.parametrize("place", ["../weights", "/etc/hostname"])
+def test_a_network_reads_no_file_outside_of_its_generation(tmp_path: Path, place: str) -> None:
+    """ONNX lets a network name other files as its weights."""
+    made = make_generation(tmp_path / "generation")
+    file = tmp_path / "generation" / MODEL
+    model = onnx.load(file)
+    weights = model.graph.initializer[0]
+    (tmp_path / "weights").write_bytes(onnx.numpy_helper.to_array(weights).tobytes())
+    for field in ("raw_data", "float_data"):
+        weights.ClearField(field)
+    weights.data_location = onnx.TensorProto.EXTERNAL
+    weights.external_data.add(key="location", value=place)
+    file.write_bytes(model.SerializeToString())
+    made.write(tmp_path / "generation")
+    with pytest.raises(TaxohashError, match="cannot be read as ONNX"):
+        Hasher(tmp_path / "generation")
 
 
 def test_a_generation_without_codes_says_so(hasher: Hasher) -> None:

@@ -630,11 +630,55 @@ def test_each_item_of_a_batch_has_its_own_result(client: Client, hasher: Hasher,
     assert [result["status"] for result in again.json()["results"]] == [200]
 
 
+def test_an_item_of_wrong_shape_is_refused_by_itself(client: Client) -> None:
+    image = base64.b64encode(PICTURES[4]).decode()
+    items: list[Any] = [
+        {"id": "a", "image": image},
+        5,
+        {"image": image},
+        {"id": 7, "image": image},
+        {"id": "b", "image": image, "x": 1},
+        {"id": "c", "image": image, "tags": "blue"},
+        {"id": "d"},
+        {"id": "e", "file": "nowhere"},
+        {"id": "f", "file": "one", "image": image},
+        {"id": "g", "code": "00"},
+    ]
+    files = {"one": ("1", LARGE)}
+    answer = client("POST", "/v1/items", data={"items": json.dumps(items)}, files=files)
+    told = BatchTold.model_validate(answer.json())
+    assert [result.id for result in told.results] == ["a", None, None, None, *"bcdefg"]
+    assert [result.status for result in told.results] == [201, *[400] * 9]
+    said = [result.problem.detail if result.problem else "" for result in told.results]
+    for part, own in zip(
+        (
+            "item is 5",
+            "id is missing",
+            "id is 7",
+            "'x' is not known",
+            "tags",
+            "one of",
+            "nowhere",
+            "one of",
+            "code",
+        ),
+        said[1:],
+        strict=True,
+    ):
+        assert part in own
+    assert [get(client, item_id, told.token).status_code for item_id in "ab"] == [200, 404]
+
+
 def test_a_batch_that_is_none_is_refused_whole(client: Client) -> None:
     assert "at most 64" in detail(
         client("POST", "/v1/items", json={"items": [{"id": str(i), "image": "x"} for i in range(65)]}), 400
     )
     assert "content type" in detail(client("POST", "/v1/items", content=LARGE, headers=PNG), 415)
+    assert "items is 5" in detail(client("POST", "/v1/items", json={"items": 5}), 400)
+    told = {"items": json.dumps([{"id": "a", "image": ""}])}
+    assert "names the file" in detail(client("POST", "/v1/items", data=told, files={"x": ("1", LARGE)}), 400)
+    twice = {"items": [{"id": "a", "image": ""}] * 2}
+    assert "given twice" in detail(client("POST", "/v1/items", json=twice), 400)
     assert "not known" in detail(client("POST", "/v1/items?x=1", json={"items": []}), 400)
 
 
