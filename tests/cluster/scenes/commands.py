@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
 from tests.cluster.bucket import BUCKET
 from tests.cluster.images import PIPELINES
 from tests.cluster.node.older import older
@@ -181,7 +182,14 @@ def desk(world: World, generation: str) -> Iterator[Desk]:
     shutil.copy(world.keys.path, folder / "api-keys.json")
     for name in ("trigger.token", "git.secret", "approval.secret"):
         (folder / name).write_text(f"{name} of many characters\n")
-    add = [folder / "bin" / "taxohash", "keys", "add", "shop", "--file", folder / "api-keys.json"]
+    add: list[str | Path] = [
+        folder / "bin" / "taxohash",
+        "keys",
+        "add",
+        "shop",
+        "--file",
+        folder / "api-keys.json",
+    ]
     subprocess.run(add, env=environment({}), check=True, capture_output=True, timeout=60)
     (picture, *_) = (query.picture for query in world.queries if query.picture)
     (folder / "picture.png").write_bytes(picture)
