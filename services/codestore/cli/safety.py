@@ -21,6 +21,7 @@ from services.codestore.integrity.repair import plan as planned
 from services.codestore.integrity.verify import verify as look_at
 from services.codestore.own import code_store
 from services.codestore.pictures import Pictures
+from services.settings import COLLECTION
 from taxohash.errors import TaxohashError
 from taxohash.runtime.progress import bars
 from taxohash.runtime.terminal import printable
@@ -104,6 +105,9 @@ def rehearse(
 @app.command("restore")
 def restore(
     source: Annotated[str, typer.Argument(help="folder or s3:// address of a backup")],
+    the_newest: Annotated[
+        bool, typer.Option("--newest", help="of the dated backups that lie there of TAXOHASH_COLLECTION")
+    ] = False,
     collection: Annotated[
         str | None, typer.Option(help="name of the collection to be made; that of the backup by default")
     ] = None,
@@ -116,7 +120,7 @@ def restore(
     with code_store() as connected, _progress() as told:
         made = put_back(
             connected,
-            source,
+            newest(source, COLLECTION.of()) if the_newest else source,
             collection,
             publish=publish,
             pictures=Pictures.from_environment(),

@@ -59,8 +59,11 @@ NAMED = {
     "backendRefs": "Service",
     "backendRef": "Service",
 }
-MADE_BY_HAND = {("ConfigMap", "codestore-ca")}
-WHOLE = "backup exporter canary keda limits priority ingress gateway canary-shadow monitoring external-secrets signing writes tls"
+MADE_BY_HAND = {("ConfigMap", "codestore-ca"), ("ConfigMap", "verifying")}
+WHOLE = (
+    "backup exporter exporter-monitor redis-cluster prune s3-inside trainjob canary keda limits priority ingress gateway canary-shadow"
+    " monitoring external-secrets signing writes tls"
+)
 
 
 def over(resource: str, folder: Path, components: str = "") -> list[Manifest]:

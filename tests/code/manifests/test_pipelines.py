@@ -118,8 +118,10 @@ def test_keys_are_mounted_where_their_objects_say_and_the_private_one_where_it_s
 ) -> None:
     readme = (ROOT / "manifests" / "README.md").read_text(encoding="utf-8")
     for executor in pipeline.executors.values():
-        (public,) = executor["configMapAsVolume"]
-        assert (public["configMapName"], public["optional"]) == ("verifying", True)
+        files = {source["configMapName"]: source for source in executor["configMapAsVolume"]}
+        assert files.keys() == {"codestore-ca", "verifying"}
+        public = files["verifying"]
+        assert public["optional"]
         assert f"create configmap verifying --from-literal=file={public['mountPath']}/" in readme
     signing = {
         name: executor["secretAsVolume"]

@@ -1,5 +1,6 @@
 """The code store on three servers: brought together as often as one likes, mended when all have other addresses, never taken for empty."""
 
+import re
 import shutil
 import socket
 from collections.abc import Iterator
@@ -30,6 +31,15 @@ def job(manifests: list[Manifest]) -> Manifest:
     return dict(found)
 
 
+def plain_variables(manifests: list[Manifest]) -> dict[str, str]:
+    """Those that stand in the manifest, as Kubernetes fills them in."""
+    found: dict[str, str] = {}
+    for own in job(manifests)["env"]:
+        if "value" in own:
+            found[own["name"]] = re.sub(r"\$\((\w+)\)", lambda name: found[name[1]], own["value"])
+    return found
+
+
 def test_servers_talk_to_each_other_and_nobody_else_does_so(manifests: list[Manifest]) -> None:
     store = Peer(templates(manifests)["StatefulSet/codestore"]["metadata"]["labels"])
     for port, name in ((6379, "redis"), (6379 + BUS, "bus")):
@@ -44,8 +54,7 @@ def test_servers_are_named_as_the_pods_are(manifests: list[Manifest]) -> None:
     servers = of_kind(manifests, "StatefulSet")["codestore"]["spec"]
     assert servers["replicas"] == COUNT
     names = [f"codestore-{number}.{servers['serviceName']}" for number in range(COUNT)]
-    (told,) = (own["value"] for own in job(manifests)["env"] if own["name"] == "SERVERS")
-    assert told.split() == names
+    assert plain_variables(manifests)["SERVERS"].split() == names
     service = of_kind(manifests, "Service")[servers["serviceName"]]["spec"]
     assert (service["clusterIP"], service["publishNotReadyAddresses"]) == ("None", True)
     (image,) = (
@@ -97,7 +106,8 @@ class Servers:
         data = next(
             c["data"] for n, c in of_kind(self.manifests, "ConfigMap").items() if n.startswith("codestore")
         )
-        pod, variables = self.pods[0], {}
+        pod = self.pods[0]
+        variables = {name: pod.here(text) for name, text in plain_variables(self.manifests).items()}
         for own in job(self.manifests)["env"]:
             source = own.get("valueFrom", {})
             if "secretKeyRef" in source:
@@ -105,8 +115,6 @@ class Servers:
                 variables[own["name"]] = PASSWORDS["cluster"]
             elif "configMapKeyRef" in source:
                 variables[own["name"]] = pod.here(data.get(source["configMapKeyRef"]["key"], ""))
-            else:
-                variables[own["name"]] = pod.here(own["value"])
         done = pod.run(job(self.manifests)["command"], **variables)
         return done.returncode, done.stdout + done.stderr
 

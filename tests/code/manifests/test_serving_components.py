@@ -10,7 +10,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from pipelines.shared.placement import PICTURES, Placement
+from pipelines.shared.placement import PICTURES, VERIFYING, VERIFYING_MOUNT, Placement
 from services import settings
 from services.metrics import CATALOGUE
 from services.retrieval.routes import ENDPOINTS
@@ -343,16 +343,18 @@ def test_each_secret_comes_from_where_it_is_kept(with_components: Any) -> None:
     assert "dataFrom" in made[PICTURES.name]
 
 
-def test_whoever_loads_a_generation_has_the_key(with_components: Any) -> None:
+def test_whoever_loads_a_generation_has_the_keys_that_steps_have(with_components: Any) -> None:
     manifests = with_components("signing", "canary")
+    (key,) = VERIFYING.keys
     for name in ("retrieval", "retrieval-canary", "backfill"):
-        file = Path(variables(manifests, name)["TAXOHASH_VERIFY_KEY"])
-        (mount,) = (
-            m for m in container_of(manifests, name)["volumeMounts"] if m["mountPath"] == str(file.parent)
-        )
+        container = container_of(manifests, name)
+        (variable,) = (own for own in container["env"] if own["name"] == settings.VERIFY_KEY.name)
+        assert variable["valueFrom"] == {"configMapKeyRef": {"name": VERIFYING.name, "key": key}}
+        (mount,) = (own for own in container["volumeMounts"] if own["mountPath"] == VERIFYING_MOUNT)
         assert mount["readOnly"]
-        (volume,) = (v for v in pods(manifests)[name]["spec"]["volumes"] if v["name"] == mount["name"])
-        assert [item["path"] for item in volume["secret"]["items"]] == [file.name]
+        assert "subPath" not in mount
+        (volume,) = (own for own in pods(manifests)[name]["spec"]["volumes"] if own["name"] == mount["name"])
+        assert volume["configMap"] == {"name": VERIFYING.name}
 
 
 def test_writes_are_by_the_writer(with_components: Any) -> None:
