@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 from taxohash.errors import TaxohashError
 
 MIB = 1024 * 1024
+LEAST_CHARACTERS = 16  # of a secret or token that somebody chooses
 T = TypeVar("T")
 
 
@@ -89,6 +90,12 @@ def _duration(text: str) -> float:
     return float(found[1]) * _UNITS[found[2]]
 
 
+def _hard_to_guess(text: str) -> str:
+    if len(text) < LEAST_CHARACTERS:
+        raise ValueError
+    return text
+
+
 def _words(text: str) -> tuple[str, ...]:
     return tuple(text.replace(",", " ").split())
 
@@ -117,6 +124,7 @@ DURATION = Form("a time such as 90s, 15m, 24h or 7d", _duration)
 SHARE = Form("a number from 0 to 1", _share)
 TEXT = Form("a text", str)
 MAYBE_TEXT: Form[str | None] = Form(TEXT.wanted, str)
+MAYBE_SECRET: Form[str | None] = Form(f"a text of at least {LEAST_CHARACTERS} characters", _hard_to_guess)
 WORDS = Form("words with spaces or commas between them", _words)
 COMMAND = Form("words as a shell reads them", lambda text: tuple(shlex.split(text)))
 ADDRESSES = Form("addresses with spaces between them", lambda text: tuple(text.split()))
@@ -385,11 +393,11 @@ TRIGGER_ASK_FIRST = Setting(
     "kinds of reasons that start nothing before a person has asked for the run too: alert, schedule, data", "none",
 )  # fmt: skip
 TRIGGER_GIT_SECRET = Setting(
-    "TAXOHASH_TRIGGER_GIT_SECRET", MAYBE_TEXT, None, "with which a git host signs its webhook, or which it sends as a token",
+    "TAXOHASH_TRIGGER_GIT_SECRET", MAYBE_SECRET, None, "with which a git host signs its webhook, or which it sends as a token",
     "none: /v1/git is closed", secret=True,
 )  # fmt: skip
 APPROVAL_SECRET = Setting(
-    "TAXOHASH_APPROVAL_SECRET", MAYBE_TEXT, None, "with which links to approve a generation are signed", "none: there are no such links",
+    "TAXOHASH_APPROVAL_SECRET", MAYBE_SECRET, None, "with which links to approve a generation are signed", "none: there are no such links",
     secret=True,
 )  # fmt: skip
 APPROVAL_URL = Setting(

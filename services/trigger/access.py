@@ -17,7 +17,6 @@ from services.web.refused import RefusedError
 from taxohash.errors import TaxohashError
 
 _MOST_BYTES = 64 * 1024
-_LEAST_CHARACTERS = 16
 _NOBODY: frozenset[str] = frozenset()
 
 
@@ -51,9 +50,9 @@ def tokens_of(path: Path) -> list[bytes]:
         raise TaxohashError(
             f"file of tokens {path} cannot be read ({error.strerror}): write one token into it"
         ) from None
-    if not tokens or min(map(len, tokens)) < _LEAST_CHARACTERS:
+    if not tokens or min(map(len, tokens)) < settings.LEAST_CHARACTERS:
         raise TaxohashError(
-            f"file of tokens {path} has no token, or a short one: write lines of at least {_LEAST_CHARACTERS} characters"
+            f"file of tokens {path} has no token, or a short one: write lines of at least {settings.LEAST_CHARACTERS} characters"
         )
     return tokens
 

@@ -9,7 +9,8 @@ import pytest
 
 # `torch` takes two seconds to import, `bentoml` and `kfp` one, each of the others a tenth of one or more.
 HEAVY = {
-    "bentoml", "dvc", "kfp", "matplotlib", "numba", "onnx", "onnxruntime", "pandas", "pyarrow", "redis", "scipy", "torch",
+    "bentoml", "cryptography", "dvc", "kfp", "matplotlib", "model_signing", "numba", "onnx", "onnxruntime", "pandas", "pyarrow", "redis",
+    "scipy", "torch",
 }  # fmt: skip
 NEEDED: dict[str, set[str]] = {
     "taxohash.cli.main": set(),
@@ -32,9 +33,9 @@ NEEDED: dict[str, set[str]] = {
     "pipelines.cli.main": set(),
     "pipelines.backfill.follow": {"onnxruntime"},
     "pipelines.retrain.steps": {"onnxruntime", "pyarrow"},
-    "pipelines.retrain.pipeline": {"kfp"},
+    "pipelines.retrain.pipeline": {"cryptography", "kfp"},
     "pipelines.runners.local": set(),
-    "pipelines.demo.main": {"pyarrow", "redis"},
+    "pipelines.demo.main": {"cryptography", "pyarrow", "redis"},
 }
 # Forks a process a line, so that Python itself starts once.
 FORKING = """

@@ -17,7 +17,7 @@ from tests.support.signing import make_key, signed
 from tests.support.waiting import until
 from tests.system.test_serve_at_home import ROOT, environment, search, serving
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.slow]
 __all__ = ["environment"]  # the fixture
 
 

@@ -17,10 +17,11 @@ from tests.cluster.node.unavailable import EXIT_CODE, Unavailable
 
 
 def main(words: list[str] | None = None) -> int:
-    given = _parser().parse_args(words)
+    ours, theirs = _split(sys.argv[1:] if words is None else words)
+    given = _parser().parse_args(ours)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        return _do(given)
+        return _do(given, theirs)
     except Unavailable as reason:
         print(f"cluster: {reason}", file=sys.stderr)
         return EXIT_CODE
@@ -31,7 +32,7 @@ def main(words: list[str] | None = None) -> int:
         return 130
 
 
-def _do(given: argparse.Namespace) -> int:
+def _do(given: argparse.Namespace, theirs: list[str]) -> int:
     if given.command == "build":
         print(programs(_tell))
         return 0
@@ -49,10 +50,17 @@ def _do(given: argparse.Namespace) -> int:
             for archive in given.archives:
                 node.load_image(archive)
         case _:
-            words = [*(["kubectl"] if given.command == "kubectl" else []), *given.words]
+            words = [*(["kubectl"] if given.command == "kubectl" else []), *theirs]
             # As if it had been typed: its terminal, its exit code.
             os.execve(*node.command(*words))
     return 0
+
+
+def _split(words: list[str]) -> tuple[list[str], list[str]]:
+    """What is for us, and the command that follows `kubectl` or `run`, options of its own included."""
+    ends = [words.index(name) + 1 for name in ("kubectl", "run") if name in words]
+    end = min(ends, default=len(words))
+    return words[:end], words[end:]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -64,8 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     down = commands.add_parser("down", help="end it")
     down.add_argument("--wipe", action="store_true", help="and remove its folder, images included")
     for name, help in (("kubectl", "as its administrator"), ("run", "a command in its network")):
-        into = commands.add_parser(name, help=help)
-        into.add_argument("words", nargs=argparse.REMAINDER)
+        commands.add_parser(name, help=help)
     load = commands.add_parser("load", help="images from archives, as `docker save` writes them")
     load.add_argument("archives", nargs="+", type=Path)
     commands.add_parser("images", help="which ones it has")

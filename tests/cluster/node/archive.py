@@ -44,6 +44,21 @@ def write(file: Path, name: str, folder: Path, entrypoint: Sequence[str] = (), w
             archive.addfile(member, io.BytesIO(text))
 
 
+def name_in(file: Path) -> str:
+    """The name of the one image of an archive.
+
+    Raises:
+        ValueError: it has none, or several.
+    """
+    with tarfile.open(file) as content:
+        manifest = content.extractfile("manifest.json")
+        images = json.load(manifest) if manifest else []
+    names = [name for image in images for name in image["RepoTags"] or []]
+    if len(names) != 1:
+        raise ValueError(f"{file} has {len(names)} names of images: one is needed")
+    return str(names[0])
+
+
 def _roots(member: tarfile.TarInfo) -> tarfile.TarInfo:
     member.uid = member.gid = member.mtime = 0
     member.uname = member.gname = ""

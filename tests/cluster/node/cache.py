@@ -54,7 +54,7 @@ def programs(report: Report, folder: Path | None = None, builder: Builder = buil
 
 
 def _make(made: Path, report: Report, builder: Builder) -> None:
-    _room(made.parent, build.GIGABYTES)
+    room(made.parent, build.GIGABYTES)
     report(f"building the programs of a node into {made}: once, and about ten minutes on two cores")
     began = time.monotonic()
     half = made.with_name(f"{made.name}.half")
@@ -78,7 +78,12 @@ def _finished(half: Path) -> bool:
     return not (half / "work").exists() and (half / "bin").is_dir()
 
 
-def _room(folder: Path, gigabytes: float) -> None:
+def room(folder: Path, gigabytes: float) -> None:
+    """Return where so much of a disk is free.
+
+    Raises:
+        Unavailable: it is not.
+    """
     free = shutil.disk_usage(folder).free / 1e9
     if free < gigabytes:
         raise Unavailable(f"{folder} has {free:.1f} GB free, and {gigabytes:g} are needed")

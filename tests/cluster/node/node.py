@@ -3,11 +3,9 @@
 import json
 import os
 import shutil
-import signal
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -15,18 +13,18 @@ from typing import Any
 import yaml
 
 from taxohash.errors import TaxohashError
-from tests.cluster.node import cgroups, here, network, settings
-from tests.cluster.node.cache import locked, programs
+from tests.cluster.node import archive, here, network, settings
+from tests.cluster.node.cache import Report, locked, programs, room
+from tests.cluster.node.life import LOCK, clear, launch, own
 from tests.cluster.node.older import Schema, older
-from tests.cluster.node.places import HERE, ROOT, default_home
+from tests.cluster.node.places import HERE, default_home
 from tests.cluster.node.running import Running
 from tests.cluster.node.stand_ins import stand_ins
 
-Report = Callable[[str], None]
 Done = subprocess.CompletedProcess[str]
 
-_START_SECONDS, _READY_SECONDS = 60.0, 300.0
-_KEPT = ("containerd", "lock")  # images outlive a node
+_READY_SECONDS = 300.0
+_GIGABYTES = 6  # for the images of the project, unpacked, and what pods write
 
 
 class Node:
@@ -55,27 +53,24 @@ class Node:
 
         Raises:
             Unavailable: this machine cannot run one.
-            TaxohashError: it does not become ready.
+            TaxohashError: it does not become ready, or the folder is another's.
         """
         here.check()
-        home = (home or default_home()).resolve()
+        home = own((home or default_home()).resolve())
         binaries = programs(report)
         images = stand_ins(binaries, report)
-        home.mkdir(parents=True, exist_ok=True)
-        with locked(home / "lock", lambda: report(f"another run uses the node in {home}: waiting")):
-            _clear(home, report)
-            node = cls(home, _launch(home, binaries, keep), report)
+        with locked(home / LOCK, lambda: report(f"another run uses the node in {home}: waiting")):
+            clear(home, report)
+            room(home, _GIGABYTES)
+            node = cls(home, launch(home, binaries, keep), report)
             try:
                 node._wait()
-                for archive in images.values():
-                    node.load_image(archive)
+                for image in images.values():
+                    node.load_image(image)
                 yield node
-            except BaseException:
+            finally:
                 if not keep:
                     node.down()
-                raise
-            if not keep:
-                node.down()
 
     @classmethod
     def at(cls, home: Path | None = None, report: Report = print) -> "Node":
@@ -234,9 +229,15 @@ class Node:
         }
         self.kubectl("apply", "-f", "-", input=json.dumps(manifest))
 
-    def load_image(self, archive: Path) -> None:
-        """Take the images of an archive, as `docker save` writes it."""
-        self.inside("ctr", "images", "import", "--all-platforms", archive.resolve(), timeout=600)
+    def load_image(self, file: Path, name: str | None = None) -> None:
+        """Take the image of an archive, as `docker save` writes it.
+
+        Args:
+            name: by which it is to be had too.
+        """
+        self.inside("ctr", "images", "import", "--all-platforms", file.resolve(), timeout=600)
+        if name:
+            self.inside("ctr", "images", "tag", "--force", archive.name_in(file), name)
 
     def images(self) -> list[str]:
         """Names of the images that it has."""
@@ -268,14 +269,8 @@ class Node:
         self._until("its API server answers", began, "get", "--raw", "/readyz")
         self._report(f"the API server answers after {time.monotonic() - began:.0f} s")
         self.kubectl("apply", "-f", str(HERE / "system.yaml"))
-        self._until(
-            "the node is ready",
-            began,
-            "wait",
-            "--for=condition=Ready",
-            f"node/{network.NAME}",
-            "--timeout=2s",
-        )
+        ready = ("wait", "--for=condition=Ready", f"node/{network.NAME}", "--timeout=2s")
+        self._until("the node is ready", began, *ready)
         self._until("it has accounts", began, "get", "serviceaccount/default")
         self._report(f"the node is ready after {time.monotonic() - began:.0f} s")
 
@@ -289,58 +284,3 @@ class Node:
             if time.monotonic() - began > _READY_SECONDS:
                 raise TaxohashError(f"after {_READY_SECONDS:.0f} s it is not so that {what}: see {self.logs}")
             time.sleep(0.3)
-
-
-def _clear(home: Path, report: Report) -> None:
-    """End what an earlier run left in a folder, and remove what it left of its state."""
-    left = Running.read(home)
-    if left is not None:
-        if left.lives():
-            report(f"a node was left up in {home}: it is ended")
-        left.end()
-    cgroups.remove(cgroups.of(home))
-    for entry in home.iterdir():
-        if entry.name in _KEPT:
-            continue
-        if entry.is_dir() and not entry.is_symlink():
-            shutil.rmtree(entry)
-        else:
-            entry.unlink()
-    (home / "log").mkdir()
-
-
-def _launch(home: Path, binaries: Path, keep: bool) -> Running:
-    given = [str(home), str(binaries), *(["--kept"] if keep else [])]
-    with (home / "log" / "init.log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tests.cluster.node.launch", *given],
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            cwd="/",
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    try:
-        running = Running.of(home, _first(process, home), binaries)
-        running.write()
-    except BaseException:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        cgroups.remove(cgroups.of(home))
-        raise
-    running.child = process
-    return running
-
-
-def _first(process: "subprocess.Popen[bytes]", home: Path) -> int:
-    """Id of the first process of a node, that a process starts."""
-    deadline = time.monotonic() + _START_SECONDS
-    named = home / "init.pid"
-    while not (named.exists() and named.read_text()):
-        if process.poll() is not None or time.monotonic() > deadline:
-            said = ((home / "log" / "init.log").read_text().strip().splitlines() or ["it says nothing"])[-1]
-            raise TaxohashError(f"the node did not start: {said}")
-        time.sleep(0.02)
-    return int(named.read_text())

@@ -7,11 +7,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
+
 from tests.cluster.bucket import BUCKET
 from tests.cluster.images import PIPELINES
 from tests.cluster.node.older import older
@@ -33,6 +34,11 @@ MAY_FAIL = {
     " top ": "metrics not available",
     " get hpa": "No resources",
 }
+# Whose log the runbook shows.
+_LOOKED_AT = (
+    "kubectl -n $NAMESPACE create job backup-now --from=cronjob/backup",
+    "kubectl -n $NAMESPACE wait --for=condition=complete job/backup-now --timeout=30m",
+)
 _GENERATION, _BACKUP = "0123456789abcdef", re.compile(r"default-\d{8}T\d{6}Z")
 _SECONDS = 900.0
 
@@ -46,6 +52,9 @@ def commands(world: World) -> Told:
         with desk(world, second) as own:
             for line in lines(PAGE.read_text()):
                 typed += own.type(line)
+            own.variables["NAMESPACE"] = world.space.name
+            for line in _LOOKED_AT:
+                own.type(line)
             for line in lines(RUNBOOK.read_text()):
                 typed += line.startswith("kubectl") and own.type(line)
     finally:
@@ -78,6 +87,7 @@ class Desk:
     opened: ExitStack
     generation: str
     backup: str = ""
+    ports: set[str] = field(default_factory=set)
 
     @property
     def space(self) -> Namespace:
@@ -133,12 +143,15 @@ class Desk:
 
     def _forwarded(self, line: str) -> None:
         """It goes on until all is typed."""
+        (port,) = re.findall(r" (\d+):\d+", line)
+        if port in self.ports:
+            return
+        self.ports.add(port)
         process = self.world.node.start(
             "sh", "-c", f"exec {line}", env=self._environment(), stdout=subprocess.DEVNULL
         )
         self.opened.callback(process.wait)
         self.opened.callback(process.terminate)
-        (port,) = re.findall(r" (\d+):\d+", line)
         probe = ("curl", "-s", "-o", "/dev/null", f"http://127.0.0.1:{port}/livez")
         wait(lambda: not self.world.node.inside(*probe, check=False).returncode, f"{line} answers", 60)
 

@@ -67,7 +67,6 @@ NOT_RUN = {
     "taxohash data capture": "needs a store, and an entry point that an older environment lacks: tests/system/test_capture.py",
     "taxohash data join": "needs what was captured: tests/system/test_capture.py",
     "taxohash data diff": "needs two versions of a set: tests/code/taxohash/datasets/test_diff.py and test_revision.py",
-    "openssl": "the system's own: keys and certificates are made by tests/code/manifests and on a node by tests/cluster",
     "npm": "downloads; here a tree of the miniature set's pictures takes its place",
     "python docs/emoji.py": "needs what npm downloads",
     "rm": "removes a password of the store: what follows is run by tests/code/manifests",

@@ -8,7 +8,6 @@ from services.retrieval.access.roles import ROLES
 from services.trigger.endpoint import Endpoint
 from tests.code.docs.test_commands import ROOT
 from tests.support.manifests import of_kind, render
-from tests.system.test_codestore_accounts import TABLE
 
 PAGE = (ROOT / "docs" / "security.md").read_text()
 
@@ -32,10 +31,6 @@ def test_every_row_is_tried_or_says_that_it_is_not() -> None:
     assert len(tried) > 10
     for row in tried:
         assert "](../tests/" in row[-1] or row[-1] == "not tried", row[0]
-
-
-def test_the_count_of_what_accounts_are_asked_is_theirs() -> None:
-    assert f"{len(TABLE)} operations" in PAGE
 
 
 def rows(page: str) -> list[list[str]]:

@@ -18,12 +18,15 @@ from taxohash.datasets.cost import cost
 from taxohash.datasets.identity import tracked
 from taxohash.datasets.writer import Row, write_dataset
 from taxohash.evaluation.run import evaluate_run
+from taxohash.generation.keys import Keys
+from taxohash.generation.manifest import Generation
 from taxohash.release.export import export
 from taxohash.release.reindexing import Policy
 from taxohash.runtime.configuration import canonical
 from taxohash.taxonomy import Taxonomy
 from taxohash.training.run import train
 from tests.support.miniature import HASHER, TAXONOMY, make_dataset, rows
+from tests.support.signing import make_key
 from tests.support.steps import refusal, store_in_memory
 
 NEW = ("dark", "ring")
@@ -105,7 +108,11 @@ def test_a_version_with_a_new_label_is_searchable_and_what_is_gone_is_not(
     for shard in codes.plan(2):
         parts.append(str(tmp_path / shard.replace("/", "-of-")))
         codes.encode(draft, data, "", shard, parts[-1])
-    made = codes.build(draft, parts, data, "", generations, work, "second")
+    private, public = make_key(tmp_path / "key.pem")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("TAXOHASH_SIGN_KEY", str(private))
+        made = codes.build(draft, parts, data, "", generations, work, "second")
+    assert Generation.load_signed(Path(generations, made), Keys.load(public)).id == made
     judgement = str(tmp_path / "judgement")
     reindex.judge_generation(old, made, data, generations, policy, judgement)
     decided = decide(judgement, "report", work, "second")

@@ -15,6 +15,7 @@ from taxohash.taxonomy import Taxonomy
 from tests.support.generations import make_generation
 from tests.support.interrupted import Interrupted
 from tests.support.own_generation import with_codes
+from tests.support.signing import make_key, signed
 
 
 @pytest.fixture
@@ -61,6 +62,18 @@ def test_an_empty_collection_serves_it_whole(store: CodeStore, folder: Path, tmp
     assert store.state("default") == before
     moved = store.audit("default")[0]
     assert (moved.operation, moved.who) == ("publish", "taxohash serve")
+
+
+def test_what_is_not_signed_is_not_published_where_a_key_is_given(
+    store: CodeStore, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    private, public = make_key(tmp_path / "key.pem")
+    monkeypatch.setenv("TAXOHASH_VERIFY_KEY", str(public))
+    with pytest.raises(TaxohashError, match="is not signed, and keys are given"):
+        publish_first(store, "default", folder)
+    assert not store.exists("default")
+    publish_first(store, "default", signed(folder, private))
+    assert store.exists("default")
 
 
 def test_interrupted_anywhere_it_goes_on(store: CodeStore, folder: Path) -> None:

@@ -21,6 +21,8 @@ HERE = ("--port", "0")
         ({"TAXOHASH_TRIGGER_ASK_FIRST": "alert,people"}, HERE, "TAXOHASH_TRIGGER_ASK_FIRST has 'people'"),
         ({"TAXOHASH_TRIGGER_COOL_DOWN": "soon"}, HERE, "a time such as 90s"),
         ({"TAXOHASH_TRIGGER_COMMAND": "it's"}, HERE, "as a shell reads them"),
+        ({"TAXOHASH_TRIGGER_GIT_SECRET": "short"}, HERE, "at least 16 characters"),
+        ({"TAXOHASH_APPROVAL_SECRET": "short"}, HERE, "at least 16 characters"),
         ({"TAXOHASH_TRIGGER_ATTEMPTS": "0"}, HERE, "TAXOHASH_TRIGGER_ATTEMPTS"),
         ({"TAXOHASH_COLLECTION": "a/b"}, HERE, "no name"),
         ({"TAXOHASH_TRIGGER_TOKEN_FILE": "/no/such/file"}, HERE, "/no/such/file"),
@@ -44,6 +46,7 @@ def test_what_cannot_be_is_one_line(
     assert said.err.startswith("trigger: ")
     assert said.err.count("\n") == 1
     assert told in said.err
+    assert "short" not in said.err
 
 
 @pytest.mark.parametrize("tracked", ["data.dvc", "sets/birds.dvc"])

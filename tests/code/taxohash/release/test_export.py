@@ -17,13 +17,16 @@ from taxohash.evaluation.report.read import read_report
 from taxohash.evaluation.run import evaluate_generation, evaluate_run
 from taxohash.generation.canaries import Canaries
 from taxohash.generation.hasher import CENTRES, CODES, Hasher
+from taxohash.generation.keys import Keys
 from taxohash.generation.manifest import Generation
 from taxohash.networks.hashing import encode_pixels
 from taxohash.release.export import export
 from taxohash.release.onnx import check_equal
+from taxohash.release.signing import SigningKey
 from taxohash.runtime.configuration import replaced
 from taxohash.training.run import Run, train
 from tests.support.miniature import HASHER
+from tests.support.signing import make_key
 
 
 def test_export_makes_a_generation_whose_codes_are_the_networks(
@@ -164,6 +167,16 @@ def test_what_was_exported_before_is_used_again_unless_damaged(
     (folder / CODES).write_bytes(b"damaged")
     assert export(run.folder, tmp_path) == folder
     assert Generation.load(folder).id == folder.name
+
+
+def test_with_a_key_it_is_signed_also_where_it_was_made_before(run: Run, tmp_path: Path) -> None:
+    private, public = make_key(tmp_path / "key.pem")
+    key, out = SigningKey.load(private), tmp_path / "generations"
+    folder = export(run.folder, out)
+    before = Generation.load(folder)
+    assert export(run.folder, out, key=key) == folder
+    assert Generation.load_signed(folder, Keys.load(public)) == before
+    assert [path.name for path in out.iterdir()] == [folder.name]
 
 
 def test_an_export_that_disagrees_is_refused(run: Run, data: Dataset, tmp_path: Path) -> None:
