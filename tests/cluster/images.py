@@ -8,14 +8,13 @@ from tests.cluster.node import Node
 
 SERVING = "taxohash-retrieval:dev"
 PIPELINES = "taxohash/python-train:dev"
-STORE = "valkey/valkey:9.1.2"
 FOLDER = Path(os.environ.get("TAXOHASH_CLUSTER_IMAGES", "."))
 
 
 def load_images(node: Node, report: Callable[[str], None]) -> None:
     """Load what the node lacks."""
     there = node.images()
-    for image in (SERVING, PIPELINES, STORE):
+    for image in (SERVING, PIPELINES):
         if not any(own.endswith(image) for own in there):
             report(f"image {image} is loaded")
             node.load_image(FOLDER / (image.replace("/", "-").replace(":", "-") + ".tar"))
