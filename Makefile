@@ -11,7 +11,7 @@ PYTEST = OMP_NUM_THREADS=1 $(PYTHON_IN) -m pytest -n $(JOBS) --dist loadfile --n
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help install data demo test test-all chaos attack loop dashboards night cluster versions lint format docs lock clean
+.PHONY: help install data demo test test-all chaos attack loop dashboards night cluster images versions lint format docs lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -60,6 +60,10 @@ night: install ## a night in ten minutes: data arrive, models get worse and bett
 
 cluster: install ## a real Kubernetes node, as root on Debian, and the manifests on it: deployed, upgraded, broken on purpose (SCENE=, OUT=, KEEP=1)
 	@$(PYTHON_IN) -m tests.cluster $(if $(SCENE),--scene $(SCENE)) $(if $(OUT),--out $(OUT)) $(if $(KEEP),--keep)
+
+images: install ## make the images of a Bento and of the pipelines without Docker, in .cache/images (IMAGE=serving, BENTO=tag)
+	@$(if $(filter-out pipelines,$(IMAGE)),,sh scripts/images pipelines)
+	@$(if $(filter-out serving,$(IMAGE)),,sh scripts/images serving $(BENTO))
 
 versions: ## the core's tests on the other Pythons that the library allows, where they are found
 	@sh scripts/versions
