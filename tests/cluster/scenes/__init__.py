@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from tests.cluster.record import Told
 from tests.cluster.scenes.canary import canary
 from tests.cluster.scenes.certificate import certificate
+from tests.cluster.scenes.commands import commands
 from tests.cluster.scenes.disk import disk
 from tests.cluster.scenes.drain import drain
 from tests.cluster.scenes.fill import fill
@@ -30,6 +31,7 @@ SCENES: Mapping[str, Callable[[World], Told]] = {
     "restore": restore,
     "disk": disk,
     "policies": policies,
+    "commands": commands,
 }
 
 __all__ = ["SCENES", "fill"]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
 from tests.cluster.bucket import BUCKET
 from tests.cluster.images import PIPELINES
 from tests.cluster.node.older import older
@@ -155,9 +156,10 @@ class Desk:
         wait(lambda: not self.world.node.inside(*probe, check=False).returncode, f"{line} answers", 60)
 
     def _run(self, line: str) -> None:
-        script = f"cd {shlex.quote(str(self.folder))} && PATH={self.folder}/bin:$PATH && set -e\n{line}"
+        # As somebody types it, but that what fails before a pipe is told too.
+        script = f"cd {shlex.quote(str(self.folder))} && PATH={self.folder}/bin:$PATH\n{line}"
         done = self.world.node.inside(
-            "sh", "-c", script, env=self._environment(), check=False, timeout=_SECONDS
+            "bash", "-o", "pipefail", "-c", script, env=self._environment(), check=False, timeout=_SECONDS
         )
         excused = any(word in line and said in done.stderr for word, said in MAY_FAIL.items())
         assert done.returncode == 0 or excused, f"{line} ended with {done.returncode}: {done.stderr[-500:]}"
@@ -175,13 +177,22 @@ def desk(world: World, generation: str) -> Iterator[Desk]:
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "bin").mkdir(parents=True)
     for program in ("python", "taxohash"):
-        (folder / "bin" / program).symlink_to(Path(sys.executable).with_name(program))
+        script = folder / "bin" / program
+        script.write_text(f'#!/bin/sh\nexec "{Path(sys.executable).with_name(program)}" "$@"\n')
+        script.chmod(0o755)
     (folder / "manifests").symlink_to(ROOT / "manifests")
     shutil.copytree(world.folder / "accounts" / world.space.name, folder / "accounts")
     shutil.copy(world.keys.path, folder / "api-keys.json")
     for name in ("trigger.token", "git.secret", "approval.secret"):
         (folder / name).write_text(f"{name} of many characters\n")
-    add = [folder / "bin" / "taxohash", "keys", "add", "shop", "--file", folder / "api-keys.json"]
+    add: list[str | Path] = [
+        folder / "bin" / "taxohash",
+        "keys",
+        "add",
+        "shop",
+        "--file",
+        folder / "api-keys.json",
+    ]
     subprocess.run(add, env=environment({}), check=True, capture_output=True, timeout=60)
     (picture, *_) = (query.picture for query in world.queries if query.picture)
     (folder / "picture.png").write_bytes(picture)

@@ -320,11 +320,12 @@ def test_an_unsigned_one_is_neither_required_nor_brought_where_keys_are_given(
     files, generation = GenerationFiles.open(address), Generation.load(made)
     files.put(made)
     monkeypatch.setenv(VERIFY_KEY, str(make_key(tmp_path / "key.pem")[1]))
-    for refused in (
+    attempts: tuple[Callable[[], None], ...] = (
         lambda: files.require(generation.id),
         lambda: files.bring(generation.id, tmp_path / "home"),
         lambda: files.put(made),
-    ):
+    )
+    for attempt in attempts:
         with pytest.raises(TaxohashError, match=f"{generation.id} is not signed"):
-            refused()
+            attempt()
     assert not (tmp_path / "home" / generation.id).exists()
