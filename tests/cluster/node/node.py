@@ -63,13 +63,15 @@ class Node:
             clear(home, report)
             room(home, _GIGABYTES)
             node = cls(home, launch(home, binaries, keep), report)
+            ready = False
             try:
                 node._wait()
                 for image in images.values():
                     node.load_image(image)
+                ready = True
                 yield node
             finally:
-                if not keep:
+                if not (keep and ready):
                     node.down()
 
     @classmethod
