@@ -7,6 +7,7 @@ image, /usr/share/doc/PACKAGE/copyright; those of distributions are listed.
 import json
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,16 @@ from cyclonedx.schema import OutputFormat, SchemaVersion
 from cyclonedx.validation import make_schemabased_validator
 
 PYTHON = "/app/.venv/bin/python"
+SITE = "/app/.venv/lib/python3.11/site-packages"
 FIELDS = ("${Package}", "${Version}", "${Architecture}")
 
 
 def main(name: str, file: str) -> None:
     listed = distributions()
     listed["metadata"]["component"] = {"type": "container", "name": name, "bom-ref": name}
+    for component in listed["components"]:
+        if not component.get("licenses"):
+            component["licenses"] = named(component["name"], component["version"])
     listed["components"] += packages()
     text = json.dumps(listed, indent=1, sort_keys=True)
     if wrong := make_schemabased_validator(OutputFormat.JSON, SchemaVersion.V1_6).validate_str(text):
@@ -38,6 +43,13 @@ def distributions() -> Any:
         PYTHON,
     ]
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+
+
+def named(distribution: str, version: str) -> list[dict[str, dict[str, str]]]:
+    """The licence as a distribution names it, where cyclonedx-py knows no such name."""
+    (found,) = metadata.distributions(name=distribution, path=[SITE])
+    assert found.version == version
+    return [{"license": {"name": found.metadata["License"]}}]
 
 
 def packages() -> list[dict[str, str]]:

@@ -23,7 +23,8 @@ from referencing import Registry, Resource
 
 from services.codestore import EmbeddedServer
 from tests.support.containers import Image, unpacked
-from tests.support.serving import COLLECTION, IDS, PICTURES, ROOT
+from tests.support.ports import free_port
+from tests.support.serving import COLLECTION, IDS, PICTURES, ROOT, publish
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
@@ -180,8 +181,17 @@ def test_the_list_of_the_service_is_whole(serving: Image, schema: Draft7Validato
 
 
 @pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory, generation: Path) -> Iterator[str]:
+    """The address of a store with the generation's items, at a port: its socket is no file of the image."""
+    port = free_port()
+    with EmbeddedServer(tmp_path_factory.mktemp("valkey"), port=port) as server:
+        publish(server.url, generation)
+        yield f"redis://127.0.0.1:{port}"
+
+
+@pytest.fixture(scope="module")
 def service(
-    serving: Image, published_store: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory
+    serving: Image, store: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
     """The address of the image's service, whose HOME is nowhere."""
     log = tmp_path_factory.mktemp("service") / "log"
@@ -189,7 +199,7 @@ def service(
     told = {
         "HOME": "/nonexistent",
         "NUMBA_CACHE_DIR": "/tmp/numba",
-        "TAXOHASH_REDIS_URL": published_store.url,
+        "TAXOHASH_REDIS_URL": store,
         "TAXOHASH_COLLECTION": COLLECTION,
     }
     with log.open("wb") as err, serving.start(told, command, stdout=subprocess.PIPE, stderr=err) as process:
