@@ -37,6 +37,7 @@ test-all: install ## every test, and what they cover against its floor
 	@sh scripts/servers
 	@sh scripts/monitoring
 	@sh scripts/valkey
+	@sh scripts/checkov
 	@$(PYTEST) $(MEASURED)
 	@sh scripts/coverage
 

@@ -7,7 +7,6 @@ from collections import deque
 from pathlib import Path
 from typing import Any
 
-import kubernetes_validate
 import pytest
 import redis
 from bentoml._internal.container.generate import BENTO_PATH
@@ -19,8 +18,7 @@ from services.retrieval.settings import Limits, Settings
 from tests.support import command, servers
 from tests.support.accounts import ACL, PASSWORDS, SEGMENT
 from tests.support.manifests import OVERLAYS, ROOT, Manifest, containers, of_kind, pods, render, selects
-
-KUBERNETES = ("1.30", "1.37")
+from tests.support.schemas import VERSIONS, fault
 
 
 @pytest.fixture(scope="module", params=OVERLAYS)
@@ -28,18 +26,11 @@ def manifests(request: pytest.FixtureRequest) -> list[Manifest]:
     return render(request.param)
 
 
-@pytest.mark.parametrize("version", KUBERNETES)
+@pytest.mark.parametrize("version", VERSIONS)
 def test_every_object_has_the_schema_of_its_kind(manifests: list[Manifest], version: str) -> None:
     assert len(manifests) >= 28
     for manifest in manifests:
-        kubernetes_validate.validate(manifest, version, strict=True)
-
-
-def test_a_misspelt_field_is_found() -> None:
-    deployment = of_kind(render("dev"), "Deployment")["retrieval"]
-    deployment["spec"]["replica"] = 1
-    with pytest.raises(kubernetes_validate.ValidationError):
-        kubernetes_validate.validate(deployment, KUBERNETES[-1], strict=True)
+        assert fault(manifest, version) == ""
 
 
 def test_pods_meet_the_restricted_standard(manifests: list[Manifest]) -> None:
@@ -132,29 +123,6 @@ def test_keys_reach_a_pod_when_they_change(manifests: list[Manifest]) -> None:
         re.M,
     )
     assert (volume["secret"]["secretName"], file.name) in made
-
-
-def test_names_that_refer_to_each_other_exist(manifests: list[Manifest]) -> None:
-    templates = pods(manifests)
-    for service in of_kind(manifests, "Service").values():
-        name = service["spec"]["selector"]["app.kubernetes.io/name"]
-        ports = {port["name"] for c in templates[name]["spec"]["containers"] for port in c.get("ports", [])}
-        assert {port["targetPort"] for port in service["spec"]["ports"]} <= ports
-    configs = of_kind(manifests, "ConfigMap")
-    for pod, container in containers(manifests):
-        assert pod["serviceAccountName"] in of_kind(manifests, "ServiceAccount")
-        used = {v["configMap"]["name"] for v in pod["volumes"] if "configMap" in v}
-        used |= {
-            source["configMapRef"]["name"]
-            for source in container.get("envFrom", [])
-            if "configMapRef" in source
-        }
-        assert used <= configs.keys()
-        provided = {volume["name"] for volume in pod["volumes"]} | {"data"}
-        assert {mount["name"] for mount in container["volumeMounts"]} <= provided
-    workload = of_kind(manifests, "StatefulSet")["codestore"]
-    assert workload["spec"]["serviceName"] in of_kind(manifests, "Service")
-    assert workload["spec"]["volumeClaimTemplates"][0]["metadata"]["name"] == "data"
 
 
 def test_every_port_names_its_protocol(manifests: list[Manifest]) -> None:
