@@ -14,7 +14,7 @@ from tests.cluster.node import Node
 from tests.cluster.pods import wait
 from tests.cluster.programs import environment, python
 
-RATE = 15.0  # searches a second
+RATE, WRITE_RATE = 15.0, 5.0  # searches and writes a second
 _FIRST_SECONDS = 60.0
 _LAST_SECONDS = 60.0
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
 from tests.cluster.bucket import BUCKET
 from tests.cluster.images import PIPELINES
 from tests.cluster.node.older import older
