@@ -25,6 +25,8 @@ def markdown(record: Mapping[str, Any]) -> str:
     for told in record["scenes"].values():
         searches = told["searches"] or {}
         failed = ", ".join(f"{count} × {outcome}" for outcome, count in searches.get("failed", {}).items())
+        if searches.get("again"):
+            failed += f" ({searches['again']} with `Retry-After`)"
         taken = [f"{what}: {seconds:.0f} s" for what, seconds in told["seconds"].items()]
         cells = [
             told["what"],
