@@ -25,6 +25,7 @@ class Searches:
     Attributes:
         sent: all.
         failed: by outcome, those without an answer of status 200.
+        again: how many of those were asked to be sent again after a while, as clients do that can be told so.
         wrong: answers that are not wholly what the generation that they name says.
         generations: that answered, in the order of their first answer.
         slowest: seconds.
@@ -32,6 +33,7 @@ class Searches:
 
     sent: int
     failed: Mapping[str, int]
+    again: int
     wrong: int
     generations: Sequence[str]
     slowest: float
@@ -55,6 +57,7 @@ class Truth:
         return Searches(
             sent=len(samples),
             failed=dict(Counter(sample.outcome for sample in samples if sample.outcome != "200")),
+            again=sum(sample.again for sample in samples if sample.outcome != "200"),
             wrong=sum(not self.is_right(sample) for sample in good),
             generations=list(dict.fromkeys(sample.answer["generation"] for sample in good)),
             slowest=max((sample.seconds for sample in samples), default=0.0),

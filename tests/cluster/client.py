@@ -29,6 +29,7 @@ async def ask(url: str, key: str, rate: float, queries: list[dict[str, str]], on
             "outcome": answer.outcome,
             "at": at,
             "seconds": round(answer.seconds, 4),
+            "again": "retry-after" in answer.headers,
             "body": answer.body.decode(errors="replace"),
         }
         print(json.dumps(line), flush=True)

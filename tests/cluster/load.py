@@ -14,7 +14,7 @@ from tests.cluster.node import Node
 from tests.cluster.pods import wait
 from tests.cluster.programs import environment, python
 
-RATE = 15.0  # searches a second
+RATE, WRITE_RATE = 15.0, 5.0  # searches and writes a second
 _FIRST_SECONDS = 60.0
 _LAST_SECONDS = 60.0
 
@@ -49,6 +49,7 @@ class Sample:
         outcome: the status, or why there is no answer.
         at: when it was sent, as a Unix time.
         seconds: until the answer was there.
+        again: the answer asks to send it again after a while.
     """
 
     query: Query
@@ -56,6 +57,7 @@ class Sample:
     at: float
     seconds: float
     body: bytes
+    again: bool = False
 
     @property
     def answer(self) -> Any:
@@ -85,7 +87,9 @@ class Load:
 
     def _sample(self, told: dict[str, Any]) -> Sample:
         query = self._queries[told["query"]]
-        return Sample(query, told["outcome"], told["at"], told["seconds"], told["body"].encode())
+        return Sample(
+            query, told["outcome"], told["at"], told["seconds"], told["body"].encode(), told["again"]
+        )
 
 
 @contextmanager

@@ -71,7 +71,11 @@ class Overlay:
 
 
 def _of(kind: str, name: str, patch: Mapping[str, Any]) -> dict[str, Any]:
-    versions = {"Deployment": "apps/v1", "StatefulSet": "apps/v1"}
+    versions = {
+        "Deployment": "apps/v1",
+        "StatefulSet": "apps/v1",
+        "HorizontalPodAutoscaler": "autoscaling/v2",
+    }
     return {
         "apiVersion": versions.get(kind, "v1"),
         "kind": kind,

@@ -1,7 +1,7 @@
 """What came of a scene, as JSON holds it."""
 
 import datetime
-import platform
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -45,16 +45,15 @@ class Told:
 
 def record(node: Node, scenes: Iterable[tuple[str, Told]]) -> dict[str, Any]:
     """All scenes, and of what they were told."""
+    (own,) = json.loads(node.kubectl("get", "nodes", "-o", "json").stdout)["items"]
+    info = own["status"]["nodeInfo"]
     return {
         "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d"),
         "revision": revision(),
-        "kubernetes": node.kubectl("version", "--short").stdout.splitlines()[-1].rpartition(" ")[2],
-        "machine": platform.machine(),
-        "cores": _cores(node),
+        "kubernetes": info["kubeletVersion"].removeprefix("v"),
+        "runtime": info["containerRuntimeVersion"],
+        "kernel": info["kernelVersion"],
+        "cores": int(own["status"]["capacity"]["cpu"]),
+        "images": [name for name in node.images() if "@" not in name],
         "scenes": {name: asdict(told) for name, told in scenes},
     }
-
-
-def _cores(node: Node) -> int:
-    told = node.kubectl("get", "nodes", "-o", "jsonpath={.items[0].status.capacity.cpu}").stdout
-    return int(told)

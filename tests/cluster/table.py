@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tests.cluster.load import RATE, WRITE_RATE
 from tests.cluster.programs import ROOT
 
 PAGE = ROOT / "docs" / "operations.md"
@@ -12,8 +13,11 @@ _BEGIN, _END = "<!-- cluster:begin -->", "<!-- cluster:end -->"
 
 def markdown(record: Mapping[str, Any]) -> str:
     """Of a record."""
+    commit = record["revision"].get("commit", "")[:12]
     lines = [
-        f"{record['date']}, Kubernetes {record['kubernetes']}, {record['cores']} cores for everything, searches among it.",
+        f"Commit {commit}, {record['date']}, Kubernetes {record['kubernetes']}, {record['cores']} cores for all of it, those who ask among it: "
+        f"{RATE:g} searches a second, half of them by picture over new connections, half by code over kept ones, and where items are counted "
+        f"{WRITE_RATE:g} writes a second. `refused` and `closed` are connections, numbers are statuses. Data lost are writes that were acknowledged.",
         "",
         "| what happens | searches | failed | wrong or mixed | stale for | data lost | |",
         "|---|---|---|---|---|---|---|",
@@ -21,6 +25,8 @@ def markdown(record: Mapping[str, Any]) -> str:
     for told in record["scenes"].values():
         searches = told["searches"] or {}
         failed = ", ".join(f"{count} × {outcome}" for outcome, count in searches.get("failed", {}).items())
+        if searches.get("again"):
+            failed += f" ({searches['again']} with `Retry-After`)"
         taken = [f"{what}: {seconds:.0f} s" for what, seconds in told["seconds"].items()]
         cells = [
             told["what"],

@@ -20,7 +20,7 @@ from taxohash.images import decode
 from tests.cluster.answers import Truth
 from tests.cluster.bucket import BUCKET, Bucket, bucket
 from tests.cluster.images import load_images
-from tests.cluster.load import Load, Query, ask_once, load
+from tests.cluster.load import WRITE_RATE, Load, Query, ask_once, load
 from tests.cluster.node import Node
 from tests.cluster.overlay import Overlay
 from tests.cluster.pods import Namespace, wait
@@ -31,7 +31,7 @@ NAMESPACE = "taxohash-dev"
 REPLICAS = 2
 _COMPONENTS = ("writes", "backup", "backup-s3")
 _QUERIES = 24
-_PUTS, _WRITE_RATE = 5000, 5.0
+_PUTS = 5000
 
 
 @dataclass
@@ -123,7 +123,7 @@ class World:
         self.space.rolled_out("deployment/retrieval")
         self.all_serve(generation)
 
-    def all_serve(self, generation: str, seconds: float = 60.0) -> None:
+    def all_serve(self, generation: str, seconds: float = 300.0) -> None:
         """Wait until each pod of the service serves a generation."""
         wait(
             lambda: set(self.serving().values()) == {generation},
@@ -160,7 +160,7 @@ class World:
         url, code, part = (space or self.space).address("retrieval"), self._far(), secrets.token_hex(4)
         queries = [Query(put=f"{part}/{number}", code=code, generation=generation) for number in range(_PUTS)]
         secret = self.keys.secrets["write"]
-        with load(self.node, url, secret, queries, self._file(), _WRITE_RATE) as found:
+        with load(self.node, url, secret, queries, self._file(), WRITE_RATE) as found:
             yield found
 
     def missing(self, items: Sequence[str], space: Namespace | None = None) -> list[str]:

@@ -15,6 +15,7 @@ from tests.cluster.scenes.policies import policies
 from tests.cluster.scenes.publish import publish, roll_back
 from tests.cluster.scenes.restore import restore
 from tests.cluster.scenes.rollout import rollout
+from tests.cluster.scenes.scale import scale
 from tests.cluster.scenes.start import start
 from tests.cluster.world import World
 
@@ -30,6 +31,7 @@ SCENES: Mapping[str, Callable[[World], Told]] = {
     "certificate": certificate,
     "restore": restore,
     "disk": disk,
+    "scale": scale,
     "policies": policies,
     "commands": commands,
 }

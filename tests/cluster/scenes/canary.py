@@ -42,7 +42,7 @@ def canary(world: World) -> Told:
     return Told(
         what="a pinned candidate comes beside two stable pods, the pointer moves there and back, it goes",
         searches=searches,
-        notes=[f"the candidate, one pod of three, answers {share:.0%}"],
+        notes=[f"the candidate, one pod of three, answers {share:.0%}: kept connections stay where they are"],
     )
 
 

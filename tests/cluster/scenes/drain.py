@@ -40,7 +40,12 @@ def drain(world: World) -> Told:
             draining.terminate()
             world.node.kubectl("uncordon", _NODE)
         assert draining.returncode == 0, out
-        for workload in ("statefulset/codestore", "deployment/retrieval", "deployment/backfill"):
+        for workload in (
+            "statefulset/codestore",
+            "deployment/retrieval",
+            "deployment/backfill",
+            "deployment/trigger",
+        ):
             space.rolled_out(workload)
         taken = time.monotonic() - begun
         for_a_while(_BESIDE_SECONDS)

@@ -1,7 +1,6 @@
 """Answers held against the generation that they name: one of two generations, or with another's code, is wrong."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
