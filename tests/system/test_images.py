@@ -190,9 +190,7 @@ def store(tmp_path_factory: pytest.TempPathFactory, generation: Path) -> Iterato
 
 
 @pytest.fixture(scope="module")
-def service(
-    serving: Image, store: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[str]:
+def service(serving: Image, store: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of the image's service, whose HOME is nowhere."""
     log = tmp_path_factory.mktemp("service") / "log"
     command = [*serving.settings["Cmd"][:4], "--port", "0"]
