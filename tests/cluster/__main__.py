@@ -9,7 +9,9 @@ from types import FrameType
 
 from taxohash.errors import TaxohashError
 from tests.cluster import story
+from tests.cluster.images import make_images
 from tests.cluster.node import Node, Unavailable
+from tests.cluster.node.here import check
 from tests.cluster.node.unavailable import EXIT_CODE
 
 
@@ -28,6 +30,8 @@ def main() -> int:
         return 0
     signal.signal(signal.SIGTERM, _interrupt)
     try:
+        check()
+        make_images(_tell)
         with Node.up(given.home, _tell, keep=given.keep) as node:
             return story.tell(node, _tell, given.scene, given.out)
     except Unavailable as reason:

@@ -67,9 +67,7 @@ class World:
 
     def apply(self, overlay: Overlay) -> None:
         """Apply an overlay."""
-        left = self.node.apply(overlay.rendered(self.folder / "overlays" / overlay.namespace))
-        for told in left or ():
-            self.report(f"left out, as this Kubernetes does not know it: {told}")
+        self.node.apply(overlay.rendered(self.folder / "overlays" / overlay.namespace))
 
     def install(self, space: Namespace, address: str = "redis://codestore:6379/0") -> None:
         """A namespace with all Secrets that the README names.

@@ -44,19 +44,19 @@ def write(file: Path, name: str, folder: Path, entrypoint: Sequence[str] = (), w
             archive.addfile(member, io.BytesIO(text))
 
 
-def name_in(file: Path) -> str:
-    """The name of the one image of an archive.
+def identity(file: Path) -> tuple[str, str]:
+    """The name of the one image of an archive, and what tells its content from any other.
 
     Raises:
-        ValueError: it has none, or several.
+        ValueError: it has no image with a name, or several.
     """
     with tarfile.open(file) as content:
         manifest = content.extractfile("manifest.json")
         images = json.load(manifest) if manifest else []
-    names = [name for image in images for name in image["RepoTags"] or []]
-    if len(names) != 1:
-        raise ValueError(f"{file} has {len(names)} names of images: one is needed")
-    return str(names[0])
+    found = [(str(name), str(image["Config"])) for image in images for name in image["RepoTags"] or []]
+    if len(found) != 1:
+        raise ValueError(f"{file} has {len(found)} names of images: one is needed")
+    return found[0]
 
 
 def _roots(member: tarfile.TarInfo) -> tarfile.TarInfo:

@@ -16,8 +16,9 @@ from tests.cluster.node.places import ROOT
 from tests.cluster.node.running import Running
 
 LOCK = "lock"  # held by who uses the node, and the mark of a folder that is a node's
+LOADED = "images.json"  # which images were loaded
 _START_SECONDS = 60.0
-_KEPT = ("containerd", LOCK)  # images outlive a node
+_KEPT = ("containerd", LOADED, LOCK)  # images outlive a node
 
 
 def own(home: Path) -> Path:

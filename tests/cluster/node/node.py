@@ -15,7 +15,7 @@ import yaml
 from taxohash.errors import TaxohashError
 from tests.cluster.node import archive, here, network, settings
 from tests.cluster.node.cache import Report, locked, programs, room
-from tests.cluster.node.life import LOCK, clear, launch, own
+from tests.cluster.node.life import LOADED, LOCK, clear, launch, own
 from tests.cluster.node.older import Schema, older
 from tests.cluster.node.places import HERE, default_home
 from tests.cluster.node.running import Running
@@ -229,15 +229,24 @@ class Node:
         }
         self.kubectl("apply", "-f", "-", input=json.dumps(manifest))
 
-    def load_image(self, file: Path, name: str | None = None) -> None:
-        """Take the image of an archive, as `docker save` writes it.
+    def load_image(self, file: Path, name: str | None = None) -> bool:
+        """Take the image of an archive, as `docker save` writes it; whether it was not there yet.
 
         Args:
             name: by which it is to be had too.
         """
+        own, content = archive.identity(file)
+        names = [own, *([name] if name else [])]
+        note = self.home / LOADED
+        loaded: dict[str, str] = json.loads(note.read_text()) if note.exists() else {}
+        if all(loaded.get(one) == content for one in names) and set(names) <= set(self.images()):
+            return False
         self.inside("ctr", "images", "import", "--all-platforms", file.resolve(), timeout=600)
-        if name:
-            self.inside("ctr", "images", "tag", "--force", archive.name_in(file), name)
+        for other in names[1:]:
+            if other != own:
+                self.inside("ctr", "images", "tag", "--force", own, other)
+        note.write_text(json.dumps({**loaded, **dict.fromkeys(names, content)}))
+        return True
 
     def images(self) -> list[str]:
         """Names of the images that it has."""

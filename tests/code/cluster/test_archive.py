@@ -28,7 +28,7 @@ def test_an_archive_is_what_docker_save_writes(tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "image.tar") as image:
         (told,) = json.loads(part(image, "manifest.json"))
         config, layer = part(image, told["Config"]), part(image, told["Layers"][0])
-    assert archive.name_in(tmp_path / "image.tar") == "example.org/pause:1"
+    assert archive.identity(tmp_path / "image.tar") == ("example.org/pause:1", told["Config"])
     assert told["Config"] == f"{hashlib.sha256(config).hexdigest()}.json"
     made = json.loads(config)
     assert made["rootfs"]["diff_ids"] == [f"sha256:{hashlib.sha256(layer).hexdigest()}"]
@@ -41,11 +41,11 @@ def test_an_archive_is_what_docker_save_writes(tmp_path: Path) -> None:
 
 
 def test_an_archive_of_no_image_has_no_name(tmp_path: Path) -> None:
-    (tmp_path / "manifest.json").write_text('[{"RepoTags": null}]')
+    (tmp_path / "manifest.json").write_text('[{"RepoTags": null, "Config": "a.json"}]')
     with tarfile.open(tmp_path / "image.tar", "w") as image:
         image.add(tmp_path / "manifest.json", "manifest.json")
     with pytest.raises(ValueError, match="0 names of images"):
-        archive.name_in(tmp_path / "image.tar")
+        archive.identity(tmp_path / "image.tar")
 
 
 @pytest.fixture
@@ -74,4 +74,4 @@ def test_the_store_is_of_the_version_that_the_manifests_name(
     assert sorted(entry.name for entry in (programs / "images").iterdir()) == sorted(
         file.name for file in made.values()
     )
-    assert archive.name_in(made[stand_ins.store()]) == stand_ins.store()
+    assert archive.identity(made[stand_ins.store()])[0] == stand_ins.store()

@@ -75,6 +75,7 @@ NOT_RUN = {
     "taxohash data prepare cifar100": "downloads: tests/data",
     "taxohash data prepare fashion-mnist": "downloads: tests/data; here the miniature set takes its place",
     "taxohash data prepare folder data": "its source is anybody's; what is prepared elsewhere is run",
+    "taxohash export runs/first --sign-key": "needs a key that openssl makes: tests/code/taxohash/release/test_export.py",
     "taxohash keys": "an entry point that an older environment lacks: tests/code/services/retrieval/access",
     "taxohash lineage": "needs a store, and an entry point that an older environment lacks: tests/system/test_lineage.py",
     "taxohash pipeline": "minutes of training, or needs a Kubeflow: tests/system/test_pipeline.py, tests/code/pipelines/cli",
@@ -83,8 +84,10 @@ NOT_RUN = {
     "taxohash store": "needs a store with something published: tests/loop/test_runbook.py",
     "taxohash search --json": "needs a service: tests/system/test_client.py",
     "taxohash search picture.png --within": "needs a service: tests/system/test_retrieval.py",
+    "taxohash sign": "needs a key that openssl makes: tests/code/taxohash/cli/test_signing.py",
     "taxohash similar": "needs a service: tests/system/test_client.py",
     "taxohash trigger": "serves until it is told to end, and an entry point that an older environment lacks: tests/system/test_trigger.py",
+    "taxohash verify": "needs what `taxohash sign` made: tests/code/taxohash/cli/test_signing.py",
     "torchrun": "needs several processes: tests/code/taxohash/training/test_distributed.py",
 }
 
