@@ -225,4 +225,5 @@ def _keys_of(world: World, folder: Path) -> None:
     verifying = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "verifying"}, "data": known}
     texts = {file: (folder / file).read_text() for file in ("tls.crt", "tls.key")}
     secret: dict[str, Any] = {"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls"}
+    world.space.kubectl("delete", "secret", "codestore-tls", "--ignore-not-found")  # of another type
     world.space.put(verifying, secret | {"metadata": {"name": "codestore-tls"}, "stringData": texts})
