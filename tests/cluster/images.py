@@ -15,7 +15,7 @@ from tests.support.generations import make_generation
 SERVING = "taxohash-retrieval:dev"
 PIPELINES = "taxohash/python-train:dev"
 
-_GIVEN = os.environ.get("TAXOHASH_CLUSTER_IMAGES")  # a folder of archives that somebody else made
+_GIVEN = os.environ.get("CLUSTER_IMAGES")  # a folder of archives that somebody else made
 _MADE = ROOT / ".cache" / "images"  # by scripts/images
 _ARCHIVES = {
     f"docker.io/library/{SERVING}": "taxohash-retrieval.tar",

@@ -15,12 +15,12 @@ from services.codestore.integrity.backup import copy_of
 from services.codestore.integrity.backup import restore as put_back
 from services.codestore.integrity.backups import dated as address_now
 from services.codestore.integrity.backups import make_way, newest
-from services.codestore.integrity.backups import rehearse as try_out
 from services.codestore.integrity.repair import apply, backup_side
 from services.codestore.integrity.repair import plan as planned
 from services.codestore.integrity.verify import verify as look_at
 from services.codestore.own import code_store
 from services.codestore.pictures import Pictures
+from services.codestore.rehearsal import rehearse as try_out
 from services.settings import COLLECTION
 from taxohash.errors import TaxohashError
 from taxohash.runtime.progress import bars

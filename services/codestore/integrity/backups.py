@@ -4,42 +4,14 @@ ROOT/COLLECTION-20260131T021700Z/manifest.json, ...    see `backup_files`; one w
 """
 
 import re
-import tempfile
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
-from services.codestore.embedded import EmbeddedServer
-from services.codestore.integrity.backup import Progress, copy_of, quiet, restore
-from services.codestore.integrity.backup_files import read_manifest
-from services.codestore.integrity.verify import Finding, verify
 from services.codestore.places import Place
-from services.codestore.store import CodeStore
 from taxohash.errors import TaxohashError
 
 _TIME = "%Y%m%dT%H%M%SZ"
 _MANIFEST = "manifest.json"
-
-
-@dataclass(frozen=True)
-class Rehearsal:
-    """What came of restoring a backup on trial.
-
-    Attributes:
-        created: Unix time at which the backup was complete.
-        findings: in which the restored collection is not what was backed up; none where all is well.
-    """
-
-    address: str
-    created: int
-    generation: str
-    items: int
-    findings: tuple[Finding, ...]
-
-    @property
-    def exit_status(self) -> int:
-        """0 where all is well, else 1."""
-        return int(bool(self.findings))
 
 
 def dated(root: str | Path, collection: str, now: float | None = None) -> str:
@@ -96,25 +68,6 @@ def make_way(root: str | Path, collection: str, keep: int) -> list[str]:
         place.remove(f"{name}/{_MANIFEST}")  # first, so that what is half removed is no backup
         _remove(place, name)
     return gone
-
-
-def rehearse(address: str | Path, progress: Progress = quiet) -> Rehearsal:
-    """Restore a backup into a server of its own, which is gone afterwards, and compare what is there with it. Pictures are left out.
-
-    Raises:
-        DamagedBackupError: a file of the backup is not what was written.
-        TaxohashError: there is no backup, or no server to be started.
-        StoreUnavailableError: the place does not answer.
-    """
-    created = read_manifest(Place.open(address, "backups")).created
-    with (
-        tempfile.TemporaryDirectory(prefix="taxohash-rehearsal-") as folder,
-        EmbeddedServer(folder, options={"appendonly": "no"}) as server,
-        CodeStore.connect(server.url) as store,
-    ):
-        made = restore(store, address, progress=progress)
-        report = verify(store, made.collection, [copy_of(address)])
-    return Rehearsal(str(address), created, made.generation, report.items, report.findings)
 
 
 def _names(place: Place, collection: str) -> list[str]:

@@ -220,8 +220,10 @@ def _keys_of(world: World, folder: Path) -> None:
     subject = ("-subj", "/CN=codestore", "-days", "90")
     made("req", "-x509", "-newkey", "rsa:2048", "-nodes", *subject, "-out", "tls.crt", "-keyout", "tls.key")
     made("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", "private.pem")
-    made("ec", "-in", "private.pem", "-pubout", "-out", "public.pem")
-    texts = {file: (folder / file).read_text() for file in ("tls.crt", "tls.key", "public.pem")}
-    world.space.secret("verify-key", {"public.pem": texts.pop("public.pem")})
+    made("ec", "-in", "private.pem", "-pubout", "-out", "signing.pub")
+    known = {"file": "/etc/taxohash/verifying/keys.pem", "keys.pem": (folder / "signing.pub").read_text()}
+    verifying = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "verifying"}, "data": known}
+    texts = {file: (folder / file).read_text() for file in ("tls.crt", "tls.key")}
     secret: dict[str, Any] = {"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls"}
-    world.space.put(secret | {"metadata": {"name": "codestore-tls"}, "stringData": texts})
+    world.space.kubectl("delete", "secret", "codestore-tls", "--ignore-not-found")  # of another type
+    world.space.put(verifying, secret | {"metadata": {"name": "codestore-tls"}, "stringData": texts})

@@ -1,4 +1,4 @@
-"""Backups beside each other: which is the newest, which make way, and that the newest can be restored."""
+"""Backups beside each other: which is the newest, and which make way."""
 
 import itertools
 from collections.abc import Iterator
@@ -8,8 +8,7 @@ import pytest
 
 from services.codestore import CodeStore
 from services.codestore.integrity.backup import backup
-from services.codestore.integrity.backup_files import DamagedBackupError
-from services.codestore.integrity.backups import backups, dated, make_way, newest, rehearse
+from services.codestore.integrity.backups import backups, dated, make_way, newest
 from services.codestore.places import Place
 from taxohash.errors import TaxohashError
 from tests.support.stored import fill_collection
@@ -59,17 +58,3 @@ def test_none_is_removed_while_there_is_none(root: str) -> None:
         newest(root, "c")
     with pytest.raises(TaxohashError, match="keep 1 at least"):
         make_way(root, "c", 0)
-
-
-@pytest.mark.system
-def test_a_backup_is_restored_on_trial(store: CodeStore, tmp_path: Path) -> None:
-    address = dated(tmp_path, "c")
-    made = backup(store, "c", address)
-    done = rehearse(newest(tmp_path, "c"))
-    assert (done.address, done.generation, done.findings, done.exit_status) == (address, "g1", (), 0)
-    assert done.items == store.count("c")
-    assert done.created == made.manifest.created
-    part = next(Path(address, "segments").iterdir())
-    part.write_bytes(part.read_bytes()[:-1] + b"\x00")
-    with pytest.raises(DamagedBackupError, match="is damaged: use another one"):
-        rehearse(address)
