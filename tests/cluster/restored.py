@@ -38,7 +38,12 @@ def restore(
     world.node.volume(f"{space.name}-work", "10Gi", ("ReadWriteOnce",), claim=f"{space.name}/taxohash-work")
     (world.node.volumes / f"{space.name}-work").chmod(0o777)
     world.install(space, TLS_ADDRESS if "tls" in components else "redis://codestore:6379/0")
-    world.apply(world.overlay(*components, namespace=space.name))
+    claim_template = {
+        "metadata": {"name": "data"},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": size}}},
+    }
+    patches = {("StatefulSet", "codestore"): {"spec": {"volumeClaimTemplates": [claim_template]}}}
+    world.apply(world.overlay(*components, namespace=space.name, patches=patches))
     space.rolled_out("statefulset/codestore")
     _store(space, "restore", "restore", backup, "--publish", "--why", "from a backup")
 

@@ -7,7 +7,7 @@ from typing import Any
 from tests.cluster.load import RATE, WRITE_RATE
 from tests.cluster.programs import ROOT
 
-PAGE = ROOT / "docs" / "operations.md"
+PAGE, RECORD = ROOT / "docs" / "operations.md", ROOT / "docs" / "cluster.json"
 _BEGIN, _END = "<!-- cluster:begin -->", "<!-- cluster:end -->"
 
 
@@ -17,7 +17,8 @@ def markdown(record: Mapping[str, Any]) -> str:
     lines = [
         f"Commit {commit}, {record['date']}, Kubernetes {record['kubernetes']}, {record['cores']} cores for all of it, those who ask among it: "
         f"{RATE:g} searches a second, half of them by picture over new connections, half by code over kept ones, and where items are counted "
-        f"{WRITE_RATE:g} writes a second. `refused` and `closed` are connections, numbers are statuses. Data lost are writes that were acknowledged.",
+        f"{WRITE_RATE:g} writes a second. `refused` and `closed` are connections, numbers are statuses. Data lost are writes that were acknowledged. "
+        "The whole record is [cluster.json](cluster.json).",
         "",
         "| what happens | searches | failed | wrong or mixed | stale for | data lost | |",
         "|---|---|---|---|---|---|---|",
