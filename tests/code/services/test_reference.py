@@ -22,7 +22,7 @@ PLACES = (
     *(".ci", "Makefile", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"),
 )  # fmt: skip
 # How long and how much the tests try.
-OF_TESTS = {"TAXOHASH_ATTACK_SEED", "TAXOHASH_DAMAGES", "TAXOHASH_FUZZ_SECONDS"}
+OF_TESTS = {"TAXOHASH_ATTACK_SEED", "TAXOHASH_DAMAGES", "TAXOHASH_FUZZ_SECONDS", "TAXOHASH_THREAD"}
 CATALOGUED = {own.name for section in SECTIONS.values() for own in section}
 LITERAL = re.compile(r"TAXOHASH_[A-Z0-9_]*[A-Z0-9]\b")
 
