@@ -29,6 +29,7 @@ _MAX_WAITING = 16  # requests sent before the one in front of them is answered
 _CHUNKING_BYTES = 16 * 1024  # sizes, extensions and trailers of a chunked body, besides 8 for each byte of it
 _HELD_BYTES = 64 * 1024  # of answers, within one turn of the loop
 _LEAST_READ_BYTES = 128 * 1024  # of an answer, in the time that a client may be stalled
+_READINESS = "/readyz"
 
 
 @dataclass
@@ -37,6 +38,7 @@ class Shared:
 
     Attributes:
         generation: the one that is served; empty: none.
+        ending: each answer is the last of its connection, and who asks whether we are ready is told no.
         draining: no request is begun any more.
     """
 
@@ -45,6 +47,7 @@ class Shared:
     connections: Connections
     header_seconds: float
     generation: Callable[[], str]
+    ending: bool = False
     draining: bool = False
 
 
@@ -240,8 +243,11 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._answering = cycle
-        if self._shared.draining:
-            app = refuse(answers.draining(), self._shared.generation())
+        shared = self._shared
+        if shared.ending:
+            cycle.keep_alive = False
+        if shared.draining or (shared.ending and cycle.scope["path"] == _READINESS):
+            app = refuse(answers.draining(), shared.generation())
         super()._start_asgi_task(cycle, Exchange(cycle, app, self._shared.generation))
 
     def on_response_complete(self) -> None:

@@ -85,7 +85,7 @@ class Server:
         ticking = asyncio.create_task(self._tick())
         started()
         await self._told_to_end.wait()
-        self._shared.draining = True
+        self._shared.ending = True
         acceptor.stop()
         await self._drain()
         ticking.cancel()
@@ -101,7 +101,7 @@ class Server:
             await asyncio.sleep(_TICK_SECONDS)
 
     async def _drain(self) -> None:
-        """Let requests under way be answered; refuse others; end those that take too long."""
+        """Let requests under way be answered, and for a moment those that come; refuse others; end those that take too long."""
         tasks, begun = self._shared.state.tasks, time.monotonic()
         under_way = len(tasks)
         for connection in self._guarded():
@@ -114,6 +114,8 @@ class Server:
             tasks or (seconds() < _GRACE_SECONDS and self.connections.count(Stage.HEADERS, Stage.IDLE))
         ):
             await asyncio.sleep(0.02)
+            self._shared.draining = seconds() >= _GRACE_SECONDS
+        self._shared.draining = True
         late = list(tasks)
         for task in late:
             task.cancel()

@@ -530,20 +530,30 @@ def test_when_all_are_being_answered_a_newcomer_is_told() -> None:
 # -- the end -----------------------------------------------------------------------------------------------------------
 
 
-def test_at_the_end_what_is_under_way_is_answered_and_what_comes_is_told_to_come_back() -> None:
+def test_at_the_end_what_is_under_way_and_what_just_comes_is_answered_and_the_rest_is_told_to_come_back() -> (
+    None
+):
     with running(create(), Door()) as server:
-        kept, pipelining, slow, half, silent = (server.connect() for _ in range(5))
-        kept.sendall(GET)
-        assert status(answer(kept)) == 200
+        kept, probe, late, pipelining, slow, half, silent = (server.connect() for _ in range(7))
+        for connection in (kept, probe, late):
+            connection.sendall(GET)
+            assert status(answer(connection)) == 200
         for connection in (slow, pipelining):
-            connection.sendall(b"GET /slow?seconds=2 HTTP/1.1\r\n" + HOST + b"\r\n")
+            connection.sendall(b"GET /slow?seconds=3 HTTP/1.1\r\n" + HOST + b"\r\n")
         pipelining.sendall(GET)
         half.sendall(b"GET / HT")
-        until(lambda: server.stages() == {"ANSWERING": 2, "IDLE": 1, "HEADERS": 2})
+        until(lambda: server.stages() == {"ANSWERING": 2, "IDLE": 3, "HEADERS": 2})
         server.end()
         until(lambda: refuses(server))
         kept.sendall(GET)
+        probe.sendall(GET.replace(b"/x", b"/readyz", 1))
         received = rest(kept)
+        assert status(received) == 200
+        assert b"connection: close" in received
+        assert_problem(rest(probe), 503)
+        until(lambda: server.server._shared.draining)  # a second later
+        late.sendall(GET)
+        received = rest(late)
         assert_problem(received, 503)
         assert b"retry-after: 1" in received
         received = rest(slow)
@@ -554,7 +564,7 @@ def test_at_the_end_what_is_under_way_is_answered_and_what_comes_is_told_to_come
         assert_problem(b"HTTP/1.1 " + second, 503)
         assert_problem(rest(half), 503)
         assert rest(silent) == b""
-        for connection in (kept, pipelining, slow, half, silent):
+        for connection in (kept, probe, late, pipelining, slow, half, silent):
             connection.close()
 
 
@@ -576,7 +586,9 @@ def test_what_waits_to_be_taken_is_answered() -> None:
         for connection in late:
             connection.sendall(GET)
         for connection in late:
-            assert_problem(rest(connection), 503)
+            received = rest(connection)
+            assert status(received) == 200
+            assert b"connection: close" in received
             connection.close()
         assert rest(blocker).endswith(b"blocked")
         blocker.close()
