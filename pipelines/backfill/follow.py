@@ -1,11 +1,12 @@
 """The backfill as a process of its own: it goes on for as long as it runs, whatever the store does meanwhile."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import NoReturn
 
 from pipelines.backfill.encode import Encoder
-from services.codestore import CodeStore
+from services.codestore import CodeStore, StoreUnavailableError
 from services.codestore.backfill import TakenError, Turn
 from services.codestore.turns import FOLLOWING
 from taxohash.errors import TaxohashError
@@ -13,6 +14,25 @@ from taxohash.runtime.progress import announce
 
 LOOK_SECONDS = 1.0
 _TURN_SECONDS = 20.0  # with one generation, while others lack codes too
+
+
+@contextmanager
+def awaited(
+    connect: Callable[[], AbstractContextManager[CodeStore]], sleep: Callable[[float], None] = time.sleep
+) -> Iterator[CodeStore]:
+    """The store, once it answers: it may start after us, and have no address before. What stands in the way is said, once."""
+    said = ""
+    with ExitStack() as stack:
+        while True:
+            try:
+                store = stack.enter_context(connect())
+                break
+            except StoreUnavailableError as error:
+                if str(error) != said:
+                    said = str(error)
+                    announce(f"{said}; waiting for it")
+                sleep(LOOK_SECONDS)
+        yield store
 
 
 def follow(

@@ -74,13 +74,13 @@ def run(given: argparse.Namespace) -> int:
 
 def _encode(given: argparse.Namespace) -> int:
     from pipelines.backfill.encode import Encoder
-    from pipelines.backfill.follow import follow
+    from pipelines.backfill.follow import awaited, follow
     from services.codestore.own import code_store
     from services.codestore.pictures.sources import PictureSources
 
     sources = PictureSources.from_environment(data_set=_pictures(given.data))
     hashers = _hashers(given.generations)
-    with code_store() as store:
+    with awaited(code_store) if given.follow else code_store() as store:
         if given.retry_quarantined:
             dropped = sum(
                 store.retry_quarantined(given.collection, known.ref.id)

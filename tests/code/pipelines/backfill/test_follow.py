@@ -1,13 +1,14 @@
 """The backfill as a process of its own, without the process."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
 
 from pipelines.backfill import follow as module
 from pipelines.backfill.encode import Encoder, in_folder
-from pipelines.backfill.follow import follow
+from pipelines.backfill.follow import awaited, follow
 from services.codestore import CodeStore, Item, StoreUnavailableError
 from services.codestore.backfill import Turn
 from services.codestore.pictures.sources import PictureSources
@@ -48,6 +49,29 @@ def followed(
 
 def nothing() -> None:
     """A second passes."""
+
+
+def test_a_store_that_starts_later_is_waited_for(store: CodeStore, told: list[str]) -> None:
+    waits = ["host name 'codestore' is not known", "Connection refused", "Connection refused", None]
+    slept: list[float] = []
+
+    @contextmanager
+    def connect() -> Iterator[CodeStore]:
+        if reason := waits.pop(0):
+            raise StoreUnavailableError(reason)
+        yield store
+
+    with awaited(connect, slept.append) as found:
+        assert found is store
+    assert slept == [1.0] * 3
+    assert told == [
+        f"{reason}; waiting for it" for reason in ("host name 'codestore' is not known", "Connection refused")
+    ]
+
+
+def test_a_store_that_goes_away_is_not_begun_with_again(store: CodeStore) -> None:
+    with pytest.raises(StoreUnavailableError), awaited(lambda: nullcontext(store)):
+        raise StoreUnavailableError("away")
 
 
 def test_what_comes_is_encoded_within_a_second(
