@@ -24,7 +24,7 @@ def main(name: str, file: str) -> None:
     listed["metadata"]["component"] = {"type": "container", "name": name, "bom-ref": name}
     for component in listed["components"]:
         if not component.get("licenses"):
-            component["licenses"] = named(component["name"], component["version"])
+            component.update(named(component["name"], component["version"]))
     listed["components"] += packages()
     text = json.dumps(listed, indent=1, sort_keys=True)
     if wrong := make_schemabased_validator(OutputFormat.JSON, SchemaVersion.V1_6).validate_str(text):
@@ -45,11 +45,12 @@ def distributions() -> Any:
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
 
 
-def named(distribution: str, version: str) -> list[dict[str, dict[str, str]]]:
-    """The licence as a distribution names it, where cyclonedx-py knows no such name."""
+def named(distribution: str, version: str) -> dict[str, list[dict[str, dict[str, str]]]]:
+    """The licence as a distribution names it, where cyclonedx-py knows no such name; nothing where it names none."""
     (found,) = metadata.distributions(name=distribution, path=[SITE])
     assert found.version == version
-    return [{"license": {"name": found.metadata["License"]}}]
+    name = found.metadata["License"]
+    return {"licenses": [{"license": {"name": name}}]} if name else {}
 
 
 def packages() -> list[dict[str, str]]:
