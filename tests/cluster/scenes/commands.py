@@ -14,7 +14,6 @@ from typing import Any
 import yaml
 
 from tests.cluster.bucket import BUCKET
-from tests.cluster.images import PIPELINES
 from tests.cluster.node.older import older
 from tests.cluster.pods import Namespace, wait
 from tests.cluster.programs import ROOT, environment
@@ -22,8 +21,7 @@ from tests.cluster.record import Told
 from tests.cluster.world import World
 
 PAGE, RUNBOOK = ROOT / "docs" / "operations.md", ROOT / "manifests" / "monitoring" / "runbook.md"
-RESTORED = "taxohash-restored"
-COMPONENTS = ("backup",)
+RESTORED = "taxohash-anew"  # where no scene has left anything
 # What cannot be typed here, by how it begins, and why.
 NOT_TYPED = {
     "taxohash pipeline submit": "there is no Kubeflow on the node: a pod of a pipeline has filled the store",
@@ -120,7 +118,6 @@ class Desk:
         for volume, claim, size in (
             ("codes", "data-codestore-0", "4Gi"),
             ("work", "taxohash-work", "10Gi"),
-            ("backups", "backups", "20Gi"),
         ):
             self.world.node.volume(f"{name}-{volume}", size, ("ReadWriteOnce",), claim=f"{name}/{claim}")
         self.variables["NAMESPACE"] = name
@@ -132,7 +129,7 @@ class Desk:
 
     def _rendered(self, verb: str) -> None:
         """The node's kubectl renders nothing of today, and knows some kinds by older versions."""
-        overlay = self.world.overlay(namespace=self.space.name, components=COMPONENTS)
+        overlay = self.world.overlay(namespace=self.space.name)
         if verb == "apply":
             self.world.apply(overlay)
             return
@@ -156,7 +153,8 @@ class Desk:
         wait(lambda: not self.world.node.inside(*probe, check=False).returncode, f"{line} answers", 60)
 
     def _run(self, line: str) -> None:
-        # As somebody types it, but that what fails before a pipe is told too.
+        # As somebody types it, but that what fails before a pipe is told too, and what is answered with an error.
+        line = re.sub("^curl ", "curl --fail ", line)
         script = f"cd {shlex.quote(str(self.folder))} && PATH={self.folder}/bin:$PATH\n{line}"
         done = self.world.node.inside(
             "bash", "-o", "pipefail", "-c", script, env=self._environment(), check=False, timeout=_SECONDS
@@ -197,18 +195,22 @@ def desk(world: World, generation: str) -> Iterator[Desk]:
     (picture, *_) = (query.picture for query in world.queries if query.picture)
     (folder / "picture.png").write_bytes(picture)
     name = world.space.name
-    world.node.volume("backups", "20Gi", ("ReadWriteOnce",), claim=f"{name}/backups")
-    tagged = "docker.io/taxohash/python-train:0.1.0"
-    world.node.inside("ctr", "images", "tag", "--force", f"docker.io/{PIPELINES}", tagged)
     _keys_of(world, folder)
-    world.apply(world.overlay(components=COMPONENTS))
+    world.apply(world.overlay())
     world.space.kubectl(
         "rollout", "restart", "deployment/retrieval"
     )  # so that there is something to go back to
     world.space.rolled_out("deployment/retrieval")
+    wait(lambda: not _ending(world.space), "no pod is ending, whose ports somebody may be given", 120)
     variables = {"NAMESPACE": name, "KEY": world.keys.secrets["search"]}
     with ExitStack() as opened:
         yield Desk(world, folder, variables, opened, generation)
+
+
+def _ending(space: Namespace) -> list[str]:
+    """Pods that are about to go."""
+    metadata = (pod["metadata"] for pod in space.get("pods")["items"])
+    return [own["name"] for own in metadata if "deletionTimestamp" in own]
 
 
 def _keys_of(world: World, folder: Path) -> None:
