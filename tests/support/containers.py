@@ -1,6 +1,7 @@
 """Images as archives, unpacked and run without a container engine, as root: namespaces of Linux and a read-only root."""
 
 import json
+import shutil
 import subprocess
 import tarfile
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,9 @@ mount --rbind /dev "$root/dev"
 mount -o remount,bind,ro "$root"
 exec chroot --userspec="$user" --groups= "$root" /usr/bin/env --chdir="$place" "$@"
 """
+
+
+_GONE, _ALL = ".wh.", ".wh..opq"  # before a name, or in its place, as OCI's layers have it
 
 
 @dataclass(frozen=True)
@@ -64,11 +68,18 @@ class Image:
         return out.decode()
 
 
-def unpacked(archive: Path, root: Path) -> Image:
-    """Unpack an archive of `docker save`, as root.
+def _take_away(mark: Path) -> None:
+    """What a layer has no more of those below: one name, or all that is in a folder."""
+    name = mark.name.removeprefix(_GONE)
+    for gone in mark.parent.glob("*") if name == _ALL else [mark.with_name(name)]:
+        if gone.is_dir() and not gone.is_symlink():
+            shutil.rmtree(gone)
+        else:
+            gone.unlink(missing_ok=True)
 
-    The layers here take nothing away from those below.
-    """
+
+def unpacked(archive: Path, root: Path) -> Image:
+    """Unpack an archive of `docker save`, as root."""
     root.mkdir(parents=True)
     with tarfile.open(archive) as whole:
 
@@ -80,8 +91,12 @@ def unpacked(archive: Path, root: Path) -> Image:
         (manifest,) = json.loads(read("manifest.json"))
         for name in manifest["Layers"]:
             with tarfile.open(fileobj=whole.extractfile(name)) as layer:
-                assert not any(".wh." in entry for entry in layer.getnames())
-                layer.extractall(root, numeric_owner=True, filter="fully_trusted")
+                entries = layer.getmembers()
+                for entry in entries:
+                    if Path(entry.name).name.startswith(_GONE):
+                        _take_away(root / entry.name)
+                kept = [entry for entry in entries if not Path(entry.name).name.startswith(_GONE)]
+                layer.extractall(root, kept, numeric_owner=True, filter="fully_trusted")
         layers = tuple(whole.getmember(name).size for name in manifest["Layers"])
         settings = json.loads(read(manifest["Config"]))["config"]
     return Image(root, settings, manifest["Config"].removesuffix(".json"), layers)
