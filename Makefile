@@ -85,7 +85,7 @@ docs: install ## write docs/api.md, the dashboards and the PrometheusRule anew
 	@sh scripts/rules
 
 lock: install ## write the versions in .venv to constraints.txt
-	@{ head -n 1 constraints.txt; $(PYTHON_IN) -m pip freeze --exclude-editable | sed 's/+cpu$$//'; } >constraints.new
+	@{ head -n 1 constraints.txt; $(PYTHON_IN) -m pip freeze --all --exclude pip --exclude wheel --exclude-editable | sed 's/+cpu$$//'; } >constraints.new
 	@mv constraints.new constraints.txt
 
 clean: ## remove what was made, environment and data included

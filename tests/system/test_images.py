@@ -89,7 +89,9 @@ def schema(tmp_path_factory: pytest.TempPathFactory) -> Draft7Validator:
             for name in ("bom-1.6", "spdx", "jsf-0.82")
         }
     registry: Registry[Any] = Registry().with_resources(
-        (text["$id"], Resource.from_contents(text)) for text in read.values()
+        # as they name each other, which is not as they name themselves
+        (f"http://cyclonedx.org/schema/{name}.SNAPSHOT.schema.json", Resource.from_contents(text))
+        for name, text in read.items()
     )
     return Draft7Validator(read["bom-1.6"], registry=registry)
 
