@@ -16,7 +16,7 @@ from services.retrieval.schemas.items import (
     MOST_ITEMS,
     MOST_LABELS,
     MOST_TAGS,
-    BatchBody,
+    BatchEntries,
     BatchItem,
     Content,
     Described,
@@ -140,7 +140,7 @@ def drafts_of(body: bytearray, form: Form) -> list[tuple[str | None, Callable[[]
                 raise RefusedError(400, "form", f"form has two files {shown(part.name)}: name each once")
             if part.name != ITEMS:
                 files[part.name] = part.content
-    entries: list[Any] = list(checked(BatchBody, told, "request").items)
+    entries = checked(BatchEntries, told, "request").items
     ids = [_text(entry, "id") for entry in entries]
     if twice := next((own for own in ids if own is not None and ids.count(own) > 1), None):
         raise RefusedError(400, "request", f"item id {shown(twice)} is given twice: give each once")

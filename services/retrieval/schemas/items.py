@@ -1,9 +1,9 @@
 """Items as clients put and get them."""
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import ConfigDict, Field, SkipValidation, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from services.retrieval.schemas.base import Request, Told, exactly_one
 from services.retrieval.schemas.search import Problem, Wishes
@@ -166,9 +166,13 @@ class BatchItem(Content):
 class BatchBody(Request):
     """Several items at once: the body as JSON, or the field `items` of a form whose files are named by them."""
 
-    items: list[SkipValidation[BatchItem]] = Field(  # each is checked by itself
-        min_length=1, max_length=MOST_ITEMS
-    )
+    items: list[BatchItem] = Field(min_length=1, max_length=MOST_ITEMS)
+
+
+class BatchEntries(Request):
+    """The same before its items are read: each is refused by itself."""
+
+    items: list[Any] = Field(min_length=1, max_length=MOST_ITEMS)
 
 
 # -- what is answered -------------------------------------------------------------------------------------------------

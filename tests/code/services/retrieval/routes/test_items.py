@@ -338,7 +338,7 @@ def test_a_token_that_is_none_is_refused(client: Client, token: str) -> None:
 
 
 def test_a_token_of_what_does_not_come_is_503(hasher: Hasher, store: CodeStore, folder: Path) -> None:
-    limits = replace(settings_of(hasher).limits, store_seconds=0.2)
+    limits = replace(settings_of(hasher).limits, store_seconds=1.0)
     client = Client(settings_of(hasher, pictures=str(folder), limits=limits), lambda seconds: store)
     try:
         token = put(client, "a").json()["token"]

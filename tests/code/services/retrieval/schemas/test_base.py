@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from services.retrieval.schemas.base import checked
-from services.retrieval.schemas.items import BatchBody, BatchItem, PutBody
+from services.retrieval.schemas.items import BatchEntries, BatchItem, PutBody
 from services.web.refused import RefusedError
 
 
@@ -42,11 +42,11 @@ def test_what_is_wrong_is_one_sentence(values: dict[str, Any], said: str) -> Non
 
 
 def test_a_batch_is_a_list_of_some() -> None:
-    assert "items is missing" in refused(BatchBody, {})
-    assert "items is 5" in refused(BatchBody, {"items": 5})
-    assert "at least 1 item" in refused(BatchBody, {"items": []})
+    assert "items is missing" in refused(BatchEntries, {})
+    assert "items is 5" in refused(BatchEntries, {"items": 5})
+    assert "at least 1 item" in refused(BatchEntries, {"items": []})
     assert "at most 64 items" in refused(
-        BatchBody, {"items": [{"id": str(i), "image": ""} for i in range(65)]}
+        BatchEntries, {"items": [{"id": str(i), "image": ""} for i in range(65)]}
     )
 
 
