@@ -204,7 +204,7 @@ def test_a_child_process_shares_no_socket_with_its_parent(connection: Connection
 
     def hears(word: bytes) -> bool:
         connection.command("PUBLISH", "toys", word)
-        said.update(subscription.wait(0.1))
+        said.update(subscription.wait(1.0))
         return word in said
 
     until(lambda: hears(b"before"))  # it is connected
