@@ -21,16 +21,14 @@ def awaited(
     connect: Callable[[], AbstractContextManager[CodeStore]], sleep: Callable[[float], None] = time.sleep
 ) -> Iterator[CodeStore]:
     """The store, once it answers: it may start after us, and have no address before. What stands in the way is said, once."""
-    said = ""
+    say = _once()
     with ExitStack() as stack:
         while True:
             try:
                 store = stack.enter_context(connect())
                 break
             except StoreUnavailableError as error:
-                if str(error) != said:
-                    said = str(error)
-                    announce(f"{said}; waiting for it")
+                say(f"{error}; waiting for it")
                 sleep(LOOK_SECONDS)
         yield store
 
@@ -42,14 +40,7 @@ def follow(
 
     What stands in the way is said, once, and waited for: a store that does not answer, a collection that is not there yet.
     """
-    said = ""
-
-    def say(text: str) -> None:
-        nonlocal said
-        if text != said:
-            said = text
-            announce(text)
-
+    say = _once()
     following = f"following collection {collection} as {encoder.runner}"
     while True:
         try:
@@ -64,6 +55,19 @@ def follow(
         except TaxohashError as error:
             say(str(error))
         sleep(LOOK_SECONDS)
+
+
+def _once() -> Callable[[str], None]:
+    """Says what is not what it said last."""
+    said = ""
+
+    def say(text: str) -> None:
+        nonlocal said
+        if text != said:
+            said = text
+            announce(text)
+
+    return say
 
 
 def _trouble(store: CodeStore, collection: str, encoder: Encoder) -> str:

@@ -154,7 +154,9 @@ def encoding_of(body: bytes | bytearray, form: Form, parameters: Iterable[tuple[
         raise RefusedError(400, "parameter", "give exactly one of image and images: pictures in base64")
     if asked.image is not None:
         return Encoding((ByImage(picture_in(asked.image)),), asked.weights, asked.generation)
-    several = _each(lambda text: ByImage(picture_in(text)), asked.images or [])
+    several = _each(
+        lambda image: ByImage(picture_in(checked(Picture, {IMAGE: image}).image)), asked.images or []
+    )
     return Encoding(tuple(several), asked.weights, asked.generation, is_batch=True)
 
 

@@ -5,7 +5,6 @@ import signal
 import sys
 import time
 from pathlib import Path
-from types import FrameType
 
 from taxohash.errors import TaxohashError
 from tests.cluster import story
@@ -28,7 +27,7 @@ def main() -> int:
     if given.list:
         print("\n".join(story.names()))
         return 0
-    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         check()
         make_images(_tell)
@@ -49,10 +48,6 @@ _BEGUN = time.monotonic()
 
 def _tell(what: str) -> None:
     print(f"{time.monotonic() - _BEGUN:7.1f} s  {what}", file=sys.stderr, flush=True)
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from types import FrameType
 
 from tests.dashboards.boards import boards
 from tests.dashboards.draw import beginning, draw, file_of, page
@@ -22,7 +21,7 @@ def main() -> int:
         "--renew", action="store_true", help="the pictures in docs too, of the first rows of two"
     )
     given = parser.parse_args()
-    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     if not PROGRAMS.is_dir():
         print("dashboards: Prometheus is not here: `sh scripts/monitoring` says why", file=sys.stderr)
         return 2
@@ -60,10 +59,6 @@ _BEGUN = time.monotonic()
 
 def _tell(what: str) -> None:
     print(f"{time.monotonic() - _BEGUN:7.1f} s  {what}", file=sys.stderr, flush=True)
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ import signal
 import sys
 import tempfile
 from pathlib import Path
-from types import FrameType
 
 from tests.loop.runners import QUICK, THOROUGH
 from tests.loop.story import tell
@@ -24,7 +23,7 @@ def main() -> int:
         "--out", type=Path, help="folder for loop.json and loop.png, all of it and a picture of it"
     )
     given = parser.parse_args()
-    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     if not PROGRAMS.is_dir():
         print("loop: Prometheus is not here: `sh scripts/monitoring` says why", file=sys.stderr)
         return 2
@@ -46,10 +45,6 @@ def main() -> int:
         draw(told, given.out / "loop.png")
     print(json.dumps(told["found"]))
     return 0
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from types import FrameType
 
 from taxohash.errors import TaxohashError
 from taxohash.runtime import terminal
@@ -19,7 +18,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--home", type=Path, help="new folder for all that is made, which is then kept")
     given = parser.parse_args()
-    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="night-") as scratch:
         home = (given.home or Path(scratch)).resolve()
         home.mkdir(parents=True, exist_ok=True)
@@ -44,10 +43,6 @@ def main() -> int:
     )
     print(json.dumps({"runs": night.runs, "audit": night.audit}))
     return 0
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

@@ -25,9 +25,9 @@ CONFIGURATION = """
 [checks.negative_data_rejection]
 expected-statuses = ["400", "401", "403", "404", "405", "409", "413", "414", "415", "422", "429", "431", "503"]
 
-# A batch is answered, and of its items each that is none is refused by itself: tests/code/services/retrieval/routes/test_items.py.
+# A batch is answered, and what is none of its kind refused by itself: tests/code/services/retrieval/routes/test_items.py, test_query.py.
 [[operations]]
-include-name = "POST /v1/items"
+include-name = ["POST /v1/items", "POST /v1/encode"]
 [operations.checks.negative_data_rejection]
 expected-statuses = ["200", "400", "401", "403", "404", "405", "409", "413", "414", "415", "422", "429", "431", "503"]
 """

@@ -139,7 +139,7 @@ class EncodeBody(EncodeWishes):
         examples=["iVBORw0KGgoAAAANSUhEUg=="],
         json_schema_extra={"contentEncoding": "base64", "contentMediaType": "image/*"},
     )
-    images: list[str] | None = Field(
+    images: list[SkipValidation[str]] | None = Field(  # each is checked by itself
         default=None,
         min_length=1,
         max_length=MOST_QUERIES,

@@ -8,7 +8,6 @@ import os
 import signal
 import sys
 from pathlib import Path
-from types import FrameType
 
 from taxohash.errors import TaxohashError
 from tests.cluster.node.cache import programs
@@ -19,7 +18,7 @@ from tests.cluster.node.unavailable import EXIT_CODE, Unavailable
 def main(words: list[str] | None = None) -> int:
     ours, theirs = _split(sys.argv[1:] if words is None else words)
     given = _parser().parse_args(ours)
-    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return _do(given, theirs)
     except Unavailable as reason:
@@ -81,10 +80,6 @@ def _parser() -> argparse.ArgumentParser:
 
 def _tell(what: str) -> None:
     print(f"cluster: {what}", file=sys.stderr, flush=True)
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

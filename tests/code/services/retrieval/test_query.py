@@ -300,6 +300,12 @@ def test_what_is_not_encoded_is_said_in_one_sentence(fields: dict[str, Any], tol
 
 
 def test_of_several_pictures_each_has_what_is_wrong_with_it() -> None:
-    found = encoding_of(b'{"images": ["eA==", "?", ""]}', JSON, []).images
+    found = encoding_of(b'{"images": ["eA==", "?", "", 5, null, ["eA=="]]}', JSON, []).images
     assert found[0] == ByImage(b"x")
-    assert [str(one)[:9] for one in found[1:]] == ["image '?'", "picture h"]
+    assert [str(one)[:10] for one in found[1:]] == [
+        "image '?' ",
+        "picture ha",
+        "image is 5",
+        "image is N",
+        "image is a",
+    ]

@@ -530,9 +530,10 @@ def test_when_all_are_being_answered_a_newcomer_is_told() -> None:
 # -- the end -----------------------------------------------------------------------------------------------------------
 
 
-def test_at_the_end_what_is_under_way_and_what_just_comes_is_answered_and_the_rest_is_told_to_come_back() -> (
-    None
-):
+def test_at_the_end_what_is_under_way_and_what_just_comes_is_answered_and_the_rest_is_told_to_come_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("services.retrieval.server.serving._GRACE_SECONDS", 60.0)  # until this test says so
     with running(create(), Door()) as server:
         kept, probe, late, pipelining, slow, half, silent = (server.connect() for _ in range(7))
         for connection in (kept, probe, late):
@@ -551,7 +552,8 @@ def test_at_the_end_what_is_under_way_and_what_just_comes_is_answered_and_the_re
         assert status(received) == 200
         assert b"connection: close" in received
         assert_problem(rest(probe), 503)
-        until(lambda: server.server._shared.draining)  # a second later
+        monkeypatch.setattr("services.retrieval.server.serving._GRACE_SECONDS", 0.0)
+        until(lambda: server.server._shared.draining)
         late.sendall(GET)
         received = rest(late)
         assert_problem(received, 503)
@@ -576,7 +578,8 @@ def test_what_takes_too_long_is_told_to_come_back() -> None:
         assert_problem(rest(connection), 503)
 
 
-def test_what_waits_to_be_taken_is_answered() -> None:
+def test_what_waits_to_be_taken_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.retrieval.server.serving._GRACE_SECONDS", 60.0)
     with running(create(), Door()) as server:
         blocker = server.connect()
         blocker.sendall(b"GET /block?seconds=1 HTTP/1.1\r\n" + HOST + b"\r\n")
