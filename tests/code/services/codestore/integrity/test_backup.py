@@ -267,6 +267,7 @@ def test_pictures_and_hasher_come_along(store: CodeStore, other: CodeStore, tmp_
     hasher.mkdir()
     (hasher / "model.onnx").write_bytes(b"weights")
     (hasher / "generation.json").write_text("{}")
+    (hasher / "model.sig").write_text("signed")
     address = next(ADDRESSES)
     made = backup(store, "c", address, pictures=pictures, hasher=hasher)
     assert made.pictures == 3
@@ -277,6 +278,7 @@ def test_pictures_and_hasher_come_along(store: CodeStore, other: CodeStore, tmp_
     assert sorted(path.name for path in (tmp_path / "restored" / "g1").iterdir()) == [
         "generation.json",
         "model.onnx",
+        "model.sig",
     ]
     damaged(address, "generations/g1/model.onnx", "changed")
     with pytest.raises(DamagedBackupError, match=r"model\.onnx of the hasher .* is damaged"):
