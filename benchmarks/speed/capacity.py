@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.common.places import RESULTS
-from benchmarks.common.rows import Row, read_rows
+from benchmarks.common.rows import Row, commits, read_rows
 
 PAGE = Path(__file__).parents[2] / "docs" / "operations.md"
 BEGIN, END = "<!-- capacity:begin -->\n", "<!-- capacity:end -->\n"
@@ -69,7 +69,7 @@ def _a_core(row: Row) -> float:
 
 def _source(row: Row) -> str:
     made = row["made_by"]
-    return f"`{made['command']}`, {made['commit'][:12]}"
+    return f"`{made['command']}`, {commits([made])}"
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmarks.common.rows import commits
 from tests.cluster.load import RATE, WRITE_RATE
 from tests.cluster.programs import ROOT
 
@@ -13,9 +14,8 @@ _BEGIN, _END = "<!-- cluster:begin -->", "<!-- cluster:end -->"
 
 def markdown(record: Mapping[str, Any]) -> str:
     """Of a record."""
-    commit = record["revision"].get("commit", "")[:12]
     lines = [
-        f"Commit {commit}, {record['date']}, Kubernetes {record['kubernetes']}, {record['cores']} cores for all of it, those who ask among it: "
+        f"Commit {commits([record['revision']])}, {record['date']}, Kubernetes {record['kubernetes']}, {record['cores']} cores for all of it, those who ask among it: "
         f"{RATE:g} searches a second, half of them by picture over new connections, half by code over kept ones, and where items are counted "
         f"{WRITE_RATE:g} writes a second. `refused` and `closed` are connections, numbers are statuses. Data lost are writes that were acknowledged. "
         "The whole record is [cluster.json](cluster.json).",

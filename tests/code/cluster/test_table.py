@@ -14,7 +14,7 @@ from tests.cluster.record import Told
 def record_of(told: Told) -> dict[str, Any]:
     return {
         "date": "2026-01-01",
-        "revision": {},
+        "revision": {"commit": "0123456789abcdef0123-dirty"},
         "kubernetes": "v1.20.2",
         "cores": 2,
         "scenes": {"kill": asdict(told)},
@@ -31,6 +31,10 @@ def test_a_row_says_what_failed_and_what_is_lost() -> None:
         row
         == "| killed | 1,200 | 2 × closed, 1 × 503 (1 with `Retry-After`) | none |  | none of 40 items | ready: 3 s; x |"
     )
+
+
+def test_it_says_whose_code_it_was_and_whether_it_was_quite_that() -> None:
+    assert table.markdown(record_of(Told(what="x"))).startswith("Commit 0123456789ab-dirty, 2026-01-01,")
 
 
 def test_a_row_says_for_how_long_answers_were_stale() -> None:
